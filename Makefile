@@ -1,0 +1,98 @@
+# Longline. `make help` lists the targets.
+
+CC ?= cc
+CFLAGS ?= -O2 -g
+CPPFLAGS += -D_GNU_SOURCE -Ifcgi
+WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla -Wstrict-prototypes -Wmissing-prototypes
+STD = -std=c17
+LIBS = -lfcgi -lsqlite3 -lyajl -lpthread
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+# Where the page and the interface are to be found on the site: empty for /, or /chat and the like.
+BASE ?=
+
+# A build of its own for each kind of instrumentation: build/, build/asan/, build/tsan/, build/cover/.
+B ?= build
+SRC = $(wildcard fcgi/*.c)
+OBJ = $(SRC:fcgi/%.c=$(B)/%.o) $(B)/schema.o
+LIB_OBJ = $(filter-out $(B)/main.o,$(OBJ))
+SQL = $(sort $(wildcard sql/*.sql))
+UNIT = $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*_test.c))
+
+ASAN = -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+TSAN = -fsanitize=thread
+
+all: $(B)/longlined ## build the daemon
+
+$(B)/longlined: $(OBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/%.o: fcgi/%.c Makefile | $(B)
+	$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(WERROR) -MMD -MP -c -o $@ $<
+
+# The SQL files as C strings, in the order of their numbers.
+$(B)/schema.c: $(SQL) scripts/embed-sql | $(B)
+	scripts/embed-sql $(SQL) > $@.new && mv $@.new $@
+
+$(B)/schema.o: $(B)/schema.c
+	$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(B) $(B)/unit:
+	mkdir -p $@
+
+$(B)/unit/%: tests/unit/%.c tests/unit/test.h $(LIB_OBJ) | $(B)/unit
+	$(CC) $(STD) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB_OBJ) -lcmocka $(LIBS)
+
+unit: $(UNIT) ## run the unit tests
+	@for t in $(UNIT); do echo "== $$t"; $$t || exit 1; done
+
+layers: ## check that includes point downward
+	@scripts/layers
+
+format: ## check the format of the C files
+	@if command -v clang-format >/dev/null; then clang-format --dry-run --Werror fcgi/*.[ch] tests/unit/*.[ch]; \
+	else echo "format: skipped, clang-format is not installed"; fi
+
+warnings:
+	@$(MAKE) --no-print-directory B=build/check CFLAGS="-O2 -g" WERROR=-Werror build/check/longlined >/dev/null
+
+check: warnings layers format ## seconds, for every commit: warnings, layers, format, unit tests
+	@$(MAKE) --no-print-directory unit
+
+e2e: $(B)/longlined ## end-to-end tests: the real nginx, the real daemon
+	scripts/node-test tests/e2e
+
+page: $(B)/longlined ## the page: without a DOM, and in headless Chromium
+	scripts/node-test tests/js
+
+build/asan/longlined: FORCE
+	@$(MAKE) --no-print-directory B=build/asan CFLAGS="-O1 -g $(ASAN)" build/asan/longlined-made
+
+build/tsan/longlined: FORCE
+	@$(MAKE) --no-print-directory B=build/tsan CFLAGS="-O1 -g $(TSAN)" build/tsan/longlined-made
+
+$(B)/longlined-made: $(OBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $(B)/longlined $^ $(LIBS)
+
+asan: build/asan/longlined ## unit and end-to-end tests with AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(MAKE) --no-print-directory B=build/asan CFLAGS="-O1 -g $(ASAN)" unit
+	LONGLINED="$(CURDIR)/build/asan/longlined" TEST_SLOW=4 scripts/node-test tests/e2e
+
+tsan: build/tsan/longlined ## end-to-end tests with ThreadSanitizer
+	LONGLINED="$(CURDIR)/build/tsan/longlined" TEST_SLOW=4 scripts/node-test tests/e2e
+
+fmt: ## format the C files
+	clang-format -i fcgi/*.[ch] tests/unit/*.[ch]
+
+clean: ## remove what was built
+	rm -rf build
+
+help: ## list the targets
+	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+FORCE:
+.PHONY: all unit layers format warnings check e2e page asan tsan fmt clean help install FORCE
+.DELETE_ON_ERROR:
+
+-include $(OBJ:.o=.d)

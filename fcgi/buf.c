@@ -1,0 +1,203 @@
+#include "buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct str REPLACEMENT = {"\xEF\xBF\xBD", 3}; /* U+FFFD */
+
+void
+buf_init(struct buf *b, size_t max)
+{
+	*b = (struct buf){.max = max};
+}
+
+void
+buf_fini(struct buf *b)
+{
+	free(b->p);
+	buf_init(b, b->max);
+}
+
+bool
+buf_ok(const struct buf *b)
+{
+	return !b->failed;
+}
+
+struct str
+buf_str(const struct buf *b)
+{
+	return (struct str){b->p == NULL ? "" : b->p, b->n};
+}
+
+void
+buf_reset(struct buf *b, size_t keep)
+{
+	b->n = 0;
+	b->failed = false;
+	if (b->cap > keep)
+		buf_fini(b);
+}
+
+bool
+buf_reserve(struct buf *b, size_t n)
+{
+	size_t cap = b->cap;
+	char *p;
+
+	if (b->failed || n > b->max - b->n) {
+		b->failed = true;
+		return false;
+	}
+	if (n <= cap - b->n)
+		return true;
+	if (cap == 0)
+		cap = 256;
+	while (cap - b->n < n)
+		cap *= 2;
+	if (cap > b->max)
+		cap = b->max;
+	p = realloc(b->p, cap);
+	if (p == NULL) {
+		b->failed = true;
+		return false;
+	}
+	b->p = p;
+	b->cap = cap;
+	return true;
+}
+
+void
+buf_add(struct buf *b, struct str s)
+{
+	if (s.n == 0 || !buf_reserve(b, s.n))
+		return;
+	memcpy(b->p + b->n, s.p, s.n);
+	b->n += s.n;
+}
+
+void
+buf_add_char(struct buf *b, char c)
+{
+	buf_add(b, (struct str){&c, 1});
+}
+
+void
+buf_add_int(struct buf *b, int64_t v)
+{
+	char digits[24];
+
+	buf_add(b, (struct str){digits, (size_t)snprintf(digits, sizeof digits, "%lld", (long long)v)});
+}
+
+void
+buf_printf(struct buf *b, const char *format, ...)
+{
+	va_list ap;
+	char small[512];
+	int n;
+
+	va_start(ap, format);
+	n = vsnprintf(small, sizeof small, format, ap);
+	va_end(ap);
+	if (n >= 0 && (size_t)n < sizeof small) {
+		buf_add(b, (struct str){small, (size_t)n});
+		return;
+	}
+	if (n < 0 || !buf_reserve(b, (size_t)n + 1)) {
+		b->failed = true;
+		return;
+	}
+	va_start(ap, format);
+	vsnprintf(b->p + b->n, (size_t)n + 1, format, ap);
+	va_end(ap);
+	b->n += (size_t)n;
+}
+
+/* The bytes at the beginning of s that belong together: one character, or (false) a malformed piece to be replaced. */
+static bool
+next_char(struct str s, size_t *n)
+{
+	*n = str_utf8_char(s);
+	if (*n > 0)
+		return true;
+	/* One replacement for the byte and its continuation bytes, as decoders do that eat a maximal subpart. */
+	for (*n = 1; *n < s.n && *n < 3 && ((unsigned char)s.p[*n] & 0xC0) == 0x80; ++*n)
+		if ((unsigned char)s.p[0] < 0xC2)
+			break;
+	return false;
+}
+
+void
+buf_add_utf8(struct buf *b, struct str s)
+{
+	while (s.n > 0) {
+		size_t good = 0, n = 0;
+
+		while (good < s.n && (n = str_utf8_char((struct str){s.p + good, s.n - good})) > 0)
+			good += n;
+		buf_add(b, (struct str){s.p, good});
+		s.p += good;
+		s.n -= good;
+		if (s.n == 0)
+			return;
+		next_char(s, &n);
+		buf_add(b, REPLACEMENT);
+		s.p += n;
+		s.n -= n;
+	}
+}
+
+static void
+add_escaped(struct buf *b, unsigned char c)
+{
+	switch (c) {
+	case '"':
+		buf_add(b, STR("\\\""));
+		break;
+	case '\\':
+		buf_add(b, STR("\\\\"));
+		break;
+	case '\n':
+		buf_add(b, STR("\\n"));
+		break;
+	case '\r':
+		buf_add(b, STR("\\r"));
+		break;
+	case '\t':
+		buf_add(b, STR("\\t"));
+		break;
+	default:
+		buf_printf(b, "\\u%04x", c);
+	}
+}
+
+void
+buf_add_json(struct buf *b, struct str s)
+{
+	size_t plain = 0; /* bytes since the last flush that need no change */
+
+	buf_add_char(b, '"');
+	for (size_t i = 0; i < s.n;) {
+		unsigned char c = (unsigned char)s.p[i];
+		size_t n = 1;
+		bool good = c < 0x80 || next_char((struct str){s.p + i, s.n - i}, &n);
+
+		if (good && c >= 0x20 && c != '"' && c != '\\') {
+			plain += n;
+			i += n;
+			continue;
+		}
+		buf_add(b, (struct str){s.p + i - plain, plain});
+		plain = 0;
+		if (good)
+			add_escaped(b, c);
+		else
+			buf_add(b, REPLACEMENT);
+		i += n;
+	}
+	buf_add(b, (struct str){s.p + s.n - plain, plain});
+	buf_add_char(b, '"');
+}

@@ -1,0 +1,72 @@
+/*
+ * commit: the queue of sends; one transaction at a time; the tail of the log.
+ *
+ * Sends gather while a transaction is under way and go together in the next: so load pays for its own disk. Everything
+ * the writer does (batches, looks at what other programs committed, pieces of the index, probes) is one job at a time on
+ * one thread, and each of them tells all news of the log; they come out here and go to the rooms, in order.
+ *
+ * States: IDLE -> (COMMIT phase of a turn: something to do) -> RUNNING -> done() -> IDLE. A batch that meets another
+ * program's lock stays at the head of the queue and is tried again after 1, 2, 4, then 8 ms, until lock_wait is over.
+ */
+#ifndef COMMIT_H
+#define COMMIT_H
+
+#include "store.h"
+
+struct commit;
+struct loop;
+struct rooms;
+
+/* What became of a send; its message is the queue's no longer. */
+enum commit_outcome {
+	COMMIT_STORED,
+	COMMIT_REPLAYED, /* the key's first message has id and at_ms */
+	COMMIT_KEY_CONFLICT,
+	COMMIT_REFUSED,
+	COMMIT_FULL,
+	COMMIT_FAILED,
+	COMMIT_LOCKED,
+};
+typedef void commit_sent_fn(void *ctx, uint64_t handle, enum commit_outcome outcome, const struct message *m,
+    int64_t id, int64_t at_ms);
+
+/* After the look that was asked for. */
+typedef void commit_looked_fn(void *ctx, uint64_t handle, bool ok);
+
+struct commit_options {
+	size_t queue_max;       /* sends that wait */
+	size_t queue_bytes_max; /* and their bytes */
+	int64_t lock_wait_ms;
+	const char *path; /* of the database, whose folder is watched */
+};
+
+/* The writer's connection stays the caller's. NULL without memory, threads or descriptors. */
+struct commit *commit_new(struct loop *loop, const struct commit_options *options, struct store *writer,
+    struct store *checkpointer, struct rooms *rooms);
+void commit_free(struct commit *c);
+
+/* Queues a message (taking a holding); fn is called once, with ctx and handle. -1, and nothing taken, when it is full. */
+int commit_add(struct commit *c, struct message *m, commit_sent_fn *fn, void *ctx, uint64_t handle);
+
+/* Looks at the database as soon as possible and calls fn. -1 when too many wait for it. */
+int commit_look(struct commit *c, commit_looked_fn *fn, void *ctx, uint64_t handle);
+
+/* Tries whether the database can be written and calls fn; several within a second share one try. -1 as commit_look(). */
+int commit_probe(struct commit *c, commit_looked_fn *fn, void *ctx, uint64_t handle);
+
+/* A search waits: the index goes first, and fn is called when it knows the head of now, or after wait_ms. -1 likewise. */
+int commit_want_index(struct commit *c, int64_t wait_ms, commit_looked_fn *fn, void *ctx, uint64_t handle);
+int64_t commit_indexed(const struct commit *c);
+
+/* Nothing queued, nothing under way. */
+bool commit_idle(const struct commit *c);
+
+struct commit_counts {
+	uint64_t sends, commits, commit_us, failures, looks, largest;
+	size_t queued;
+	int64_t wal_pages, indexed;
+	uint64_t lag_us; /* from the oldest send of the last batch to its publication */
+};
+struct commit_counts commit_counts(const struct commit *c);
+
+#endif

@@ -1,0 +1,168 @@
+#include "config.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "str.h"
+
+struct number {
+	const char *name;
+	size_t offset;
+	int64_t least, most, otherwise;
+	const char *unit, *help;
+};
+
+#define AT(field) offsetof(struct config, field)
+
+static const struct number NUMBERS[] = {
+    {"wait-max", AT(wait_max_s), 1, 120, 55, "SECONDS", "longest a poll is held"},
+    {"body-max", AT(body_max), 1000, 100000000, 1000000, "BYTES", "longest body of a request"},
+    {"message-max", AT(message_max), 1000, 4000000, 4000000, "BYTES", "largest message"},
+    {"depth-max", AT(depth_max), 1, 1000, 1000, "N", "deepest nesting of args, its own array counted"},
+    {"reply-max", AT(reply_max), 1000, 100000000, 1000000, "BYTES", "an answer ends after so many bytes of messages"},
+    {"queue-max", AT(queue_max), 1, 1000000, 10000, "N", "messages that may wait for a commit"},
+    {"queue-bytes", AT(queue_bytes), 100000, INT64_C(1) << 40, 256000000, "BYTES", "and their bytes"},
+    {"ring-bytes", AT(ring_bytes), 0, INT64_C(1) << 40, 64000000, "BYTES", "newest messages kept in memory"},
+    {"readers", AT(readers), 1, 64, 2, "N", "threads that read old messages"},
+    {"lock-wait", AT(lock_wait_s), 0, 3600, 15, "SECONDS", "wait for another program's lock on the database"},
+    {"search-timeout", AT(search_timeout_s), 1, 3600, 2, "SECONDS", "a search is cut after it"},
+    {"send-timeout", AT(send_timeout_s), 1, 3600, 60, "SECONDS", "a reader without progress is closed after it"},
+    {"request-timeout", AT(request_timeout_s), 1, 3600, 10, "SECONDS", "for the rest of a request that has begun"},
+    {"connections-max", AT(connections_max), 0, 10000000, 0, "N", "from the web server; 0: as descriptors allow"},
+};
+enum { N_NUMBERS = sizeof NUMBERS / sizeof NUMBERS[0] };
+
+enum { SOCKET = 1000, DATABASE, PID_FILE, CORS, LOG_LEVEL, NEW_EPOCH, HELP, VERSION };
+
+static const struct option WORDS[] = {
+    {"socket", required_argument, NULL, SOCKET},
+    {"database", required_argument, NULL, DATABASE},
+    {"pid-file", required_argument, NULL, PID_FILE},
+    {"cors", required_argument, NULL, CORS},
+    {"log-level", required_argument, NULL, LOG_LEVEL},
+    {"new-epoch", no_argument, NULL, NEW_EPOCH},
+    {"help", no_argument, NULL, HELP},
+    {"version", no_argument, NULL, VERSION},
+};
+enum { N_WORDS = sizeof WORDS / sizeof WORDS[0] };
+
+static void
+help(void)
+{
+	printf("longlined: messages through plain HTTP, kept for ever; a FastCGI daemon behind nginx\n\n"
+	       "  --socket PATH            listening socket (/run/longline/longlined.sock), unless one is inherited\n"
+	       "  --database PATH          the log (/var/lib/longline/longline.db)\n"
+	       "  --pid-file PATH          written once it is ready\n"
+	       "  --cors ORIGIN            pages of this origin, or * for all, may use it too\n"
+	       "  --log-level LEVEL        error, warning, info (default) or debug\n"
+	       "  --new-epoch              tell readers that the log is another one: after restoring a backup\n");
+	for (int i = 0; i < N_NUMBERS; i++) {
+		char name[64];
+
+		snprintf(name, sizeof name, "--%s %s", NUMBERS[i].name, NUMBERS[i].unit);
+		printf("  %-24s %s (%lld)\n", name, NUMBERS[i].help, (long long)NUMBERS[i].otherwise);
+	}
+	printf("  --help, --version\n");
+}
+
+static int
+set_number(struct config *c, const struct number *n, const char *text)
+{
+	uint64_t v;
+
+	if (!str_uint(str_of(text), (uint64_t)n->most, &v) || (int64_t)v < n->least) {
+		fprintf(stderr, "longlined: --%s must be %lld to %lld, not '%s'\n", n->name, (long long)n->least,
+		    (long long)n->most, text);
+		return 2;
+	}
+	*(int64_t *)(void *)((char *)c + n->offset) = (int64_t)v;
+	return -1;
+}
+
+static int
+set_level(struct config *c, const char *text)
+{
+	static const char *const levels[] = {"error", "warning", "info", "debug"};
+
+	for (enum log_level level = LOG_ERROR; level <= LOG_DEBUG; level++)
+		if (strcmp(text, levels[level]) == 0) {
+			c->log_level = level;
+			return -1;
+		}
+	fprintf(stderr, "longlined: --log-level must be error, warning, info or debug, not '%s'\n", text);
+	return 2;
+}
+
+/* An origin is echoed into a header: scheme, host and port, and no path (RFC 6454 section 6.2). */
+static int
+set_cors(struct config *c, const char *text)
+{
+	struct str s = str_of(text), scheme = str_cut(&s, ':');
+	bool good = strcmp(text, "*") == 0 ||
+	    ((str_eq(scheme, STR("http")) || str_eq(scheme, STR("https"))) && str_starts(s, STR("//")) && s.n > 2);
+
+	for (size_t i = 2; good && i < s.n; i++)
+		good = s.p[i] > ' ' && s.p[i] < 0x7F && strchr("/?#\\\"'<>,", s.p[i]) == NULL;
+	if (!good) {
+		fprintf(stderr, "longlined: --cors must be * or an origin such as https://example.org, not '%s'\n", text);
+		return 2;
+	}
+	c->cors = text;
+	return -1;
+}
+
+static int
+set_word(struct config *c, int which, const char *text)
+{
+	switch (which) {
+	case SOCKET:
+		c->socket = text;
+		return -1;
+	case DATABASE:
+		c->database = text;
+		return -1;
+	case PID_FILE:
+		c->pid_file = text;
+		return -1;
+	case CORS:
+		return set_cors(c, text);
+	case LOG_LEVEL:
+		return set_level(c, text);
+	case NEW_EPOCH:
+		c->new_epoch = true;
+		return -1;
+	case HELP:
+		help();
+		return 0;
+	case VERSION:
+		printf("longlined %s\n", CONFIG_VERSION);
+		return 0;
+	default:
+		fprintf(stderr, "longlined: see longlined --help\n");
+		return 2;
+	}
+}
+
+int
+config_read(struct config *c, int argc, char **argv)
+{
+	struct option options[N_WORDS + N_NUMBERS + 1] = {{0}};
+	int which, result = -1;
+
+	*c = (struct config){.socket = "/run/longline/longlined.sock",
+	    .database = "/var/lib/longline/longline.db",
+	    .log_level = LOG_INFO};
+	memcpy(options, WORDS, sizeof WORDS);
+	for (int i = 0; i < N_NUMBERS; i++) {
+		options[N_WORDS + i] = (struct option){NUMBERS[i].name, required_argument, NULL, i};
+		*(int64_t *)(void *)((char *)c + NUMBERS[i].offset) = NUMBERS[i].otherwise;
+	}
+	while (result < 0 && (which = getopt_long(argc, argv, "", options, NULL)) != -1)
+		result = which < N_NUMBERS ? set_number(c, &NUMBERS[which], optarg) : set_word(c, which, optarg);
+	if (result < 0 && optind < argc) {
+		fprintf(stderr, "longlined: unexpected argument '%s'; see longlined --help\n", argv[optind]);
+		result = 2;
+	}
+	return result;
+}

@@ -1,0 +1,44 @@
+/*
+ * config: options to a checked struct; every limit there is, with its default.
+ */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "log.h"
+
+#define CONFIG_VERSION "0.1.0"
+
+struct config {
+	const char *socket;   /* path of the listening socket, unless one is inherited */
+	const char *database; /* path */
+	const char *pid_file; /* path, NULL for none */
+	const char *cors;     /* origin, "*", NULL for none */
+	bool new_epoch;
+	enum log_level log_level;
+	int64_t wait_max_s;       /* longest a poll is held */
+	int64_t body_max;         /* bytes of a request's body */
+	int64_t message_max;      /* bytes of one message */
+	int64_t depth_max;        /* nesting of args, its own array counted */
+	int64_t reply_max;        /* bytes of messages in one answer */
+	int64_t queue_max;        /* sends that wait for a commit */
+	int64_t queue_bytes;      /* their bytes */
+	int64_t ring_bytes;       /* newest messages kept in memory */
+	int64_t readers;          /* threads that read pages */
+	int64_t lock_wait_s;      /* for another program's lock on the database */
+	int64_t search_timeout_s;
+	int64_t send_timeout_s;    /* without progress while an answer is sent */
+	int64_t request_timeout_s; /* for the rest of a request that has begun */
+	int64_t connections_max;   /* 0: what the limit on descriptors allows */
+};
+
+/*
+ * Reads the command line. Returns -1 to go on with *c filled in, or the exit status to end with: --help and --version
+ * print to stdout and give 0, a mistake is named on stderr and gives 2.
+ */
+int config_read(struct config *c, int argc, char **argv);
+
+#endif

@@ -1,0 +1,125 @@
+#include "endpoint.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum {
+	INHERITED_FD = 3, /* SD_LISTEN_FDS_START */
+	BACKLOG = 65535,  /* cut to net.core.somaxconn */
+};
+
+int
+endpoint_lock(const char *path, const char *what)
+{
+	char lock[PATH_MAX + 8], holder[32] = "";
+	char *real = realpath(path, NULL);
+	int fd;
+
+	snprintf(lock, sizeof lock, "%s-lock", real == NULL ? path : real);
+	free(real);
+	fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
+	if (fd < 0) {
+		fprintf(stderr, "longlined: cannot open %s: %s\n", lock, strerror(errno));
+		return -1;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		if (pread(fd, holder, sizeof holder - 1, 0) < 0)
+			holder[0] = '\0';
+		holder[strcspn(holder, "\n")] = '\0';
+		fprintf(stderr, "longlined: another longlined (pid %s) serves the %s %s\n", holder, what, path);
+		close(fd);
+		return -1;
+	}
+	if (ftruncate(fd, 0) != 0 || dprintf(fd, "%ld\n", (long)getpid()) < 0)
+		fprintf(stderr, "longlined: cannot write %s: %s\n", lock, strerror(errno)); /* the lock is what counts */
+	return fd;
+}
+
+bool
+endpoint_inherited(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *n = getenv("LISTEN_FDS");
+
+	return n != NULL && atoi(n) >= 1 && (pid == NULL || atol(pid) == (long)getpid());
+}
+
+static int
+take_inherited(void)
+{
+	int yes = 0;
+	socklen_t n = sizeof yes;
+
+	if (getsockopt(INHERITED_FD, SOL_SOCKET, SO_ACCEPTCONN, &yes, &n) != 0 || !yes) {
+		fprintf(stderr, "longlined: the inherited descriptor %d is not a listening socket\n", INHERITED_FD);
+		return -1;
+	}
+	if (fcntl(INHERITED_FD, F_SETFL, O_NONBLOCK) != 0 || fcntl(INHERITED_FD, F_SETFD, FD_CLOEXEC) != 0) {
+		fprintf(stderr, "longlined: the inherited socket: %s\n", strerror(errno));
+		return -1;
+	}
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	return INHERITED_FD;
+}
+
+int
+endpoint_listen(const char *path, bool *inherited)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct stat st;
+	int fd;
+
+	*inherited = endpoint_inherited();
+	if (*inherited)
+		return take_inherited();
+	if (strlen(path) >= sizeof address.sun_path) {
+		fprintf(stderr, "longlined: the socket's path may have %zu bytes: %s\n", sizeof address.sun_path - 1, path);
+		return -1;
+	}
+	/* Whoever used it is gone: its lock is ours. */
+	if (lstat(path, &st) == 0) {
+		if (!S_ISSOCK(st.st_mode)) {
+			fprintf(stderr, "longlined: %s is in the way: it is not a socket\n", path);
+			return -1;
+		}
+		unlink(path);
+	}
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || chmod(path, 0660) != 0 ||
+	    listen(fd, BACKLOG) != 0) {
+		fprintf(stderr, "longlined: cannot listen at %s: %s\n", path, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+int
+endpoint_write_pid(const char *path)
+{
+	char temporary[PATH_MAX + 8];
+	int fd;
+	bool good;
+
+	snprintf(temporary, sizeof temporary, "%s.new", path);
+	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	good = fd >= 0 && dprintf(fd, "%ld\n", (long)getpid()) > 0;
+	if (fd >= 0)
+		close(fd);
+	if (!good || rename(temporary, path) != 0) {
+		fprintf(stderr, "longlined: cannot write the pid file %s: %s\n", path, strerror(errno));
+		return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,124 @@
+#include "health.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "commit.h"
+#include "poll.h"
+#include "room.h"
+
+static void
+probed(void *ctx, uint64_t handle, bool ok)
+{
+	struct health *h = ctx;
+	struct fcgi_conn *conn = fcgi_find(h->requests->fcgi, handle);
+	char body[128];
+	int n;
+
+	if (conn == NULL)
+		return;
+	if (!ok) {
+		request_fail(h->requests, conn, PROBLEM_STORE_FAILED, "the database cannot be written; see the log");
+		return;
+	}
+	n = snprintf(body, sizeof body, "{\"status\":\"ok\",\"epoch\":\"%s\",\"head\":%" PRId64 "}\n",
+	    rooms_epoch(h->rooms), rooms_head(h->rooms));
+	request_reply(h->requests, conn, 200, STR("application/json"), STR("Cache-Control: no-store\r\n"),
+	    (struct str){body, (size_t)n});
+}
+
+/* GET or HEAD without parameters; false: answered. */
+static bool
+plain_get(struct request *r)
+{
+	static const char *const none[] = {NULL};
+	struct query q;
+
+	if (r->method == METHOD_OPTIONS) {
+		request_options(r, "GET, HEAD, OPTIONS");
+		return false;
+	}
+	if (r->method != METHOD_GET && r->method != METHOD_HEAD) {
+		request_refuse_method(r, "GET, HEAD, OPTIONS");
+		return false;
+	}
+	if (!request_query(r, &q, none, NULL))
+		return false;
+	query_fini(&q);
+	return true;
+}
+
+void
+health_request(struct health *h, struct request *r)
+{
+	if (plain_get(r) && commit_probe(h->commit, probed, h, fcgi_handle(r->conn)) != 0)
+		request_fail(r->all, r->conn, PROBLEM_BUSY, "too many requests wait for the database");
+}
+
+static void
+add(struct buf *b, const char *name, const char *type, const char *help, double value)
+{
+	buf_printf(b, "# HELP longline_%s %s\n# TYPE longline_%s %s\nlongline_%s %.15g\n", name, help, name, type, name,
+	    value);
+}
+
+static double
+file_size(const char *path, const char *suffix)
+{
+	char name[4096];
+	struct stat st;
+
+	snprintf(name, sizeof name, "%s%s", path, suffix);
+	return stat(name, &st) == 0 ? (double)st.st_size : 0;
+}
+
+static void
+add_problems(struct buf *b, const struct requests *all)
+{
+	buf_add(b, STR("# HELP longline_errors_total Errors answered, by their code word.\n"
+	               "# TYPE longline_errors_total counter\n"));
+	for (enum problem p = 0; p < PROBLEMS; p++)
+		buf_printf(b, "longline_errors_total{code=\"%s\"} %" PRIu64 "\n", problem_code(p), all->problems[p]);
+}
+
+void
+health_metrics(struct health *h, struct request *r)
+{
+	struct commit_counts commit = commit_counts(h->commit);
+	struct rooms_counts rooms = rooms_counts(h->rooms);
+	struct fcgi_counts fcgi = fcgi_counts(h->requests->fcgi);
+	struct buf b;
+
+	if (!plain_get(r))
+		return;
+	buf_init(&b, 64 * 1024);
+	add(&b, "connections", "gauge", "Connections from the web server.", (double)fcgi.conns);
+	add(&b, "requests_total", "counter", "Requests received.", (double)fcgi.requests);
+	add(&b, "requests_open", "gauge", "Requests not answered yet, held polls included.", (double)fcgi.open);
+	add(&b, "bad_records_total", "counter", "Connections closed for what they sent.", (double)fcgi.bad_records);
+	add(&b, "late_total", "counter", "Connections closed for being slow.", (double)fcgi.late);
+	add(&b, "polls_parked", "gauge", "Held polls.", (double)poll_parked(h->poll));
+	add(&b, "polls_woken_total", "counter", "Waiters told of news.", (double)rooms.woken);
+	add(&b, "sessions", "gauge", "Socket.IO sessions.", 0);
+	add(&b, "sends_total", "counter", "Messages committed for senders.", (double)commit.sends);
+	add(&b, "sends_queued", "gauge", "Messages that wait to be committed.", (double)commit.queued);
+	add(&b, "commits_total", "counter", "Transactions committed for senders.", (double)commit.commits);
+	add(&b, "commit_seconds_total", "counter", "Seconds spent in them.", (double)commit.commit_us / 1e6);
+	add(&b, "commit_sends_max", "gauge", "Most messages in one of them.", (double)commit.largest);
+	add(&b, "commit_failures_total", "counter", "Transactions that failed.", (double)commit.failures);
+	add(&b, "looks_total", "counter", "Looks for what other programs committed.", (double)commit.looks);
+	add(&b, "delivery_lag_seconds", "gauge", "From the oldest send of the last commit to its publication.",
+	    (double)commit.lag_us / 1e6);
+	add(&b, "head", "gauge", "Greatest id given.", (double)rooms_head(h->rooms));
+	add(&b, "indexed", "gauge", "Greatest id that search knows.", (double)commit.indexed);
+	add(&b, "rooms", "gauge", "Rooms in memory.", (double)rooms.rooms);
+	add(&b, "ring_messages", "gauge", "Messages in memory.", (double)rooms.messages);
+	add(&b, "ring_bytes", "gauge", "Their bytes.", (double)rooms.bytes);
+	add(&b, "wal_bytes", "gauge", "Size of the write-ahead log.", file_size(h->database, "-wal"));
+	add(&b, "database_bytes", "gauge", "Size of the database file.", file_size(h->database, ""));
+	add_problems(&b, r->all);
+	request_reply(r->all, r->conn, 200, STR("text/plain; version=0.0.4; charset=utf-8"),
+	    STR("Cache-Control: no-store\r\n"), buf_str(&b));
+	buf_fini(&b);
+}

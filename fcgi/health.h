@@ -1,0 +1,24 @@
+/*
+ * health: GET /healthz (alive, and able to write) and GET /metrics (Prometheus text).
+ */
+#ifndef HEALTH_H
+#define HEALTH_H
+
+#include "request.h"
+
+struct commit;
+struct poll;
+struct rooms;
+
+struct health {
+	struct requests *requests;
+	struct rooms *rooms;
+	struct commit *commit;
+	struct poll *poll;
+	const char *database; /* its path */
+};
+
+void health_request(struct health *h, struct request *r);
+void health_metrics(struct health *h, struct request *r);
+
+#endif

@@ -1,0 +1,364 @@
+#include "history.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commit.h"
+#include "date.h"
+#include "readers.h"
+#include "room.h"
+
+enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 500, INDEX_WAIT_MS = 1000 };
+
+/* A page on its way through a reader, with copies of all that it needs. */
+struct reading {
+	struct job job;
+	struct history *h;
+	uint64_t handle;
+	struct store_page page;
+	enum store_status status;
+	bool search;
+	struct str if_none_match;
+	struct buf strings; /* what the views point to */
+};
+
+static void
+reading_free(struct reading *r)
+{
+	buf_fini(&r->page.json);
+	buf_fini(&r->strings);
+	free(r);
+}
+
+static void
+run(void *store, struct job *job)
+{
+	struct reading *r = (struct reading *)(void *)job;
+
+	r->status = r->search ? store_search(store, &r->page) : store_history(store, &r->page);
+}
+
+static void
+add_cursor(struct buf *b, const char *name, int64_t id)
+{
+	if (id == 0)
+		buf_printf(b, ",\"%s\":null", name);
+	else
+		buf_printf(b, ",\"%s\":%" PRId64, name, id);
+}
+
+static void
+make_body(struct buf *body, const struct reading *r)
+{
+	buf_init(body, SIZE_MAX);
+	buf_add(body, STR("{\"messages\":["));
+	buf_add(body, buf_str(&r->page.json));
+	buf_add_char(body, ']');
+	add_cursor(body, "older", r->page.older);
+	add_cursor(body, "newer", r->page.newer);
+	if (r->search && commit_indexed(r->h->commit) < r->page.head)
+		buf_printf(body, ",\"indexed\":%" PRId64, commit_indexed(r->h->commit));
+	buf_add(body, STR("}\n"));
+}
+
+/* A strong validator made from the content (RFC 9110 section 8.8.3): FNV-1a, with the length. */
+static void
+make_etag(char etag[64], struct str body)
+{
+	uint64_t h = UINT64_C(14695981039346656037);
+
+	for (size_t i = 0; i < body.n; i++)
+		h = (h ^ (unsigned char)body.p[i]) * UINT64_C(1099511628211);
+	snprintf(etag, 64, "\"%016" PRIx64 "-%zx\"", h, body.n);
+}
+
+/* If-None-Match (RFC 9110 section 13.1.2): *, or a list of tags, compared weakly. */
+static bool
+matches(struct str header, struct str etag)
+{
+	if (str_eq(str_trim(header), STR("*")))
+		return true;
+	while (header.n > 0) {
+		struct str tag = str_trim(str_cut(&header, ','));
+
+		if (str_starts(tag, STR("W/")))
+			tag = (struct str){tag.p + 2, tag.n - 2};
+		if (str_eq(tag, etag))
+			return true;
+	}
+	return false;
+}
+
+static void
+reply(struct reading *r, struct fcgi_conn *conn)
+{
+	struct requests *all = r->h->requests;
+	struct buf body;
+	char etag[64], headers[160];
+
+	make_body(&body, r);
+	if (!buf_ok(&body))
+		request_fail(all, conn, PROBLEM_INTERNAL, "no memory for the answer");
+	else if (r->page.newer == 0)
+		request_reply(all, conn, 200, STR("application/json"), STR("Cache-Control: no-store\r\n"), buf_str(&body));
+	else {
+		/* What has something newer behind it changes only when rows are deleted or updated. */
+		make_etag(etag, buf_str(&body));
+		snprintf(headers, sizeof headers, "ETag: %s\r\nCache-Control: no-cache\r\n", etag);
+		if (matches(r->if_none_match, str_of(etag)))
+			request_reply(all, conn, 304, STR(""), str_of(headers), STR(""));
+		else
+			request_reply(all, conn, 200, STR("application/json"), str_of(headers), buf_str(&body));
+	}
+	buf_fini(&body);
+}
+
+static void
+done(struct job *job)
+{
+	struct reading *r = (struct reading *)(void *)job;
+	struct requests *all = r->h->requests;
+	struct fcgi_conn *conn = fcgi_find(all->fcgi, r->handle);
+
+	if (conn != NULL) {
+		switch (r->status) {
+		case STORE_OK:
+			reply(r, conn);
+			break;
+		case STORE_SYNTAX:
+			request_fail(all, conn, PROBLEM_BAD_SEARCH,
+			    "parameter 'q' has nothing to look for: give at least one word or \"phrase\" without -");
+			break;
+		case STORE_TIMEOUT:
+			request_fail(all, conn, PROBLEM_SEARCH_TIMEOUT, "the search took too long (search-timeout)");
+			break;
+		case STORE_BUSY:
+		case STORE_FULL:
+		case STORE_FAILED:
+			request_fail(all, conn, PROBLEM_STORE_FAILED, "the database cannot be read");
+			break;
+		}
+	}
+	reading_free(r);
+}
+
+static void
+submit(struct reading *r)
+{
+	struct fcgi_conn *conn = fcgi_find(r->h->requests->fcgi, r->handle);
+
+	if (conn == NULL) {
+		reading_free(r);
+		return;
+	}
+	r->page.head = rooms_head(r->h->rooms);
+	r->job = (struct job){.run = run, .done = done};
+	if ((r->search ? readers_add_search(r->h->readers, &r->job) : readers_add(r->h->readers, &r->job)) == 0)
+		return;
+	request_fail(r->h->requests, conn, PROBLEM_BUSY, "too many requests wait for the database");
+	reading_free(r);
+}
+
+static void
+refuse(struct reading *r)
+{
+	struct fcgi_conn *conn = fcgi_find(r->h->requests->fcgi, r->handle);
+
+	if (conn != NULL)
+		request_fail(r->h->requests, conn, PROBLEM_BUSY, "too many requests wait for the database");
+	reading_free(r);
+}
+
+static void
+indexed(void *ctx, uint64_t handle, bool ok)
+{
+	(void)handle;
+	(void)ok;
+	submit(ctx);
+}
+
+/* What others have committed up to now is known; now the index. */
+static void
+looked(void *ctx, uint64_t handle, bool ok)
+{
+	struct reading *r = ctx;
+
+	(void)ok;
+	if (commit_want_index(r->h->commit, INDEX_WAIT_MS, indexed, r, handle) != 0)
+		refuse(r);
+}
+
+static bool
+bad(struct request *r, struct str name, struct str value, const char *expected)
+{
+	request_fail(r->all, r->conn, PROBLEM_BAD_PARAMETER, "parameter '%.*s' must be %s, not '%.*s'", STR_ARGS(name),
+	    expected, (int)(value.n < 64 ? value.n : 64), value.p);
+	return false;
+}
+
+/* Whether the parameter is a cursor; if so, which. */
+static bool
+cursor_of(struct str name, enum store_cursor *cursor)
+{
+	static const struct {
+		struct str name;
+		enum store_cursor cursor;
+	} table[] = {{{"before", 6}, STORE_BEFORE},
+	    {{"after", 5}, STORE_AFTER},
+	    {{"around", 6}, STORE_AROUND},
+	    {{"on", 2}, STORE_ON}};
+
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+		if (str_eq(name, table[i].name)) {
+			*cursor = table[i].cursor;
+			return true;
+		}
+	return false;
+}
+
+static bool
+read_cursor(struct request *r, struct store_page *page, struct str name, struct str value, int tz)
+{
+	enum store_cursor cursor = STORE_NEWEST;
+	uint64_t id;
+
+	if (!cursor_of(name, &cursor))
+		return true;
+	if (page->cursor != STORE_NEWEST) {
+		request_fail(r->all, r->conn, PROBLEM_BAD_PARAMETER,
+		    "parameter '%.*s': at most one of before, after, around and on may be given", STR_ARGS(name));
+		return false;
+	}
+	page->cursor = cursor;
+	if (cursor == STORE_ON)
+		return date_day(value, tz, &page->at) || bad(r, name, value, "a day as YYYY-MM-DD");
+	if (!str_uint(value, (uint64_t)MESSAGE_ID_MAX, &id))
+		return bad(r, name, value, "an id (0 to 9007199254740991)");
+	page->at = (int64_t)id;
+	return true;
+}
+
+/* One parameter that is no cursor; false: answered. */
+static bool
+read_filter(struct request *r, struct store_page *page, struct str name, struct str value, int tz)
+{
+	const char *moment = "a day as YYYY-MM-DD or a time as 2026-01-31T12:00:00Z";
+	uint64_t n;
+
+	if (str_eq(name, STR("limit"))) {
+		if (!str_uint(value, LIMIT_MAX, &n) || n == 0)
+			return bad(r, name, value, "1 to 500");
+		page->limit = (size_t)n;
+	} else if (str_eq(name, STR("sender"))) {
+		if (value.n > MESSAGE_SENDER_MAX)
+			return bad(r, name, value, "at most 64 bytes");
+		page->by_sender = true;
+		page->sender = value;
+	} else if (str_eq(name, STR("from")))
+		return date_moment(value, tz, &page->from_ms) || bad(r, name, value, moment);
+	else if (str_eq(name, STR("until")))
+		return date_moment(value, tz, &page->until_ms) || bad(r, name, value, moment);
+	else if (str_eq(name, STR("q"))) {
+		if (value.n == 0)
+			return bad(r, name, value, "words to look for");
+		page->q = value;
+	}
+	return true;
+}
+
+/* false: answered. */
+static bool
+read_page(struct request *r, const struct query *q, struct store_page *page)
+{
+	int tz = 0;
+
+	*page = (struct store_page){.limit = LIMIT_DEFAULT, .from_ms = INT64_MIN, .until_ms = INT64_MAX};
+	if (!request_rooms(r, q, page->rooms.names, &page->rooms.n, STORE_ROOMS_MAX, &page->rooms.all))
+		return false;
+	/* The zone first: others are read by it. */
+	for (size_t i = 0; i < q->n; i++)
+		if (str_eq(q->fields[i].name, STR("tz")) && !date_zone(q->fields[i].value, &tz))
+			return bad(r, STR("tz"), q->fields[i].value, "+HH:MM or -HH:MM, up to 23:59");
+	for (size_t i = 0; i < q->n; i++)
+		if (!read_cursor(r, page, q->fields[i].name, q->fields[i].value, tz) ||
+		    !read_filter(r, page, q->fields[i].name, q->fields[i].value, tz))
+			return false;
+	if (page->q.n > 0 && page->cursor != STORE_NEWEST && page->cursor != STORE_BEFORE) {
+		request_fail(r->all, r->conn, PROBLEM_BAD_PARAMETER,
+		    "with parameter 'q' only 'before' may be given of before, after, around and on");
+		return false;
+	}
+	return true;
+}
+
+static struct str
+keep(struct buf *b, struct str s)
+{
+	size_t at = b->n;
+
+	buf_add(b, s);
+	return (struct str){b->p + at, s.n};
+}
+
+/* A reading with copies of what views the request; NULL without memory. */
+static struct reading *
+reading_new(struct history *h, struct request *request, const struct store_page *page)
+{
+	struct reading *r = calloc(1, sizeof *r);
+	size_t room = request->query.n + request->if_none_match.n + MESSAGE_ROOM_MAX;
+
+	if (r == NULL)
+		return NULL;
+	r->h = h;
+	r->handle = fcgi_handle(request->conn);
+	r->page = *page;
+	r->search = page->q.n > 0;
+	buf_init(&r->strings, room + 1);
+	if (!buf_reserve(&r->strings, room + 1)) {
+		free(r);
+		return NULL;
+	}
+	for (size_t i = 0; i < page->rooms.n && !page->rooms.all; i++)
+		r->page.rooms.names[i] = keep(&r->strings, page->rooms.names[i]);
+	r->page.sender = keep(&r->strings, page->sender);
+	r->page.q = keep(&r->strings, page->q);
+	r->if_none_match = keep(&r->strings, request->if_none_match);
+	return r;
+}
+
+static void
+get(struct history *h, struct request *r)
+{
+	static const char *const known[] = {
+	    "room", "before", "after", "around", "on", "limit", "sender", "from", "until", "tz", "q", NULL};
+	struct query q;
+	struct store_page page;
+	struct reading *reading;
+
+	if (!request_query(r, &q, known, "room"))
+		return;
+	if (read_page(r, &q, &page)) {
+		reading = reading_new(h, r, &page);
+		if (reading == NULL)
+			request_fail(r->all, r->conn, PROBLEM_BUSY, "no memory for another request");
+		else if (!reading->search)
+			submit(reading);
+		else if (commit_look(h->commit, looked, reading, reading->handle) != 0)
+			refuse(reading);
+	}
+	query_fini(&q);
+}
+
+void
+history_request(struct history *h, struct request *r)
+{
+	request_open_cors(r);
+	if (r->method == METHOD_OPTIONS)
+		request_options(r, "GET, HEAD, OPTIONS");
+	else if (r->method != METHOD_GET && r->method != METHOD_HEAD)
+		request_refuse_method(r, "GET, HEAD, OPTIONS");
+	else
+		get(h, r);
+}

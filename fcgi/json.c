@@ -1,0 +1,253 @@
+#include "json.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <yajl/yajl_parse.h>
+
+struct parse {
+	yajl_handle yajl;
+	struct str text;
+	bool want_array; /* the outermost value is an array, not an object */
+	size_t depth, depth_max, array_start;
+	bool too_deep, not_wanted;
+	struct buf name;
+	json_member_fn *fn;
+	void *ctx;
+};
+
+/* Whether the value that begins now is the outermost one: 1 good, 0 bad, -1 it is not the outermost. */
+static bool
+outermost_ok(struct parse *p, bool is_array, bool is_object)
+{
+	if (p->depth > 0)
+		return true;
+	p->not_wanted = p->want_array ? !is_array : !is_object;
+	return !p->not_wanted;
+}
+
+static void
+member(struct parse *p, enum json_type type, struct str value)
+{
+	if (p->fn != NULL && p->depth == 1)
+		p->fn(p->ctx, buf_str(&p->name), type, value);
+}
+
+static int
+on_scalar(struct parse *p)
+{
+	if (!outermost_ok(p, false, false))
+		return 0;
+	member(p, JSON_OTHER, STR(""));
+	return 1;
+}
+
+static int
+on_null(void *ctx)
+{
+	return on_scalar(ctx);
+}
+
+static int
+on_boolean(void *ctx, int value)
+{
+	(void)value;
+	return on_scalar(ctx);
+}
+
+/* As text: yajl's own conversion would refuse an integer of more than 64 bits, which is good JSON. */
+static int
+on_number(void *ctx, const char *p, size_t n)
+{
+	(void)p;
+	(void)n;
+	return on_scalar(ctx);
+}
+
+static int
+on_string(void *ctx, const unsigned char *s, size_t n)
+{
+	struct parse *p = ctx;
+
+	if (!outermost_ok(p, false, false))
+		return 0;
+	member(p, JSON_STRING, (struct str){(const char *)s, n});
+	return 1;
+}
+
+static int
+deeper(struct parse *p)
+{
+	/* The object around the members does not count: the depth is that of an array in it. */
+	p->depth++;
+	p->too_deep = p->depth - (p->want_array ? 0 : 1) > p->depth_max;
+	return !p->too_deep;
+}
+
+static int
+on_start_map(void *ctx)
+{
+	struct parse *p = ctx;
+
+	return outermost_ok(p, false, true) && deeper(p);
+}
+
+static int
+on_map_key(void *ctx, const unsigned char *s, size_t n)
+{
+	struct parse *p = ctx;
+
+	if (p->depth == 1) {
+		buf_reset(&p->name, SIZE_MAX);
+		buf_add(&p->name, (struct str){(const char *)s, n});
+	}
+	return 1;
+}
+
+static int
+on_end_map(void *ctx)
+{
+	struct parse *p = ctx;
+
+	p->depth--;
+	member(p, JSON_OTHER, STR(""));
+	return 1;
+}
+
+static int
+on_start_array(void *ctx)
+{
+	struct parse *p = ctx;
+
+	if (p->depth == 1)
+		p->array_start = yajl_get_bytes_consumed(p->yajl) - 1;
+	return outermost_ok(p, true, false) && deeper(p);
+}
+
+static int
+on_end_array(void *ctx)
+{
+	struct parse *p = ctx;
+	size_t end = yajl_get_bytes_consumed(p->yajl);
+
+	p->depth--;
+	if (p->depth == 1)
+		member(p, JSON_ARRAY, (struct str){p->text.p + p->array_start, end - p->array_start});
+	return 1;
+}
+
+static unsigned
+hex4(const char *p)
+{
+	unsigned v = 0;
+
+	for (int i = 0; i < 4; i++) {
+		char c = p[i];
+
+		v = v << 4 | (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+	}
+	return v;
+}
+
+/*
+ * yajl lets the escape of half a surrogate pair pass, and nothing can carry it on: it has no UTF-8. Called for text that
+ * is otherwise good, so four digits follow every \u.
+ */
+static bool
+lone_surrogate(struct str text)
+{
+	for (size_t i = 0; i + 1 < text.n; i++) {
+		unsigned v;
+
+		if (text.p[i] != '\\')
+			continue;
+		if (text.p[++i] != 'u')
+			continue;
+		v = hex4(text.p + i + 1);
+		i += 4;
+		if (v >= 0xDC00 && v <= 0xDFFF)
+			return true;
+		if (v < 0xD800 || v > 0xDBFF)
+			continue;
+		if (i + 6 >= text.n || text.p[i + 1] != '\\' || text.p[i + 2] != 'u')
+			return true;
+		v = hex4(text.p + i + 3);
+		if (v < 0xDC00 || v > 0xDFFF)
+			return true;
+		i += 6;
+	}
+	return false;
+}
+
+static void
+say(char error[JSON_ERROR_SIZE], struct parse *p)
+{
+	unsigned char *text;
+	size_t n;
+
+	if (error == NULL)
+		return;
+	if (p->not_wanted) {
+		snprintf(error, JSON_ERROR_SIZE, "expected %s", p->want_array ? "an array" : "an object");
+		return;
+	}
+	text = yajl_get_error(p->yajl, 0, (const unsigned char *)p->text.p, p->text.n);
+	snprintf(error, JSON_ERROR_SIZE, "%s", text == NULL ? "not JSON" : (char *)text);
+	n = strlen(error);
+	while (n > 0 && error[n - 1] == '\n')
+		error[--n] = '\0';
+	if (text != NULL)
+		snprintf(error + n, JSON_ERROR_SIZE - n, " at byte %zu", yajl_get_bytes_consumed(p->yajl));
+	yajl_free_error(p->yajl, text);
+}
+
+static enum json_result
+parse(struct parse *p, char error[JSON_ERROR_SIZE])
+{
+	static const yajl_callbacks callbacks = {on_null, on_boolean, NULL, NULL, on_number, on_string, on_start_map,
+	    on_map_key, on_end_map, on_start_array, on_end_array};
+	yajl_status status;
+	enum json_result result = JSON_OK;
+
+	if (!str_utf8(p->text)) {
+		if (error != NULL)
+			snprintf(error, JSON_ERROR_SIZE, "not well-formed UTF-8");
+		return JSON_BAD;
+	}
+	p->yajl = yajl_alloc(&callbacks, NULL, p);
+	if (p->yajl == NULL)
+		return JSON_NO_MEMORY;
+	buf_init(&p->name, p->text.n + 1);
+	status = yajl_parse(p->yajl, (const unsigned char *)p->text.p, p->text.n);
+	if (status == yajl_status_ok)
+		status = yajl_complete_parse(p->yajl);
+	if (p->too_deep)
+		result = JSON_TOO_DEEP;
+	else if (status != yajl_status_ok) {
+		result = JSON_BAD;
+		say(error, p);
+	} else if (lone_surrogate(p->text)) {
+		result = JSON_BAD;
+		if (error != NULL)
+			snprintf(error, JSON_ERROR_SIZE, "half of a surrogate pair is escaped without its other half");
+	} else if (!buf_ok(&p->name))
+		result = JSON_NO_MEMORY;
+	buf_fini(&p->name);
+	yajl_free(p->yajl);
+	return result;
+}
+
+enum json_result
+json_object(struct str text, size_t depth_max, json_member_fn *fn, void *ctx, char error[JSON_ERROR_SIZE])
+{
+	struct parse p = {.text = text, .depth_max = depth_max, .fn = fn, .ctx = ctx};
+
+	return parse(&p, error);
+}
+
+enum json_result
+json_array(struct str text, size_t depth_max, json_member_fn *fn, void *ctx)
+{
+	struct parse p = {.text = text, .depth_max = depth_max, .want_array = true, .fn = fn, .ctx = ctx};
+
+	return parse(&p, NULL);
+}

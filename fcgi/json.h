@@ -1,0 +1,34 @@
+/*
+ * json: bytes to the members of an object; validation.
+ *
+ * yajl finds the tokens; what a message carries on is the text as it came, never a tree made anew, so that no number
+ * loses a digit and nothing is too deep for a library's own limits.
+ */
+#ifndef JSON_H
+#define JSON_H
+
+#include "buf.h"
+
+enum json_type { JSON_STRING, JSON_ARRAY, JSON_OTHER };
+
+/* A member of the outermost object: a string decoded, an array as it came, anything else with no value. */
+typedef void json_member_fn(void *ctx, struct str name, enum json_type type, struct str value);
+
+enum json_result { JSON_OK, JSON_BAD, JSON_TOO_DEEP, JSON_NO_MEMORY };
+
+/*
+ * Calls fn for each member of the object in text, in order; duplicate names are fn's to notice. Values live until
+ * json_object() returns. An array may be depth_max deep, itself counted. On JSON_BAD, `error` says what is wrong.
+ * Names may be called for before the error further on is found.
+ */
+enum { JSON_ERROR_SIZE = 160 };
+enum json_result json_object(struct str text, size_t depth_max, json_member_fn *fn, void *ctx,
+    char error[JSON_ERROR_SIZE]);
+
+/*
+ * A JSON array, well-formed UTF-8, without lone surrogates, at most depth_max deep. fn, unless NULL, is called for each
+ * element, with an empty name.
+ */
+enum json_result json_array(struct str text, size_t depth_max, json_member_fn *fn, void *ctx);
+
+#endif

@@ -1,0 +1,23 @@
+/*
+ * log: one line to stderr for each thing an admin should know.
+ *
+ * A line is `level word key=value …`: the word is fixed, so that it can be searched for and counted. Each line is one
+ * write(2), so that lines of several threads never mix.
+ */
+#ifndef LOG_H
+#define LOG_H
+
+enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
+
+/* The greatest level that is written; LOG_INFO at first. */
+void log_set_level(enum log_level level);
+
+/* `word` is the fixed word; the format makes the key=value part, "" for none. */
+void log_line(enum log_level level, const char *word, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+#define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
+#define log_warning(...) log_line(LOG_WARNING, __VA_ARGS__)
+#define log_info(...) log_line(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
+
+#endif

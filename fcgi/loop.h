@@ -1,0 +1,65 @@
+/*
+ * loop: waits, calls, times out; the order of a turn.
+ *
+ * One thread runs one loop, and everything that is not a worker's belongs to it. Descriptors come in two kinds: a few
+ * sources with a function of their own (listener, inotify, eventfds), and thousands of connections that share one
+ * function and are told apart by descriptor and generation, so that an event for a descriptor closed and used again
+ * within one turn is recognised.
+ *
+ * A turn: wait; ready descriptors and, through the workers' eventfd, done jobs; then the hooks in the order of enum
+ * loop_phase. Timers run in between, as phase LATE.
+ */
+#ifndef LOOP_H
+#define LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct loop;
+
+/* Timers are kept in a wheel of 4 ms steps: late by at most two steps, never early. */
+struct timer {
+	TAILQ_ENTRY(timer) link;
+	uint32_t due; /* step of the wheel's clock */
+	uint8_t kind;
+	bool set;
+};
+
+enum loop_phase { LOOP_WAKE, LOOP_LATE, LOOP_COMMIT, LOOP_SWEEP, LOOP_PHASES };
+
+typedef void loop_source_fn(void *ctx);
+typedef void loop_conn_fn(void *ctx, int fd, uint32_t generation, uint32_t events);
+typedef void loop_timer_fn(void *ctx, struct timer *t);
+/* Returns true when it has more to do at once: the next turn then does not wait. */
+typedef bool loop_hook_fn(void *ctx);
+
+/* NULL, with errno, when the system has no descriptor or memory for it. */
+struct loop *loop_new(void);
+void loop_free(struct loop *loop);
+
+/* Until loop_stop(). */
+void loop_run(struct loop *loop);
+void loop_stop(struct loop *loop);
+
+/* Calls fn whenever fd is readable (level-triggered). 0, or -1 with errno. */
+int loop_add_source(struct loop *loop, int fd, loop_source_fn *fn, void *ctx);
+void loop_remove_source(struct loop *loop, int fd);
+
+/* Connections: edge-triggered for input and hang-up, and for output while want_output. 0, or -1 with errno. */
+void loop_on_conn(struct loop *loop, loop_conn_fn *fn, void *ctx);
+int loop_add_conn(struct loop *loop, int fd, uint32_t generation);
+int loop_want_output(struct loop *loop, int fd, uint32_t generation, bool want_output);
+
+enum { LOOP_IN = 1, LOOP_OUT = 2, LOOP_GONE = 4 }; /* events of a loop_conn_fn */
+
+/* A kind of timer is its function; returns its number for loop_timer_set(). */
+uint8_t loop_timer_kind(struct loop *loop, loop_timer_fn *fn, void *ctx);
+
+/* (Re)sets t, owned by the caller, to go off wait_ms from now. */
+void loop_timer_set(struct loop *loop, struct timer *t, uint8_t kind, int64_t wait_ms);
+void loop_timer_clear(struct loop *loop, struct timer *t);
+
+void loop_hook(struct loop *loop, enum loop_phase phase, loop_hook_fn *fn, void *ctx);
+
+#endif

@@ -1,0 +1,297 @@
+/*
+ * main: open, wire, run, close.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "commit.h"
+#include "config.h"
+#include "endpoint.h"
+#include "health.h"
+#include "history.h"
+#include "loop.h"
+#include "poll.h"
+#include "readers.h"
+#include "room.h"
+#include "route.h"
+#include "send.h"
+
+enum {
+	DESCRIPTORS_KEPT = 128, /* for the database, threads and inotify */
+	QUIET_MS = 200,         /* without a request, before a stop is over */
+	STOP_MAX_MS = 20000,
+	STOP_STEP_MS = 20,
+};
+
+struct daemon {
+	struct config config;
+	int database_lock, socket_lock, listen_fd, signal_fd;
+	bool inherited;
+	struct loop *loop;
+	struct store *writer, *checkpointer;
+	struct rooms *rooms;
+	struct readers *readers;
+	struct commit *commit;
+	struct requests requests;
+	struct poll *poll;
+	struct send send;
+	struct history history;
+	struct health health;
+	struct routes routes;
+	/* Stopping: */
+	struct timer stop_timer;
+	uint8_t stop_kind;
+	int64_t stopping_ms, last_request_ms;
+};
+
+static void
+on_request(void *ctx, struct fcgi_request *from)
+{
+	struct daemon *d = ctx;
+	struct request r;
+
+	d->last_request_ms = clock_ms();
+	request_init(&r, &d->requests, from, poll_slot_size());
+	route_request(&d->routes, &r);
+}
+
+static void
+on_gone(void *ctx, struct fcgi_conn *conn)
+{
+	struct daemon *d = ctx;
+	struct slot *slot = fcgi_slot(conn);
+
+	if (slot->parked == PARKED_POLL)
+		poll_gone(d->poll, conn);
+}
+
+static void
+stop_step(void *ctx, struct timer *t)
+{
+	struct daemon *d = ctx;
+	int64_t now = clock_ms(), since = d->last_request_ms > d->stopping_ms ? d->last_request_ms : d->stopping_ms;
+	bool done = fcgi_counts(d->requests.fcgi).open == 0 && commit_idle(d->commit) && now - since >= QUIET_MS;
+
+	if (done || now - d->stopping_ms >= STOP_MAX_MS)
+		loop_stop(d->loop);
+	else
+		loop_timer_set(d->loop, t, d->stop_kind, STOP_STEP_MS);
+}
+
+static void
+on_signal(void *ctx)
+{
+	struct daemon *d = ctx;
+	struct signalfd_siginfo info;
+
+	if (read(d->signal_fd, &info, sizeof info) != sizeof info || d->stopping_ms != 0)
+		return;
+	log_info("stopping", "signal=%u polls=%zu", info.ssi_signo, poll_parked(d->poll));
+	d->stopping_ms = clock_ms();
+	fcgi_drain(d->requests.fcgi);
+	poll_drain(d->poll);
+	loop_timer_set(d->loop, &d->stop_timer, d->stop_kind, STOP_STEP_MS);
+}
+
+/* -1 with a message. */
+static int
+open_files(struct daemon *d)
+{
+	struct rlimit limit;
+
+	umask(0007); /* the group may insert */
+	/* All that is allowed: each held poll is a descriptor. */
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	d->database_lock = endpoint_lock(d->config.database, "database");
+	if (d->database_lock < 0)
+		return -1;
+	if (!endpoint_inherited() && (d->socket_lock = endpoint_lock(d->config.socket, "socket")) < 0)
+		return -1;
+	return 0;
+}
+
+static int
+open_store(struct daemon *d, const struct store_options *options)
+{
+	char error[STORE_ERROR_SIZE];
+
+	d->writer = store_open(options, true, error);
+	if (d->writer != NULL && store_start(d->writer, error) == 0) {
+		d->checkpointer = store_open(options, false, error);
+		if (d->checkpointer != NULL)
+			d->readers = readers_new(d->loop, options, (int)d->config.readers, error);
+		if (d->readers != NULL)
+			return 0;
+	}
+	fprintf(stderr, "longlined: %s\n", error);
+	return -1;
+}
+
+static int
+no_memory(void)
+{
+	fprintf(stderr, "longlined: cannot start: %s\n", strerror(errno == 0 ? ENOMEM : errno));
+	return -1;
+}
+
+static int
+open_log(struct daemon *d)
+{
+	const struct config *c = &d->config;
+	struct store_options store = {.path = c->database,
+	    .lock_wait_ms = c->lock_wait_s * 1000,
+	    .search_timeout_ms = c->search_timeout_s * 1000,
+	    .reply_max = (size_t)c->reply_max,
+	    .new_epoch = c->new_epoch};
+	struct commit_options commit = {.queue_max = (size_t)c->queue_max,
+	    .queue_bytes_max = (size_t)c->queue_bytes,
+	    .lock_wait_ms = c->lock_wait_s * 1000,
+	    .path = c->database};
+	struct poll_options poll = {.wait_max_ms = c->wait_max_s * 1000, .reply_max = (size_t)c->reply_max};
+
+	if ((d->loop = loop_new()) == NULL || (d->rooms = rooms_new(d->loop, (size_t)c->ring_bytes)) == NULL)
+		return no_memory();
+	if (open_store(d, &store) != 0)
+		return -1;
+	rooms_reset(d->rooms, store_epoch(d->writer), store_head(d->writer));
+	d->commit = commit_new(d->loop, &commit, d->writer, d->checkpointer, d->rooms);
+	d->requests.cors = c->cors;
+	if (d->commit != NULL)
+		d->poll = poll_new(d->loop, &poll, &d->requests, d->rooms, d->readers, d->commit);
+	return d->poll == NULL ? no_memory() : 0;
+}
+
+static void
+wire(struct daemon *d)
+{
+	const struct config *c = &d->config;
+
+	d->send = (struct send){.requests = &d->requests,
+	    .commit = d->commit,
+	    .body_max = (size_t)c->body_max,
+	    .message_max = (size_t)c->message_max,
+	    .depth_max = (size_t)c->depth_max};
+	d->history = (struct history){
+	    .requests = &d->requests, .rooms = d->rooms, .readers = d->readers, .commit = d->commit};
+	d->health = (struct health){.requests = &d->requests,
+	    .rooms = d->rooms,
+	    .commit = d->commit,
+	    .poll = d->poll,
+	    .database = c->database};
+	d->routes = (struct routes){&d->send, d->poll, &d->history, &d->health};
+}
+
+static size_t
+connections_max(const struct config *c)
+{
+	struct rlimit limit = {.rlim_cur = 1024};
+
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
+	if (c->connections_max > 0)
+		return (size_t)c->connections_max;
+	return limit.rlim_cur > 2 * DESCRIPTORS_KEPT ? (size_t)limit.rlim_cur - DESCRIPTORS_KEPT : DESCRIPTORS_KEPT;
+}
+
+static int
+open_socket(struct daemon *d)
+{
+	const struct config *c = &d->config;
+	struct fcgi_options options = {.slot_size = poll_slot_size(),
+	    .conns_max = connections_max(c),
+	    .body_max = (size_t)c->body_max,
+	    .request_wait_ms = c->request_timeout_s * 1000,
+	    .send_wait_ms = c->send_timeout_s * 1000};
+	struct fcgi_handler handler = {.ctx = d, .request = on_request, .gone = on_gone};
+	sigset_t signals;
+
+	if ((d->listen_fd = endpoint_listen(c->socket, &d->inherited)) < 0)
+		return -1;
+	options.listen_fd = d->listen_fd;
+	if ((d->requests.fcgi = fcgi_new(d->loop, &options, &handler)) == NULL)
+		return no_memory();
+	/* libfcgi has set handlers of its own by now. */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGUSR1, SIG_DFL);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	d->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (d->signal_fd < 0 || loop_add_source(d->loop, d->signal_fd, on_signal, d) != 0)
+		return no_memory();
+	d->stop_kind = loop_timer_kind(d->loop, stop_step, d);
+	return 0;
+}
+
+static void
+close_all(struct daemon *d)
+{
+	fcgi_free(d->requests.fcgi);
+	/* Threads end before what they use. */
+	commit_free(d->commit);
+	readers_free(d->readers);
+	poll_free(d->poll);
+	rooms_free(d->rooms);
+	if (d->checkpointer != NULL)
+		(void)store_checkpoint(d->checkpointer, true);
+	store_close(d->checkpointer);
+	store_close(d->writer);
+	if (d->signal_fd >= 0) {
+		loop_remove_source(d->loop, d->signal_fd);
+		close(d->signal_fd);
+	}
+	if (d->listen_fd >= 0) {
+		close(d->listen_fd);
+		if (!d->inherited)
+			unlink(d->config.socket);
+	}
+	loop_free(d->loop);
+	if (d->socket_lock >= 0)
+		close(d->socket_lock);
+	if (d->database_lock >= 0)
+		close(d->database_lock);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct daemon d = {.database_lock = -1, .socket_lock = -1, .listen_fd = -1, .signal_fd = -1};
+	sigset_t signals;
+	int status = config_read(&d.config, argc, argv);
+
+	if (status >= 0)
+		return status;
+	log_set_level(d.config.log_level);
+	/* From the beginning, so that one that comes early is not lost, and threads inherit it. */
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1); /* libfcgi would wait for 2 s when it closes */
+	status = 1;
+	if (open_files(&d) == 0 && open_log(&d) == 0 && open_socket(&d) == 0) {
+		wire(&d);
+		if (d.config.pid_file == NULL || endpoint_write_pid(d.config.pid_file) == 0) {
+			log_info("ready", "version=%s database=\"%s\" epoch=%s head=%lld", CONFIG_VERSION, d.config.database,
+			    rooms_epoch(d.rooms), (long long)rooms_head(d.rooms));
+			loop_run(d.loop);
+			if (d.config.pid_file != NULL)
+				unlink(d.config.pid_file);
+			status = 0;
+		}
+	}
+	close_all(&d);
+	if (status == 0)
+		log_info("stopped", "clean=1");
+	return status;
+}

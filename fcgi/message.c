@@ -1,0 +1,180 @@
+#include "message.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static struct str
+put(char **at, struct str s)
+{
+	struct str copy = {*at, s.n};
+
+	if (s.n > 0)
+		memcpy(*at, s.p, s.n);
+	*at += s.n;
+	return copy;
+}
+
+struct message *
+message_new(const struct message_fields *f)
+{
+	size_t n = f->room.n + f->event.n + f->sender.n + f->body.n + f->key.n;
+	struct message *m = malloc(sizeof *m + n);
+	char *at;
+
+	if (m == NULL)
+		return NULL;
+	at = (char *)(m + 1);
+	*m = (struct message){.f = *f, .holders = 1, .size = sizeof *m + n};
+	m->f.room = put(&at, f->room);
+	m->f.event = put(&at, f->event);
+	m->f.sender = put(&at, f->sender);
+	m->f.body = put(&at, f->body);
+	m->f.key = put(&at, f->key);
+	return m;
+}
+
+struct message *
+message_hold(struct message *m)
+{
+	m->holders++;
+	return m;
+}
+
+void
+message_drop(struct message *m)
+{
+	if (m == NULL || --m->holders > 0)
+		return;
+	free(m->json_bytes);
+	free(m);
+}
+
+int
+message_publish(struct message *m)
+{
+	struct buf b;
+
+	buf_init(&b, SIZE_MAX);
+	message_add_json(&b, &m->f, STR(""));
+	if (!buf_ok(&b)) {
+		buf_fini(&b);
+		return -1;
+	}
+	m->json = buf_str(&b);
+	m->json_bytes = b.p;
+	m->size += b.cap;
+	return 0;
+}
+
+static size_t
+skip_space(struct str json, size_t i)
+{
+	while (i < json.n && (json.p[i] == ' ' || json.p[i] == '\t' || json.p[i] == '\n' || json.p[i] == '\r'))
+		i++;
+	return i;
+}
+
+/* Whether an array (known to be good JSON) is exactly one string: then *string is it, still as JSON. */
+static bool
+one_string(struct str array, struct str *string)
+{
+	size_t i = skip_space(array, skip_space(array, 0) + 1), from;
+
+	if (i >= array.n || array.p[i] != '"')
+		return false;
+	for (from = i++; i < array.n && array.p[i] != '"'; i++)
+		if (array.p[i] == '\\')
+			i++;
+	*string = (struct str){array.p + from, i + 1 - from};
+	i = skip_space(array, i + 1);
+	return i < array.n && array.p[i] == ']';
+}
+
+void
+message_add_json(struct buf *b, const struct message_fields *f, struct str snippet_json)
+{
+	char at[MESSAGE_TIME_SIZE];
+	struct str string;
+
+	message_time(f->at_ms, at);
+	buf_reserve(b, 128 + f->room.n + f->event.n + f->sender.n + f->body.n);
+	buf_add(b, STR("{\"id\":"));
+	buf_add_int(b, f->id);
+	buf_add(b, STR(",\"room\":"));
+	buf_add_json(b, f->room);
+	buf_add(b, STR(",\"event\":"));
+	buf_add_json(b, f->event);
+	buf_add(b, STR(",\"sender\":"));
+	buf_add_json(b, f->sender);
+	if (f->is_args && one_string(f->body, &string)) {
+		buf_add(b, STR(",\"text\":"));
+		buf_add_utf8(b, string);
+	} else if (f->is_args) {
+		/* As it came, so that no number loses a digit and no depth is too deep for us. */
+		buf_add(b, STR(",\"args\":"));
+		buf_add_utf8(b, f->body);
+	} else {
+		buf_add(b, STR(",\"text\":"));
+		buf_add_json(b, f->body);
+	}
+	buf_add(b, STR(",\"at\":\""));
+	buf_add(b, str_of(at));
+	buf_add_char(b, '"');
+	if (snippet_json.n > 0) {
+		buf_add(b, STR(",\"snippet\":"));
+		buf_add(b, snippet_json);
+	}
+	buf_add_char(b, '}');
+}
+
+void
+message_time(int64_t at_ms, char text[MESSAGE_TIME_SIZE])
+{
+	const int64_t year_0 = INT64_C(-62167219200000), year_9999_end = INT64_C(253402300799999);
+	int64_t ms;
+	time_t seconds;
+	struct tm t;
+
+	if (at_ms < year_0)
+		at_ms = year_0;
+	if (at_ms > year_9999_end)
+		at_ms = year_9999_end;
+	ms = (at_ms % 1000 + 1000) % 1000;
+	seconds = (time_t)((at_ms - ms) / 1000);
+	gmtime_r(&seconds, &t);
+	snprintf(text, MESSAGE_TIME_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", (unsigned)(t.tm_year + 1900) % 10000,
+	    (unsigned)(t.tm_mon + 1) % 100, (unsigned)t.tm_mday % 100, (unsigned)t.tm_hour % 100, (unsigned)t.tm_min % 100,
+	    (unsigned)t.tm_sec % 100, (unsigned)ms % 1000);
+}
+
+bool
+message_room_ok(struct str room)
+{
+	if (room.n < 1 || room.n > MESSAGE_ROOM_MAX)
+		return false;
+	for (size_t i = 0; i < room.n; i++) {
+		char c = room.p[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+		        c == '_' || c == '-'))
+			return false;
+	}
+	return true;
+}
+
+bool
+message_event_ok(struct str event)
+{
+	/* A client that is sent one of these as an event closes its connection (socket.io-parser). */
+	static const char *const reserved[] = {
+	    "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"};
+
+	if (event.n < 1 || event.n > MESSAGE_EVENT_MAX || !str_utf8(event))
+		return false;
+	for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
+		if (str_eq(event, str_of(reserved[i])))
+			return false;
+	return true;
+}

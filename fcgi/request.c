@@ -1,0 +1,314 @@
+#include "request.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "message.h"
+
+enum { DETAIL_MAX = 400, SHOWN_MAX = 64 };
+
+static enum method
+method_of(struct str s)
+{
+	if (str_eq(s, STR("GET")))
+		return METHOD_GET;
+	if (str_eq(s, STR("HEAD")))
+		return METHOD_HEAD;
+	if (str_eq(s, STR("POST")))
+		return METHOD_POST;
+	return str_eq(s, STR("OPTIONS")) ? METHOD_OPTIONS : METHOD_OTHER;
+}
+
+/* The part of a path that says what is asked for, wherever the site has put us. */
+static struct str
+tail_of(struct str path)
+{
+	static const struct str socketio = {"/socket.io/", 11};
+	size_t i = path.n;
+
+	for (size_t at = 0; at + socketio.n <= path.n; at++)
+		if (str_starts((struct str){path.p + at, path.n - at}, socketio))
+			return (struct str){path.p + at, path.n - at};
+	while (i > 0 && path.p[i - 1] != '/')
+		i--;
+	return i == 0 ? path : (struct str){path.p + i - 1, path.n - i + 1};
+}
+
+static void
+take_param(struct request *r, struct str name, struct str value)
+{
+	static const struct {
+		struct str name;
+		size_t offset;
+	} table[] = {
+	    {{"QUERY_STRING", 12}, offsetof(struct request, query)},
+	    {{"CONTENT_TYPE", 12}, offsetof(struct request, content_type)},
+	    {{"REMOTE_USER", 11}, offsetof(struct request, user)},
+	    {{"HTTP_HOST", 9}, offsetof(struct request, host)},
+	    {{"HTTP_ORIGIN", 11}, offsetof(struct request, origin)},
+	    {{"HTTP_PREFER", 11}, offsetof(struct request, prefer)},
+	    {{"HTTP_IF_NONE_MATCH", 18}, offsetof(struct request, if_none_match)},
+	    {{"HTTP_IDEMPOTENCY_KEY", 20}, offsetof(struct request, idempotency_key)},
+	    {{"HTTP_ACCESS_CONTROL_REQUEST_HEADERS", 35}, offsetof(struct request, cors_headers)},
+	};
+
+	if (str_eq(name, STR("REQUEST_METHOD")))
+		r->method = method_of(value);
+	else if (str_eq(name, STR("SCRIPT_NAME")))
+		r->path = tail_of(value);
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+		if (str_eq(name, table[i].name))
+			memcpy((char *)r + table[i].offset, &value, sizeof value);
+}
+
+void
+request_init(struct request *r, struct requests *all, const struct fcgi_request *from, size_t slot_size)
+{
+	*r = (struct request){.all = all,
+	    .conn = from->conn,
+	    .method = METHOD_OTHER,
+	    .body = from->body,
+	    .body_too_large = from->body_too_large};
+	memset(fcgi_slot(from->conn), 0, slot_size);
+	for (size_t i = 0; i < from->n_params; i++)
+		take_param(r, from->params[i].name, from->params[i].value);
+}
+
+void
+request_open_cors(struct request *r)
+{
+	struct slot *slot = fcgi_slot(r->conn);
+
+	slot->cors = r->all->cors != NULL;
+}
+
+static void
+add_cors(struct buf *head, const struct requests *all)
+{
+	buf_printf(head, "Access-Control-Allow-Origin: %s\r\n", all->cors);
+	if (strcmp(all->cors, "*") != 0)
+		buf_add(head, STR("Vary: Origin\r\n"));
+	buf_add(head, STR("Access-Control-Expose-Headers: ETag, Idempotent-Replayed, Preference-Applied, Retry-After\r\n"));
+}
+
+static struct blob *
+frame(struct requests *all, bool cors, int status, struct str type, struct str headers, struct str body)
+{
+	struct buf head;
+	struct blob *b = NULL;
+
+	buf_init(&head, 16 * 1024);
+	buf_printf(&head, "Status: %d %s\r\n", status, problem_title(status));
+	if (type.n > 0)
+		buf_printf(&head, "Content-Type: %.*s\r\nContent-Length: %zu\r\n", STR_ARGS(type), body.n);
+	buf_add(&head, headers);
+	if (cors)
+		add_cors(&head, all);
+	buf_add(&head, STR("\r\n"));
+	if (buf_ok(&head))
+		b = fcgi_frame(buf_str(&head), body);
+	buf_fini(&head);
+	return b;
+}
+
+void
+request_send(struct requests *all, struct fcgi_conn *conn, struct blob *reply)
+{
+	all->replies++;
+	fcgi_reply(all->fcgi, conn, reply);
+}
+
+void
+request_reply(struct requests *all, struct fcgi_conn *conn, int status, struct str type, struct str headers,
+    struct str body)
+{
+	struct slot *slot = fcgi_slot(conn);
+
+	request_send(all, conn, frame(all, slot->cors, status, type, headers, body));
+}
+
+struct blob *
+request_json(struct requests *all, bool cors, struct str headers, struct str body)
+{
+	struct buf lines;
+	struct blob *b;
+
+	buf_init(&lines, 4096);
+	buf_add(&lines, STR("Cache-Control: no-store\r\n"));
+	buf_add(&lines, headers);
+	b = frame(all, cors, 200, STR("application/json"), buf_str(&lines), body);
+	buf_fini(&lines);
+	return b;
+}
+
+void
+request_fail(struct requests *all, struct fcgi_conn *conn, enum problem p, const char *format, ...)
+{
+	char detail[DETAIL_MAX];
+	struct buf body;
+	va_list ap;
+	int n;
+
+	va_start(ap, format);
+	n = vsnprintf(detail, sizeof detail, format, ap);
+	va_end(ap);
+	if (n < 0)
+		n = 0;
+	all->problems[p]++;
+	buf_init(&body, 16 * 1024);
+	problem_add_json(&body, p, (struct str){detail, (size_t)n < sizeof detail ? (size_t)n : sizeof detail - 1});
+	request_reply(all, conn, problem_status(p), STR("application/problem+json"),
+	    problem_status(p) == 503 ? STR("Cache-Control: no-store\r\nRetry-After: 1\r\n")
+	                             : STR("Cache-Control: no-store\r\n"),
+	    buf_str(&body));
+	buf_fini(&body);
+}
+
+void
+request_refuse_method(struct request *r, const char *allowed)
+{
+	struct buf headers, body;
+	char detail[DETAIL_MAX];
+
+	r->all->problems[PROBLEM_METHOD_NOT_ALLOWED]++;
+	snprintf(detail, sizeof detail, "this path answers to %s only", allowed);
+	buf_init(&headers, 512);
+	buf_init(&body, 4096);
+	buf_printf(&headers, "Allow: %s\r\nCache-Control: no-store\r\n", allowed);
+	problem_add_json(&body, PROBLEM_METHOD_NOT_ALLOWED, str_of(detail));
+	request_reply(r->all, r->conn, 405, STR("application/problem+json"), buf_str(&headers), buf_str(&body));
+	buf_fini(&headers);
+	buf_fini(&body);
+}
+
+/* A list of header names may be sent back to whoever asked for it; anything else may not. */
+static bool
+header_names(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+		        c == '_' || c == ',' || c == ' '))
+			return false;
+	}
+	return s.n > 0 && s.n <= 1024;
+}
+
+void
+request_options(struct request *r, const char *allowed)
+{
+	struct slot *slot = fcgi_slot(r->conn);
+	struct buf headers;
+
+	buf_init(&headers, 4096);
+	buf_printf(&headers, "Allow: %s\r\nCache-Control: no-store\r\n", allowed);
+	if (slot->cors) {
+		buf_printf(&headers, "Access-Control-Allow-Methods: %s\r\nAccess-Control-Max-Age: 600\r\n", allowed);
+		if (header_names(r->cors_headers))
+			buf_printf(&headers,
+			    "Access-Control-Allow-Headers: %.*s\r\nVary: Access-Control-Request-Headers\r\n",
+			    STR_ARGS(r->cors_headers));
+	}
+	request_reply(r->all, r->conn, 204, STR(""), buf_str(&headers), STR(""));
+	buf_fini(&headers);
+}
+
+/* What a stranger sent, short enough to be named in an error. */
+static struct str
+shown(struct str s)
+{
+	return (struct str){s.p, s.n < SHOWN_MAX ? s.n : SHOWN_MAX};
+}
+
+static bool
+is_known(struct str name, const char *const *known)
+{
+	for (; *known != NULL; known++)
+		if (str_eq(name, str_of(*known)))
+			return true;
+	return false;
+}
+
+static bool
+names_ok(struct request *r, const struct query *q, const char *const *known, const char *repeatable)
+{
+	if (q->too_many) {
+		request_fail(r->all, r->conn, PROBLEM_BAD_PARAMETER, "more than %d parameters", QUERY_FIELDS_MAX);
+		return false;
+	}
+	for (size_t i = 0; i < q->n; i++) {
+		struct str name = q->fields[i].name;
+
+		if (name.n > 0 && name.p[0] == '_')
+			continue;
+		if (!is_known(name, known)) {
+			request_fail(r->all, r->conn, PROBLEM_UNKNOWN_PARAMETER, "unknown parameter '%.*s'",
+			    STR_ARGS(shown(name)));
+			return false;
+		}
+		if (!str_utf8(q->fields[i].value)) {
+			request_fail(r->all, r->conn, PROBLEM_BAD_UTF8, "parameter '%.*s' is not well-formed UTF-8",
+			    STR_ARGS(name));
+			return false;
+		}
+		for (size_t j = 0; j < i && (repeatable == NULL || !str_eq(name, str_of(repeatable))); j++)
+			if (str_eq(q->fields[j].name, name)) {
+				request_fail(r->all, r->conn, PROBLEM_DUPLICATE_PARAMETER,
+				    "parameter '%.*s' is given more than once", STR_ARGS(name));
+				return false;
+			}
+	}
+	return true;
+}
+
+bool
+request_query(struct request *r, struct query *q, const char *const *known, const char *repeatable)
+{
+	if (query_parse(q, r->query) != 0) {
+		request_fail(r->all, r->conn, PROBLEM_INTERNAL, "no memory");
+		return false;
+	}
+	if (names_ok(r, q, known, repeatable))
+		return true;
+	query_fini(q);
+	return false;
+}
+
+bool
+request_rooms(struct request *r, const struct query *q, struct str *names, size_t *n, size_t max, bool *all_rooms)
+{
+	*n = 0;
+	*all_rooms = false;
+	for (size_t i = 0; i < q->n; i++) {
+		struct str name = q->fields[i].value;
+		bool known = false;
+
+		if (!str_eq(q->fields[i].name, STR("room")))
+			continue;
+		if (str_eq(name, STR("*"))) {
+			*all_rooms = true;
+			continue;
+		}
+		if (!message_room_ok(name)) {
+			request_fail(r->all, r->conn, PROBLEM_BAD_PARAMETER,
+			    "parameter 'room' must be 1 to %d of A-Z a-z 0-9 . _ - (or *), not '%.*s'", MESSAGE_ROOM_MAX,
+			    STR_ARGS(shown(name)));
+			return false;
+		}
+		for (size_t j = 0; j < *n; j++)
+			known = known || str_eq(names[j], name);
+		if (known)
+			continue;
+		if (*n == max) {
+			request_fail(r->all, r->conn, PROBLEM_BAD_PARAMETER, "parameter 'room' is given more than %zu times",
+			    max);
+			return false;
+		}
+		names[(*n)++] = name;
+	}
+	if (*n == 0 && !*all_rooms)
+		names[(*n)++] = STR("main");
+	return true;
+}

@@ -1,0 +1,76 @@
+/*
+ * request: path, query, headers and body of a request; answered once, or parked.
+ *
+ * A handler ends by exactly one of: a reply, a problem, parking the connection with what is needed to answer later, or
+ * handing its handle to a job. Views in struct request end when the handler returns.
+ */
+#ifndef REQUEST_H
+#define REQUEST_H
+
+#include "fcgi.h"
+#include "problem.h"
+#include "query.h"
+
+enum method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OPTIONS, METHOD_OTHER };
+
+/* What requests of one daemon have in common. */
+struct requests {
+	struct fcgi *fcgi;
+	const char *cors; /* the origin allowed elsewhere, "*" for all; NULL: none */
+	uint64_t problems[PROBLEMS];
+	uint64_t replies;
+};
+
+struct request {
+	struct requests *all;
+	struct fcgi_conn *conn;
+	enum method method;
+	struct str path; /* its last segment, or from /socket.io/ on: "/send" */
+	struct str query, content_type, user, host, origin, prefer, if_none_match, idempotency_key, cors_headers;
+	struct str body;
+	bool body_too_large;
+};
+
+/* Who is to be told when the peer of a parked connection hangs up. */
+enum parked_kind { PARKED_NOT, PARKED_POLL };
+
+/* Begins every slot of a connection; what parks puts more behind it. */
+struct slot {
+	bool cors; /* answers carry the CORS headers */
+	uint8_t parked;
+};
+
+/* Makes a request of what FastCGI brought; clears the connection's slot. */
+void request_init(struct request *r, struct requests *all, const struct fcgi_request *from, size_t slot_size);
+
+/* The answers to this request may be read by pages of other origins, as far as `cors` says. */
+void request_open_cors(struct request *r);
+
+/* Answers. headers: whole lines with their CRLF. An empty type: no Content-Type. */
+void request_reply(struct requests *all, struct fcgi_conn *conn, int status, struct str type, struct str headers,
+    struct str body);
+
+/* 200 with JSON, not to be stored: the ready-made records, to be sent to any number of connections by request_send(). */
+struct blob *request_json(struct requests *all, bool cors, struct str headers, struct str body);
+void request_send(struct requests *all, struct fcgi_conn *conn, struct blob *reply);
+
+/* Answers with an error; the format says what was wrong and what was expected. */
+void request_fail(struct requests *all, struct fcgi_conn *conn, enum problem p, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* 405 naming what is allowed ("GET, HEAD"). */
+void request_refuse_method(struct request *r, const char *allowed);
+
+/* 204 for OPTIONS: a preflight's answer, or what is allowed here. */
+void request_options(struct request *r, const char *allowed);
+
+/*
+ * Takes the query apart and checks the names: each must be in `known` (ends with NULL) or begin with _, and none but
+ * `repeatable` (may be NULL) comes twice. false: answered with the error; q needs no query_fini().
+ */
+bool request_query(struct request *r, struct query *q, const char *const *known, const char *repeatable);
+
+/* The names of rooms in `room` parameters: false, answered, when one is bad or there are too many. */
+bool request_rooms(struct request *r, const struct query *q, struct str *names, size_t *n, size_t max, bool *all_rooms);
+
+#endif

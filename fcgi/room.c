@@ -1,0 +1,441 @@
+#include "room.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "loop.h"
+
+enum {
+	WAKES_PER_TURN = 64, /* so that a big round never starves the rest of the loop */
+	TABLE_MIN = 64,
+};
+
+TAILQ_HEAD(waiters, waiter);
+
+struct room {
+	struct rooms *rooms;
+	LIST_ENTRY(room) link;     /* in its place of the table */
+	TAILQ_ENTRY(room) busy_link; /* in rooms->busy while busy or due */
+	struct waiters waiters[2]; /* [parked] wait, [!parked] are this round */
+	uint8_t parked;
+	bool listed, due;
+	struct ring_chain chain;
+	const struct ring_chain *view; /* what its waiters read: chain, or for room_all the ring's */
+	int64_t deleted;
+	struct room_answer answer;
+	uint8_t name_n;
+	char name[MESSAGE_ROOM_MAX];
+};
+
+LIST_HEAD(place, room);
+
+struct rooms {
+	struct ring ring;
+	int64_t head;
+	uint64_t resets, woken;
+	char epoch[32];
+	struct {
+		room_wake_fn *fn;
+		void *ctx;
+	} kinds[ROOM_WAITER_KINDS];
+	TAILQ_HEAD(, room) busy; /* rooms with a round under way or due */
+	struct room all;
+	struct place *table;
+	size_t n, places; /* a power of two */
+};
+
+static size_t
+hash(struct str name)
+{
+	uint64_t h = UINT64_C(14695981039346656037); /* FNV-1a */
+
+	for (size_t i = 0; i < name.n; i++)
+		h = (h ^ (unsigned char)name.p[i]) * UINT64_C(1099511628211);
+	return (size_t)(h ^ h >> 32);
+}
+
+static struct str
+name_of(const struct room *room)
+{
+	return (struct str){room->name, room->name_n};
+}
+
+static void
+init(struct rooms *rooms, struct room *room, struct str name)
+{
+	*room = (struct room){.rooms = rooms, .name_n = (uint8_t)name.n};
+	memcpy(room->name, name.p, name.n);
+	TAILQ_INIT(&room->waiters[0]);
+	TAILQ_INIT(&room->waiters[1]);
+	room->chain.owner = room;
+	room->view = &room->chain;
+}
+
+static void
+fini(struct room *room)
+{
+	ring_chain_fini(&room->chain);
+	blob_drop(room->answer.reply);
+}
+
+/* Whether nobody waits in it and memory knows nothing of it. */
+static void
+free_if_idle(struct room *room)
+{
+	struct rooms *rooms = room->rooms;
+
+	if (room == &rooms->all || room->listed || room->chain.n > 0 || room->deleted > rooms->ring.floor ||
+	    !TAILQ_EMPTY(&room->waiters[0]) || !TAILQ_EMPTY(&room->waiters[1]))
+		return;
+	LIST_REMOVE(room, link);
+	rooms->n--;
+	fini(room);
+	free(room);
+}
+
+static void
+chain_emptied(void *ctx, struct ring_chain *chain)
+{
+	(void)ctx;
+	free_if_idle(chain->owner);
+}
+
+static bool wake_some(void *ctx);
+
+struct rooms *
+rooms_new(struct loop *loop, size_t ring_bytes_max)
+{
+	struct rooms *rooms = calloc(1, sizeof *rooms);
+
+	if (rooms == NULL)
+		return NULL;
+	rooms->table = calloc(TABLE_MIN, sizeof *rooms->table);
+	if (rooms->table == NULL) {
+		free(rooms);
+		return NULL;
+	}
+	rooms->places = TABLE_MIN;
+
+	ring_init(&rooms->ring, ring_bytes_max, chain_emptied, rooms);
+	TAILQ_INIT(&rooms->busy);
+	init(rooms, &rooms->all, STR("*"));
+	rooms->all.view = &rooms->ring.all;
+	loop_hook(loop, LOOP_WAKE, wake_some, rooms);
+	return rooms;
+}
+
+void
+rooms_free(struct rooms *rooms)
+{
+	if (rooms == NULL)
+		return;
+	/* Nobody is told any more; waiters are their owners'. */
+	while (!TAILQ_EMPTY(&rooms->busy))
+		TAILQ_REMOVE(&rooms->busy, TAILQ_FIRST(&rooms->busy), busy_link);
+	ring_fini(&rooms->ring);
+	for (size_t i = 0; i < rooms->places; i++)
+		while (!LIST_EMPTY(&rooms->table[i])) {
+			struct room *room = LIST_FIRST(&rooms->table[i]);
+
+			LIST_REMOVE(room, link);
+			fini(room);
+			free(room);
+		}
+	fini(&rooms->all);
+	free(rooms->table);
+	free(rooms);
+}
+
+void
+rooms_on_wake(struct rooms *rooms, enum room_waiter_kind kind, room_wake_fn *fn, void *ctx)
+{
+	rooms->kinds[kind].fn = fn;
+	rooms->kinds[kind].ctx = ctx;
+}
+
+const char *
+rooms_epoch(const struct rooms *rooms)
+{
+	return rooms->epoch;
+}
+
+uint64_t
+rooms_resets(const struct rooms *rooms)
+{
+	return rooms->resets;
+}
+
+int64_t
+rooms_head(const struct rooms *rooms)
+{
+	return rooms->head;
+}
+
+int64_t
+rooms_floor(const struct rooms *rooms)
+{
+	return rooms->ring.floor;
+}
+
+bool
+room_was_reset(const struct rooms *rooms, const struct waiter *w)
+{
+	return w->era != (rooms->resets & 7);
+}
+
+void
+rooms_reset(struct rooms *rooms, const char *epoch, int64_t head)
+{
+	snprintf(rooms->epoch, sizeof rooms->epoch, "%s", epoch);
+	rooms->resets++;
+	rooms->head = head;
+	ring_reset(&rooms->ring, head);
+	room_make_due(&rooms->all);
+	for (size_t i = 0; i < rooms->places; i++) {
+		struct room *room, *next;
+
+		for (room = LIST_FIRST(&rooms->table[i]); room != NULL; room = next) {
+			next = LIST_NEXT(room, link);
+			room->deleted = 0;
+			if (room->listed || !TAILQ_EMPTY(&room->waiters[room->parked]))
+				room_make_due(room);
+			else
+				free_if_idle(room);
+		}
+	}
+}
+
+/* Twice the places, once there are as many rooms as places; without memory the old table goes on. */
+static void
+grow(struct rooms *rooms)
+{
+	size_t places = rooms->places * 2;
+	struct place *table = calloc(places, sizeof *table);
+
+	if (table == NULL)
+		return;
+	for (size_t i = 0; i < rooms->places; i++)
+		while (!LIST_EMPTY(&rooms->table[i])) {
+			struct room *room = LIST_FIRST(&rooms->table[i]);
+
+			LIST_REMOVE(room, link);
+			LIST_INSERT_HEAD(&table[hash(name_of(room)) & (places - 1)], room, link);
+		}
+	free(rooms->table);
+	rooms->table = table;
+	rooms->places = places;
+}
+
+struct room *
+room_find(struct rooms *rooms, struct str name)
+{
+	struct room *room;
+
+	LIST_FOREACH (room, &rooms->table[hash(name) & (rooms->places - 1)], link)
+		if (str_eq(name_of(room), name))
+			return room;
+	return NULL;
+}
+
+struct room *
+room_get(struct rooms *rooms, struct str name)
+{
+	struct room *room = room_find(rooms, name);
+
+	if (room != NULL)
+		return room;
+	assert(name.n <= MESSAGE_ROOM_MAX);
+	room = malloc(sizeof *room);
+	if (room == NULL)
+		return NULL;
+	if (rooms->n >= rooms->places)
+		grow(rooms);
+	init(rooms, room, name);
+	LIST_INSERT_HEAD(&rooms->table[hash(name) & (rooms->places - 1)], room, link);
+	rooms->n++;
+	return room;
+}
+
+struct room *
+room_all(struct rooms *rooms)
+{
+	return &rooms->all;
+}
+
+const struct ring_chain *
+room_chain(const struct room *room)
+{
+	return room->view;
+}
+
+int64_t
+room_deleted(const struct room *room)
+{
+	return room->deleted;
+}
+
+struct room_answer *
+room_answer(struct room *room)
+{
+	return &room->answer;
+}
+
+bool
+room_busy(const struct room *room)
+{
+	return room->listed;
+}
+
+void
+room_make_due(struct room *room)
+{
+	room->due = true;
+	if (room->listed)
+		return;
+	room->listed = true;
+	TAILQ_INSERT_TAIL(&room->rooms->busy, room, busy_link);
+}
+
+static void
+make_due_if_waited(struct room *room)
+{
+	if (room->listed || !TAILQ_EMPTY(&room->waiters[room->parked]))
+		room_make_due(room);
+}
+
+void
+rooms_publish(struct rooms *rooms, struct message *m)
+{
+	struct room *room = room_get(rooms, m->f.room);
+
+	assert(m->f.id > rooms->head);
+	rooms->head = m->f.id;
+	if (room == NULL) {
+		/* Without memory for the room the message is found in the database, below the floor. */
+		ring_reset(&rooms->ring, m->f.id);
+		message_drop(m);
+		log_error("memory", "detail=\"a room could not be kept; readers go to the database\"");
+		return;
+	}
+	if (ring_add(&rooms->ring, &room->chain, m) != 0)
+		log_error("memory", "detail=\"a message could not be kept; readers go to the database\"");
+	make_due_if_waited(room);
+	make_due_if_waited(&rooms->all);
+}
+
+static void
+note_deleted(struct room *room, int64_t id)
+{
+	if (id > room->deleted)
+		room->deleted = id;
+	make_due_if_waited(room);
+}
+
+void
+rooms_change(struct rooms *rooms, struct str name, int64_t id, struct message *now)
+{
+	struct room *room;
+
+	if (id <= rooms->ring.floor) {
+		message_drop(now);
+		return;
+	}
+	if (now == NULL && (room = room_get(rooms, name)) != NULL) {
+		note_deleted(room, id);
+		note_deleted(&rooms->all, id);
+	}
+	/* Last, since it may free the room with its last message: its mark keeps it now. */
+	ring_change(&rooms->ring, id, now);
+}
+
+void
+rooms_publish_end(struct rooms *rooms, int64_t head)
+{
+	assert(head >= rooms->head);
+	rooms->head = head;
+}
+
+void
+room_wait(struct room *room, struct waiter *w, enum room_waiter_kind kind, int64_t since)
+{
+	w->room = room;
+	w->since = (uint64_t)since & ((UINT64_C(1) << 53) - 1);
+	w->kind = kind & 3;
+	w->era = room->rooms->resets & 7;
+	w->list = room->parked == 1;
+	TAILQ_INSERT_TAIL(&room->waiters[w->list], w, link);
+}
+
+void
+room_unwait(struct waiter *w)
+{
+	struct room *room = w->room;
+
+	if (room == NULL)
+		return;
+	TAILQ_REMOVE(&room->waiters[w->list], w, link);
+	w->room = NULL;
+	free_if_idle(room);
+}
+
+static void
+end_busy(struct room *room)
+{
+	TAILQ_REMOVE(&room->rooms->busy, room, busy_link);
+	room->listed = false;
+	blob_drop(room->answer.reply);
+	room->answer.reply = NULL;
+	free_if_idle(room);
+}
+
+/* Tells the next waiter of the room's round; false when the room has nobody left to tell. */
+static bool
+wake_one(struct room *room)
+{
+	struct rooms *rooms = room->rooms;
+	struct waiters *round = &room->waiters[!room->parked];
+	struct waiter *w = TAILQ_FIRST(round);
+
+	if (w == NULL && room->due) {
+		/* The round has been told; who waits becomes the next one. */
+		room->due = false;
+		room->parked = !room->parked;
+		round = &room->waiters[!room->parked];
+		w = TAILQ_FIRST(round);
+	}
+	if (w == NULL)
+		return false;
+	TAILQ_REMOVE(round, w, link);
+	w->room = NULL;
+	rooms->woken++;
+	/* The room is listed, so it outlives the call. */
+	rooms->kinds[w->kind].fn(rooms->kinds[w->kind].ctx, room, w);
+	return true;
+}
+
+static bool
+wake_some(void *ctx)
+{
+	struct rooms *rooms = ctx;
+	struct room *room;
+
+	for (int i = 0; i < WAKES_PER_TURN && (room = TAILQ_FIRST(&rooms->busy)) != NULL; i++) {
+		if (!wake_one(room)) {
+			end_busy(room);
+			continue;
+		}
+		/* In turn, so that a large room does not keep a small one waiting. */
+		TAILQ_REMOVE(&rooms->busy, room, busy_link);
+		TAILQ_INSERT_TAIL(&rooms->busy, room, busy_link);
+	}
+	return !TAILQ_EMPTY(&rooms->busy);
+}
+
+struct rooms_counts
+rooms_counts(const struct rooms *rooms)
+{
+	return (struct rooms_counts){rooms->n, rooms->ring.all.n, rooms->ring.bytes, rooms->woken};
+}

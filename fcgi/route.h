@@ -1,0 +1,22 @@
+/*
+ * route: method and path to handler.
+ */
+#ifndef ROUTE_H
+#define ROUTE_H
+
+struct health;
+struct history;
+struct poll;
+struct request;
+struct send;
+
+struct routes {
+	struct send *send;
+	struct poll *poll;
+	struct history *history;
+	struct health *health;
+};
+
+void route_request(const struct routes *routes, struct request *r);
+
+#endif

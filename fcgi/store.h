@@ -1,0 +1,149 @@
+/*
+ * store: the log in SQLite: open and migrate, append and look, read pages, search, keep the index and the WAL.
+ *
+ * A struct store is one connection to the database and belongs to one thread. Exactly one of them, the writer's, appends
+ * and looks: it is the only one that knows what has been handed to readers so far (store_append, store_look). All may
+ * block on the disk, so none is used in the loop.
+ *
+ * Files: store.c (open, migrate), store_log.c (the writer's), store_read.c (pages for polls and history),
+ * store_search.c (full text); store_db.h is theirs alone, and the only header that knows SQLite.
+ */
+#ifndef STORE_H
+#define STORE_H
+
+#include "buf.h"
+#include "message.h"
+
+enum { STORE_EPOCH_SIZE = 17, STORE_ERROR_SIZE = 512, STORE_ROOMS_MAX = 32 };
+
+struct store_options {
+	const char *path;
+	int64_t lock_wait_ms;      /* for another program's lock, at start */
+	int64_t search_timeout_ms; /* a search is cut after it */
+	size_t reply_max;          /* bytes of messages in one answer */
+	bool new_epoch;
+};
+
+enum store_status {
+	STORE_OK,
+	STORE_BUSY,    /* another program holds the write lock: try again */
+	STORE_FULL,    /* the disk or the database's greatest size */
+	STORE_FAILED,  /* anything else; it was logged */
+	STORE_TIMEOUT, /* a search took too long */
+	STORE_SYNTAX,  /* a search has nothing to look for */
+};
+
+struct store;
+
+/* Opens the file, creating it when create. NULL, with what is wrong in error. Nothing is read or migrated yet. */
+struct store *store_open(const struct store_options *options, bool create, char error[STORE_ERROR_SIZE]);
+void store_close(struct store *s);
+
+/*
+ * For the writer, once: brings the schema up to date in one transaction, sets the journal mode, reads epoch and head.
+ * -1, with what is wrong in error: not ours, newer than this program, locked for lock_wait_ms.
+ */
+int store_start(struct store *s, char error[STORE_ERROR_SIZE]);
+
+/* What the log is called and where it ends, after store_start(). */
+const char *store_epoch(const struct store *s);
+int64_t store_head(const struct store *s);
+
+/* One send, within a batch. */
+struct store_send {
+	struct message *message; /* gets its id and time when stored */
+	enum { STORE_STORED, STORE_REPLAYED, STORE_KEY_CONFLICT, STORE_REFUSED } outcome;
+	int64_t id, at_ms; /* of the message stored now, or of the first one with this key */
+};
+
+/* A row that was updated (message is what it is now) or deleted (message is NULL). */
+struct store_change {
+	int64_t id;
+	char room[MESSAGE_ROOM_MAX + 1];
+	struct message *message;
+};
+
+/* What has become of the log since the writer last said so: every row above the last id, ours and others', in order. */
+struct store_news {
+	struct message **messages; /* the receiver takes each holding */
+	size_t n_messages, cap_messages;
+	struct store_change *changes;
+	size_t n_changes, cap_changes;
+	bool more;  /* there is more than one answer holds: look again at once */
+	bool reset; /* another log stands here now: a new epoch; what was known is void */
+	int64_t head;
+	int64_t indexed;   /* after store_fill(): greatest id that search knows */
+	bool index_behind; /* likewise: there is more to fill */
+	int64_t wal_pages; /* pages in the WAL after this transaction; 0 when it wrote nothing */
+	char epoch[STORE_EPOCH_SIZE];
+};
+
+/* Frees what is left in news (messages not taken too), and empties it. */
+void store_news_fini(struct store_news *news);
+
+/*
+ * Appends n sends in one transaction, synced to the disk when STORE_OK is returned, and tells the news, their messages
+ * included. Anything but STORE_OK: nothing of sends was stored (but news may hold what others did).
+ * Changed rows at or below floor are told without their message.
+ */
+enum store_status store_append(struct store *s, struct store_send *sends, size_t n, int64_t floor,
+    struct store_news *news);
+
+/* Tells the news, and nothing else. */
+enum store_status store_look(struct store *s, int64_t floor, struct store_news *news);
+
+/* Brings the index forward by at most 100 rows. */
+enum store_status store_fill(struct store *s, int64_t floor, struct store_news *news);
+
+/* Writes a value of no meaning, synced, to learn whether writing works. */
+enum store_status store_probe(struct store *s);
+
+/* Copies the WAL into the database: what can be without waiting, or (truncate) all, and empties the file. */
+enum store_status store_checkpoint(struct store *s, bool truncate);
+
+/* Which rooms: n names, or all. */
+struct store_rooms {
+	struct str names[STORE_ROOMS_MAX];
+	size_t n;
+	bool all;
+};
+
+/* What a poll reads that memory does not hold. */
+struct store_poll {
+	/* asked: */
+	struct store_rooms rooms;
+	int64_t since;  /* an id; or, when newest > 0, replaced by the id before the newest-th newest message */
+	int64_t newest;
+	int64_t head;   /* nothing above it */
+	size_t limit;
+	/* answered: */
+	struct buf json; /* the messages, with commas between; buf_fini() it */
+	size_t n;
+	int64_t last_id; /* of the last message */
+	bool more, gap;  /* gap: something above since was deleted */
+};
+enum store_status store_poll(struct store *s, struct store_poll *p);
+
+enum store_cursor { STORE_NEWEST, STORE_BEFORE, STORE_AFTER, STORE_AROUND, STORE_ON };
+
+/* A page of history, or (q not empty) of a search. */
+struct store_page {
+	/* asked: */
+	struct store_rooms rooms;
+	enum store_cursor cursor;
+	int64_t at;     /* an id, or for STORE_ON milliseconds since 1970 UTC */
+	int64_t head;   /* nothing above it */
+	size_t limit;
+	bool by_sender;
+	struct str sender;
+	int64_t from_ms, until_ms; /* INT64_MIN and INT64_MAX: no bound */
+	struct str q;
+	/* answered: */
+	struct buf json;      /* the messages, with commas between; buf_fini() it */
+	size_t n;
+	int64_t older, newer; /* 0: null */
+};
+enum store_status store_history(struct store *s, struct store_page *p);
+enum store_status store_search(struct store *s, struct store_page *p);
+
+#endif

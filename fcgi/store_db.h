@@ -1,0 +1,70 @@
+/*
+ * store_db: what the files of store share; nobody else includes it.
+ */
+#ifndef STORE_DB_H
+#define STORE_DB_H
+
+#include <sqlite3.h>
+#include <sys/types.h>
+
+#include "store.h"
+
+enum { STORE_STATEMENTS = 24 };
+
+struct store {
+	sqlite3 *db;
+	struct store_options options;
+	struct {
+		char *sql;
+		sqlite3_stmt *stmt;
+	} statements[STORE_STATEMENTS]; /* prepared, by their text */
+	size_t n_statements, next_statement; /* the next to make room */
+	dev_t device;
+	ino_t inode, wal_inode;  /* of the files that are open */
+	int64_t busy_wait_ms;    /* how long a lock is waited for */
+	int64_t busy_since;      /* clock_ms() of the first try, 0: none */
+	int64_t deadline_us;     /* clock_us() at which a search is cut; 0: none */
+	/* The writer's: */
+	bool started;
+	char epoch[STORE_EPOCH_SIZE];
+	int64_t last_id;      /* the greatest id told so far */
+	int64_t head;         /* the head told so far */
+	int64_t last_change;  /* the greatest changed.seq told so far */
+	int64_t data_version; /* of the database when it was last looked at; -1: look in any case */
+	int64_t wal_pages;    /* told by SQLite at the last commit */
+};
+
+/* The statement for sql, ready to be bound; NULL, logged, when it cannot be prepared. It stays the store's. */
+sqlite3_stmt *store_prepare(struct store *s, const char *sql);
+
+/* One step of a statement without rows, and its reset. An SQLite result code (SQLITE_DONE is good). */
+int store_run(sqlite3_stmt *stmt);
+
+/* sql without parameters or rows. An SQLite result code (SQLITE_OK is good). */
+int store_exec(struct store *s, const char *sql);
+
+/* The first column of the first row of sql as a number, or otherwise (also on errors). */
+int64_t store_number(struct store *s, const char *sql, int64_t otherwise);
+
+/* Makes a status of an SQLite result code; logs what is not ordinary, with `doing`. */
+enum store_status store_failed(struct store *s, int code, const char *doing);
+
+/* Whether the path names another file than the one that is open, or none. */
+bool store_moved(const struct store *s);
+
+/* Closes the file and opens the one that the path names now. */
+int store_reopen(struct store *s, bool create);
+
+/* Reads and, when it changed under a known log, renews the epoch; the writer's. An SQLite result code. */
+int store_new_epoch(struct store *s);
+
+struct str store_column(sqlite3_stmt *stmt, int column);
+
+/* What a row says that begins with these columns. Views end with the next step. */
+#define STORE_COLUMNS "id, room, event, sender, text, args, at"
+void store_row(sqlite3_stmt *stmt, struct message_fields *f);
+
+/* Appends " AND room = ?" or the like for rooms, and binds their names from parameter *next on. */
+void store_bind_str(sqlite3_stmt *stmt, int parameter, struct str value);
+
+#endif

@@ -1,0 +1,234 @@
+#include <string.h>
+
+#include "clock.h"
+#include "store_db.h"
+
+enum {
+	EXPRESSION_MAX = 64 * 1024,
+	HIT_BEGINS = 1, /* the bytes that mark hits; view search_rows keeps them out of the text */
+	HIT_ENDS = 2,
+};
+
+
+/* One word or "phrase" of what was typed. */
+struct term {
+	struct str text;
+	bool prefix, not;
+};
+
+static bool
+space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\0';
+}
+
+/* Takes the next term off *q; false at the end. */
+static bool
+next_term(struct str *q, struct term *t)
+{
+	size_t n = 0;
+
+	while (q->n > 0 && space(q->p[0]))
+		*q = (struct str){q->p + 1, q->n - 1};
+	*t = (struct term){0};
+	if (q->n == 0)
+		return false;
+	if (q->p[0] == '-' && q->n > 1 && !space(q->p[1])) {
+		t->not = true;
+		*q = (struct str){q->p + 1, q->n - 1};
+	}
+	if (q->p[0] == '"') {
+		*q = (struct str){q->p + 1, q->n - 1};
+		t->text = str_cut(q, '"');
+		if (q->n > 0 && q->p[0] == '*') {
+			t->prefix = true;
+			*q = (struct str){q->p + 1, q->n - 1};
+		}
+		return true;
+	}
+	while (n < q->n && !space(q->p[n]) && q->p[n] != '"')
+		n++;
+	t->text = (struct str){q->p, n};
+	*q = (struct str){q->p + n, q->n - n};
+	if (t->text.n > 1 && t->text.p[t->text.n - 1] == '*') {
+		t->prefix = true;
+		t->text.n--;
+	}
+	return true;
+}
+
+/* As FTS5 takes a string: in quotes, with quotes in it doubled (only phrases have none). */
+static void
+add_string(struct buf *b, struct str s)
+{
+	buf_add_char(b, '"');
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '"')
+			buf_add_char(b, '"');
+		buf_add_char(b, s.p[i] == '\0' ? ' ' : s.p[i]);
+	}
+	buf_add_char(b, '"');
+}
+
+/* The terms that are (not) to be excluded, within the text. Returns how many. */
+static size_t
+add_terms(struct buf *b, struct str q, bool not, struct str between)
+{
+	struct term t;
+	size_t n = 0;
+
+	while (next_term(&q, &t)) {
+		if (t.not != not || t.text.n == 0)
+			continue;
+		if (n++ > 0)
+			buf_add(b, between);
+		add_string(b, t.text);
+		if (t.prefix)
+			buf_add_char(b, '*');
+	}
+	return n;
+}
+
+static void
+add_token(struct buf *b, char kind, struct str s)
+{
+	buf_add_char(b, '"');
+	buf_add_char(b, kind);
+	for (size_t i = 0; i < s.n; i++)
+		buf_printf(b, "%02X", (unsigned char)s.p[i]);
+	buf_add_char(b, '"');
+}
+
+/* The FTS5 expression (SQLite's documentation, FTS5 section 3); false when there is nothing to look for. */
+static bool
+expression(struct buf *b, const struct store_page *p)
+{
+	struct buf nots;
+
+	buf_add(b, STR("((body : ("));
+	/* Side by side, not AND: a word of nothing but punctuation then does not count, where AND would find nothing. */
+	if (add_terms(b, p->q, false, STR(" ")) == 0)
+		return false;
+	buf_add(b, STR("))"));
+	if (!p->rooms.all) {
+		buf_add(b, STR(" AND (room : ("));
+		for (size_t i = 0; i < p->rooms.n; i++) {
+			buf_add(b, i == 0 ? STR("") : STR(" OR "));
+			add_token(b, 'r', p->rooms.names[i]);
+		}
+		buf_add(b, STR("))"));
+	}
+	if (p->by_sender) {
+		buf_add(b, STR(" AND (sender : "));
+		add_token(b, 's', p->sender);
+		buf_add(b, STR(")"));
+	}
+	buf_add(b, STR(")"));
+	buf_init(&nots, EXPRESSION_MAX);
+	if (add_terms(&nots, p->q, true, STR(" OR ")) > 0) {
+		buf_add(b, STR(" NOT (body : ("));
+		buf_add(b, buf_str(&nots));
+		buf_add(b, STR("))"));
+	}
+	b->failed = b->failed || !buf_ok(&nots);
+	buf_fini(&nots);
+	return true;
+}
+
+/* The marked snippet as a JSON array of strings: what is not a hit and what is, in turn. */
+static void
+add_snippet(struct buf *b, struct str s)
+{
+	size_t from = 0;
+
+	buf_add_char(b, '[');
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] == HIT_BEGINS || s.p[i] == HIT_ENDS) {
+			buf_add_json(b, (struct str){s.p + from, i - from});
+			buf_add_char(b, ',');
+			from = i + 1;
+		}
+	buf_add_json(b, (struct str){s.p + from, s.n - from});
+	buf_add_char(b, ']');
+}
+
+static int
+read_hits(struct store *s, struct store_page *p, sqlite3_stmt *stmt)
+{
+	struct buf snippet;
+	int code;
+
+	buf_init(&snippet, SIZE_MAX);
+	while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
+		struct message_fields f;
+		size_t at = p->json.n;
+		int64_t id = sqlite3_column_int64(stmt, 0);
+
+		if (p->n == p->limit)
+			break;
+		buf_reset(&snippet, SIZE_MAX);
+		add_snippet(&snippet, store_column(stmt, 7));
+		store_row(stmt, &f);
+		if (p->n > 0)
+			buf_add_char(&p->json, ',');
+		message_add_json(&p->json, &f, buf_str(&snippet));
+		if (p->n > 0 && p->json.n > s->options.reply_max) {
+			p->json.n = at;
+			break;
+		}
+		p->n++;
+		p->older = id;
+	}
+	if (code == SQLITE_DONE)
+		p->older = 0; /* there was nothing behind the last */
+	if (!buf_ok(&snippet) || !buf_ok(&p->json))
+		code = SQLITE_NOMEM;
+	buf_fini(&snippet);
+	sqlite3_reset(stmt);
+	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+static int
+search(struct store *s, struct store_page *p, struct str match)
+{
+	/* What changed since it was indexed is left out until the index knows: its snippet would not be its own. */
+	sqlite3_stmt *stmt = store_prepare(s,
+	    "SELECT m.id, m.room, m.event, m.sender, m.text, m.args, m.at,"
+	    " snippet(search, 2, char(1), char(2), '…', 24)"
+	    " FROM search JOIN messages m ON m.id = search.rowid"
+	    " WHERE search MATCH ?1 AND search.rowid <= ?2 AND m.at >= ?3 AND m.at < ?4"
+	    " AND search.rowid NOT IN (SELECT id FROM changed) ORDER BY search.rowid DESC");
+
+	if (stmt == NULL)
+		return sqlite3_errcode(s->db);
+	store_bind_str(stmt, 1, match);
+	sqlite3_bind_int64(stmt, 2, p->cursor == STORE_BEFORE && p->at - 1 < p->head ? p->at - 1 : p->head);
+	sqlite3_bind_int64(stmt, 3, p->from_ms);
+	sqlite3_bind_int64(stmt, 4, p->until_ms);
+	return read_hits(s, p, stmt);
+}
+
+enum store_status
+store_search(struct store *s, struct store_page *p)
+{
+	struct buf match;
+	int code = SQLITE_OK;
+	enum store_status status;
+
+	buf_init(&match, EXPRESSION_MAX);
+	buf_init(&p->json, SIZE_MAX);
+	if (!expression(&match, p) || !buf_ok(&match)) {
+		buf_fini(&match);
+		return STORE_SYNTAX;
+	}
+	if ((s->db == NULL || store_moved(s)) && store_reopen(s, false) != 0) {
+		buf_fini(&match);
+		return STORE_FAILED;
+	}
+	s->deadline_us = clock_us() + s->options.search_timeout_ms * 1000;
+	code = search(s, p, buf_str(&match));
+	s->deadline_us = 0;
+	buf_fini(&match);
+	status = code == SQLITE_OK ? STORE_OK : store_failed(s, code, "search");
+	return status;
+}
