@@ -1,7 +1,8 @@
 /*
  * clock: the time, in milliseconds.
  *
- * Two clocks that must not be mixed up: one that only goes forward, for deadlines, and the wall's, for what people read.
+ * Two clocks that must not be mixed up: one that only goes forward, for deadlines, and the wall's, for what people
+ * read.
  */
 #ifndef CLOCK_H
 #define CLOCK_H

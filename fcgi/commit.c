@@ -13,14 +13,14 @@
 #include "worker.h"
 
 enum {
-	LOOK_STEP_MS = 16,      /* between looks, after the first few */
-	LOOK_FOR_MS = 5000,     /* after the last sign that somebody writes */
-	LOOK_BLIND_MS = 25,     /* where no sign is to be had */
-	LOCK_STEP_MS = 8,       /* between tries for a lock, after the first few */
-	REST_MS = 50,           /* without a send, before the index is filled */
-	REST_FAILED_MS = 1000,  /* after the index could not be filled */
+	LOOK_STEP_MS = 16,       /* between looks, after the first few */
+	LOOK_FOR_MS = 5000,      /* after the last sign that somebody writes */
+	LOOK_BLIND_MS = 25,      /* where no sign is to be had */
+	LOCK_STEP_MS = 8,        /* between tries for a lock, after the first few */
+	REST_MS = 50,            /* without a send, before the index is filled */
+	REST_FAILED_MS = 1000,   /* after the index could not be filled */
 	INDEX_BEHIND_MAX = 5000, /* rows; then it is filled between batches */
-	TRUNCATE_MS = 2000,     /* without a commit, before the WAL is emptied */
+	TRUNCATE_MS = 2000,      /* without a commit, before the WAL is emptied */
 	TRUNCATE_AGAIN_MS = 10000,
 	CHECKPOINT_PAGES = 1000,
 	WAL_WARN_PAGES = 65536, /* 256 MB */
@@ -133,8 +133,8 @@ publish(struct commit *c)
 		for (size_t i = 0; i < news->n_messages; i++)
 			rooms_publish(c->rooms, news->messages[i]);
 		for (size_t i = 0; i < news->n_changes; i++)
-			rooms_change(c->rooms, str_of(news->changes[i].room), news->changes[i].id,
-			    news->changes[i].message);
+			rooms_change(
+			    c->rooms, str_of(news->changes[i].room), news->changes[i].id, news->changes[i].message);
 		if (news->head > rooms_head(c->rooms))
 			rooms_publish_end(c->rooms, news->head);
 		news->n_messages = news->n_changes = 0; /* their holdings were taken */
@@ -273,8 +273,8 @@ end_fill(struct commit *c)
 		loop_timer_set(c->loop, &c->truncate_timer, c->truncate_kind, TRUNCATE_MS);
 	} else if (c->status != STORE_OK) {
 		c->fill_waits = true;
-		loop_timer_set(c->loop, &c->rest_timer, c->rest_kind,
-		    c->status == STORE_BUSY ? REST_MS : REST_FAILED_MS);
+		loop_timer_set(
+		    c->loop, &c->rest_timer, c->rest_kind, c->status == STORE_BUSY ? REST_MS : REST_FAILED_MS);
 	}
 }
 
@@ -521,7 +521,8 @@ commit_new(struct loop *loop, const struct commit_options *options, struct store
 	c->truncate_kind = loop_timer_kind(loop, on_truncate_timer, c);
 	c->index_kind = loop_timer_kind(loop, on_index_timer, c);
 	c->writer = worker_new(loop, &(struct worker_options){.threads = 1, .jobs_max = 1, .ctxs = &writer_ctx});
-	c->checkpointer = worker_new(loop, &(struct worker_options){.threads = 1, .jobs_max = 1, .ctxs = &checkpointer_ctx});
+	c->checkpointer =
+	    worker_new(loop, &(struct worker_options){.threads = 1, .jobs_max = 1, .ctxs = &checkpointer_ctx});
 	if (c->writer == NULL || c->checkpointer == NULL) {
 		commit_free(c);
 		return NULL;

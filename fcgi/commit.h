@@ -2,8 +2,8 @@
  * commit: the queue of sends; one transaction at a time; the tail of the log.
  *
  * Sends gather while a transaction is under way and go together in the next: so load pays for its own disk. Everything
- * the writer does (batches, looks at what other programs committed, pieces of the index, probes) is one job at a time on
- * one thread, and each of them tells all news of the log; they come out here and go to the rooms, in order.
+ * the writer does (batches, looks at what other programs committed, pieces of the index, probes) is one job at a time
+ * on one thread, and each of them tells all news of the log; they come out here and go to the rooms, in order.
  *
  * States: IDLE -> (COMMIT phase of a turn: something to do) -> RUNNING -> done() -> IDLE. A batch that meets another
  * program's lock stays at the head of the queue and is tried again after 1, 2, 4, then 8 ms, until lock_wait is over.
@@ -27,8 +27,8 @@ enum commit_outcome {
 	COMMIT_FAILED,
 	COMMIT_LOCKED,
 };
-typedef void commit_sent_fn(void *ctx, uint64_t handle, enum commit_outcome outcome, const struct message *m,
-    int64_t id, int64_t at_ms);
+typedef void commit_sent_fn(
+    void *ctx, uint64_t handle, enum commit_outcome outcome, const struct message *m, int64_t id, int64_t at_ms);
 
 /* After the look that was asked for. */
 typedef void commit_looked_fn(void *ctx, uint64_t handle, bool ok);
@@ -45,16 +45,19 @@ struct commit *commit_new(struct loop *loop, const struct commit_options *option
     struct store *checkpointer, struct rooms *rooms);
 void commit_free(struct commit *c);
 
-/* Queues a message (taking a holding); fn is called once, with ctx and handle. -1, and nothing taken, when it is full. */
+/* Queues a message (taking a holding); fn is called once, with ctx and handle. -1, and nothing taken, when it is full.
+ */
 int commit_add(struct commit *c, struct message *m, commit_sent_fn *fn, void *ctx, uint64_t handle);
 
 /* Looks at the database as soon as possible and calls fn. -1 when too many wait for it. */
 int commit_look(struct commit *c, commit_looked_fn *fn, void *ctx, uint64_t handle);
 
-/* Tries whether the database can be written and calls fn; several within a second share one try. -1 as commit_look(). */
+/* Tries whether the database can be written and calls fn; several within a second share one try. -1 as commit_look().
+ */
 int commit_probe(struct commit *c, commit_looked_fn *fn, void *ctx, uint64_t handle);
 
-/* A search waits: the index goes first, and fn is called when it knows the head of now, or after wait_ms. -1 likewise. */
+/* A search waits: the index goes first, and fn is called when it knows the head of now, or after wait_ms. -1 likewise.
+ */
 int commit_want_index(struct commit *c, int64_t wait_ms, commit_looked_fn *fn, void *ctx, uint64_t handle);
 int64_t commit_indexed(const struct commit *c);
 

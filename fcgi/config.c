@@ -99,13 +99,14 @@ static int
 set_cors(struct config *c, const char *text)
 {
 	struct str s = str_of(text), scheme = str_cut(&s, ':');
-	bool good = strcmp(text, "*") == 0 ||
-	    ((str_eq(scheme, STR("http")) || str_eq(scheme, STR("https"))) && str_starts(s, STR("//")) && s.n > 2);
+	bool good = strcmp(text, "*") == 0 || ((str_eq(scheme, STR("http")) || str_eq(scheme, STR("https"))) &&
+	                                          str_starts(s, STR("//")) && s.n > 2);
 
 	for (size_t i = 2; good && i < s.n; i++)
 		good = s.p[i] > ' ' && s.p[i] < 0x7F && strchr("/?#\\\"'<>,", s.p[i]) == NULL;
 	if (!good) {
-		fprintf(stderr, "longlined: --cors must be * or an origin such as https://example.org, not '%s'\n", text);
+		fprintf(
+		    stderr, "longlined: --cors must be * or an origin such as https://example.org, not '%s'\n", text);
 		return 2;
 	}
 	c->cors = text;

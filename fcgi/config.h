@@ -19,16 +19,16 @@ struct config {
 	const char *cors;     /* origin, "*", NULL for none */
 	bool new_epoch;
 	enum log_level log_level;
-	int64_t wait_max_s;       /* longest a poll is held */
-	int64_t body_max;         /* bytes of a request's body */
-	int64_t message_max;      /* bytes of one message */
-	int64_t depth_max;        /* nesting of args, its own array counted */
-	int64_t reply_max;        /* bytes of messages in one answer */
-	int64_t queue_max;        /* sends that wait for a commit */
-	int64_t queue_bytes;      /* their bytes */
-	int64_t ring_bytes;       /* newest messages kept in memory */
-	int64_t readers;          /* threads that read pages */
-	int64_t lock_wait_s;      /* for another program's lock on the database */
+	int64_t wait_max_s;  /* longest a poll is held */
+	int64_t body_max;    /* bytes of a request's body */
+	int64_t message_max; /* bytes of one message */
+	int64_t depth_max;   /* nesting of args, its own array counted */
+	int64_t reply_max;   /* bytes of messages in one answer */
+	int64_t queue_max;   /* sends that wait for a commit */
+	int64_t queue_bytes; /* their bytes */
+	int64_t ring_bytes;  /* newest messages kept in memory */
+	int64_t readers;     /* threads that read pages */
+	int64_t lock_wait_s; /* for another program's lock on the database */
 	int64_t search_timeout_s;
 	int64_t send_timeout_s;    /* without progress while an answer is sent */
 	int64_t request_timeout_s; /* for the rest of a request that has begun */

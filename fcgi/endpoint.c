@@ -40,7 +40,8 @@ endpoint_lock(const char *path, const char *what)
 		return -1;
 	}
 	if (ftruncate(fd, 0) != 0 || dprintf(fd, "%ld\n", (long)getpid()) < 0)
-		fprintf(stderr, "longlined: cannot write %s: %s\n", lock, strerror(errno)); /* the lock is what counts */
+		fprintf(
+		    stderr, "longlined: cannot write %s: %s\n", lock, strerror(errno)); /* the lock is what counts */
 	return fd;
 }
 
@@ -82,7 +83,8 @@ endpoint_listen(const char *path, bool *inherited)
 	if (*inherited)
 		return take_inherited();
 	if (strlen(path) >= sizeof address.sun_path) {
-		fprintf(stderr, "longlined: the socket's path may have %zu bytes: %s\n", sizeof address.sun_path - 1, path);
+		fprintf(
+		    stderr, "longlined: the socket's path may have %zu bytes: %s\n", sizeof address.sun_path - 1, path);
 		return -1;
 	}
 	/* Whoever used it is gone: its lock is ours. */

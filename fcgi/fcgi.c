@@ -273,7 +273,7 @@ read_more(struct fcgi *f, struct fcgi_conn *c)
 			return;
 		}
 		while ((result = record_walk(&io->walk, buf_str(&io->in), f->options.body_max, &over)) == RECORD_PART &&
-		    over > 0) {
+		       over > 0) {
 			char *from = io->in.p + io->walk.done;
 
 			memmove(from, from + over, io->in.n - io->walk.done - over);
@@ -425,7 +425,8 @@ rest(struct fcgi *f, const char *why)
 	listen_stop(f);
 	loop_timer_set(f->loop, &f->listen_timer, f->listen_kind, LISTEN_AGAIN_MS);
 	if (!f->full_said)
-		log_error("accept", "error=\"%s\" connections=%zu detail=\"new connections wait\"", why, f->counts.conns);
+		log_error(
+		    "accept", "error=\"%s\" connections=%zu detail=\"new connections wait\"", why, f->counts.conns);
 	f->full_said = true;
 }
 
@@ -547,7 +548,8 @@ fcgi_frame(struct str head, struct str body)
 		put_content(&p, &head, &body, part);
 		n -= part;
 	}
-	/* END_REQUEST says that STDOUT has ended as well. It must be the last bytes, or nginx will not keep the connection. */
+	/* END_REQUEST says that STDOUT has ended as well. It must be the last bytes, or nginx will not keep the
+	 * connection. */
 	put_record(&p, FCGI_END_REQUEST, sizeof end);
 	memcpy(p, &end, sizeof end);
 	assert(p + sizeof end == b->p + b->n);

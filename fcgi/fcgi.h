@@ -2,8 +2,8 @@
  * fcgi: connections from nginx, requests parsed by libfcgi.
  *
  * libfcgi reads blocking and keeps 17 KB for each request it has open, so it is only ever given whole requests, and
- * let go before they are answered: the records are walked first (record.h), with recv(MSG_PEEK) while they lie whole in the
- * socket, else in a buffer of ours. An answer is one send(2) of ready-made bytes.
+ * let go before they are answered: the records are walked first (record.h), with recv(MSG_PEEK) while they lie whole in
+ * the socket, else in a buffer of ours. An answer is one send(2) of ready-made bytes.
  *
  * States of a connection (struct fcgi_conn):
  *   IDLE     accepted, or kept after an answer        -> READING, OPEN  input()
@@ -47,10 +47,10 @@ struct fcgi_handler {
 };
 
 struct fcgi_options {
-	int listen_fd;          /* a non-blocking listening socket; stays the caller's */
-	size_t slot_size;       /* bytes for the handler in each connection, zero at first */
-	size_t conns_max;       /* open at a time; more wait in the listener's backlog */
-	size_t body_max;        /* bytes */
+	int listen_fd;           /* a non-blocking listening socket; stays the caller's */
+	size_t slot_size;        /* bytes for the handler in each connection, zero at first */
+	size_t conns_max;        /* open at a time; more wait in the listener's backlog */
+	size_t body_max;         /* bytes */
 	int64_t request_wait_ms; /* for the rest of a request that has begun */
 	int64_t send_wait_ms;    /* without progress while an answer is being sent */
 };

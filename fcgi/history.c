@@ -102,7 +102,8 @@ reply(struct reading *r, struct fcgi_conn *conn)
 	if (!buf_ok(&body))
 		request_fail(all, conn, PROBLEM_INTERNAL, "no memory for the answer");
 	else if (r->page.newer == 0)
-		request_reply(all, conn, 200, STR("application/json"), STR("Cache-Control: no-store\r\n"), buf_str(&body));
+		request_reply(
+		    all, conn, 200, STR("application/json"), STR("Cache-Control: no-store\r\n"), buf_str(&body));
 	else {
 		/* What has something newer behind it changes only when rows are deleted or updated. */
 		make_etag(etag, buf_str(&body));
@@ -205,9 +206,7 @@ cursor_of(struct str name, enum store_cursor *cursor)
 	static const struct {
 		struct str name;
 		enum store_cursor cursor;
-	} table[] = {{{"before", 6}, STORE_BEFORE},
-	    {{"after", 5}, STORE_AFTER},
-	    {{"around", 6}, STORE_AROUND},
+	} table[] = {{{"before", 6}, STORE_BEFORE}, {{"after", 5}, STORE_AFTER}, {{"around", 6}, STORE_AROUND},
 	    {{"on", 2}, STORE_ON}};
 
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)

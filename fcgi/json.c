@@ -149,8 +149,8 @@ hex4(const char *p)
 }
 
 /*
- * yajl lets the escape of half a surrogate pair pass, and nothing can carry it on: it has no UTF-8. Called for text that
- * is otherwise good, so four digits follow every \u.
+ * yajl lets the escape of half a surrogate pair pass, and nothing can carry it on: it has no UTF-8. Called for text
+ * that is otherwise good, so four digits follow every \u.
  */
 static bool
 lone_surrogate(struct str text)

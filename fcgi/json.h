@@ -22,8 +22,8 @@ enum json_result { JSON_OK, JSON_BAD, JSON_TOO_DEEP, JSON_NO_MEMORY };
  * Names may be called for before the error further on is found.
  */
 enum { JSON_ERROR_SIZE = 160 };
-enum json_result json_object(struct str text, size_t depth_max, json_member_fn *fn, void *ctx,
-    char error[JSON_ERROR_SIZE]);
+enum json_result json_object(
+    struct str text, size_t depth_max, json_member_fn *fn, void *ctx, char error[JSON_ERROR_SIZE]);
 
 /*
  * A JSON array, well-formed UTF-8, without lone surrogates, at most depth_max deep. fn, unless NULL, is called for each

@@ -182,13 +182,10 @@ wire(struct daemon *d)
 	    .body_max = (size_t)c->body_max,
 	    .message_max = (size_t)c->message_max,
 	    .depth_max = (size_t)c->depth_max};
-	d->history = (struct history){
-	    .requests = &d->requests, .rooms = d->rooms, .readers = d->readers, .commit = d->commit};
-	d->health = (struct health){.requests = &d->requests,
-	    .rooms = d->rooms,
-	    .commit = d->commit,
-	    .poll = d->poll,
-	    .database = c->database};
+	d->history =
+	    (struct history){.requests = &d->requests, .rooms = d->rooms, .readers = d->readers, .commit = d->commit};
+	d->health = (struct health){
+	    .requests = &d->requests, .rooms = d->rooms, .commit = d->commit, .poll = d->poll, .database = c->database};
 	d->routes = (struct routes){&d->send, d->poll, &d->history, &d->health};
 }
 
@@ -282,8 +279,8 @@ main(int argc, char **argv)
 	if (open_files(&d) == 0 && open_log(&d) == 0 && open_socket(&d) == 0) {
 		wire(&d);
 		if (d.config.pid_file == NULL || endpoint_write_pid(d.config.pid_file) == 0) {
-			log_info("ready", "version=%s database=\"%s\" epoch=%s head=%lld", CONFIG_VERSION, d.config.database,
-			    rooms_epoch(d.rooms), (long long)rooms_head(d.rooms));
+			log_info("ready", "version=%s database=\"%s\" epoch=%s head=%lld", CONFIG_VERSION,
+			    d.config.database, rooms_epoch(d.rooms), (long long)rooms_head(d.rooms));
 			loop_run(d.loop);
 			if (d.config.pid_file != NULL)
 				unlink(d.config.pid_file);

@@ -145,8 +145,8 @@ message_time(int64_t at_ms, char text[MESSAGE_TIME_SIZE])
 	seconds = (time_t)((at_ms - ms) / 1000);
 	gmtime_r(&seconds, &t);
 	snprintf(text, MESSAGE_TIME_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", (unsigned)(t.tm_year + 1900) % 10000,
-	    (unsigned)(t.tm_mon + 1) % 100, (unsigned)t.tm_mday % 100, (unsigned)t.tm_hour % 100, (unsigned)t.tm_min % 100,
-	    (unsigned)t.tm_sec % 100, (unsigned)ms % 1000);
+	    (unsigned)(t.tm_mon + 1) % 100, (unsigned)t.tm_mday % 100, (unsigned)t.tm_hour % 100,
+	    (unsigned)t.tm_min % 100, (unsigned)t.tm_sec % 100, (unsigned)ms % 1000);
 }
 
 bool

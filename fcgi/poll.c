@@ -200,7 +200,8 @@ add_room(struct poll *p, struct answer *a, const struct room *room, int64_t sinc
 
 /* The same for several rooms, merged in the order of ids. */
 static bool
-add_rooms(struct poll *p, struct answer *a, struct room *const *rooms, size_t n, int64_t since, size_t limit, bool no_gap)
+add_rooms(
+    struct poll *p, struct answer *a, struct room *const *rooms, size_t n, int64_t since, size_t limit, bool no_gap)
 {
 	size_t places[STORE_ROOMS_MAX];
 
@@ -656,7 +657,8 @@ read_since(struct poll *p, struct request *r, struct str value, struct ask *ask)
 		ask->no_gap = true;
 		return true;
 	}
-	if (value.n > 0 && value.p[0] == '-' && str_uint((struct str){value.p + 1, value.n - 1}, NEWEST_MAX, &n) && n > 0) {
+	if (value.n > 0 && value.p[0] == '-' && str_uint((struct str){value.p + 1, value.n - 1}, NEWEST_MAX, &n) &&
+	    n > 0) {
 		ask->newest = (int64_t)n;
 		return true;
 	}
@@ -740,7 +742,7 @@ get(struct poll *p, struct request *r)
 		else if (ask.newest > 0 || ask.since <= rooms_head(p->rooms))
 			ask_all(p, r->conn, &ask);
 		else if ((reading = reading_new(p, r->conn, &ask)) == NULL ||
-		    commit_look(p->commit, looked, reading, reading->handle) != 0) {
+		         commit_look(p->commit, looked, reading, reading->handle) != 0) {
 			free(reading);
 			request_fail(r->all, r->conn, PROBLEM_BUSY, "too many requests wait for the database");
 		}

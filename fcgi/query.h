@@ -1,8 +1,8 @@
 /*
  * query: the fields of a query string or a form.
  *
- * application/x-www-form-urlencoded as the URL standard reads it: & between fields, + is a blank, %XX a byte; a % without
- * two hex digits stands for itself, so that people can type percentages.
+ * application/x-www-form-urlencoded as the URL standard reads it: & between fields, + is a blank, %XX a byte; a %
+ * without two hex digits stands for itself, so that people can type percentages.
  */
 #ifndef QUERY_H
 #define QUERY_H

@@ -31,8 +31,8 @@ readers_new(struct loop *loop, const struct store_options *options, int n, char 
 		r->stores[r->n++] = s;
 	}
 	if (r->n == n + 1) {
-		r->pages = worker_new(loop,
-		    &(struct worker_options){.threads = n, .jobs_max = JOBS_MAX, .nice = NICE, .ctxs = ctxs});
+		r->pages = worker_new(
+		    loop, &(struct worker_options){.threads = n, .jobs_max = JOBS_MAX, .nice = NICE, .ctxs = ctxs});
 		r->searches = worker_new(loop,
 		    &(struct worker_options){.threads = 1, .jobs_max = JOBS_MAX, .nice = 2 * NICE, .ctxs = ctxs + n});
 	}

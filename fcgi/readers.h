@@ -13,7 +13,8 @@
 struct readers;
 
 /* n threads for pages and one for searches. NULL, with what is wrong in error. */
-struct readers *readers_new(struct loop *loop, const struct store_options *options, int n, char error[STORE_ERROR_SIZE]);
+struct readers *readers_new(
+    struct loop *loop, const struct store_options *options, int n, char error[STORE_ERROR_SIZE]);
 void readers_free(struct readers *r);
 
 /* As worker_add(): -1 when too many wait. */

@@ -89,7 +89,8 @@ add_cors(struct buf *head, const struct requests *all)
 	buf_printf(head, "Access-Control-Allow-Origin: %s\r\n", all->cors);
 	if (strcmp(all->cors, "*") != 0)
 		buf_add(head, STR("Vary: Origin\r\n"));
-	buf_add(head, STR("Access-Control-Expose-Headers: ETag, Idempotent-Replayed, Preference-Applied, Retry-After\r\n"));
+	buf_add(
+	    head, STR("Access-Control-Expose-Headers: ETag, Idempotent-Replayed, Preference-Applied, Retry-After\r\n"));
 }
 
 static struct blob *
@@ -120,8 +121,8 @@ request_send(struct requests *all, struct fcgi_conn *conn, struct blob *reply)
 }
 
 void
-request_reply(struct requests *all, struct fcgi_conn *conn, int status, struct str type, struct str headers,
-    struct str body)
+request_reply(
+    struct requests *all, struct fcgi_conn *conn, int status, struct str type, struct str headers, struct str body)
 {
 	struct slot *slot = fcgi_slot(conn);
 
@@ -293,8 +294,8 @@ request_rooms(struct request *r, const struct query *q, struct str *names, size_
 		}
 		if (!message_room_ok(name)) {
 			request_fail(r->all, r->conn, PROBLEM_BAD_PARAMETER,
-			    "parameter 'room' must be 1 to %d of A-Z a-z 0-9 . _ - (or *), not '%.*s'", MESSAGE_ROOM_MAX,
-			    STR_ARGS(shown(name)));
+			    "parameter 'room' must be 1 to %d of A-Z a-z 0-9 . _ - (or *), not '%.*s'",
+			    MESSAGE_ROOM_MAX, STR_ARGS(shown(name)));
 			return false;
 		}
 		for (size_t j = 0; j < *n; j++)
@@ -302,8 +303,8 @@ request_rooms(struct request *r, const struct query *q, struct str *names, size_
 		if (known)
 			continue;
 		if (*n == max) {
-			request_fail(r->all, r->conn, PROBLEM_BAD_PARAMETER, "parameter 'room' is given more than %zu times",
-			    max);
+			request_fail(r->all, r->conn, PROBLEM_BAD_PARAMETER,
+			    "parameter 'room' is given more than %zu times", max);
 			return false;
 		}
 		names[(*n)++] = name;

@@ -47,10 +47,11 @@ void request_init(struct request *r, struct requests *all, const struct fcgi_req
 void request_open_cors(struct request *r);
 
 /* Answers. headers: whole lines with their CRLF. An empty type: no Content-Type. */
-void request_reply(struct requests *all, struct fcgi_conn *conn, int status, struct str type, struct str headers,
-    struct str body);
+void request_reply(
+    struct requests *all, struct fcgi_conn *conn, int status, struct str type, struct str headers, struct str body);
 
-/* 200 with JSON, not to be stored: the ready-made records, to be sent to any number of connections by request_send(). */
+/* 200 with JSON, not to be stored: the ready-made records, to be sent to any number of connections by request_send().
+ */
 struct blob *request_json(struct requests *all, bool cors, struct str headers, struct str body);
 void request_send(struct requests *all, struct fcgi_conn *conn, struct blob *reply);
 

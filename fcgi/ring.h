@@ -32,7 +32,8 @@ void ring_fini(struct ring *r);
 /* Forgets all messages; those to come have ids above floor. */
 void ring_reset(struct ring *r, int64_t floor);
 
-/* Takes a holding of m, the newest message, into the ring and its room's chain. -1 without memory: then the floor is m's id. */
+/* Takes a holding of m, the newest message, into the ring and its room's chain. -1 without memory: then the floor is
+ * m's id. */
 int ring_add(struct ring *r, struct ring_chain *chain, struct message *m);
 
 /* Puts now (taking a holding) in the place of the message with its id, or removes that message (now is NULL). */

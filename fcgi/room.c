@@ -17,9 +17,9 @@ TAILQ_HEAD(waiters, waiter);
 
 struct room {
 	struct rooms *rooms;
-	LIST_ENTRY(room) link;     /* in its place of the table */
+	LIST_ENTRY(room) link;       /* in its place of the table */
 	TAILQ_ENTRY(room) busy_link; /* in rooms->busy while busy or due */
-	struct waiters waiters[2]; /* [parked] wait, [!parked] are this round */
+	struct waiters waiters[2];   /* [parked] wait, [!parked] are this round */
 	uint8_t parked;
 	bool listed, due;
 	struct ring_chain chain;

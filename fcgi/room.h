@@ -28,7 +28,7 @@ enum room_waiter_kind { ROOM_POLL, ROOM_POLL_MANY, ROOM_WAITER_KINDS };
 
 struct waiter {
 	TAILQ_ENTRY(waiter) link;
-	struct room *room; /* NULL: waits for nothing */
+	struct room *room;   /* NULL: waits for nothing */
 	uint64_t since : 53; /* ids are below 2^53 */
 	uint64_t kind : 2;
 	uint64_t list : 1;  /* which of the room's two */

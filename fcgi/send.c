@@ -10,8 +10,7 @@
 
 enum field { ROOM, SENDER, EVENT, KEY, TEXT, FIELDS };
 
-static const struct str NAMES[FIELDS] = {
-    {"room", 4}, {"sender", 6}, {"event", 5}, {"key", 3}, {"text", 4}};
+static const struct str NAMES[FIELDS] = {{"room", 4}, {"sender", 6}, {"event", 5}, {"key", 3}, {"text", 4}};
 
 /* What one part of a request says of the message: headers, query or body. */
 struct fields {
@@ -103,7 +102,8 @@ on_member(void *ctx, struct str name, enum json_type type, struct str value)
 	if (is_args ? d->has_args : reading->f.has[field])
 		fail(d, PROBLEM_BAD_FIELD, "member '%.*s' is given more than once", STR_ARGS(name));
 	else if (type != (is_args ? JSON_ARRAY : JSON_STRING))
-		fail(d, PROBLEM_BAD_FIELD, "member '%.*s' must be %s", STR_ARGS(name), is_args ? "an array" : "a string");
+		fail(d, PROBLEM_BAD_FIELD, "member '%.*s' must be %s", STR_ARGS(name),
+		    is_args ? "an array" : "a string");
 	else if (is_args) {
 		d->args = value;
 		d->has_args = true;
@@ -122,7 +122,7 @@ read_json(struct draft *d, struct str body, size_t depth_max)
 
 	buf_init(&d->strings, 2 * body.n + 1);
 	result = buf_reserve(&d->strings, 2 * body.n + 1) ? json_object(body, depth_max, on_member, &reading, error)
-	                                                 : JSON_NO_MEMORY;
+	                                                  : JSON_NO_MEMORY;
 	/* A text that is wrong as a whole is not called wrong in a member. */
 	d->bad = d->bad && result == JSON_OK;
 	switch (result) {
@@ -191,7 +191,8 @@ read_body(struct draft *d, const struct request *r, size_t depth_max)
 		}
 	} else if (type.n > 0 && !media_type_is(type, STR("text/plain"))) {
 		fail(d, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
-		    "content type '%.*s' is not known here; known are application/json, application/x-www-form-urlencoded "
+		    "content type '%.*s' is not known here; known are application/json, "
+		    "application/x-www-form-urlencoded "
 		    "and text/plain",
 		    SHOWN(type));
 		return;
@@ -250,8 +251,9 @@ check_fields(struct draft *d)
 		fail(d, PROBLEM_BAD_FIELD, "'room' must be 1 to %d of A-Z a-z 0-9 . _ -, not '%.*s'", MESSAGE_ROOM_MAX,
 		    SHOWN(f->v[ROOM]));
 	if (f->has[EVENT] && !message_event_ok(f->v[EVENT]))
-		fail(d, PROBLEM_BAD_FIELD, "'event' must be 1 to %d bytes, and no name that Socket.IO reserves; not '%.*s'",
-		    MESSAGE_EVENT_MAX, SHOWN(f->v[EVENT]));
+		fail(d, PROBLEM_BAD_FIELD,
+		    "'event' must be 1 to %d bytes, and no name that Socket.IO reserves; not '%.*s'", MESSAGE_EVENT_MAX,
+		    SHOWN(f->v[EVENT]));
 	if (f->v[SENDER].n > MESSAGE_SENDER_MAX)
 		fail(d, PROBLEM_BAD_FIELD, "'sender' must be at most %d bytes, not %zu", MESSAGE_SENDER_MAX,
 		    f->v[SENDER].n);
@@ -269,7 +271,8 @@ check_body(struct draft *d, size_t message_max)
 	if (!d->has_args && n == 0)
 		fail(d, PROBLEM_EMPTY_TEXT, "the text is empty");
 	if (n > message_max)
-		fail(d, PROBLEM_MESSAGE_TOO_LARGE, "a message may have %zu bytes (message-max), not %zu", message_max, n);
+		fail(d, PROBLEM_MESSAGE_TOO_LARGE, "a message may have %zu bytes (message-max), not %zu", message_max,
+		    n);
 }
 
 static void
@@ -299,7 +302,8 @@ sent(void *ctx, uint64_t handle, enum commit_outcome outcome, const struct messa
 		    STR_ARGS(m->f.room), id);
 		return;
 	case COMMIT_REFUSED:
-		request_fail(all, conn, PROBLEM_BAD_FIELD, "the database's rules refuse this message; nothing was stored");
+		request_fail(
+		    all, conn, PROBLEM_BAD_FIELD, "the database's rules refuse this message; nothing was stored");
 		return;
 	case COMMIT_FULL:
 		request_fail(all, conn, PROBLEM_DISK_FULL, "the disk is full; nothing was stored");

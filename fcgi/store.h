@@ -1,9 +1,9 @@
 /*
  * store: the log in SQLite: open and migrate, append and look, read pages, search, keep the index and the WAL.
  *
- * A struct store is one connection to the database and belongs to one thread. Exactly one of them, the writer's, appends
- * and looks: it is the only one that knows what has been handed to readers so far (store_append, store_look). All may
- * block on the disk, so none is used in the loop.
+ * A struct store is one connection to the database and belongs to one thread. Exactly one of them, the writer's,
+ * appends and looks: it is the only one that knows what has been handed to readers so far (store_append, store_look).
+ * All may block on the disk, so none is used in the loop.
  *
  * Files: store.c (open, migrate), store_log.c (the writer's), store_read.c (pages for polls and history),
  * store_search.c (full text); store_db.h is theirs alone, and the only header that knows SQLite.
@@ -86,8 +86,8 @@ void store_news_fini(struct store_news *news);
  * included. Anything but STORE_OK: nothing of sends was stored (but news may hold what others did).
  * Changed rows at or below floor are told without their message.
  */
-enum store_status store_append(struct store *s, struct store_send *sends, size_t n, int64_t floor,
-    struct store_news *news);
+enum store_status store_append(
+    struct store *s, struct store_send *sends, size_t n, int64_t floor, struct store_news *news);
 
 /* Tells the news, and nothing else. */
 enum store_status store_look(struct store *s, int64_t floor, struct store_news *news);
@@ -112,9 +112,9 @@ struct store_rooms {
 struct store_poll {
 	/* asked: */
 	struct store_rooms rooms;
-	int64_t since;  /* an id; or, when newest > 0, replaced by the id before the newest-th newest message */
+	int64_t since; /* an id; or, when newest > 0, replaced by the id before the newest-th newest message */
 	int64_t newest;
-	int64_t head;   /* nothing above it */
+	int64_t head; /* nothing above it */
 	size_t limit;
 	/* answered: */
 	struct buf json; /* the messages, with commas between; buf_fini() it */
@@ -131,15 +131,15 @@ struct store_page {
 	/* asked: */
 	struct store_rooms rooms;
 	enum store_cursor cursor;
-	int64_t at;     /* an id, or for STORE_ON milliseconds since 1970 UTC */
-	int64_t head;   /* nothing above it */
+	int64_t at;   /* an id, or for STORE_ON milliseconds since 1970 UTC */
+	int64_t head; /* nothing above it */
 	size_t limit;
 	bool by_sender;
 	struct str sender;
 	int64_t from_ms, until_ms; /* INT64_MIN and INT64_MAX: no bound */
 	struct str q;
 	/* answered: */
-	struct buf json;      /* the messages, with commas between; buf_fini() it */
+	struct buf json; /* the messages, with commas between; buf_fini() it */
 	size_t n;
 	int64_t older, newer; /* 0: null */
 };

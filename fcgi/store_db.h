@@ -17,13 +17,13 @@ struct store {
 	struct {
 		char *sql;
 		sqlite3_stmt *stmt;
-	} statements[STORE_STATEMENTS]; /* prepared, by their text */
+	} statements[STORE_STATEMENTS];      /* prepared, by their text */
 	size_t n_statements, next_statement; /* the next to make room */
 	dev_t device;
-	ino_t inode, wal_inode;  /* of the files that are open */
-	int64_t busy_wait_ms;    /* how long a lock is waited for */
-	int64_t busy_since;      /* clock_ms() of the first try, 0: none */
-	int64_t deadline_us;     /* clock_us() at which a search is cut; 0: none */
+	ino_t inode, wal_inode; /* of the files that are open */
+	int64_t busy_wait_ms;   /* how long a lock is waited for */
+	int64_t busy_since;     /* clock_ms() of the first try, 0: none */
+	int64_t deadline_us;    /* clock_us() at which a search is cut; 0: none */
 	/* The writer's: */
 	bool started;
 	char epoch[STORE_EPOCH_SIZE];

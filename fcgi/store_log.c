@@ -73,8 +73,7 @@ row_message(sqlite3_stmt *stmt)
 static int
 read_rows(struct store *s, struct store_news *news)
 {
-	sqlite3_stmt *stmt =
-	    store_prepare(s, "SELECT " STORE_COLUMNS " FROM messages WHERE id > ? ORDER BY id");
+	sqlite3_stmt *stmt = store_prepare(s, "SELECT " STORE_COLUMNS " FROM messages WHERE id > ? ORDER BY id");
 	size_t bytes = 0;
 	int code;
 
@@ -292,9 +291,10 @@ find_key(struct store *s, struct store_send *send)
 	if (code == SQLITE_ROW) {
 		store_row(stmt, &was);
 		send->outcome = str_eq(was.event, f->event) && str_eq(was.sender, f->sender) &&
-		        was.is_args == f->is_args && str_eq(was.body, f->body) && sqlite3_column_int(stmt, 7) == 0
-		    ? STORE_REPLAYED
-		    : STORE_KEY_CONFLICT;
+		                        was.is_args == f->is_args && str_eq(was.body, f->body) &&
+		                        sqlite3_column_int(stmt, 7) == 0
+		                    ? STORE_REPLAYED
+		                    : STORE_KEY_CONFLICT;
 		send->id = was.id;
 		send->at_ms = was.at_ms;
 		code = SQLITE_DONE;
@@ -573,7 +573,7 @@ store_checkpoint(struct store *s, bool truncate)
 	if ((s->db == NULL || store_moved(s)) && store_reopen(s, false) != 0)
 		return STORE_FAILED;
 	s->busy_wait_ms = 0;
-	code = sqlite3_wal_checkpoint_v2(s->db, NULL, truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE,
-	    NULL, NULL);
+	code = sqlite3_wal_checkpoint_v2(
+	    s->db, NULL, truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	return code == SQLITE_OK ? STORE_OK : store_failed(s, code, "checkpoint");
 }

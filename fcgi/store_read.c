@@ -8,7 +8,8 @@ enum { ABOVE = 1, UP_TO, LIMIT, SENDER, FROM, UNTIL, FIRST_ROOM };
 
 enum {
 	SQL_MAX = 32 * 1024,
-	/* So many rows in a span of time are sorted by id; in a longer span the rows are walked by id until they fit. */
+	/* So many rows in a span of time are sorted by id; in a longer span the rows are walked by id until they fit.
+	 */
 	SPAN_ROWS = 2000,
 };
 

@@ -9,11 +9,10 @@ enum {
 	HIT_ENDS = 2,
 };
 
-
 /* One word or "phrase" of what was typed. */
 struct term {
 	struct str text;
-	bool prefix, not;
+	bool prefix, not ;
 };
 
 static bool
@@ -106,7 +105,8 @@ expression(struct buf *b, const struct store_page *p)
 	struct buf nots;
 
 	buf_add(b, STR("((body : ("));
-	/* Side by side, not AND: a word of nothing but punctuation then does not count, where AND would find nothing. */
+	/* Side by side, not AND: a word of nothing but punctuation then does not count, where AND would find nothing.
+	 */
 	if (add_terms(b, p->q, false, STR(" ")) == 0)
 		return false;
 	buf_add(b, STR("))"));
@@ -192,12 +192,12 @@ static int
 search(struct store *s, struct store_page *p, struct str match)
 {
 	/* What changed since it was indexed is left out until the index knows: its snippet would not be its own. */
-	sqlite3_stmt *stmt = store_prepare(s,
-	    "SELECT m.id, m.room, m.event, m.sender, m.text, m.args, m.at,"
-	    " snippet(search, 2, char(1), char(2), '…', 24)"
-	    " FROM search JOIN messages m ON m.id = search.rowid"
-	    " WHERE search MATCH ?1 AND search.rowid <= ?2 AND m.at >= ?3 AND m.at < ?4"
-	    " AND search.rowid NOT IN (SELECT id FROM changed) ORDER BY search.rowid DESC");
+	sqlite3_stmt *stmt =
+	    store_prepare(s, "SELECT m.id, m.room, m.event, m.sender, m.text, m.args, m.at,"
+	                     " snippet(search, 2, char(1), char(2), '…', 24)"
+	                     " FROM search JOIN messages m ON m.id = search.rowid"
+	                     " WHERE search MATCH ?1 AND search.rowid <= ?2 AND m.at >= ?3 AND m.at < ?4"
+	                     " AND search.rowid NOT IN (SELECT id FROM changed) ORDER BY search.rowid DESC");
 
 	if (stmt == NULL)
 		return sqlite3_errcode(s->db);

@@ -28,7 +28,8 @@ bool str_starts(struct str s, struct str prefix);
 /* Without the blanks and tabs at both ends. */
 struct str str_trim(struct str s);
 
-/* Cuts *s at the first `at`: returns what was before it and leaves in *s what comes after (empty when there is none). */
+/* Cuts *s at the first `at`: returns what was before it and leaves in *s what comes after (empty when there is none).
+ */
 struct str str_cut(struct str *s, char at);
 
 /* Well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF). */

@@ -1,8 +1,8 @@
 /*
  * worker: threads with a queue of jobs; done jobs come back to the loop.
  *
- * The only seam between the loop and whatever may block. A job belongs to the loop until worker_add(), to a thread while
- * it runs, and to the loop again when its done function is called there.
+ * The only seam between the loop and whatever may block. A job belongs to the loop until worker_add(), to a thread
+ * while it runs, and to the loop again when its done function is called there.
  */
 #ifndef WORKER_H
 #define WORKER_H
