@@ -15,6 +15,7 @@
 enum {
 	LOOK_STEP_MS = 16,       /* between looks, after the first few */
 	LOOK_FOR_MS = 5000,      /* after the last sign that somebody writes */
+	OWN_SIGN_MS = 3,         /* after a commit of ours a sign is most likely of it */
 	LOOK_BLIND_MS = 25,      /* where no sign is to be had */
 	LOCK_STEP_MS = 8,        /* between tries for a lock, after the first few */
 	REST_MS = 50,            /* without a send, before the index is filled */
@@ -74,7 +75,7 @@ struct commit {
 	struct store_news news;
 
 	int64_t locked_since_ms; /* 0: no other program holds the lock */
-	int64_t lock_step_ms, look_step_ms, last_sign_ms;
+	int64_t lock_step_ms, look_step_ms, last_sign_ms, committed_ms;
 	bool retry_waits, look_due, fill_due, fill_waits, rested, filled_last;
 	struct timer retry_timer, look_timer, rest_timer, truncate_timer, index_timer;
 	uint8_t retry_kind, look_kind, rest_kind, truncate_kind, index_kind;
@@ -189,6 +190,7 @@ static void
 end_batch(struct commit *c)
 {
 	count_batch(c);
+	c->committed_ms = clock_ms();
 	c->locked_since_ms = 0;
 	c->rested = false;
 	loop_timer_set(c->loop, &c->rest_timer, c->rest_kind, REST_MS);
@@ -440,6 +442,7 @@ turn(void *ctx)
 	return false;
 }
 
+/* Somebody writes: another program, or the writer itself, whose batches look as well. */
 static void
 on_sign(void *ctx)
 {
@@ -447,10 +450,10 @@ on_sign(void *ctx)
 
 	c->last_sign_ms = clock_ms();
 	c->look_step_ms = 1;
-	/* A batch under way looks as well; what is committed behind its back is seen by the look after it. */
-	c->look_due = c->look_due || !c->running;
-	if (c->running)
+	if (c->running || c->last_sign_ms - c->committed_ms < OWN_SIGN_MS)
 		loop_timer_set(c->loop, &c->look_timer, c->look_kind, 1);
+	else
+		c->look_due = true;
 }
 
 static void

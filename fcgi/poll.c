@@ -276,6 +276,29 @@ unpark(struct poll *p, struct parked *parked)
 	p->n_parked--;
 }
 
+static void ask_store(struct poll *p, struct fcgi_conn *conn, const struct ask *ask);
+
+/*
+ * A poll that was woken so late, or by so much, that memory no longer holds all that it was woken for: a reader has the
+ * rest. It has waited already, so it waits no more.
+ */
+static void
+read_instead(struct poll *p, struct parked *parked, struct room *const *rooms, size_t n, int64_t since)
+{
+	struct ask ask = {.since = since, .limit = parked->limit, .preferred = parked->preferred};
+	char names[STORE_ROOMS_MAX][MESSAGE_ROOM_MAX];
+
+	for (size_t i = 0; i < n; i++) {
+		struct str name = room_name(rooms[i]);
+
+		ask.all_rooms = ask.all_rooms || rooms[i] == room_all(p->rooms);
+		memcpy(names[i], name.p, name.n);
+		ask.rooms[ask.n_rooms++] = (struct str){names[i], name.n};
+	}
+	unpark(p, parked);
+	ask_store(p, conn_of(parked), &ask);
+}
+
 static void
 wake(void *ctx, struct room *room, struct waiter *w)
 {
@@ -286,6 +309,8 @@ wake(void *ctx, struct room *room, struct waiter *w)
 	if (room_was_reset(p->rooms, w)) {
 		unpark(p, parked);
 		send_reset(p, conn_of(parked), parked->preferred);
+	} else if ((int64_t)w->since < room_chain(room)->floor) {
+		read_instead(p, parked, &room, 1, (int64_t)w->since);
 	} else if (shared_answer(p, room, parked, (int64_t)w->since, &reply)) {
 		unpark(p, parked);
 		request_send(p->requests, conn_of(parked), reply);
@@ -302,12 +327,19 @@ wake_many(void *ctx, struct room *room, struct waiter *w)
 	struct room *rooms[STORE_ROOMS_MAX];
 	struct fcgi_conn *conn = many->conn;
 	struct answer a;
+	bool below = false;
 
-	for (size_t i = 0; i < many->n; i++)
+	for (size_t i = 0; i < many->n; i++) {
 		rooms[i] = i == w->index ? room : many->waiters[i].room;
+		below = below || (int64_t)w->since < room_chain(rooms[i])->floor;
+	}
 	if (room_was_reset(p->rooms, w)) {
 		unpark(p, parked);
 		send_reset(p, conn, parked->preferred);
+		return;
+	}
+	if (below) {
+		read_instead(p, parked, rooms, many->n, (int64_t)w->since);
 		return;
 	}
 	begin_answer(p, &a);
@@ -431,8 +463,6 @@ ask_memory(struct poll *p, struct fcgi_conn *conn, struct ask *ask)
 	if (find_rooms(p, ask, rooms, true) != 0 || park(p, conn, ask, rooms) != 0)
 		request_fail(p->requests, conn, PROBLEM_BUSY, "no memory for another held poll");
 }
-
-static void ask_store(struct poll *p, struct fcgi_conn *conn, const struct ask *ask);
 
 /* What a reader found, and what memory holds above it. */
 static void

@@ -13,7 +13,7 @@ void
 ring_chain_fini(struct ring_chain *chain)
 {
 	free(chain->v);
-	*chain = (struct ring_chain){.owner = chain->owner};
+	*chain = (struct ring_chain){.owner = chain->owner, .floor = chain->floor};
 }
 
 struct message *
@@ -97,7 +97,9 @@ remove_oldest(struct ring *r)
 	struct message *m = ring_at(&r->all, 0);
 
 	assert(ring_at(m->chain, 0) == m);
-	r->floor = m->f.id;
+	r->floor = r->all.floor = m->f.id;
+	if (m->chain->floor < m->f.id)
+		m->chain->floor = m->f.id;
 	chain_remove_first(&r->all);
 	chain_remove_first(m->chain);
 	let_go(r, m);
@@ -108,7 +110,7 @@ ring_reset(struct ring *r, int64_t floor)
 {
 	while (r->all.n > 0)
 		remove_oldest(r);
-	r->floor = floor;
+	r->floor = r->all.floor = floor;
 }
 
 void
@@ -126,6 +128,7 @@ ring_add(struct ring *r, struct ring_chain *chain, struct message *m)
 		int64_t id = m->f.id;
 
 		message_drop(m);
+		chain->floor = id;
 		ring_reset(r, id);
 		return -1;
 	}

@@ -15,6 +15,7 @@
 struct ring_chain {
 	struct message **v; /* a circle of cap places, cap a power of two */
 	size_t first, n, cap;
+	int64_t floor; /* every message of the chain above it is here, or was deleted */
 	void *owner;
 };
 

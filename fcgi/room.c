@@ -71,6 +71,7 @@ init(struct rooms *rooms, struct room *room, struct str name)
 	TAILQ_INIT(&room->waiters[0]);
 	TAILQ_INIT(&room->waiters[1]);
 	room->chain.owner = room;
+	room->chain.floor = rooms->ring.floor;
 	room->view = &room->chain;
 }
 
@@ -200,6 +201,7 @@ rooms_reset(struct rooms *rooms, const char *epoch, int64_t head)
 		for (room = LIST_FIRST(&rooms->table[i]); room != NULL; room = next) {
 			next = LIST_NEXT(room, link);
 			room->deleted = 0;
+			room->chain.floor = head;
 			if (room->listed || !TAILQ_EMPTY(&room->waiters[room->parked]))
 				room_make_due(room);
 			else
@@ -265,6 +267,12 @@ room_all(struct rooms *rooms)
 	return &rooms->all;
 }
 
+struct str
+room_name(const struct room *room)
+{
+	return name_of(room);
+}
+
 const struct ring_chain *
 room_chain(const struct room *room)
 {
@@ -320,10 +328,11 @@ rooms_publish(struct rooms *rooms, struct message *m)
 		log_error("memory", "detail=\"a room could not be kept; readers go to the database\"");
 		return;
 	}
-	if (ring_add(&rooms->ring, &room->chain, m) != 0)
-		log_error("memory", "detail=\"a message could not be kept; readers go to the database\"");
+	/* First, since a room that nobody waits in may be gone after a failure. */
 	make_due_if_waited(room);
 	make_due_if_waited(&rooms->all);
+	if (ring_add(&rooms->ring, &room->chain, m) != 0)
+		log_error("memory", "detail=\"a message could not be kept; readers go to the database\"");
 }
 
 static void

@@ -78,6 +78,7 @@ struct room *room_get(struct rooms *rooms, struct str name);
 struct room *room_find(struct rooms *rooms, struct str name); /* or NULL */
 struct room *room_all(struct rooms *rooms);
 
+struct str room_name(const struct room *room); /* lives as long as the room */
 const struct ring_chain *room_chain(const struct room *room);
 int64_t room_deleted(const struct room *room); /* greatest id known to be deleted; 0: none above the floor */
 struct room_answer *room_answer(struct room *room);
