@@ -195,7 +195,8 @@ say(char error[JSON_ERROR_SIZE], struct parse *p)
 	n = strlen(error);
 	while (n > 0 && error[n - 1] == '\n')
 		error[--n] = '\0';
-	if (text != NULL)
+	/* yajl's own count stands at 1 where the text ends too early. */
+	if (text != NULL && strstr(error, "EOF") == NULL)
 		snprintf(error + n, JSON_ERROR_SIZE - n, " at byte %zu", yajl_get_bytes_consumed(p->yajl));
 	yajl_free_error(p->yajl, text);
 }

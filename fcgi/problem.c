@@ -29,7 +29,6 @@ static const struct {
     [PROBLEM_DISK_FULL] = {503, "disk_full"},
     [PROBLEM_DATABASE_LOCKED] = {503, "database_locked"},
     [PROBLEM_SEARCH_TIMEOUT] = {503, "search_timeout"},
-    [PROBLEM_SHUTTING_DOWN] = {503, "shutting_down"},
 };
 
 int

@@ -183,7 +183,8 @@ store_moved(const struct store *s)
 {
 	struct stat st;
 
-	return stat(s->options.path, &st) != 0 || st.st_ino != s->inode || st.st_dev != s->device;
+	return stat(s->options.path, &st) != 0 || st.st_ino != s->inode || st.st_dev != s->device ||
+	       (s->wal_inode != 0 && wal_inode(s) != s->wal_inode);
 }
 
 /* Created by us, so that the group may write: SQLite would make it 0644, and -wal and -shm follow its mode. */
@@ -238,6 +239,9 @@ open_db(struct store *s, bool create, char error[STORE_ERROR_SIZE])
 	sqlite3_wal_hook(s->db, on_wal, s);
 	store_exec(s, "PRAGMA synchronous = FULL");
 	store_exec(s, "PRAGMA temp_store = MEMORY");
+	/* A first look makes SQLite open the WAL, if the file has one. */
+	(void)store_number(s, "SELECT count(*) FROM sqlite_master", 0);
+	s->wal_inode = wal_inode(s);
 	return 0;
 }
 
@@ -268,20 +272,42 @@ store_close(struct store *s)
 	free(s);
 }
 
-int
-store_reopen(struct store *s, bool create)
+/*
+ * A WAL of the file that went away would be taken for the new one's, and copied into it. The writer removes it; the
+ * others wait until it has, or they would read through it.
+ */
+static int
+leave_wal(struct store *s, bool create)
 {
-	char error[STORE_ERROR_SIZE], path[4096];
-	ino_t ours = s->wal_inode;
+	char path[4096];
+	int64_t began = clock_ms();
 
-	close_db(s);
-	/* A WAL of the file that went away would be taken for the new one's. */
-	if (create && ours != 0 && wal_inode(s) == ours) {
+	if (s->wal_inode == 0 || wal_inode(s) != s->wal_inode)
+		return 0;
+	if (create) {
 		snprintf(path, sizeof path, "%s-wal", s->options.path);
 		unlink(path);
 		snprintf(path, sizeof path, "%s-shm", s->options.path);
 		unlink(path);
+		return 0;
 	}
+	while (wal_inode(s) == s->wal_inode) {
+		if (clock_ms() - began >= s->busy_wait_ms)
+			return -1;
+		clock_sleep_ms(2);
+	}
+	return 0;
+}
+
+int
+store_reopen(struct store *s, bool create)
+{
+	char error[STORE_ERROR_SIZE];
+
+	/* While the old file is open its inodes cannot be used again for others. */
+	if (store_moved(s) && leave_wal(s, create) != 0)
+		return -1;
+	close_db(s);
 	if (open_db(s, create, error) != 0) {
 		log_error("store", "doing=reopen error=\"%s\"", error);
 		return -1;

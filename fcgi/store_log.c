@@ -273,6 +273,27 @@ store_look(struct store *s, int64_t floor, struct store_news *news)
 	return STORE_OK;
 }
 
+/* Whether two messages are the same to their readers; a foreign row may say in args what we say in text. */
+static bool
+same_message(struct message_fields a, struct message_fields b)
+{
+	struct buf json_a, json_b;
+	bool same;
+
+	if (a.is_args == b.is_args && str_eq(a.body, b.body))
+		return str_eq(a.event, b.event) && str_eq(a.sender, b.sender);
+	a.id = b.id;
+	a.at_ms = b.at_ms;
+	buf_init(&json_a, SIZE_MAX);
+	buf_init(&json_b, SIZE_MAX);
+	message_add_json(&json_a, &a, STR(""));
+	message_add_json(&json_b, &b, STR(""));
+	same = buf_ok(&json_a) && buf_ok(&json_b) && str_eq(buf_str(&json_a), buf_str(&json_b));
+	buf_fini(&json_a);
+	buf_fini(&json_b);
+	return same;
+}
+
 /* The message that has this key already: its outcome for the send, or STORE_STORED when there is none. */
 static int
 find_key(struct store *s, struct store_send *send)
@@ -290,11 +311,8 @@ find_key(struct store *s, struct store_send *send)
 	code = sqlite3_step(stmt);
 	if (code == SQLITE_ROW) {
 		store_row(stmt, &was);
-		send->outcome = str_eq(was.event, f->event) && str_eq(was.sender, f->sender) &&
-		                        was.is_args == f->is_args && str_eq(was.body, f->body) &&
-		                        sqlite3_column_int(stmt, 7) == 0
-		                    ? STORE_REPLAYED
-		                    : STORE_KEY_CONFLICT;
+		send->outcome =
+		    sqlite3_column_int(stmt, 7) == 0 && same_message(was, *f) ? STORE_REPLAYED : STORE_KEY_CONFLICT;
 		send->id = was.id;
 		send->at_ms = was.at_ms;
 		code = SQLITE_DONE;
