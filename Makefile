@@ -54,8 +54,7 @@ format: ## check the format of the C files
 	@if command -v clang-format >/dev/null; then clang-format --dry-run --Werror fcgi/*.[ch] tests/unit/*.[ch]; \
 	else echo "format: skipped, clang-format is not installed"; fi
 
-warnings:
-	@$(MAKE) --no-print-directory B=build/check CFLAGS="-O2 -g" WERROR=-Werror build/check/longlined >/dev/null
+warnings: build/check/longlined
 
 check: warnings layers format ## seconds, for every commit: warnings, layers, format, unit tests
 	@$(MAKE) --no-print-directory unit
@@ -66,14 +65,15 @@ e2e: $(B)/longlined ## end-to-end tests: the real nginx, the real daemon
 page: $(B)/longlined ## the page: without a DOM, and in headless Chromium
 	scripts/node-test tests/js
 
+# The instrumented builds, made by the same rules with another B.
+ifeq ($(B),build)
 build/asan/longlined: FORCE
-	@$(MAKE) --no-print-directory B=build/asan CFLAGS="-O1 -g $(ASAN)" build/asan/longlined-made
-
+	@$(MAKE) --no-print-directory B=build/asan CFLAGS="-O1 -g $(ASAN)" $@
 build/tsan/longlined: FORCE
-	@$(MAKE) --no-print-directory B=build/tsan CFLAGS="-O1 -g $(TSAN)" build/tsan/longlined-made
-
-$(B)/longlined-made: $(OBJ)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $(B)/longlined $^ $(LIBS)
+	@$(MAKE) --no-print-directory B=build/tsan CFLAGS="-O1 -g $(TSAN)" $@
+build/check/longlined: FORCE
+	@$(MAKE) --no-print-directory B=build/check CFLAGS="-O2 -g" WERROR=-Werror $@
+endif
 
 asan: build/asan/longlined ## unit and end-to-end tests with AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory B=build/asan CFLAGS="-O1 -g $(ASAN)" unit
@@ -90,6 +90,32 @@ clean: ## remove what was built
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+# --- for the Makefile ---
+# Where nginx finds the daemon, and the origin given to --cors, for nginx's own errors.
+SOCKET ?= /run/longline/longlined.sock
+CORS ?=
+SHARE = $(PREFIX)/share/longline
+
+# DESTDIR is only where the files are put now; what is written into them are the paths of later.
+FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@SOCKET@|$(SOCKET)|g' -e 's|@CORS@|$(CORS)|g' \
+	-e 's|@STATIC@|$(SHARE)/static|g' -e 's|@BASE@|$(BASE)|g'
+
+install: $(B)/longlined ## install below DESTDIR and PREFIX; BASE=/chat for a sub-path
+	@case '$(BASE)' in ''|/*[!/]) ;; *) echo "BASE must be empty or like /chat, not $(BASE)" >&2; exit 1;; esac
+	install -d "$(DESTDIR)$(PREFIX)/sbin" "$(DESTDIR)$(PREFIX)/share/man/man8" \
+	    "$(DESTDIR)$(SHARE)/sql" "$(DESTDIR)$(SHARE)/static" "$(DESTDIR)$(SHARE)/nginx" \
+	    "$(DESTDIR)$(PREFIX)/lib/systemd/system" "$(DESTDIR)$(PREFIX)/lib/sysusers.d"
+	install -m 755 $(B)/longlined "$(DESTDIR)$(PREFIX)/sbin/longlined"
+	install -m 644 fcgi/longlined.8 "$(DESTDIR)$(PREFIX)/share/man/man8/longlined.8"
+	install -m 644 sql/*.sql "$(DESTDIR)$(SHARE)/sql/"
+	install -m 644 static/* "$(DESTDIR)$(SHARE)/static/"
+	for f in longline-http.conf longline.conf site-example.conf; do \
+		$(FILL) nginx/$$f.in >"$(DESTDIR)$(SHARE)/nginx/$$f" && chmod 644 "$(DESTDIR)$(SHARE)/nginx/$$f" || exit 1; done
+	for f in longlined.service longlined.socket; do \
+		$(FILL) scripts/systemd/$$f >"$(DESTDIR)$(PREFIX)/lib/systemd/system/$$f" && \
+		chmod 644 "$(DESTDIR)$(PREFIX)/lib/systemd/system/$$f" || exit 1; done
+	install -m 644 scripts/systemd/longline.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/longline.conf"
 
 FORCE:
 .PHONY: all unit layers format warnings check e2e page asan tsan fmt clean help install FORCE

@@ -76,6 +76,7 @@ struct commit {
 
 	int64_t locked_since_ms; /* 0: no other program holds the lock */
 	int64_t lock_step_ms, look_step_ms, last_sign_ms, committed_ms;
+	bool failed; /* the last batch */
 	bool retry_waits, look_due, fill_due, fill_waits, rested, filled_last;
 	struct timer retry_timer, look_timer, rest_timer, truncate_timer, index_timer;
 	uint8_t retry_kind, look_kind, rest_kind, truncate_kind, index_kind;
@@ -113,7 +114,7 @@ run(void *store, struct job *job)
 		c->status = store_fill(store, c->floor, &c->news);
 		break;
 	case PROBE:
-		c->status = store_probe(store);
+		c->status = store_probe(store, c->failed);
 		break;
 	}
 	c->took_us = clock_us() - began;
@@ -190,6 +191,7 @@ static void
 end_batch(struct commit *c)
 {
 	count_batch(c);
+	c->failed = false;
 	c->committed_ms = clock_ms();
 	c->locked_since_ms = 0;
 	c->rested = false;
@@ -203,6 +205,8 @@ static void
 fail_batch(struct commit *c)
 {
 	c->counts.failures++;
+	c->failed = true;
+	c->probed_ms = 0;
 	c->locked_since_ms = 0;
 	for (size_t i = 0; i < c->n_sends; i++)
 		finish(c, STAILQ_FIRST(&c->queue), c->status == STORE_FULL ? COMMIT_FULL : COMMIT_FAILED, 0, 0);
@@ -323,6 +327,8 @@ done(struct job *job)
 	case PROBE:
 		c->probed_ms = clock_ms();
 		c->probe_ok = c->status == STORE_OK || c->status == STORE_BUSY;
+		if (c->status == STORE_OK)
+			c->failed = false;
 		tell(c, &c->probes, c->probe_ok);
 		break;
 	}

@@ -282,8 +282,6 @@ main(int argc, char **argv)
 			log_info("ready", "version=%s database=\"%s\" epoch=%s head=%lld", CONFIG_VERSION,
 			    d.config.database, rooms_epoch(d.rooms), (long long)rooms_head(d.rooms));
 			loop_run(d.loop);
-			if (d.config.pid_file != NULL)
-				unlink(d.config.pid_file);
 			status = 0;
 		}
 	}

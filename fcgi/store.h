@@ -95,8 +95,11 @@ enum store_status store_look(struct store *s, int64_t floor, struct store_news *
 /* Brings the index forward by at most 100 rows. */
 enum store_status store_fill(struct store *s, int64_t floor, struct store_news *news);
 
-/* Writes a value of no meaning, synced, to learn whether writing works. */
-enum store_status store_probe(struct store *s);
+/*
+ * Writes a value of no meaning, synced, to learn whether writing works. After a failure it is to be thorough: a few
+ * bytes may still find room in the WAL of a full disk.
+ */
+enum store_status store_probe(struct store *s, bool thorough);
 
 /* Copies the WAL into the database: what can be without waiting, or (truncate) all, and empties the file. */
 enum store_status store_checkpoint(struct store *s, bool truncate);

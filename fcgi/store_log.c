@@ -13,6 +13,7 @@ enum {
 	NEWS_BYTES = 8 * 1024 * 1024,
 	FILL_ROWS = 100,
 	FILL_BYTES = 256 * 1024,
+	PROBE_BYTES = 256 * 1024,
 };
 
 /* Room for one more in an array that doubles; NULL without memory (the array stays as it is). */
@@ -568,18 +569,26 @@ store_fill(struct store *s, int64_t floor, struct store_news *news)
 	return status;
 }
 
+static int
+write_probe(struct store *s, size_t n)
+{
+	int code = store_exec(s, "BEGIN IMMEDIATE");
+
+	if (code == SQLITE_OK)
+		code = bind_and_run(s, "INSERT OR REPLACE INTO meta VALUES ('probe', zeroblob(?))", (int64_t)n, 0);
+	return code == SQLITE_DONE ? store_exec(s, "COMMIT") : code;
+}
+
 enum store_status
-store_probe(struct store *s)
+store_probe(struct store *s, bool thorough)
 {
 	int code;
 
 	if (s->db == NULL || !s->started)
 		return STORE_FAILED;
-	code = store_exec(s, "BEGIN IMMEDIATE");
-	if (code == SQLITE_OK)
-		code = store_exec(s, "INSERT OR REPLACE INTO meta VALUES ('probe', strftime('%s', 'now'))");
-	if (code == SQLITE_OK)
-		code = store_exec(s, "COMMIT");
+	code = write_probe(s, thorough ? PROBE_BYTES : 0);
+	if (code == SQLITE_OK && thorough)
+		code = write_probe(s, 0);
 	return code == SQLITE_OK ? STORE_OK : give_up(s, code, "probe");
 }
 
