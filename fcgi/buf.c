@@ -55,9 +55,9 @@ buf_reserve(struct buf *b, size_t n)
 		return true;
 	if (cap == 0)
 		cap = 256;
-	while (cap - b->n < n)
+	while (cap - b->n < n && cap <= b->max / 2)
 		cap *= 2;
-	if (cap > b->max)
+	if (cap - b->n < n || cap > b->max)
 		cap = b->max;
 	p = realloc(b->p, cap);
 	if (p == NULL) {
@@ -96,7 +96,7 @@ void
 buf_printf(struct buf *b, const char *format, ...)
 {
 	va_list ap;
-	char small[512];
+	char small[512], *large;
 	int n;
 
 	va_start(ap, format);
@@ -106,14 +106,16 @@ buf_printf(struct buf *b, const char *format, ...)
 		buf_add(b, (struct str){small, (size_t)n});
 		return;
 	}
-	if (n < 0 || !buf_reserve(b, (size_t)n + 1)) {
+	large = n < 0 ? NULL : malloc((size_t)n + 1);
+	if (large == NULL) {
 		b->failed = true;
 		return;
 	}
 	va_start(ap, format);
-	vsnprintf(b->p + b->n, (size_t)n + 1, format, ap);
+	vsnprintf(large, (size_t)n + 1, format, ap);
 	va_end(ap);
-	b->n += (size_t)n;
+	buf_add(b, (struct str){large, (size_t)n});
+	free(large);
 }
 
 /* The bytes at the beginning of s that belong together: one character, or (false) a malformed piece to be replaced. */

@@ -9,6 +9,7 @@
 #include "log.h"
 #include "loop.h"
 #include "room.h"
+#include "walindex.h"
 #include "watch.h"
 #include "worker.h"
 
@@ -57,6 +58,8 @@ struct commit {
 	struct rooms *rooms;
 	struct store *store;
 	struct watch *watch;
+	struct walindex walindex;
+	uint32_t seen; /* its counter, for what was told */
 	struct worker *writer, *checkpointer;
 	STAILQ_HEAD(, entry) queue;
 	size_t queued, queued_bytes;
@@ -130,6 +133,7 @@ publish(struct commit *c)
 		c->fill_due = true;
 	if (news->reset) {
 		rooms_reset(c->rooms, news->epoch, news->head);
+		walindex_fini(&c->walindex);
 		c->counts.indexed = 0;
 	} else {
 		for (size_t i = 0; i < news->n_messages; i++)
@@ -141,6 +145,8 @@ publish(struct commit *c)
 			rooms_publish_end(c->rooms, news->head);
 		news->n_messages = news->n_changes = 0; /* their holdings were taken */
 	}
+	if (news->seen != 0)
+		c->seen = news->seen;
 	if (news->more)
 		c->look_due = true;
 	if (news->wal_pages > 0)
@@ -517,6 +523,7 @@ commit_new(struct loop *loop, const struct commit_options *options, struct store
 	c->loop = loop;
 	c->rooms = rooms;
 	c->store = writer;
+	walindex_init(&c->walindex, options->path);
 	c->job = (struct job){.run = run, .done = done};
 	c->checkpoint_job = (struct job){.run = run_checkpoint, .done = checkpoint_done};
 	STAILQ_INIT(&c->queue);
@@ -578,6 +585,7 @@ commit_free(struct commit *c)
 	drop_waiting(&c->looking);
 	drop_waiting(&c->probes);
 	drop_waiting(&c->index);
+	walindex_fini(&c->walindex);
 	free(c->sends);
 	free(c);
 }
@@ -618,6 +626,14 @@ int
 commit_look(struct commit *c, commit_looked_fn *fn, void *ctx, uint64_t handle)
 {
 	return add_waiting(c, &c->looks, fn, ctx, handle) == NULL ? -1 : 0;
+}
+
+bool
+commit_current(struct commit *c)
+{
+	uint32_t changes = walindex_changes(&c->walindex);
+
+	return changes == 0 || changes == c->seen;
 }
 
 int

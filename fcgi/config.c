@@ -16,7 +16,7 @@ struct number {
 #define AT(field) offsetof(struct config, field)
 
 static const struct number NUMBERS[] = {
-    {"wait-max", AT(wait_max_s), 1, 120, 55, "SECONDS", "longest a poll is held"},
+    {"wait-max", AT(wait_max_s), 1, 70, 55, "SECONDS", "longest a poll is held"},
     {"body-max", AT(body_max), 1000, 100000000, 1000000, "BYTES", "longest body of a request"},
     {"message-max", AT(message_max), 1000, 4000000, 4000000, "BYTES", "largest message"},
     {"depth-max", AT(depth_max), 1, 1000, 1000, "N", "deepest nesting of args, its own array counted"},

@@ -43,7 +43,7 @@ run(void *store, struct job *job)
 static void
 add_cursor(struct buf *b, const char *name, int64_t id)
 {
-	if (id == 0)
+	if (id < 0)
 		buf_printf(b, ",\"%s\":null", name);
 	else
 		buf_printf(b, ",\"%s\":%" PRId64, name, id);
@@ -101,7 +101,7 @@ reply(struct reading *r, struct fcgi_conn *conn)
 	make_body(&body, r);
 	if (!buf_ok(&body))
 		request_fail(all, conn, PROBLEM_INTERNAL, "no memory for the answer");
-	else if (r->page.newer == 0)
+	else if (r->page.newer < 0)
 		request_reply(
 		    all, conn, 200, STR("application/json"), STR("Cache-Control: no-store\r\n"), buf_str(&body));
 	else {

@@ -9,6 +9,7 @@ struct parse {
 	struct str text;
 	bool want_array; /* the outermost value is an array, not an object */
 	size_t depth, depth_max, array_start;
+	size_t end; /* of the outermost value */
 	bool too_deep, not_wanted;
 	struct buf name;
 	json_member_fn *fn;
@@ -109,6 +110,7 @@ on_end_map(void *ctx)
 	struct parse *p = ctx;
 
 	p->depth--;
+	p->end = yajl_get_bytes_consumed(p->yajl);
 	member(p, JSON_OTHER, STR(""));
 	return 1;
 }
@@ -130,6 +132,7 @@ on_end_array(void *ctx)
 	size_t end = yajl_get_bytes_consumed(p->yajl);
 
 	p->depth--;
+	p->end = end;
 	if (p->depth == 1)
 		member(p, JSON_ARRAY, (struct str){p->text.p + p->array_start, end - p->array_start});
 	return 1;
@@ -176,6 +179,17 @@ lone_surrogate(struct str text)
 		i += 6;
 	}
 	return false;
+}
+
+/* Whether nothing but blanks stands behind the value: yajl lets a token pass that is not finished when the text ends.
+ */
+static bool
+nothing_behind(struct str text, size_t end)
+{
+	for (size_t i = end; i < text.n; i++)
+		if (text.p[i] != ' ' && text.p[i] != '\t' && text.p[i] != '\n' && text.p[i] != '\r')
+			return false;
+	return true;
 }
 
 static void
@@ -226,6 +240,10 @@ parse(struct parse *p, char error[JSON_ERROR_SIZE])
 	else if (status != yajl_status_ok) {
 		result = JSON_BAD;
 		say(error, p);
+	} else if (!nothing_behind(p->text, p->end)) {
+		result = JSON_BAD;
+		if (error != NULL)
+			snprintf(error, JSON_ERROR_SIZE, "trailing garbage at byte %zu", p->end);
 	} else if (lone_surrogate(p->text)) {
 		result = JSON_BAD;
 		if (error != NULL)

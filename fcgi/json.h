@@ -17,9 +17,9 @@ typedef void json_member_fn(void *ctx, struct str name, enum json_type type, str
 enum json_result { JSON_OK, JSON_BAD, JSON_TOO_DEEP, JSON_NO_MEMORY };
 
 /*
- * Calls fn for each member of the object in text, in order; duplicate names are fn's to notice. Values live until
- * json_object() returns. An array may be depth_max deep, itself counted. On JSON_BAD, `error` says what is wrong.
- * Names may be called for before the error further on is found.
+ * Calls fn for each member of the object in text, in order; duplicate names are fn's to notice. Values live until fn
+ * returns. An array may be depth_max deep, itself counted. On JSON_BAD, `error` says what is wrong. Names may be called
+ * for before the error further on is found.
  */
 enum { JSON_ERROR_SIZE = 160 };
 enum json_result json_object(

@@ -291,8 +291,13 @@ loop_run(struct loop *loop)
 		struct epoll_event events[EVENTS_MAX];
 		int n = epoll_wait(loop->epoll_fd, events, EVENTS_MAX, more ? 0 : wait_ms(loop));
 
+		/* Done jobs first: what they tell, the requests behind them need not ask for. */
 		for (int i = 0; i < n; i++)
-			dispatch(loop, &events[i]);
+			if (events[i].data.u64 >> 32 == 0)
+				dispatch(loop, &events[i]);
+		for (int i = 0; i < n; i++)
+			if (events[i].data.u64 >> 32 != 0)
+				dispatch(loop, &events[i]);
 		more = run_hooks(loop, LOOP_WAKE);
 		fire_timers(loop);
 		for (enum loop_phase phase = LOOP_LATE; phase < LOOP_PHASES; phase++)

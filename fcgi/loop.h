@@ -6,7 +6,7 @@
  * function and are told apart by descriptor and generation, so that an event for a descriptor closed and used again
  * within one turn is recognised.
  *
- * A turn: wait; ready descriptors and, through the workers' eventfd, done jobs; then the hooks in the order of enum
+ * A turn: wait; ready sources, done jobs of workers among them; ready connections; then the hooks in the order of enum
  * loop_phase. Timers run in between, as phase LATE.
  */
 #ifndef LOOP_H

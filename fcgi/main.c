@@ -127,7 +127,7 @@ open_store(struct daemon *d, const struct store_options *options)
 	char error[STORE_ERROR_SIZE];
 
 	d->writer = store_open(options, true, error);
-	if (d->writer != NULL && store_start(d->writer, error) == 0) {
+	if (d->writer != NULL && store_start(d->writer, d->config.lock_wait_s * 1000, error) == 0) {
 		d->checkpointer = store_open(options, false, error);
 		if (d->checkpointer != NULL)
 			d->readers = readers_new(d->loop, options, (int)d->config.readers, error);
@@ -150,7 +150,6 @@ open_log(struct daemon *d)
 {
 	const struct config *c = &d->config;
 	struct store_options store = {.path = c->database,
-	    .lock_wait_ms = c->lock_wait_s * 1000,
 	    .search_timeout_ms = c->search_timeout_s * 1000,
 	    .reply_max = (size_t)c->reply_max,
 	    .new_epoch = c->new_epoch};

@@ -27,6 +27,7 @@ struct ask {
 	bool all_rooms;
 	int64_t since;
 	int64_t newest; /* > 0: since is the id before the newest-th newest message */
+	bool looked;    /* what others committed before it came is known */
 	bool no_gap;    /* since=all: nothing is missed by someone who begins */
 	int64_t wait_ms;
 	uint16_t limit;
@@ -442,6 +443,8 @@ find_rooms(struct poll *p, struct ask *ask, struct room **rooms, bool make)
 	return 0;
 }
 
+static void look_first(struct poll *p, struct fcgi_conn *conn, const struct ask *ask);
+
 /* A cursor that memory can answer: with what is there, or by waiting. */
 static void
 ask_memory(struct poll *p, struct fcgi_conn *conn, struct ask *ask)
@@ -452,7 +455,10 @@ ask_memory(struct poll *p, struct fcgi_conn *conn, struct ask *ask)
 	begin_answer(p, &a);
 	find_rooms(p, ask, rooms, false);
 	if (add_rooms(p, &a, rooms, ask->n_rooms, ask->since, ask->limit, ask->no_gap)) {
-		if (a.gap || rooms[0] == NULL || !join_round(p, conn, ask, rooms[0]))
+		/* Another program may have deleted just now what memory would tell. */
+		if (!ask->looked && !commit_current(p->commit))
+			look_first(p, conn, ask);
+		else if (a.gap || rooms[0] == NULL || !join_round(p, conn, ask, rooms[0]))
 			send_answer(p, conn, &a, ask->preferred);
 		return;
 	}
@@ -489,7 +495,7 @@ answer_read(struct poll *p, struct fcgi_conn *conn, struct reading *r)
 	a.last = r->read.last_id;
 	a.gap = r->read.gap && !r->ask.no_gap;
 	buf_add(a.body, buf_str(&r->read.json));
-	if (r->read.more || r->read.head < rooms_floor(p->rooms)) {
+	if (r->read.more || r->read.head < rooms_floor(p->rooms) || !commit_current(p->commit)) {
 		/* The next poll goes on from the last message; without one, from where the reader looked. */
 		a.more = true;
 		if (a.n == 0)
@@ -613,7 +619,7 @@ ask_all(struct poll *p, struct fcgi_conn *conn, struct ask *ask)
 		ask_memory(p, conn, ask);
 }
 
-/* After a look: a cursor beyond the head may be one that another program has just made good. */
+/* After a look. A cursor beyond the head may be one that another program has just made good. */
 static void
 looked(void *ctx, uint64_t handle, bool ok)
 {
@@ -626,10 +632,23 @@ looked(void *ctx, uint64_t handle, bool ok)
 			send_reset(p, conn, r->ask.preferred);
 		else if (!ok)
 			request_fail(p->requests, conn, PROBLEM_STORE_FAILED, "the database cannot be read");
-		else
+		else {
+			r->ask.looked = true;
 			ask_all(p, conn, &r->ask);
+		}
 	}
 	reading_free(r);
+}
+
+static void
+look_first(struct poll *p, struct fcgi_conn *conn, const struct ask *ask)
+{
+	struct reading *r = reading_new(p, conn, ask);
+
+	if (r != NULL && commit_look(p->commit, looked, r, r->handle) == 0)
+		return;
+	free(r);
+	request_fail(p->requests, conn, PROBLEM_BUSY, "too many requests wait for the database");
 }
 
 /* Seconds with an optional fraction, in milliseconds; -1 when it is none. */
@@ -765,17 +784,12 @@ get(struct poll *p, struct request *r)
 	if (!request_query(r, &q, known, "room"))
 		return;
 	if (read_ask(p, r, &q, &ask, &epoch)) {
-		struct reading *reading = NULL;
-
 		if (epoch.p != NULL && !str_eq(epoch, str_of(rooms_epoch(p->rooms))))
 			send_reset(p, r->conn, ask.preferred);
 		else if (ask.newest > 0 || ask.since <= rooms_head(p->rooms))
 			ask_all(p, r->conn, &ask);
-		else if ((reading = reading_new(p, r->conn, &ask)) == NULL ||
-		         commit_look(p->commit, looked, reading, reading->handle) != 0) {
-			free(reading);
-			request_fail(r->all, r->conn, PROBLEM_BUSY, "too many requests wait for the database");
-		}
+		else
+			look_first(p, r->conn, &ask);
 	}
 	query_fini(&q);
 }

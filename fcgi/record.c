@@ -99,7 +99,8 @@ record_walk(struct record_walk *w, struct str bytes, size_t body_max, size_t *ov
 			return RECORD_BAD;
 		if (left < whole)
 			return RECORD_PART;
-		if (w->expects == RECORD_STDIN && p[1] == STDIN && n > 0 && n > body_max - w->body_n) {
+		if (w->expects == RECORD_STDIN && p[1] == STDIN && number(p + 2) == w->request_id && n > 0 &&
+		    n > body_max - w->body_n) {
 			*over = whole;
 			return RECORD_PART;
 		}

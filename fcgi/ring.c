@@ -105,6 +105,13 @@ remove_oldest(struct ring *r)
 	let_go(r, m);
 }
 
+static void
+evict(struct ring *r)
+{
+	while (r->bytes > r->bytes_max && r->all.n > 1)
+		remove_oldest(r);
+}
+
 void
 ring_reset(struct ring *r, int64_t floor)
 {
@@ -136,8 +143,7 @@ ring_add(struct ring *r, struct ring_chain *chain, struct message *m)
 	chain_add(&r->all, m);
 	chain_add(chain, m);
 	r->bytes += m->size;
-	while (r->bytes > r->bytes_max && r->all.n > 1)
-		remove_oldest(r);
+	evict(r);
 	return 0;
 }
 
@@ -173,4 +179,5 @@ ring_change(struct ring *r, int64_t id, struct message *now)
 	now->chain->v[(now->chain->first + room_place) & (now->chain->cap - 1)] = now;
 	r->bytes = r->bytes + now->size - was->size;
 	message_drop(was);
+	evict(r);
 }

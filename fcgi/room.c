@@ -307,6 +307,14 @@ room_make_due(struct room *room)
 	TAILQ_INSERT_TAIL(&room->rooms->busy, room, busy_link);
 }
 
+/* It may hold what is not true any more. */
+static void
+forget_answer(struct room *room)
+{
+	blob_drop(room->answer.reply);
+	room->answer.reply = NULL;
+}
+
 static void
 make_due_if_waited(struct room *room)
 {
@@ -356,7 +364,10 @@ rooms_change(struct rooms *rooms, struct str name, int64_t id, struct message *n
 		note_deleted(room, id);
 		note_deleted(&rooms->all, id);
 	}
-	/* Last, since it may free the room with its last message: its mark keeps it now. */
+	if ((room = room_find(rooms, name)) != NULL)
+		forget_answer(room);
+	forget_answer(&rooms->all);
+	/* Last, since it may free the room with its last message. */
 	ring_change(&rooms->ring, id, now);
 }
 
@@ -395,8 +406,7 @@ end_busy(struct room *room)
 {
 	TAILQ_REMOVE(&room->rooms->busy, room, busy_link);
 	room->listed = false;
-	blob_drop(room->answer.reply);
-	room->answer.reply = NULL;
+	forget_answer(room);
 	free_if_idle(room);
 }
 

@@ -165,6 +165,7 @@ on_wal(void *ctx, sqlite3 *db, const char *name, int pages)
 	(void)db;
 	(void)name;
 	s->wal_pages = pages;
+	s->committed = true;
 	return SQLITE_OK;
 }
 
@@ -256,6 +257,7 @@ store_open(const struct store_options *options, bool create, char error[STORE_ER
 	}
 	s->options = *options;
 	s->busy_wait_ms = 1000;
+	walindex_init(&s->walindex, s->options.path);
 	if (open_db(s, create, error) != 0) {
 		free(s);
 		return NULL;
@@ -269,6 +271,7 @@ store_close(struct store *s)
 	if (s == NULL)
 		return;
 	close_db(s);
+	walindex_fini(&s->walindex);
 	free(s);
 }
 
@@ -303,11 +306,14 @@ int
 store_reopen(struct store *s, bool create)
 {
 	char error[STORE_ERROR_SIZE];
-
 	/* While the old file is open its inodes cannot be used again for others. */
-	if (store_moved(s) && leave_wal(s, create) != 0)
+	bool moved = store_moved(s);
+
+	if (moved && leave_wal(s, create) != 0)
 		return -1;
 	close_db(s);
+	if (moved)
+		walindex_fini(&s->walindex);
 	if (open_db(s, create, error) != 0) {
 		log_error("store", "doing=reopen error=\"%s\"", error);
 		return -1;
@@ -410,12 +416,12 @@ read_state(struct store *s)
 }
 
 int
-store_start(struct store *s, char error[STORE_ERROR_SIZE])
+store_start(struct store *s, int64_t lock_wait_ms, char error[STORE_ERROR_SIZE])
 {
 	int64_t patience = s->busy_wait_ms;
 	int code;
 
-	s->busy_wait_ms = s->options.lock_wait_ms;
+	s->busy_wait_ms = lock_wait_ms;
 	error[0] = '\0';
 	/* Looked at before anything is changed: it may be somebody else's file. */
 	if (!version_ok(s, store_number(s, "PRAGMA user_version", 0), error))

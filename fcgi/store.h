@@ -18,7 +18,6 @@ enum { STORE_EPOCH_SIZE = 17, STORE_ERROR_SIZE = 512, STORE_ROOMS_MAX = 32 };
 
 struct store_options {
 	const char *path;
-	int64_t lock_wait_ms;      /* for another program's lock, at start */
 	int64_t search_timeout_ms; /* a search is cut after it */
 	size_t reply_max;          /* bytes of messages in one answer */
 	bool new_epoch;
@@ -43,7 +42,7 @@ void store_close(struct store *s);
  * For the writer, once: brings the schema up to date in one transaction, sets the journal mode, reads epoch and head.
  * -1, with what is wrong in error: not ours, newer than this program, locked for lock_wait_ms.
  */
-int store_start(struct store *s, char error[STORE_ERROR_SIZE]);
+int store_start(struct store *s, int64_t lock_wait_ms, char error[STORE_ERROR_SIZE]);
 
 /* What the log is called and where it ends, after store_start(). */
 const char *store_epoch(const struct store *s);
@@ -74,6 +73,7 @@ struct store_news {
 	int64_t head;
 	int64_t indexed;   /* after store_fill(): greatest id that search knows */
 	bool index_behind; /* likewise: there is more to fill */
+	uint32_t seen;     /* walindex_changes() of the state that was told; 0: not known */
 	int64_t wal_pages; /* pages in the WAL after this transaction; 0 when it wrote nothing */
 	char epoch[STORE_EPOCH_SIZE];
 };
@@ -144,7 +144,7 @@ struct store_page {
 	/* answered: */
 	struct buf json; /* the messages, with commas between; buf_fini() it */
 	size_t n;
-	int64_t older, newer; /* 0: null */
+	int64_t older, newer; /* -1: null */
 };
 enum store_status store_history(struct store *s, struct store_page *p);
 enum store_status store_search(struct store *s, struct store_page *p);

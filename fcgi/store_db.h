@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "store.h"
+#include "walindex.h"
 
 enum { STORE_STATEMENTS = 24 };
 
@@ -26,6 +27,9 @@ struct store {
 	int64_t deadline_us;    /* clock_us() at which a search is cut; 0: none */
 	/* The writer's: */
 	bool started;
+	struct walindex walindex;
+	uint32_t seen;  /* its counter, for what was told */
+	bool committed; /* SQLite wrote a transaction since this was cleared */
 	char epoch[STORE_EPOCH_SIZE];
 	int64_t last_id;      /* the greatest id told so far */
 	int64_t head;         /* the head told so far */

@@ -14,6 +14,7 @@ enum {
 	FILL_ROWS = 100,
 	FILL_BYTES = 256 * 1024,
 	PROBE_BYTES = 256 * 1024,
+	START_ANEW_MS = 200, /* for a lock; our own readers may hold one on a file that was overwritten under them */
 };
 
 /* Room for one more in an array that doubles; NULL without memory (the array stays as it is). */
@@ -203,8 +204,10 @@ start_anew(struct store *s, struct store_news *news)
 	s->data_version = -1;
 	s->options.new_epoch = true;
 	s->started = false;
-	if (store_start(s, error) != 0) {
-		log_error("store", "doing=\"take up another log\" error=\"%s\"", error);
+	if (store_start(s, START_ANEW_MS, error) != 0) {
+		log_error("store",
+		    "doing=\"take up another log\" error=\"%s\" detail=\"if it was overwritten in place, restart\"",
+		    error);
 		return STORE_FAILED;
 	}
 	log_warning("new_epoch", "file=\"%s\" epoch=%s head=%lld detail=\"the log was replaced, wiped or restored\"",
@@ -228,9 +231,33 @@ static void
 tell_state(struct store *s, struct store_news *news)
 {
 	news->head = s->head;
+	news->seen = s->seen;
 	news->wal_pages = s->wal_pages;
 	s->wal_pages = 0;
 	memcpy(news->epoch, s->epoch, sizeof news->epoch);
+}
+
+/* Begins a transaction of the writer, and notes which state of the database it begins with. */
+static int
+begin(struct store *s, bool write)
+{
+	uint32_t before = walindex_changes(&s->walindex);
+	int code = store_exec(s, write ? "BEGIN IMMEDIATE" : "BEGIN");
+
+	/* With the lock nobody else commits. Without it, somebody may have since: then it is looked at once more. */
+	s->seen = write && code == SQLITE_OK ? walindex_changes(&s->walindex) : before;
+	s->committed = false;
+	return code;
+}
+
+static int
+commit(struct store *s)
+{
+	int code = store_exec(s, "COMMIT");
+
+	if (code == SQLITE_OK && s->committed && s->seen != 0)
+		s->seen++;
+	return code;
 }
 
 static void
@@ -260,9 +287,11 @@ store_look(struct store *s, int64_t floor, struct store_news *news)
 	enum store_status status = ready(s, news);
 	int code;
 
-	if (status != STORE_OK)
+	if (status != STORE_OK || news->reset) {
+		tell_state(s, news);
 		return status;
-	code = store_exec(s, "BEGIN");
+	}
+	code = begin(s, false);
 	if (code == SQLITE_OK)
 		code = read_news(s, floor, news);
 	if (code != SQLITE_DONE)
@@ -394,9 +423,11 @@ store_append(struct store *s, struct store_send *sends, size_t n, int64_t floor,
 	enum store_status status = ready(s, news);
 	int code;
 
-	if (status != STORE_OK)
-		return status;
-	code = store_exec(s, "BEGIN IMMEDIATE");
+	if (status != STORE_OK || news->reset) {
+		tell_state(s, news);
+		return status == STORE_OK ? STORE_BUSY : status;
+	}
+	code = begin(s, true);
 	if ((code & 0xFF) == SQLITE_BUSY) {
 		/* What others commit while we wait for their lock is told meanwhile. */
 		status = store_look(s, floor, news);
@@ -414,7 +445,7 @@ store_append(struct store *s, struct store_send *sends, size_t n, int64_t floor,
 	if (code == SQLITE_DONE)
 		code = insert_all(s, sends, n);
 	if (code == SQLITE_DONE)
-		code = store_exec(s, "COMMIT");
+		code = commit(s);
 	if (code != SQLITE_OK)
 		return give_up(s, code, "append");
 	if (store_moved(s)) {
@@ -547,18 +578,20 @@ store_fill(struct store *s, int64_t floor, struct store_news *news)
 	enum store_status status = ready(s, news);
 	int code;
 
-	if (status != STORE_OK)
+	if (status != STORE_OK || news->reset) {
+		tell_state(s, news);
 		return status;
+	}
 	/* Losing the end of the index in a power cut is no loss: what is missing is filled again. */
 	store_exec(s, "PRAGMA synchronous = NORMAL");
-	code = store_exec(s, "BEGIN IMMEDIATE");
+	code = begin(s, true);
 	if (code == SQLITE_OK)
 		code = read_news(s, floor, news);
 	/* Notes are only taken away once they were told. */
 	if (code == SQLITE_DONE && !news->reset && !news->more)
 		code = fill(s, news);
 	if (code == SQLITE_DONE)
-		code = store_exec(s, "COMMIT");
+		code = commit(s);
 	if (code != SQLITE_OK)
 		status = give_up(s, code, "fill the index");
 	if (s->db != NULL)

@@ -352,7 +352,7 @@ page_down(struct store *s, struct store_page *p, const struct filter *f, int64_t
 	for (size_t i = r.n; i-- > 0;)
 		add_row(&p->json, &r, i, i + 1 < r.n);
 	p->n = r.n;
-	p->older = r.more ? r.v[r.n - 1].id : 0;
+	p->older = r.more ? r.v[r.n - 1].id : -1;
 	if (above)
 		p->newer = r.n > 0 ? r.v[0].id : below - 1;
 	rows_fini(&r);
@@ -369,7 +369,7 @@ page_up(struct store *s, struct store_page *p, const struct filter *f, int64_t a
 	for (size_t i = 0; i < r.n; i++)
 		add_row(&p->json, &r, i, i > 0);
 	p->n = r.n;
-	p->newer = r.more ? r.v[r.n - 1].id : 0;
+	p->newer = r.more ? r.v[r.n - 1].id : -1;
 	if (anything(s, f, 0, above < p->head ? above : p->head))
 		p->older = r.n > 0 ? r.v[0].id : above + 1;
 	rows_fini(&r);
@@ -406,9 +406,9 @@ page_around(struct store *s, struct store_page *p, const struct filter *f)
 		add_row(&p->json, &young, i, n_old + i > 0);
 	p->n = n_old + n_young;
 	if (n_old < old.n || old.more)
-		p->older = n_old > 0 ? old.v[n_old - 1].id : n_young > 0 ? young.v[0].id : 0;
+		p->older = n_old > 0 ? old.v[n_old - 1].id : n_young > 0 ? young.v[0].id : -1;
 	if (n_young < young.n || young.more)
-		p->newer = n_young > 0 ? young.v[n_young - 1].id : n_old > 0 ? old.v[0].id : 0;
+		p->newer = n_young > 0 ? young.v[n_young - 1].id : n_old > 0 ? old.v[0].id : -1;
 	rows_fini(&old);
 	rows_fini(&young);
 	return code;
@@ -454,6 +454,7 @@ store_history(struct store *s, struct store_page *p)
 	int code = begin(s);
 
 	buf_init(&p->json, SIZE_MAX);
+	p->older = p->newer = -1;
 	if (code == SQLITE_OK) {
 		f.by_time = short_span(s, &f);
 		switch (p->cursor) {

@@ -180,7 +180,7 @@ read_hits(struct store *s, struct store_page *p, sqlite3_stmt *stmt)
 		p->older = id;
 	}
 	if (code == SQLITE_DONE)
-		p->older = 0; /* there was nothing behind the last */
+		p->older = -1; /* there was nothing behind the last */
 	if (!buf_ok(&snippet) || !buf_ok(&p->json))
 		code = SQLITE_NOMEM;
 	buf_fini(&snippet);
@@ -215,6 +215,7 @@ store_search(struct store *s, struct store_page *p)
 	int code = SQLITE_OK;
 	enum store_status status;
 
+	p->older = p->newer = -1;
 	buf_init(&match, EXPRESSION_MAX);
 	buf_init(&p->json, SIZE_MAX);
 	if (!expression(&match, p) || !buf_ok(&match)) {
