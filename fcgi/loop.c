@@ -167,6 +167,8 @@ loop_timer_set(struct loop *loop, struct timer *t, uint8_t kind, int64_t wait_ms
 	uint32_t slot;
 
 	loop_timer_clear(loop, t);
+	if (wait_ms < 0)
+		wait_ms = 0;
 	/* Rounded up, and one more because this step has begun already: never early. */
 	t->due = step_now(loop) + (uint32_t)((wait_ms + STEP_MS - 1) / STEP_MS) + 1;
 	t->kind = kind;

@@ -181,6 +181,14 @@ rooms_floor(const struct rooms *rooms)
 	return rooms->ring.floor;
 }
 
+/* It may hold what is not true any more. */
+static void
+forget_answer(struct room *room)
+{
+	blob_drop(room->answer.reply);
+	room->answer.reply = NULL;
+}
+
 bool
 room_was_reset(const struct rooms *rooms, const struct waiter *w)
 {
@@ -194,6 +202,8 @@ rooms_reset(struct rooms *rooms, const char *epoch, int64_t head)
 	rooms->resets++;
 	rooms->head = head;
 	ring_reset(&rooms->ring, head);
+	rooms->all.deleted = 0;
+	forget_answer(&rooms->all);
 	room_make_due(&rooms->all);
 	for (size_t i = 0; i < rooms->places; i++) {
 		struct room *room, *next;
@@ -202,6 +212,7 @@ rooms_reset(struct rooms *rooms, const char *epoch, int64_t head)
 			next = LIST_NEXT(room, link);
 			room->deleted = 0;
 			room->chain.floor = head;
+			forget_answer(room);
 			if (room->listed || !TAILQ_EMPTY(&room->waiters[room->parked]))
 				room_make_due(room);
 			else
@@ -305,14 +316,6 @@ room_make_due(struct room *room)
 		return;
 	room->listed = true;
 	TAILQ_INSERT_TAIL(&room->rooms->busy, room, busy_link);
-}
-
-/* It may hold what is not true any more. */
-static void
-forget_answer(struct room *room)
-{
-	blob_drop(room->answer.reply);
-	room->answer.reply = NULL;
 }
 
 static void
