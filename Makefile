@@ -71,6 +71,8 @@ build/asan/longlined: FORCE
 	@$(MAKE) --no-print-directory B=build/asan CFLAGS="-O1 -g $(ASAN)" $@
 build/tsan/longlined: FORCE
 	@$(MAKE) --no-print-directory B=build/tsan CFLAGS="-O1 -g $(TSAN)" $@
+build/cover/longlined: FORCE
+	@$(MAKE) --no-print-directory B=build/cover CFLAGS="-O0 -g --coverage" $@
 build/check/longlined: FORCE
 	@$(MAKE) --no-print-directory B=build/check CFLAGS="-O2 -g" WERROR=-Werror $@
 endif
@@ -81,6 +83,13 @@ asan: build/asan/longlined ## unit and end-to-end tests with AddressSanitizer an
 
 tsan: build/tsan/longlined ## end-to-end tests with ThreadSanitizer
 	LONGLINED="$(CURDIR)/build/tsan/longlined" TEST_SLOW=4 scripts/node-test tests/e2e
+
+cover: build/cover/longlined ## lines of the daemon that the unit and end-to-end tests reach, per file
+	@rm -f build/cover/*.gcda
+	@$(MAKE) --no-print-directory B=build/cover CFLAGS="-O0 -g --coverage" unit >/dev/null
+	LONGLINED="$(CURDIR)/build/cover/longlined" scripts/node-test tests/e2e >/dev/null
+	@cd build/cover && gcov -n *.gcda 2>/dev/null | awk '/^File .*fcgi\// { f = $$2 } \
+		f && /^Lines/ { sub(/Lines executed:/, ""); print f, $$0; f = "" }' | sort -u | column -t
 
 fmt: ## format the C files
 	clang-format -i fcgi/*.[ch] tests/unit/*.[ch]
@@ -118,7 +127,7 @@ install: $(B)/longlined ## install below DESTDIR and PREFIX; BASE=/chat for a su
 	install -m 644 scripts/systemd/longline.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/longline.conf"
 
 FORCE:
-.PHONY: all unit layers format warnings check e2e page asan tsan fmt clean help install FORCE
+.PHONY: all unit layers format warnings check e2e page asan tsan cover fmt clean help install FORCE
 .DELETE_ON_ERROR:
 
 -include $(OBJ:.o=.d)
