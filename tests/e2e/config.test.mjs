@@ -1,0 +1,110 @@
+// config.test.mjs: the daemon's options: told by --help and the man page, checked, and refused in clear words.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { describe, it } from 'node:test';
+import { connect, fastcgi } from './fastcgi.mjs';
+import { binary, daemon, root, run, tempDir } from './harness.mjs';
+
+const OPTIONS = ['socket', 'database', 'pid-file', 'cors', 'wait-max', 'body-max', 'message-max', 'depth-max', 'reply-max', 'queue-max', 'queue-bytes',
+	'ring-bytes', 'readers', 'lock-wait', 'search-timeout', 'send-timeout', 'request-timeout', 'connections-max', 'log-level', 'new-epoch', 'help', 'version'];
+
+describe('config: --help', () => {
+	it('names every option, and the defaults the interface promises', async () => {
+		const { code, stdout, stderr } = await run(binary, ['--help']);
+		assert.equal(code, 0);
+		assert.equal(stderr, '');
+		for (const name of OPTIONS)
+			assert.match(stdout, new RegExp(`--${name}\\b`), name);
+		const line = (name) => stdout.split(/\n(?=\s*--)/).find((part) => part.includes(`--${name} `)) ?? '';
+		for (const [name, value] of [['wait-max', /\b55\b/], ['body-max', /\b1,?000,?000\b/], ['message-max', /\b4,?000,?000\b/], ['depth-max', /\b1,?000\b/],
+			['reply-max', /\b1,?000,?000\b/], ['queue-max', /\b10,?000\b/], ['lock-wait', /\b15\b/], ['search-timeout', /\b2\b/], ['send-timeout', /\b60\b/]])
+			assert.match(line(name), value, name);
+	});
+
+	it('says nothing that the man page does not', async () => {
+		const { stdout } = await run(binary, ['--help']);
+		const page = fs.readFileSync(path.join(root, 'fcgi/longlined.8'), 'utf8').replaceAll('\\-', '-');
+		for (const [, name] of stdout.matchAll(/--([a-z][a-z-]+)/g))
+			assert.match(page, new RegExp(`(--|Fl -? ?-?)${name}\\b`), `--${name} in longlined.8`);
+	});
+
+	it('--version is one line', async () => {
+		const { code, stdout } = await run(binary, ['--version']);
+		assert.equal(code, 0);
+		assert.match(stdout, /^longlined \S+\n$/);
+	});
+});
+
+describe('config: what is refused', () => {
+	for (const [args, what] of [
+		[['--colour', 'red'], /colour/],
+		[['--wait-max'], /wait-max/],
+		[['--wait-max', 'x'], /wait-max/],
+		[['--wait-max', '100000'], /wait-max/],
+		[['--wait-max', '-1'], /wait-max/],
+		[['--wait-max', ''], /wait-max/],
+		[['--body-max', '0'], /body-max/],
+		[['--body-max', '10MB'], /body-max/],
+		[['--depth-max', '0'], /depth-max/],
+		[['--readers', '0'], /readers/],
+		[['--readers', '99999999999999999999'], /readers/],
+		[['--queue-max', '0'], /queue-max/],
+		[['--log-level', 'loud'], /log-level/],
+		[['--cors', ''], /cors/],
+		[['--cors', 'page.example'], /cors/],
+		[['stray'], /stray/],
+	]) {
+		it(`refuses ${args.join(' ').slice(0, 40)}`, async () => {
+			const dir = tempDir();
+			const { code, stderr } = await run(binary, ['--socket', path.join(dir, 's'), '--database', path.join(dir, 'd'), ...args], { cwd: dir });
+			assert.ok(code === 1 || code === 2, `${code}: ${stderr}`);
+			assert.match(stderr, what);
+			assert.ok(!fs.existsSync(path.join(dir, 'd')), 'before it touches anything');
+		});
+	}
+
+	it('a socket that cannot be made is named', async () => {
+		const dir = tempDir();
+		for (const name of ['none/s', 'x'.repeat(200)]) {
+			const { code, stderr } = await run(binary, ['--socket', path.join(dir, name), '--database', path.join(dir, 'd')]);
+			assert.equal(code, 1);
+			assert.ok(stderr.includes(name), stderr);
+		}
+	});
+});
+
+describe('config: what is done', () => {
+	it('--log-level decides what is said', async () => {
+		const sizes = [];
+		for (const level of ['error', 'debug']) {
+			const d = await daemon({ flags: ['--log-level', level] });
+			await fastcgi(d.socket, { method: 'POST', path: '/send', body: 'x' });
+			sizes.push((await d.stop()).log.length);
+		}
+		assert.equal(sizes[0], 0);
+		assert.ok(sizes[1] > 0);
+	});
+
+	it('--readers 1 is enough', async (t) => {
+		const d = await daemon({ flags: ['--readers', '1', '--ring-bytes', '4096'], t });
+		for (let i = 0; i < 50; i++)
+			await fastcgi(d.socket, { method: 'POST', path: '/send', body: `${i} ${'x'.repeat(200)}` });
+		const all = await Promise.all(Array.from({ length: 20 }, () => fastcgi(d.socket, { query: 'since=all' })));
+		for (const res of all)
+			assert.equal(res.json.messages.length, 50);
+	});
+
+	it('--connections-max leaves the others waiting, not refused', async (t) => {
+		const d = await daemon({ flags: ['--connections-max', '4'], t });
+		const kept = [];
+		for (let i = 0; i < 4; i++) {
+			kept.push(await connect(d.socket));
+			assert.equal((await kept[i].ask({ query: 'wait=0', keep: true })).status, 200);
+		}
+		const late = fastcgi(d.socket, { query: 'wait=0' }).then((res) => res.status, () => 'refused');
+		await new Promise((resolve) => setTimeout(resolve, 200));
+		kept.forEach((conn) => conn.close());
+		assert.equal(await late, 200);
+	});
+});

@@ -1,0 +1,92 @@
+// crash.test.mjs: kill -9 at any moment: every answered send is there after the restart, exactly once, and no reader that
+// resumes by its cursor misses or repeats one.
+//
+// Environment: CRASH_CYCLES  how many times the daemon is killed (100; fewer where TEST_SLOW is set)
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { alive, ms, sleep, start, until } from './harness.mjs';
+import { assertSaw, assertStored, descendants, fewer, follow, pick, random, sender, stored } from './load.mjs';
+
+const cycles = Number(process.env.CRASH_CYCLES || fewer(100, 10));
+const rooms = ['main', 'ops', 'a.b-c_d'];
+const ROWS_OF_READERS = [['*'], ['*'], ['main'], ['ops'], rooms, ['main', 'ops'], ['a.b-c_d'], ['*', 'main']];
+
+/** The daemon's pid once its file is there and names a living process other than the one before. */
+const newPid = (server, before) => until(() => {
+	try {
+		const pid = server.pid();
+		return pid !== before && alive(pid) && pid;
+	} catch {
+		return false; // between two daemons there is no file
+	}
+}, { timeout: ms(30_000), every: 2, what: 'the daemon to be started again' });
+
+/** Kills a daemon that has not served yet: while it recovers the database, or binds its socket. */
+async function killWhileStarting(server, before) {
+	const pid = await until(() => descendants(server.proc.pid, 'longlined').find((one) => one !== before),
+		{ timeout: ms(10_000), every: 1, what: 'the daemon to be started again' });
+	await sleep(random(0, 6));
+	try {
+		process.kill(pid, 'SIGKILL');
+	} catch {
+		// scripts/run was faster.
+	}
+	return pid;
+}
+
+it(`crash: ${cycles} times kill -9 under load`, async (t) => {
+	const server = await start({ t, workers: 2 });
+	const began = performance.now();
+	const readers = await Promise.all(ROWS_OF_READERS.map((names, i) => follow(server, {
+		t,
+		rooms: names,
+		patient: true,
+		wait: () => random(0.05, 5).toFixed(2),
+		limit: () => pick([undefined, 1, 7, 1000]),
+		drop: i % 2 ? () => (Math.random() < 0.1 ? random(0, 100) : undefined) : undefined,
+	}).start()));
+	const senders = Array.from({ length: 16 }, (_, i) => sender(server, `s${i}`, { t, rooms, keyed: true, size: i < 14 ? 300 : 20_000 }));
+	const answered = () => senders.reduce((sum, one) => sum + one.answered.size, 0);
+
+	let starting = 0, serving = 0;
+	for (let i = 0; i < cycles; i++) {
+		let pid = await newPid(server, 0);
+		// Mostly under full load, sometimes just as it comes back.
+		if (i % 8) {
+			const sofar = answered();
+			await until(() => answered() > sofar + 16, { every: 2, what: `sends to be answered after restart ${i}` });
+			await sleep(random(0, 250));
+		} else {
+			await sleep(random(0, 30));
+		}
+		process.kill(pid, 'SIGKILL');
+		serving++;
+		await until(() => !alive(pid), { every: 1, what: 'the daemon to be gone' });
+		// Only now and then, since scripts/run rests a second after one that never served.
+		if (i % 33 === 20) {
+			pid = await killWhileStarting(server, pid);
+			starting++;
+		}
+		await newPid(server, pid);
+	}
+	await Promise.all(senders.map((one) => one.stop()));
+	const head = await until(() => server.head().catch(() => 0), { what: 'the head' });
+	await Promise.all(readers.map((one) => one.reach(head)));
+	await Promise.all(readers.map((one) => one.stop()));
+
+	const log = await stored(server);
+	const counts = assertStored(senders, log);
+	assert.equal(counts.stored, counts.answered, 'each stored message was answered in the end');
+	for (const { text, key } of log)
+		assert.equal(key, /^\S+/.exec(text)[0]);
+	for (const reader of readers)
+		assertSaw(reader, log);
+	assert.equal(await server.sql('PRAGMA integrity_check'), 'ok');
+	assert.equal(await server.sql('SELECT sum(n) FROM rooms'), String(log.length));
+
+	const sum = (list, what) => list.reduce((n, one) => n + what(one), 0);
+	t.diagnostic(`${serving} kills while serving, ${starting} while starting, in ${((performance.now() - began) / 1000).toFixed(1)} s: `
+		+ `${counts.answered} sends answered, 0 lost, 0 stored twice; ${sum(senders, (s) => s.failures.length)} attempts failed, `
+		+ `${sum(senders, (s) => s.replayed)} were replays; 8 readers took ${sum(readers, (r) => r.ids.length)} messages in order, `
+		+ `${sum(readers, (r) => r.failures.length)} of their polls failed, ${sum(readers, (r) => r.dropped)} they dropped`);
+});

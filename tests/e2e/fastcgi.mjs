@@ -1,0 +1,127 @@
+// fastcgi.mjs: a tiny FastCGI client, to speak to the daemon's socket without nginx between.
+//
+// For what nginx would never send or never lets through: REMOTE_USER, odd parameters, a body split anywhere.
+import net from 'node:net';
+
+const BEGIN = 1, END = 3, PARAMS = 4, STDIN = 5, STDOUT = 6;
+
+/** One record. Contents longer than 65,535 bytes are the caller's to split. */
+export function record(type, content = Buffer.alloc(0), id = 1) {
+	const head = Buffer.from([1, type, id >> 8, id & 255, content.length >> 8, content.length & 255, 0, 0]);
+	return Buffer.concat([head, content]);
+}
+
+const size = (n) => {
+	if (n < 128)
+		return Buffer.from([n]);
+	const four = Buffer.alloc(4);
+	four.writeUInt32BE((n | 0x80000000) >>> 0);
+	return four;
+};
+
+/** Name-value pairs as FCGI_PARAMS holds them. */
+export function pairs(params) {
+	return Buffer.concat(Object.entries(params).flatMap(([name, value]) => {
+		const [n, v] = [Buffer.from(name), Buffer.from(String(value))];
+		return [size(n.length), size(v.length), n, v];
+	}));
+}
+
+const split = (type, content) => {
+	const records = [];
+	for (let at = 0; at < content.length; at += 65_535)
+		records.push(record(type, content.subarray(at, at + 65_535)));
+	records.push(record(type));
+	return records;
+};
+
+/** A whole request, as nginx would send it. */
+export function encode({ method = 'GET', path = '/poll', query = '', params = {}, body, keep = false } = {}) {
+	const bytes = body === undefined ? Buffer.alloc(0) : Buffer.from(body);
+	const all = {
+		REQUEST_METHOD: method, SCRIPT_NAME: path, QUERY_STRING: query, HTTP_HOST: 'localhost',
+		...(body === undefined ? {} : { CONTENT_LENGTH: bytes.length }), ...params,
+	};
+	return Buffer.concat([
+		record(BEGIN, Buffer.from([0, 1, keep ? 1 : 0, 0, 0, 0, 0, 0])),
+		...split(PARAMS, pairs(all)), ...split(STDIN, bytes),
+	]);
+}
+
+/** Takes the records out of a stream's bytes: {records, rest}. */
+export function decode(bytes) {
+	const records = [];
+	let at = 0;
+	while (bytes.length - at >= 8) {
+		const length = bytes.readUInt16BE(at + 4), padding = bytes[at + 6];
+		if (bytes.length - at < 8 + length + padding)
+			break;
+		records.push({ type: bytes[at + 1], id: bytes.readUInt16BE(at + 2), content: bytes.subarray(at + 8, at + 8 + length) });
+		at += 8 + length + padding;
+	}
+	return { records, rest: bytes.subarray(at) };
+}
+
+/** A CGI reply (headers, blank line, body) as {status, headers, body, text, json}. */
+export function reply(bytes) {
+	const end = bytes.indexOf('\r\n\r\n');
+	const headers = {};
+	for (const line of bytes.subarray(0, end).toString().split('\r\n')) {
+		const colon = line.indexOf(':');
+		headers[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim();
+	}
+	const body = bytes.subarray(end + 4), text = body.toString();
+	let json;
+	try {
+		json = JSON.parse(text);
+	} catch {
+		json = undefined;
+	}
+	return { status: headers.status ? parseInt(headers.status, 10) : 200, headers, body, text, json };
+}
+
+/** A connection to the daemon's socket; `ask` sends one request and resolves to its reply. Ask one thing at a time. */
+export async function connect(socket) {
+	const conn = net.connect(socket);
+	await new Promise((resolve, reject) => conn.once('connect', resolve).once('error', reject));
+	let bytes = Buffer.alloc(0), out = [], waiting = null;
+	conn.on('data', (part) => {
+		const { records, rest } = decode(Buffer.concat([bytes, part]));
+		bytes = rest;
+		for (const { type, content } of records) {
+			if (type === STDOUT) {
+				out.push(content);
+			} else if (type === END) {
+				waiting?.resolve(reply(Buffer.concat(out)));
+				[out, waiting] = [[], null];
+			}
+		}
+	});
+	const lost = (error) => waiting?.reject(error ?? new Error('the daemon closed the connection'));
+	conn.on('close', () => lost());
+	conn.on('error', lost);
+	return {
+		conn,
+		write: (part) => conn.write(part),
+		/** The reply to whatever was written. */
+		answer: () => new Promise((resolve, reject) => {
+			waiting = { resolve, reject };
+		}),
+		ask(options) {
+			const answer = this.answer();
+			conn.write(encode(options));
+			return answer;
+		},
+		close: () => conn.destroy(),
+	};
+}
+
+/** One request on a connection of its own. */
+export async function fastcgi(socket, options) {
+	const conn = await connect(socket);
+	try {
+		return await conn.ask(options);
+	} finally {
+		conn.close();
+	}
+}

@@ -1,0 +1,132 @@
+// stop.test.mjs: SIGTERM: everybody gets an answer, what was queued is stored, and then it ends with 0.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { describe, it } from 'node:test';
+import { connect, fastcgi } from './fastcgi.mjs';
+import { alive, daemon, ms, pending, session, sleep, start, until, within } from './harness.mjs';
+
+const poll = (d, query) => fastcgi(d.socket, { path: '/poll', query });
+const send = (d, body, query = '') => fastcgi(d.socket, { method: 'POST', path: '/send', query, body });
+
+describe('stop: SIGTERM to the daemon', () => {
+	it('answers every held poll with its empty 200 and exits with 0', async (t) => {
+		const d = await daemon({ t });
+		const { id } = (await send(d, 'x')).json;
+		const { epoch } = (await poll(d, 'wait=0')).json;
+		const held = [poll(d, 'wait=50'), poll(d, 'wait=50&room=a&room=b'), poll(d, 'wait=50&room=*'), poll(d, `wait=50&since=${id}`)];
+		assert.ok(await pending(Promise.race(held), ms(300)));
+		const end = d.stop();
+		for (const res of await within(ms(20_000), Promise.all(held), 'the held polls')) {
+			assert.equal(res.status, 200);
+			assert.deepEqual(res.json, { epoch, messages: [], next: id, more: false });
+		}
+		assert.equal((await end).code, 0);
+	});
+
+	it('exits with 0 when it has nothing to do', async (t) => {
+		const d = await daemon({ t });
+		assert.equal((await within(ms(15_000), d.stop(), 'the end')).code, 0);
+	});
+
+	it('commits and answers queued sends first', async (t) => {
+		const d = await daemon({ t });
+		const other = session(d.db, { t });
+		await other.run('BEGIN IMMEDIATE;');
+		const sends = Array.from({ length: 20 }, (_, i) => send(d, `queued ${i}`));
+		assert.ok(await pending(Promise.all(sends), ms(400)));
+		const held = poll(d, 'wait=50&room=other');
+		assert.ok(await pending(held));
+		d.signal('SIGTERM');
+		assert.equal((await within(ms(20_000), held, 'the held poll')).status, 200);
+		assert.ok(await pending(d.exited), 'it waits for its queue');
+		await other.run('COMMIT;');
+		await other.close();
+		const ids = (await within(ms(20_000), Promise.all(sends), 'the sends')).map((res) => {
+			assert.equal(res.status, 201, res.text);
+			return res.json.id;
+		});
+		assert.equal(new Set(ids).size, 20);
+		assert.equal((await d.stop()).code, 0);
+		assert.equal(await d.sql('SELECT count(*) FROM messages'), '20');
+	});
+
+	it('stops accepting, but serves kept connections until they fall silent', async (t) => {
+		const d = await daemon({ t });
+		await send(d, 'x');
+		const kept = await connect(d.socket);
+		const history = { path: '/history', keep: true };
+		assert.equal((await kept.ask(history)).json.messages.length, 1);
+		const other = session(d.db, { t });
+		await other.run('BEGIN IMMEDIATE;');
+		const queued = send(d, 'holds it up');
+		assert.ok(await pending(queued, ms(200)));
+		d.signal('SIGTERM');
+		await sleep(50);
+		for (let i = 0; i < 5; i++) {
+			assert.equal((await within(ms(10_000), kept.ask(history), 'a kept connection')).status, 200);
+			const poll = await within(ms(20_000), kept.ask({ path: '/poll', query: 'wait=50', keep: true }), 'a late poll');
+			assert.deepEqual([poll.status, poll.json.messages], [200, []], 'a poll is not held any more');
+		}
+		const late = fastcgi(d.socket, { path: '/healthz' }).then((res) => res.status, () => 'nothing');
+		await other.run('COMMIT;');
+		await other.close();
+		assert.equal((await queued).status, 201);
+		kept.close();
+		assert.equal((await d.stop()).code, 0);
+		assert.equal(await late, 'nothing', 'a new connection is not served');
+	});
+
+	it('does not wait for a client that says nothing, nor for half a request', async (t) => {
+		const d = await daemon({ t });
+		const [silent, half] = [await connect(d.socket), await connect(d.socket)];
+		half.write(Buffer.from([1, 1, 0, 1, 0, 8, 0, 0, 0, 1]));
+		await sleep(100);
+		assert.equal((await within(ms(30_000), d.stop(), 'the end')).code, 0);
+		silent.close();
+		half.close();
+	});
+
+	it('is found again after a restart: everything answered is there', async (t) => {
+		const d = await daemon();
+		const answers = [];
+		let stopping = false;
+		const senders = Array.from({ length: 8 }, async (_, i) => {
+			for (let n = 0; !stopping; n++) {
+				try {
+					const res = await send(d, `${i}/${n}`);
+					if (res.status === 201)
+						answers.push(res.json.id);
+				} catch {
+					break; // it was gone
+				}
+			}
+		});
+		await until(() => answers.length > 200);
+		const end = d.stop();
+		await sleep(100);
+		stopping = true;
+		assert.equal((await end).code, 0);
+		await within(ms(20_000), Promise.all(senders), 'the senders');
+		const again = await daemon({ dir: d.dir, t });
+		const stored = (await again.rows('SELECT id FROM messages')).map((row) => row.id);
+		assert.deepEqual(answers.filter((id) => !stored.includes(id)), []);
+		assert.equal(new Set(answers).size, answers.length);
+	});
+});
+
+describe('stop: SIGTERM and Ctrl-C to scripts/run', () => {
+	for (const signal of ['SIGTERM', 'SIGINT']) {
+		it(`${signal}: held polls get their 200 through nginx, both processes end, nothing is left`, async (t) => {
+			const s = await start({ t });
+			await s.sent('x');
+			const pids = [s.pid(), Number(fs.readFileSync(`${s.dataDir}/run/nginx.pid`, 'utf8'))];
+			const held = Array.from({ length: 10 }, () => s.poll({ wait: 50 }));
+			await s.parked(10);
+			const end = s.stop({ signal });
+			for (const res of await within(ms(20_000), Promise.all(held), 'the held polls'))
+				assert.deepEqual([res.status, res.json.messages], [200, []]);
+			assert.equal((await end).code, 0);
+			assert.deepEqual(pids.filter(alive), []);
+		});
+	}
+});

@@ -1,0 +1,272 @@
+#include "worker.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "clock.h"
+#include "test.h"
+
+enum { JOBS = 500 };
+
+struct task {
+	struct job job;
+	int number, result;
+	int64_t sleep_ms;
+	void *ran_with;
+	pthread_t thread;
+	bool signals_blocked;
+};
+
+static struct fixture {
+	struct loop *loop;
+	struct worker *worker;
+	pthread_t main;
+	struct task tasks[JOBS];
+	int done[JOBS]; /* numbers in the order in which they were done */
+	size_t n_done;
+	int64_t released;
+	pthread_mutex_t mutex;
+	pthread_cond_t release;
+} fx;
+
+static void
+run(void *ctx, struct job *job)
+{
+	struct task *t = (struct task *)(void *)job;
+	sigset_t blocked;
+
+	if (t->sleep_ms > 0)
+		clock_sleep_ms(t->sleep_ms);
+	pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+	t->signals_blocked = sigismember(&blocked, SIGTERM) == 1;
+	t->thread = pthread_self();
+	t->ran_with = ctx;
+	t->result = t->number * 2;
+}
+
+static void
+done(struct job *job)
+{
+	struct task *t = (struct task *)(void *)job;
+
+	assert_true(pthread_equal(pthread_self(), fx.main));
+	assert_false(pthread_equal(t->thread, fx.main));
+	assert_true(t->signals_blocked);
+	assert_int_equal(t->result, t->number * 2);
+	fx.done[fx.n_done++] = t->number;
+}
+
+/* Waits until the test lets it go on. */
+static void
+run_held(void *ctx, struct job *job)
+{
+	pthread_mutex_lock(&fx.mutex);
+	while (fx.released == 0)
+		pthread_cond_wait(&fx.release, &fx.mutex);
+	fx.released--;
+	pthread_mutex_unlock(&fx.mutex);
+	run(ctx, job);
+}
+
+static void
+release(int64_t n)
+{
+	pthread_mutex_lock(&fx.mutex);
+	fx.released += n;
+	pthread_cond_broadcast(&fx.release);
+	pthread_mutex_unlock(&fx.mutex);
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	memset(&fx, 0, sizeof fx);
+	pthread_mutex_init(&fx.mutex, NULL);
+	pthread_cond_init(&fx.release, NULL);
+	fx.main = pthread_self();
+	fx.loop = loop_new();
+	for (int i = 0; i < JOBS; i++)
+		fx.tasks[i] = (struct task){.job = {.run = run, .done = done}, .number = i, .result = -1};
+	test_watchdog(30);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	worker_free(fx.worker);
+	loop_free(fx.loop);
+	test_watchdog(0);
+	return 0;
+}
+
+static void
+start(int threads, size_t jobs_max, void **ctxs)
+{
+	fx.worker = worker_new(fx.loop,
+	    &(struct worker_options){.threads = threads, .jobs_max = jobs_max, .nice = threads > 1 ? 5 : 0, .ctxs = ctxs});
+	assert_non_null(fx.worker);
+}
+
+static enum test_next
+until_all_done(void *ctx, int turn)
+{
+	(void)turn;
+	return fx.n_done < *(size_t *)ctx ? TEST_WAIT : TEST_STOP;
+}
+
+/* One thread: all jobs run, with its context, and come back in the order in which they were added. */
+static void
+test_one_thread(void **state)
+{
+	int context;
+	void *ctxs[] = {&context};
+	size_t all = JOBS;
+
+	(void)state;
+	start(1, JOBS, ctxs);
+	for (int i = 0; i < JOBS; i++)
+		assert_int_equal(worker_add(fx.worker, &fx.tasks[i].job), 0);
+	assert_int_equal(fx.n_done, 0); /* nothing is done behind the loop's back */
+	test_run(fx.loop, until_all_done, &all);
+	for (int i = 0; i < JOBS; i++) {
+		assert_int_equal(fx.done[i], i);
+		assert_ptr_equal(fx.tasks[i].ran_with, &context);
+	}
+}
+
+/* Several threads: a long job holds up none but its own thread, and each has its own context. */
+static void
+test_threads(void **state)
+{
+	int contexts[3];
+	void *ctxs[] = {&contexts[0], &contexts[1], &contexts[2]};
+	size_t all = 20;
+	bool together = false;
+
+	(void)state;
+	start(3, JOBS, ctxs);
+	fx.tasks[0].sleep_ms = 100;
+	for (size_t i = 0; i < all; i++)
+		assert_int_equal(worker_add(fx.worker, &fx.tasks[i].job), 0);
+	test_run(fx.loop, until_all_done, &all);
+	assert_int_equal(fx.done[all - 1], 0); /* the long one came last */
+	for (size_t i = 0; i < all; i++) {
+		size_t which = (size_t)((int *)fx.tasks[i].ran_with - contexts);
+
+		assert_true(which < 3);
+		/* A context belongs to one thread. */
+		for (size_t j = 0; j < all; j++)
+			assert_int_equal(fx.tasks[i].ran_with == fx.tasks[j].ran_with,
+			    pthread_equal(fx.tasks[i].thread, fx.tasks[j].thread) != 0);
+		together = together || fx.tasks[i].ran_with != fx.tasks[0].ran_with;
+	}
+	assert_true(together);
+}
+
+static enum test_next
+full_steps(void *ctx, int turn)
+{
+	static size_t waiting;
+	size_t *max = ctx;
+
+	if (turn == 0) {
+		waiting = 0;
+		/* The thread takes one away to run it; so many more may wait. */
+		for (int i = 0; i < 100; i++) {
+			if (worker_add(fx.worker, &fx.tasks[waiting].job) == 0)
+				waiting++;
+			else if (waiting > *max)
+				break;
+			else
+				clock_sleep_ms(2);
+		}
+		assert_int_equal(waiting, *max + 1);
+		assert_int_equal(worker_add(fx.worker, &fx.tasks[waiting].job), -1);
+		release(1);
+		return TEST_WAIT;
+	}
+	if (fx.n_done == 0)
+		return TEST_WAIT;
+	if (fx.n_done == 1 && fx.released == 0 && waiting == *max + 1) {
+		/* It has run: there is a place again. */
+		if (worker_add(fx.worker, &fx.tasks[waiting].job) == 0)
+			waiting++;
+		release((int64_t)waiting);
+		return TEST_WAIT;
+	}
+	return fx.n_done < waiting ? TEST_WAIT : TEST_STOP;
+}
+
+static void
+test_full(void **state)
+{
+	void *ctxs[] = {NULL};
+	size_t max = 4;
+
+	(void)state;
+	start(1, max, ctxs);
+	for (int i = 0; i < JOBS; i++)
+		fx.tasks[i].job.run = run_held;
+	test_run(fx.loop, full_steps, &max);
+	assert_true(fx.n_done > max);
+}
+
+/* A job may be added again where it is done. */
+static void
+done_again(struct job *job)
+{
+	struct task *t = (struct task *)(void *)job;
+
+	done(job);
+	if (fx.n_done < 50)
+		assert_int_equal(worker_add(fx.worker, &t->job), 0);
+}
+
+static void
+test_again(void **state)
+{
+	void *ctxs[] = {NULL};
+	size_t all = 50;
+
+	(void)state;
+	start(1, 1, ctxs);
+	fx.tasks[0].job.done = done_again;
+	assert_int_equal(worker_add(fx.worker, &fx.tasks[0].job), 0);
+	test_run(fx.loop, until_all_done, &all);
+	assert_int_equal(fx.n_done, 50);
+}
+
+/* Freed while jobs wait: all are run, none is told of. */
+static void
+test_free_with_jobs(void **state)
+{
+	void *ctxs[] = {NULL, NULL};
+
+	(void)state;
+	start(2, JOBS, ctxs);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(worker_add(fx.worker, &fx.tasks[i].job), 0);
+	worker_free(fx.worker);
+	fx.worker = NULL;
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(fx.tasks[i].result, 2 * i);
+	assert_int_equal(fx.n_done, 0);
+	worker_free(NULL);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_one_thread, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_threads, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_full, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_again, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_free_with_jobs, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("worker", tests, NULL, NULL);
+}
