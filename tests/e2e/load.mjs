@@ -43,7 +43,7 @@ export function follow(server, { t, rooms: names = ['*'], wait = 10, limit, drop
 	const value = (option) => (typeof option === 'function' ? option() : option);
 	const content = crypto.createHash('sha256');
 	const self = { rooms: names, ids: [], polls: 0, dropped: 0, failures: [], odd: [], from: undefined, start, reach, stop };
-	let cursor, epoch, running, stopping = false;
+	let cursor, epoch, hangUp, running, stopping = false;
 
 	async function start() {
 		const { json } = await server.poll({ room: names, wait: 0 });
@@ -67,7 +67,7 @@ export function follow(server, { t, rooms: names = ['*'], wait = 10, limit, drop
 	}
 
 	async function once() {
-		const hangUp = new AbortController();
+		hangUp = new AbortController();
 		const time = value(drop);
 		const timer = time === undefined ? undefined : setTimeout(() => hangUp.abort(), time);
 		self.polls++;
@@ -79,7 +79,7 @@ export function follow(server, { t, rooms: names = ['*'], wait = 10, limit, drop
 			take(res.json);
 		} catch (error) {
 			if (hangUp.signal.aborted) {
-				self.dropped++;
+				self.dropped += stopping ? 0 : 1;
 			} else {
 				self.failures.push(error);
 				if (!patient)
@@ -104,14 +104,16 @@ export function follow(server, { t, rooms: names = ['*'], wait = 10, limit, drop
 		}
 	}
 
-	/** Waits until it has been told of everything up to this head. */
-	function reach(head, timeout = ms(30_000)) {
+	/** Waits until it has been told of everything that is stored for it. */
+	function reach(log, timeout = ms(30_000)) {
+		const head = dueTo(self, log).at(-1)?.id ?? 0;
 		return until(() => cursor >= head || (!patient && self.failures.length > 0), { timeout, what: `a reader at ${cursor} to reach ${head}` });
 	}
 
 	async function stop() {
 		stopping = true;
-		await within(ms(70_000), running, 'a reader to end');
+		hangUp.abort();
+		await within(ms(20_000), running, 'a reader to end');
 		self.digest ??= content.digest('hex');
 		return self;
 	}
@@ -178,9 +180,13 @@ export function sender(server, name, { t, rooms: names = ['main'], keyed = false
 /** Everything that is stored, in order: [{id, room, text, key}]. */
 export const stored = (server) => rows(server.db, 'SELECT id, room, text, key FROM messages ORDER BY id');
 
+/** The rows that a reader should see. */
+const dueTo = (reader, log) => log.filter(({ id, room }) =>
+	id > reader.from && (reader.rooms.includes('*') || reader.rooms.includes(room)));
+
 /** Whether the reader saw each stored row of its rooms above where it began, once, in order, unchanged. */
 export function assertSaw(reader, log) {
-	const due = log.filter(({ id, room }) => id > reader.from && (reader.rooms.includes('*') || reader.rooms.includes(room)));
+	const due = dueTo(reader, log);
 	for (let i = 0; i < Math.max(due.length, reader.ids.length); i++) {
 		if (reader.ids[i] === due[i]?.id)
 			continue;

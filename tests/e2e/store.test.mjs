@@ -49,8 +49,8 @@ describe('store: a file that changes under the daemon', () => {
 		await s.sent('lost');
 		await s.sent('lost too');
 		const old = await epoch(s);
+		/* The daemon itself sees to the old file's WAL; taking one away that it has just begun would be another loss. */
 		fs.renameSync(copy, s.db);
-		['-wal', '-shm'].forEach((end) => fs.rmSync(s.db + end, { force: true }));
 		const id = await s.sent('after the restore');
 		assert.equal(id, 4);
 		const anew = await epoch(s);
