@@ -14,7 +14,7 @@
 #include "store_db.h"
 
 /* "Long" in ASCII: says whose file this is (PRAGMA application_id). */
-#define APPLICATION_ID "1282369127"
+#define APPLICATION_ID "1282371175"
 
 struct str
 store_column(sqlite3_stmt *stmt, int column)
@@ -43,6 +43,9 @@ store_row(sqlite3_stmt *stmt, struct message_fields *f)
 	    .at_ms = sqlite3_column_int64(stmt, 6),
 	};
 	f->body = store_column(stmt, f->is_args ? 5 : 4);
+	/* SQLite's json_valid() ends at a byte 0, and what follows it would break the JSON of whoever reads it. */
+	if (f->is_args && f->body.n > 0)
+		f->body.n = strnlen(f->body.p, f->body.n);
 	if (f->is_args && f->body.n == 0)
 		f->body = STR("[]"); /* a row that got past the CHECKs */
 }
@@ -65,7 +68,10 @@ store_prepare(struct store *s, const char *sql)
 	if (s->n_statements < STORE_STATEMENTS)
 		i = s->n_statements++;
 	else {
-		i = s->next_statement++ % STORE_STATEMENTS;
+		/* One that is being stepped through is not to be lost; never are all. */
+		do
+			i = s->next_statement++ % STORE_STATEMENTS;
+		while (sqlite3_stmt_busy(s->statements[i].stmt));
 		sqlite3_finalize(s->statements[i].stmt);
 		free(s->statements[i].sql);
 	}
@@ -351,16 +357,18 @@ version_ok(struct store *s, int64_t version, char error[STORE_ERROR_SIZE])
 {
 	int64_t id = store_number(s, "PRAGMA application_id", 0);
 	int64_t tables = store_number(s, "SELECT count(*) FROM sqlite_master", 0);
+	bool ours = id == strtoll(APPLICATION_ID, NULL, 10) && version > 0;
+	bool empty = id == 0 && version == 0 && tables == 0;
 
+	if (!ours && !empty) {
+		snprintf(error, STORE_ERROR_SIZE, "the database %s is not Longline's: it is another program's file",
+		    s->options.path);
+		return false;
+	}
 	if (version > schema_version) {
 		snprintf(error, STORE_ERROR_SIZE,
 		    "the database %s has version %lld, newer than the %d this program knows: run a newer longlined",
 		    s->options.path, (long long)version, schema_version);
-		return false;
-	}
-	if (tables > 0 && (version < 1 || (id != 0 && id != strtoll(APPLICATION_ID, NULL, 10)))) {
-		snprintf(error, STORE_ERROR_SIZE, "the database %s is not Longline's: it holds other tables",
-		    s->options.path);
 		return false;
 	}
 	return true;

@@ -10,7 +10,7 @@
 #include "store.h"
 #include "walindex.h"
 
-enum { STORE_STATEMENTS = 24 };
+enum { STORE_STATEMENTS = 48 };
 
 struct store {
 	sqlite3 *db;

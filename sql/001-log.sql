@@ -17,6 +17,7 @@ CREATE TABLE messages (
 	-- The message: either a text, or arguments as a JSON array.
 	text TEXT CHECK (text IS NULL OR typeof(text) = 'text' AND length(CAST(text AS BLOB)) <= 4000000),
 	args TEXT CHECK (args IS NULL OR typeof(args) = 'text' AND length(CAST(args AS BLOB)) <= 4000000
+		AND instr(CAST(args AS BLOB), x'00') = 0
 		AND CASE WHEN json_valid(args) THEN json_type(args) = 'array' ELSE 0 END),
 	-- How many rows of table attachments belong to it.
 	attachments INTEGER NOT NULL DEFAULT 0 CHECK (typeof(attachments) = 'integer' AND attachments BETWEEN 0 AND 10),

@@ -6,7 +6,7 @@
 #include "schema.h"
 #include "test_store.h"
 
-#define APPLICATION_ID "1282369127" /* "Long" */
+#define APPLICATION_ID "1282371175" /* "Long" */
 
 enum { LOCK_WAIT_MS = 200 };
 
