@@ -13,7 +13,7 @@
 #include "schema.h"
 #include "store_db.h"
 
-/* "Long" in ASCII: says whose file this is (PRAGMA application_id). */
+/* "Long" in ASCII: says whose file this is (PRAGMA application_id in sql/001-log.sql). */
 #define APPLICATION_ID "1282371175"
 
 struct str
@@ -345,10 +345,7 @@ migrate(struct store *s, int64_t version)
 	if (code != SQLITE_OK)
 		return code;
 	snprintf(pragma, sizeof pragma, "PRAGMA user_version = %d", schema_version);
-	code = sqlite3_exec(s->db, pragma, NULL, NULL, NULL);
-	if (code == SQLITE_OK)
-		code = sqlite3_exec(s->db, "PRAGMA application_id = " APPLICATION_ID, NULL, NULL, NULL);
-	return code;
+	return sqlite3_exec(s->db, pragma, NULL, NULL, NULL);
 }
 
 /* Whether a file of this version can be ours: an empty one, or one with our mark. */
@@ -360,15 +357,15 @@ version_ok(struct store *s, int64_t version, char error[STORE_ERROR_SIZE])
 	bool ours = id == strtoll(APPLICATION_ID, NULL, 10) && version > 0;
 	bool empty = id == 0 && version == 0 && tables == 0;
 
-	if (!ours && !empty) {
-		snprintf(error, STORE_ERROR_SIZE, "the database %s is not Longline's: it is another program's file",
-		    s->options.path);
-		return false;
-	}
 	if (version > schema_version) {
 		snprintf(error, STORE_ERROR_SIZE,
 		    "the database %s has version %lld, newer than the %d this program knows: run a newer longlined",
 		    s->options.path, (long long)version, schema_version);
+		return false;
+	}
+	if (!ours && !empty) {
+		snprintf(error, STORE_ERROR_SIZE, "the database %s is not Longline's: it is another program's file",
+		    s->options.path);
 		return false;
 	}
 	return true;

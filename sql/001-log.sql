@@ -3,6 +3,9 @@
 -- Other programs may insert: INSERT INTO messages(text) VALUES('hi') is a complete message. So every rule stands here,
 -- as CHECKs and plain-SQL triggers that work in any program's SQLite (3.24 or later).
 
+-- "Long" in ASCII: this is a log of Longline's.
+PRAGMA application_id = 1282371175;
+
 CREATE TABLE messages (
 	-- One sequence for the whole log, never used again (AUTOINCREMENT), below 2^53.
 	id INTEGER PRIMARY KEY AUTOINCREMENT CHECK (id BETWEEN 1 AND 9007199254740991),
