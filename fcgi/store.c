@@ -244,6 +244,11 @@ open_db(struct store *s, bool create, char error[STORE_ERROR_SIZE])
 	sqlite3_progress_handler(s->db, 2000, on_progress, s);
 	sqlite3_wal_autocheckpoint(s->db, 0);
 	sqlite3_wal_hook(s->db, on_wal, s);
+	if (store_add_excerpt(s) != SQLITE_OK) {
+		snprintf(error, STORE_ERROR_SIZE, "this SQLite has no full-text search (FTS5)");
+		close_db(s);
+		return -1;
+	}
 	store_exec(s, "PRAGMA synchronous = FULL");
 	store_exec(s, "PRAGMA temp_store = MEMORY");
 	/* A first look makes SQLite open the WAL, if the file has one. */
@@ -371,6 +376,29 @@ version_ok(struct store *s, int64_t version, char error[STORE_ERROR_SIZE])
 	return true;
 }
 
+/*
+ * A log that was wiped gives its ids anew. What the index and the marks of deletion say of the old ones would be taken
+ * for the new ones', so they go, and the index is filled again.
+ */
+static int
+mend(struct store *s)
+{
+	static const char *const steps[] = {"INSERT INTO search (search) VALUES ('delete-all')", "DELETE FROM changed",
+	    "UPDATE meta SET value = 0 WHERE name = 'indexed'",
+	    "DELETE FROM deleted WHERE id > coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'messages'), 0)"};
+	int64_t head = store_number(s, "SELECT seq FROM sqlite_sequence WHERE name = 'messages'", 0);
+	int64_t indexed = store_number(s, "SELECT value FROM meta WHERE name = 'indexed'", 0);
+	int code = SQLITE_OK;
+
+	if (indexed <= head && !s->wiped)
+		return SQLITE_OK;
+	for (size_t i = 0; code == SQLITE_OK && i < sizeof steps / sizeof steps[0]; i++)
+		code = store_exec(s, steps[i]);
+	if (code == SQLITE_OK)
+		s->wiped = false;
+	return code;
+}
+
 static int
 start_transaction(struct store *s, char error[STORE_ERROR_SIZE], int *code)
 {
@@ -390,6 +418,8 @@ start_transaction(struct store *s, char error[STORE_ERROR_SIZE], int *code)
 	if (version < schema_version && (*code = migrate(s, version)) != SQLITE_OK)
 		return -1;
 	if (s->options.new_epoch && (*code = store_new_epoch(s)) != SQLITE_OK)
+		return -1;
+	if ((*code = mend(s)) != SQLITE_OK)
 		return -1;
 	if ((*code = store_exec(s, "COMMIT")) != SQLITE_OK)
 		return -1;

@@ -27,6 +27,8 @@ struct store {
 	int64_t deadline_us;    /* clock_us() at which a search is cut; 0: none */
 	/* The writer's: */
 	bool started;
+	bool wiped;     /* ids are given again from a lower one on */
+	bool anew_said; /* that another log could not be taken up was logged */
 	struct walindex walindex;
 	uint32_t seen;  /* its counter, for what was told */
 	bool committed; /* SQLite wrote a transaction since this was cleared */
@@ -61,6 +63,9 @@ int store_reopen(struct store *s, bool create);
 
 /* Reads and, when it changed under a known log, renews the epoch; the writer's. An SQLite result code. */
 int store_new_epoch(struct store *s);
+
+/* Adds the SQL function that makes snippets to a connection. An SQLite result code. */
+int store_add_excerpt(struct store *s);
 
 struct str store_column(sqlite3_stmt *stmt, int column);
 

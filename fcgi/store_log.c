@@ -14,7 +14,7 @@ enum {
 	FILL_ROWS = 100,
 	FILL_BYTES = 256 * 1024,
 	PROBE_BYTES = 256 * 1024,
-	START_ANEW_MS = 200, /* for a lock; our own readers may hold one on a file that was overwritten under them */
+	START_ANEW_MS = 20, /* for a lock; our own readers may hold one on a file that was overwritten under them */
 };
 
 /* Room for one more in an array that doubles; NULL without memory (the array stays as it is). */
@@ -180,6 +180,7 @@ read_news(struct store *s, int64_t floor, struct store_news *news)
 		return SQLITE_DONE;
 	head = store_number(s, "SELECT seq FROM sqlite_sequence WHERE name = 'messages'", 0);
 	if (store_number(s, "PRAGMA user_version", 0) != schema_version || head < s->head || !same_epoch(s)) {
+		s->wiped = head < s->head;
 		news->reset = true;
 		return SQLITE_DONE;
 	}
@@ -205,11 +206,15 @@ start_anew(struct store *s, struct store_news *news)
 	s->options.new_epoch = true;
 	s->started = false;
 	if (store_start(s, START_ANEW_MS, error) != 0) {
-		log_error("store",
-		    "doing=\"take up another log\" error=\"%s\" detail=\"if it was overwritten in place, restart\"",
-		    error);
+		if (!s->anew_said)
+			log_error("store",
+			    "doing=\"take up another log\" error=\"%s\" detail=\"if it was overwritten in place, "
+			    "restart\"",
+			    error);
+		s->anew_said = true;
 		return STORE_FAILED;
 	}
+	s->anew_said = false;
 	log_warning("new_epoch", "file=\"%s\" epoch=%s head=%lld detail=\"the log was replaced, wiped or restored\"",
 	    s->options.path, s->epoch, (long long)s->head);
 	news->reset = true;

@@ -77,6 +77,18 @@ BEGIN
 	SELECT RAISE(ABORT, 'id and room of a message cannot change: delete it and insert another');
 END;
 
+-- UPDATE OR REPLACE would delete the other message without a trace.
+CREATE TRIGGER messages_rekeyed BEFORE UPDATE OF key ON messages
+WHEN NEW.key IS NOT OLD.key AND EXISTS (SELECT 1 FROM messages WHERE room = OLD.room AND key = NEW.key)
+BEGIN
+	SELECT RAISE(ABORT, 'another message of the room has this key');
+END;
+
+CREATE TRIGGER messages_retimed AFTER UPDATE OF at ON messages
+BEGIN
+	UPDATE rooms SET at = NEW.at WHERE name = NEW.room AND last = NEW.id;
+END;
+
 CREATE TRIGGER messages_inserted AFTER INSERT ON messages
 BEGIN
 	INSERT INTO rooms VALUES (NEW.room, NEW.id, NEW.at, 1)

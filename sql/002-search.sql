@@ -13,6 +13,8 @@ CREATE TABLE changed (
 	args TEXT
 );
 
+CREATE INDEX changed_id ON changed(id);
+
 CREATE TRIGGER messages_changed AFTER UPDATE ON messages
 WHEN NEW.text IS NOT OLD.text OR NEW.args IS NOT OLD.args OR NEW.sender IS NOT OLD.sender OR NEW.event IS NOT OLD.event
 	OR NEW.at IS NOT OLD.at
@@ -22,6 +24,8 @@ END;
 
 CREATE TRIGGER messages_gone AFTER DELETE ON messages
 BEGIN
+	-- With PRAGMA recursive_triggers a REPLACE comes here as well.
+	DELETE FROM replaced WHERE id = OLD.id;
 	INSERT INTO changed (id, room, sender, text, args) VALUES (OLD.id, OLD.room, OLD.sender, OLD.text, OLD.args);
 END;
 
@@ -55,22 +59,22 @@ BEGIN
 END;
 
 -- What the index holds of a row: room and sender as one token each, so that a search restricted to them stays inside
--- the index and means exactly them; of arguments, the strings. The bytes 1 and 2 mark hits in snippets.
+-- the index and means exactly them; of arguments, the strings.
 CREATE VIEW search_rows (id, room, sender, body) AS
-SELECT id, 'r' || hex(room), 's' || hex(sender), replace(replace(CASE
+SELECT id, 'r' || hex(room), 's' || hex(sender), CASE
 		WHEN text IS NOT NULL THEN text
 		WHEN json_valid(args) THEN coalesce((SELECT group_concat(value, char(10)) FROM json_tree(args) WHERE type = 'text'), '')
 		ELSE ''
-	END, char(1), ' '), char(2), ' ')
+	END
 FROM messages;
 
 -- The same of the notes: exactly what was put in must be named to be taken out.
 CREATE VIEW search_changed (seq, id, room, sender, body) AS
-SELECT seq, id, 'r' || hex(room), 's' || hex(sender), replace(replace(CASE
+SELECT seq, id, 'r' || hex(room), 's' || hex(sender), CASE
 		WHEN text IS NOT NULL THEN text
 		WHEN json_valid(args) THEN coalesce((SELECT group_concat(value, char(10)) FROM json_tree(args) WHERE type = 'text'), '')
 		ELSE ''
-	END, char(1), ' '), char(2), ' ')
+	END
 FROM changed;
 
 CREATE VIRTUAL TABLE search USING fts5 (room, sender, body,

@@ -147,6 +147,17 @@ describe('search: snippets', () => {
 		assert.ok(messages[0].text.length > 5_000, 'the message itself is whole');
 	});
 
+	it('of a message full of hits cost no more than the others', async () => {
+		const r = room();
+		await s.sent('x '.repeat(450_000), { room: r });
+		for (const q of ['x', '"x x x x x x x x x x"', 'x*', 'x -y']) {
+			const res = await s.history({ room: r, q });
+			if (res.status !== 200)
+				problem(assert, res, 503, 'search_timeout');
+			assert.ok(res.took < ms(15_000), `${q}: ${res.took}`);
+		}
+	});
+
 	it('are plain text: nothing in a message can pass for a hit', async () => {
 		const r = room();
 		const text = '<b>bold</b> \u0001x\u0002 "quoted" \\ needle\u0001';

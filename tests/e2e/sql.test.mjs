@@ -140,6 +140,20 @@ describe('sql: rows by other programs', () => {
 		assert.equal((await s.history({ room: r })).json.messages[0].text, 'after');
 	});
 
+	it('shows a time outside of the calendar as the calendar\'s end', async () => {
+		const r = room();
+		const times = ['9223372036854775807', '253402300800000', '253402300799999', '0', '-62167219200001', '-9223372036854775808'];
+		await s.sql(times.map((at) => `INSERT INTO messages(room, text, at) VALUES('${r}', 'x', ${at});`).join('\n'));
+		const res = await until(async () => {
+			const got = await s.poll({ room: r, since: 'all' });
+			return got.json.messages.length === times.length && got;
+		});
+		const [late, early] = ['9999-12-31T23:59:59.999Z', '0000-01-01T00:00:00.000Z'];
+		const want = [late, late, late, '1970-01-01T00:00:00.000Z', early, early];
+		assert.deepEqual(res.json.messages.map((m) => m.at), want);
+		assert.deepEqual((await s.history({ room: r })).json.messages.map((m) => m.at), want);
+	});
+
 	it('keeps the rooms table', async () => {
 		const [a, b] = [room(), room()];
 		await s.sent('1', { room: a });

@@ -4,7 +4,7 @@
  */
 #include "test_store.h"
 
-enum { ROWS = 1200, ROOMS = 6, SENDERS = 4 };
+enum { ROWS = 700, ROOMS = 6, SENDERS = 4 };
 
 /* The last two have no messages. */
 static const char *const NAMES[ROOMS + 2] = {"main", "ops", "a", "B", "x.y", "z-1", "empty", "nobody"};
@@ -69,7 +69,7 @@ setup(void **state)
 			snprintf(text, sizeof text, "[%lld, null]", (long long)id);
 		add_row(id, test_random(1 + test_random(ROOMS)), test_random(SENDERS), at_ms, text, text[0] == '[');
 	}
-	for (int i = 0; i < 80; i++) {
+	for (int i = 0; i < 50; i++) {
 		struct row *r = &rows[test_random(ROWS)];
 
 		r->deleted = true;
@@ -186,7 +186,7 @@ static void
 test_polls(void **state)
 {
 	(void)state;
-	for (int query = 0; query < 4000; query++) {
+	for (int query = 0; query < 2000; query++) {
 		size_t which = test_random(LENGTH(readers)), matching = 0;
 		struct store_poll p = {.since = random_id(), .head = head(), .limit = 1 + test_random(30)};
 		struct found f = {0};
@@ -333,7 +333,7 @@ static void
 test_history(void **state)
 {
 	(void)state;
-	for (int query = 0; query < 12000; query++) {
+	for (int query = 0; query < 5000; query++) {
 		size_t which = test_random(LENGTH(readers));
 		struct found f = {0};
 		struct store_page p;
@@ -387,7 +387,7 @@ static void
 test_paging(void **state)
 {
 	(void)state;
-	for (int round = 0; round < 60; round++) {
+	for (int round = 0; round < 40; round++) {
 		struct store_page p = {0};
 		size_t which = test_random(LENGTH(readers)), n = 0, want = 0;
 		bool down = round % 2 == 0;

@@ -60,7 +60,7 @@ struct test_store {
 	struct store_news news; /* of the last look or append */
 };
 
-/* What another program does; it must work. */
+/* What another program does; it must work. Of printf() only what sqlite3_mprintf() knows as well: no %zu. */
 static inline void test_other(struct test_store *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static inline void

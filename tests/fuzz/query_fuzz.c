@@ -1,0 +1,49 @@
+/*
+ * Fields lie inside their buffer, and written anew they are read as the same fields.
+ */
+#include "query.h"
+
+#include "fuzz.h"
+
+static void
+add_encoded(struct buf *b, struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		buf_printf(b, "%%%02X", (unsigned char)s.p[i]);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+	struct query q, again;
+	struct buf text;
+	size_t total = 0;
+
+	MUST(query_parse(&q, (struct str){(const char *)bytes, n}) == 0);
+	MUST(q.n <= QUERY_FIELDS_MAX && (!q.too_many || q.n == QUERY_FIELDS_MAX));
+	buf_init(&text, SIZE_MAX);
+	for (size_t i = 0; i < q.n; i++) {
+		const struct query_field *f = &q.fields[i];
+
+		MUST(f->name.p >= q.bytes.p && f->name.p + f->name.n <= q.bytes.p + q.bytes.n);
+		MUST(f->value.p >= q.bytes.p && f->value.p + f->value.n <= q.bytes.p + q.bytes.n);
+		MUST(f->has_value || (f->value.n == 0 && f->name.n > 0));
+		total += f->name.n + f->value.n;
+		buf_add(&text, i == 0 ? STR("") : STR("&"));
+		add_encoded(&text, f->name);
+		buf_add(&text, f->has_value ? STR("=") : STR(""));
+		add_encoded(&text, f->value);
+	}
+	MUST(total <= n);
+	MUST(buf_ok(&text) && query_parse(&again, buf_str(&text)) == 0);
+	MUST(again.n == q.n && !again.too_many);
+	for (size_t i = 0; i < q.n; i++) {
+		MUST(str_eq(q.fields[i].name, again.fields[i].name));
+		MUST(str_eq(q.fields[i].value, again.fields[i].value));
+		MUST(q.fields[i].has_value == again.fields[i].has_value);
+	}
+	query_fini(&again);
+	query_fini(&q);
+	buf_fini(&text);
+	return 0;
+}
