@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <fastcgi.h>
 #include <fcgiapp.h>
+#include <limits.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -22,6 +25,8 @@ enum {
 	LISTEN_AGAIN_MS = 100,
 	BODY_KEEP = 64 * 1024, /* memory kept for the next request's body */
 	RECORD_CONTENT_MAX = 65535,
+	READS_PER_TURN = 4,
+	DROPPED_MAX = 8, /* times the longest body */
 };
 
 enum state { CLOSED, IDLE, READING, OPEN, WRITING };
@@ -33,8 +38,10 @@ struct io {
 	struct record_walk walk; /* READING */
 	struct buf in;
 	bool over;        /* part of the body was left out */
+	size_t dropped;   /* bytes of it */
 	struct blob *out; /* WRITING */
 	size_t sent;
+	int unread; /* bytes that the peer had not taken when the timer was set */
 };
 
 struct fcgi_conn {
@@ -153,6 +160,19 @@ late(void *ctx, struct timer *t)
 	struct fcgi *f = ctx;
 	struct io *io = (struct io *)(void *)t;
 
+	/*
+	 * A unix socket is not called writable before most of its buffer is free, so a peer that reads slowly is not
+	 * seen to do so by events.
+	 */
+	if (io->conn->state == WRITING) {
+		int unread = 0;
+
+		if (ioctl(io->conn->fd, SIOCOUTQ, &unread) == 0 && unread < io->unread) {
+			io->unread = unread;
+			loop_timer_set(f->loop, t, f->late_kind, f->options.send_wait_ms);
+			return;
+		}
+	}
 	f->counts.late++;
 	log_info(io->conn->state == READING ? "request_late" : "reader_late", "fd=%d", io->conn->fd);
 	close_conn(f, io->conn);
@@ -251,15 +271,49 @@ open_request(struct fcgi *f, struct fcgi_conn *c, int fd, const struct record_wa
 	FCGX_Free(&parsed, 0);
 }
 
+/* Walks over what has come; what is too much of a body is taken out. */
+static enum record_result
+walk_input(struct fcgi *f, struct io *io)
+{
+	size_t over = 0, at = io->walk.done;
+	enum record_result result;
+
+	if (!io->over) {
+		result = record_walk(&io->walk, buf_str(&io->in), f->options.body_max, &over);
+		at = io->walk.done;
+		io->over = over > 0;
+	}
+	if (!io->over)
+		return result;
+	result = record_skip(&io->walk, buf_str(&io->in), &at);
+	io->dropped += at - io->walk.done;
+	memmove(io->in.p + io->walk.done, io->in.p + at, io->in.n - at);
+	io->in.n -= at - io->walk.done;
+	/* A web server sends a body that its own limit allows, not one without an end. */
+	return io->dropped > DROPPED_MAX * (f->options.body_max + RECORD_PARAMS_MAX) ? RECORD_BAD : result;
+}
+
+static void
+whole_input(struct fcgi *f, struct fcgi_conn *c)
+{
+	struct record_walk walk = c->io->walk;
+	int fd = memory_with(f, buf_str(&c->io->in));
+
+	if (fd < 0) {
+		log_error("request_dropped", "error=\"%s\"", strerror(errno));
+		close_conn(f, c);
+	} else
+		open_request(f, c, fd, &walk, c->io->over);
+}
+
+/* A bounded number of reads: whoever sends without an end must not keep the others waiting. */
 static void
 read_more(struct fcgi *f, struct fcgi_conn *c)
 {
 	struct io *io = c->io;
 
-	for (;;) {
+	for (int i = 0; i < READS_PER_TURN; i++) {
 		ssize_t n = recv(c->fd, f->peek, sizeof f->peek, 0);
-		size_t over;
-		enum record_result result;
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
@@ -268,34 +322,20 @@ read_more(struct fcgi *f, struct fcgi_conn *c)
 			return;
 		}
 		buf_add(&io->in, (struct str){f->peek, (size_t)n});
-		if (!buf_ok(&io->in)) {
-			end_bad(f, c);
+		switch (buf_ok(&io->in) ? walk_input(f, io) : RECORD_BAD) {
+		case RECORD_PART:
+			break;
+		case RECORD_WHOLE:
+			whole_input(f, c);
 			return;
-		}
-		while ((result = record_walk(&io->walk, buf_str(&io->in), f->options.body_max, &over)) == RECORD_PART &&
-		       over > 0) {
-			char *from = io->in.p + io->walk.done;
-
-			memmove(from, from + over, io->in.n - io->walk.done - over);
-			io->in.n -= over;
-			io->over = true;
-		}
-		if (result == RECORD_BAD) {
+		case RECORD_BAD:
 			end_bad(f, c);
-			return;
-		}
-		if (result == RECORD_WHOLE) {
-			struct record_walk walk = io->walk;
-			int fd = memory_with(f, buf_str(&io->in));
-
-			if (fd < 0) {
-				log_error("request_dropped", "error=\"%s\"", strerror(errno));
-				close_conn(f, c);
-			} else
-				open_request(f, c, fd, &walk, io->over);
 			return;
 		}
 	}
+	/* Watching it anew makes the edge come again if there is more. */
+	if (loop_want_output(f->loop, c->fd, c->generation, false) != 0)
+		close_conn(f, c);
 }
 
 static void
@@ -357,6 +397,7 @@ output(struct fcgi *f, struct fcgi_conn *c)
 		end_reply(f, c);
 		return;
 	}
+	io->unread = INT_MAX;
 	loop_timer_set(f->loop, &io->timer, f->late_kind, f->options.send_wait_ms);
 }
 
@@ -446,11 +487,12 @@ accept_some(void *ctx)
 		if (fd < 0) {
 			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
 				rest(f, strerror(errno));
+			else if (f->counts.conns < f->options.conns_max / 10 * 9)
+				f->full_said = false; /* it is over; the next time it is said again */
 			return;
 		}
 		accept_one(f, fd);
 	}
-	f->full_said = false;
 }
 
 struct fcgi *
@@ -466,7 +508,8 @@ fcgi_new(struct loop *loop, const struct fcgi_options *options, const struct fcg
 	f->loop = loop;
 	f->options = *options;
 	f->handler = *handler;
-	f->memory_fd = -1;
+	/* Now, while there are descriptors. */
+	f->memory_fd = memfd_create("request", MFD_CLOEXEC);
 	f->conns_limit = (size_t)limit.rlim_cur;
 	f->conn_size = (sizeof(struct fcgi_conn) + options->slot_size + 7) / 8 * 8;
 	buf_init(&f->body, options->body_max + 1);
@@ -606,6 +649,7 @@ fcgi_reply(struct fcgi *f, struct fcgi_conn *c, struct blob *reply)
 	else {
 		c->io->out = blob_hold(reply);
 		c->io->sent = (size_t)n;
+		c->io->unread = INT_MAX;
 		if (loop_want_output(f->loop, c->fd, c->generation, true) != 0)
 			close_conn(f, c);
 	}

@@ -215,6 +215,16 @@ say(char error[JSON_ERROR_SIZE], struct parse *p)
 	yajl_free_error(p->yajl, text);
 }
 
+/* JSON has no place for control characters but its three blanks (RFC 8259 section 2); yajl takes \v and \f for such. */
+static bool
+has_control(struct str text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if ((unsigned char)text.p[i] < 0x20 && text.p[i] != '\t' && text.p[i] != '\n' && text.p[i] != '\r')
+			return true;
+	return false;
+}
+
 static enum json_result
 parse(struct parse *p, char error[JSON_ERROR_SIZE])
 {
@@ -226,6 +236,11 @@ parse(struct parse *p, char error[JSON_ERROR_SIZE])
 	if (!str_utf8(p->text)) {
 		if (error != NULL)
 			snprintf(error, JSON_ERROR_SIZE, "not well-formed UTF-8");
+		return JSON_BAD;
+	}
+	if (has_control(p->text)) {
+		if (error != NULL)
+			snprintf(error, JSON_ERROR_SIZE, "a control character stands in it");
 		return JSON_BAD;
 	}
 	p->yajl = yajl_alloc(&callbacks, NULL, p);

@@ -196,7 +196,7 @@ connections_max(const struct config *c)
 	(void)getrlimit(RLIMIT_NOFILE, &limit);
 	if (c->connections_max > 0)
 		return (size_t)c->connections_max;
-	return limit.rlim_cur > 2 * DESCRIPTORS_KEPT ? (size_t)limit.rlim_cur - DESCRIPTORS_KEPT : DESCRIPTORS_KEPT;
+	return (size_t)(limit.rlim_cur > 2 * DESCRIPTORS_KEPT ? limit.rlim_cur - DESCRIPTORS_KEPT : limit.rlim_cur / 2);
 }
 
 static int

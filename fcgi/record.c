@@ -110,3 +110,26 @@ record_walk(struct record_walk *w, struct str bytes, size_t body_max, size_t *ov
 	}
 	return w->done == bytes.n ? RECORD_WHOLE : RECORD_BAD;
 }
+
+enum record_result
+record_skip(const struct record_walk *w, struct str bytes, size_t *at)
+{
+	for (;;) {
+		const unsigned char *p = (const unsigned char *)bytes.p + *at;
+		size_t left = bytes.n - *at, n, whole;
+
+		if (left > 0 && p[0] != VERSION)
+			return RECORD_BAD;
+		if (left < HEADER)
+			return RECORD_PART;
+		n = number(p + 4);
+		whole = HEADER + n + p[6];
+		if (p[1] != STDIN || number(p + 2) != w->request_id)
+			return RECORD_BAD;
+		if (left < whole)
+			return RECORD_PART;
+		if (n == 0)
+			return left == whole ? RECORD_WHOLE : RECORD_BAD;
+		*at += whole;
+	}
+}

@@ -28,4 +28,11 @@ struct record_walk {
  */
 enum record_result record_walk(struct record_walk *w, struct str bytes, size_t body_max, size_t *over);
 
+/*
+ * Goes on behind a body that was too long, from *at, where w stands or later: over whole STDIN records, until the one
+ * that ends the stream. RECORD_PART: *at is where to go on with more bytes. RECORD_WHOLE: *at is where that last record
+ * begins, and it ends the bytes.
+ */
+enum record_result record_skip(const struct record_walk *w, struct str bytes, size_t *at);
+
 #endif

@@ -27,8 +27,9 @@ struct store {
 	int64_t deadline_us;    /* clock_us() at which a search is cut; 0: none */
 	/* The writer's: */
 	bool started;
-	bool wiped;     /* ids are given again from a lower one on */
-	bool anew_said; /* that another log could not be taken up was logged */
+	int64_t missing_ms; /* clock_ms() when the file was first found missing; 0: it is not */
+	bool wiped;         /* ids are given again from a lower one on */
+	bool anew_said;     /* that another log could not be taken up was logged */
 	struct walindex walindex;
 	uint32_t seen;  /* its counter, for what was told */
 	bool committed; /* SQLite wrote a transaction since this was cleared */

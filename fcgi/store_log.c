@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "log.h"
@@ -14,6 +15,7 @@ enum {
 	FILL_ROWS = 100,
 	FILL_BYTES = 256 * 1024,
 	PROBE_BYTES = 256 * 1024,
+	MISSING_MS = 1000,  /* a file is missing before a look makes another */
 	START_ANEW_MS = 20, /* for a lock; our own readers may hold one on a file that was overwritten under them */
 };
 
@@ -223,9 +225,18 @@ start_anew(struct store *s, struct store_news *news)
 
 /* Before a job of the writer: the connection is good, and to the file that the path names. */
 static enum store_status
-ready(struct store *s, struct store_news *news)
+ready(struct store *s, bool patient, struct store_news *news)
 {
 	bool moved = store_moved(s);
+
+	/* Somebody removes file after file: one that is made at once would be removed with them. */
+	if (moved && patient && access(s->options.path, F_OK) != 0) {
+		if (s->missing_ms == 0)
+			s->missing_ms = clock_ms();
+		if (clock_ms() - s->missing_ms < MISSING_MS)
+			return STORE_BUSY;
+	}
+	s->missing_ms = 0;
 
 	if ((s->db == NULL || moved) && store_reopen(s, moved) != 0)
 		return STORE_FAILED;
@@ -289,7 +300,7 @@ give_up(struct store *s, int code, const char *doing)
 enum store_status
 store_look(struct store *s, int64_t floor, struct store_news *news)
 {
-	enum store_status status = ready(s, news);
+	enum store_status status = ready(s, true, news);
 	int code;
 
 	if (status != STORE_OK || news->reset) {
@@ -425,7 +436,7 @@ tell_sends(struct store *s, struct store_send *sends, size_t n, struct store_new
 enum store_status
 store_append(struct store *s, struct store_send *sends, size_t n, int64_t floor, struct store_news *news)
 {
-	enum store_status status = ready(s, news);
+	enum store_status status = ready(s, false, news);
 	int code;
 
 	if (status != STORE_OK || news->reset) {
@@ -456,7 +467,7 @@ store_append(struct store *s, struct store_send *sends, size_t n, int64_t floor,
 	if (store_moved(s)) {
 		/* It went into a file that is not there any more: once again, into the one that is. */
 		store_news_fini(news);
-		status = ready(s, news);
+		status = ready(s, false, news);
 		if (status == STORE_OK)
 			tell_state(s, news);
 		return status == STORE_OK ? STORE_BUSY : status;
@@ -580,7 +591,7 @@ fill(struct store *s, struct store_news *news)
 enum store_status
 store_fill(struct store *s, int64_t floor, struct store_news *news)
 {
-	enum store_status status = ready(s, news);
+	enum store_status status = ready(s, true, news);
 	int code;
 
 	if (status != STORE_OK || news->reset) {

@@ -8,7 +8,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { connect, decode, encode, fastcgi, pairs, record, reply } from './fastcgi.mjs';
-import { binary, metric, ms, request, server as shared, sleep, slow, start, tempDir, until, within } from './harness.mjs';
+import { binary, metric, ms, request, run, server as shared, sleep, slow, start, tempDir, until, within } from './harness.mjs';
 import { fewer, quantile, random, spread } from './load.mjs';
 import { pulse } from './pulse.mjs';
 
@@ -146,7 +146,7 @@ describe('hostile: records no web server sends', { timeout: ms(240_000) }, () =>
 			};
 			const all = { REQUEST_METHOD: 'POST', SCRIPT_NAME: '/send', QUERY_STRING: 'room=padded', CONTENT_LENGTH: 5, HTTP_HOST: 'localhost' };
 			const bytes = Buffer.concat([
-				begin(), ...Object.entries(all).map(([name, value]) => padded(PARAMS, pairs({ [name]: value }))), padded(PARAMS),
+				begin(), ...Object.entries(all).map(([name, value]) => padded(PARAMS, pairs({ [name]: value }))), record(PARAMS),
 				...[...'hello'].map((c) => padded(STDIN, Buffer.from(c), 1)), padded(STDIN, undefined, 7),
 			]);
 			const conn = await connect(server.socket);
@@ -219,26 +219,26 @@ describe('hostile: records no web server sends', { timeout: ms(240_000) }, () =>
 			assert.equal(reply(records[0].content).status, 413);
 	});
 
-	attack('a body over the limit, and then as many records of one byte as fit into the time', async () => {
-		const full = Buffer.concat(Array(31).fill(record(STDIN, Buffer.alloc(32_000, 'x'))));
-		const flood = Buffer.concat(Array(20_000).fill(record(STDIN, Buffer.from('x'))));
-		const conn = net.connect(server.socket);
-		conn.on('error', () => {});
-		let closed = false;
-		conn.on('close', () => {
-			closed = true;
+	// By a program of its own, since this one cannot write as fast as the daemon reads.
+	const FLOOD = `
+		use Socket;
+		socket(S, AF_UNIX, SOCK_STREAM, 0) and connect(S, pack_sockaddr_un($ARGV[0])) or die $!;
+		sub put { my ($b, $o, $n) = ($_[0], 0); while ($o < length $b) { $n = syswrite(S, $b, length($b) - $o, $o) or exit; $o += $n } }
+		sub stdin { pack('CCnnCC', 1, 5, 1, length $_[0], 0, 0) . $_[0] }
+		local $/;
+		put(scalar <STDIN>);
+		put(stdin('x' x 32_000)) for 1 .. 31;
+		put(stdin('x' x 8_000));
+		my $more = stdin('x' x $ARGV[1]) x int(200_000 / ($ARGV[1] + 8));
+		put($more) while 1;`;
+	for (const size of [1, 100, 30_000]) {
+		attack(`a body over the limit, and then as many records of ${size} bytes as fit into the time`, async () => {
+			const head = Buffer.concat([begin(), record(PARAMS, sendParams(1_000_001)), record(PARAMS)]);
+			const began = performance.now();
+			await run('perl', ['-e', FLOOD, server.socket, String(size)], { input: head, timeout: ms(20_000) });
+			assert.ok(performance.now() - began < REQUEST_TIMEOUT * 1_000 + ms(3_000), 'the time for a request ends also for one that keeps the daemon busy');
 		});
-		const began = performance.now();
-		conn.write(Buffer.concat([begin(), record(PARAMS, sendParams(1_000_001)), record(PARAMS), full, record(STDIN, Buffer.alloc(8_000, 'x'))]));
-		const pump = () => {
-			while (!closed && conn.write(flood))
-				;
-		};
-		conn.on('drain', pump);
-		pump();
-		await until(() => closed, { timeout: ms(10_000), what: 'it to be closed after --request-timeout' });
-		assert.ok(performance.now() - began < REQUEST_TIMEOUT * 1_000 + ms(4_000), 'the time for a request ends also when the loop is kept busy');
-	});
+	}
 
 	attack('a body that nobody asked to be so long: 413, and the connection goes on', async () => {
 		const conn = await connect(server.socket);

@@ -10,7 +10,7 @@ import { alive, daemon, ms, pending, problem, root, rows, run, session, sql, sta
 
 const texts = (res) => res.json.messages.map((m) => m.text);
 const epoch = async (s) => (await s.poll({ wait: 0 })).json.epoch;
-const remove = (db) => ['', '-wal', '-shm'].forEach((end) => fs.rmSync(db + end, { force: true }));
+const remove = (db) => run('rm', ['-f', db, `${db}-wal`, `${db}-shm`]);
 /** A copy of the database as it is now, in one file. */
 const backup = (db, to) => sql(db, `VACUUM INTO '${to}'`);
 const fill = async (s, n) => {
@@ -26,7 +26,7 @@ describe('store: a file that changes under the daemon', () => {
 		const pid = s.pid();
 		const held = s.poll({ since: 5, epoch: old, wait: 50 });
 		await s.parked(1);
-		remove(s.db);
+		await remove(s.db);
 		const res = await s.send('first of the new file', {}, { 'Idempotency-Key': 'k' });
 		assert.equal(res.status, 201, res.text);
 		assert.equal(await s.sql(`SELECT text FROM messages WHERE id = ${res.json.id}`), 'first of the new file');
@@ -120,7 +120,7 @@ describe('store: a file that changes under the daemon', () => {
 			assert.ok([200, 503].includes(answer.status), answer.text);
 		await until(async () => (await s.get('/healthz')).status === 503, { what: '/healthz to say so' });
 		assert.match(s.log().slice(before), /error|warning/i);
-		remove(s.db);
+		await remove(s.db);
 		const id = await until(async () => {
 			const again = await s.send('healed');
 			return again.status === 201 && again.json.id;
@@ -191,7 +191,7 @@ describe('store: the epoch', () => {
 		await backup(first.db, copy);
 		await send(first, 'two');
 		await first.stop();
-		remove(first.db);
+		await remove(first.db);
 		fs.renameSync(copy, first.db);
 		const second = await daemon({ dir, t });
 		const res = await fastcgi(second.socket, { path: '/poll', query: 'since=2' });

@@ -1,8 +1,8 @@
 /*
  * fuzz: what the fuzz targets share.
  *
- * A target is one function that takes any bytes at all and ends the program when something is not as it must be. libFuzzer
- * calls it with what it makes up; replay.c, without libFuzzer, with the files of a corpus.
+ * A target is one function that takes any bytes at all and ends the program when something is not as it must be.
+ * libFuzzer calls it with what it makes up; replay.c, without libFuzzer, with the files of a corpus.
  */
 #ifndef FUZZ_H
 #define FUZZ_H

@@ -19,7 +19,7 @@ walk(struct record_walk *w, char *bytes, size_t *n, size_t body_max, struct outc
 		enum record_result result = record_walk(w, (struct str){bytes, *n}, body_max, &over);
 
 		MUST(w->done <= *n);
-		MUST(w->body_n <= body_max);
+		MUST(result == RECORD_BAD || w->body_n <= body_max);
 		if (over == 0)
 			return result;
 		MUST(result == RECORD_PART && w->done + over <= *n);

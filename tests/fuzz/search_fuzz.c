@@ -56,8 +56,15 @@ open_log(void)
 	writer = store_open(&options, true, error);
 	MUST(writer != NULL && store_start(writer, 1000, error) == 0);
 	add(STR("main"), STR("ann"), STR("the quick brown fox, a - b -c \"d e\""), false);
-	add(STR("main"), STR(""), STR("\xC3\x9C" "ber caf\xC3\xA9 \xF0\x9F\x98\x80 \xE2\x82\xAC 42"), false);
-	add(STR("ops"), STR("bob"), STR("a\0b\x01" "c\x02" "d AND OR NOT NEAR"), false);
+	add(STR("main"), STR(""),
+	    STR("\xC3\x9C"
+	        "ber caf\xC3\xA9 \xF0\x9F\x98\x80 \xE2\x82\xAC 42"),
+	    false);
+	add(STR("ops"), STR("bob"),
+	    STR("a\0b\x01"
+	        "c\x02"
+	        "d AND OR NOT NEAR"),
+	    false);
 	add(STR("ops"), STR("ann"), STR("[\"args\",{\"a\":[\"b\",1,null]}]"), true);
 	add(STR("x"), STR("x"), STR("x x x x x x x x"), false);
 	MUST(store_fill(writer, 0, &news) == STORE_OK && !news.index_behind);
@@ -69,7 +76,8 @@ open_log(void)
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
-	struct store_page p = {.cursor = STORE_NEWEST, .head = 100, .limit = 100, .from_ms = INT64_MIN, .until_ms = INT64_MAX};
+	struct store_page p = {
+	    .cursor = STORE_NEWEST, .head = 100, .limit = 100, .from_ms = INT64_MIN, .until_ms = INT64_MAX};
 	enum store_status status;
 	struct buf all;
 

@@ -125,6 +125,15 @@ test_reserve(void **state)
 	buf_fini(&b);
 }
 
+/* Asked for more than there is, AddressSanitizer's allocator shall say so as malloc(3) does. */
+const char *__asan_default_options(void);
+
+const char *
+__asan_default_options(void)
+{
+	return "allocator_may_return_null=1";
+}
+
 /* More than can be had fails; it neither wraps around nor goes on for ever. */
 static void
 test_huge(void **state)
@@ -316,7 +325,8 @@ take(void *ctx, struct str name, enum json_type type, struct str value)
 static void
 test_json_random(void **state)
 {
-	static const char pool[] = "ab \"\\/\n\0\x01\x1F\x7F\x80\xBF\xC2\xC3\xA9\xE2\x82\xAC\xED\xA0\xF0\x9F\x98\x80\xF4\xFF";
+	static const char pool[] =
+	    "ab \"\\/\n\0\x01\x1F\x7F\x80\xBF\xC2\xC3\xA9\xE2\x82\xAC\xED\xA0\xF0\x9F\x98\x80\xF4\xFF";
 
 	(void)state;
 	test_seed(1);

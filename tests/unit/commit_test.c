@@ -537,7 +537,8 @@ wiped_steps(void *ctx, int turn)
 	if (fx.n_done < 5)
 		return TEST_WAIT;
 	if (fx.step++ == 0) {
-		test_other(&fx.db, "BEGIN; DELETE FROM messages; DELETE FROM sqlite_sequence WHERE name = 'messages'; COMMIT");
+		test_other(
+		    &fx.db, "BEGIN; DELETE FROM messages; DELETE FROM sqlite_sequence WHERE name = 'messages'; COMMIT");
 		assert_int_equal(add(5, "a", "after", ""), 0);
 	}
 	return fx.n_done < 6 ? TEST_WAIT : TEST_STOP;

@@ -91,8 +91,8 @@ test_zone(void **state)
 		int minutes;
 	} good[] = {{"+00:00", 0}, {"-00:00", 0}, {" 00:00", 0}, {"+05:30", 330}, {" 05:30", 330}, {"-03:30", -210},
 	    {"+23:59", 1439}, {"-23:59", -1439}};
-	static const char *const bad[] = {"", "+", "-", "05:30", "+5:30", "+05:3", "+05:300", "+0530", "+24:00", "-24:00",
-	    "+05:60", "Z", "+05.30", "++5:30", "+05:30 ", "  05:30", "+-5:30", "+05:-1", "\t05:30"};
+	static const char *const bad[] = {"", "+", "-", "05:30", "+5:30", "+05:3", "+05:300", "+0530", "+24:00",
+	    "-24:00", "+05:60", "Z", "+05.30", "++5:30", "+05:30 ", "  05:30", "+-5:30", "+05:-1", "\t05:30"};
 	int minutes;
 
 	(void)state;
@@ -173,7 +173,10 @@ test_random_moments(void **state)
 		gmtime_r(&at, &t);
 		strftime(day, sizeof day, "%m-%dT%H:%M:%S", &t);
 		snprintf(text, sizeof text, "%04d-%s.%03u%c%02d:%02d", t.tm_year + 1900, day, fraction,
-		    offset < 0 ? '-' : i % 2 == 0 ? '+' : ' ', away / 60, away % 60);
+		    offset < 0   ? '-'
+		    : i % 2 == 0 ? '+'
+		                 : ' ',
+		    away / 60, away % 60);
 		if (!date_moment(str_of(text), 17, &ms) || ms != ((int64_t)at - offset * 60) * 1000 + fraction)
 			fail_msg("%s", text);
 	}

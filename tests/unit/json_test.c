@@ -13,9 +13,9 @@ tell(void *ctx, struct str name, enum json_type type, struct str value)
 	struct told *t = ctx;
 
 	buf_printf(&t->text, "%.*s:%c(%.*s) ", STR_ARGS(name),
-	    type == JSON_STRING      ? 's'
-	        : type == JSON_ARRAY ? 'a'
-	                             : 'o',
+	    type == JSON_STRING  ? 's'
+	    : type == JSON_ARRAY ? 'a'
+	                         : 'o',
 	    STR_ARGS(value));
 }
 
@@ -47,8 +47,7 @@ test_members(void **state)
 	    {" \t\r\n{ } \n", ""},
 	    {"{\"a\":\"b\"}", "a:s(b) "},
 	    {"{\"\":\"\"}", ":s() "},
-	    {"{\"a\":1,\"b\":null,\"c\":true,\"d\":false,\"e\":{},\"f\":[]}",
-	        "a:o() b:o() c:o() d:o() e:o() f:a([]) "},
+	    {"{\"a\":1,\"b\":null,\"c\":true,\"d\":false,\"e\":{},\"f\":[]}", "a:o() b:o() c:o() d:o() e:o() f:a([]) "},
 	    {"{\"a\":\"x\",\"a\":\"y\"}", "a:s(x) a:s(y) "}, /* the reader of the members is to notice */
 	    {"{\"\\u0061\":\"x\",\"a\":\"y\"}", "a:s(x) a:s(y) "},
 	    {"{\"a\":{\"b\":\"c\",\"d\":[1]},\"e\":\"f\"}", "a:o() e:s(f) "}, /* only the outermost object's */
@@ -72,11 +71,12 @@ test_bad(void **state)
 {
 	static const char *const bad[] = {"", " ", "x", "{", "}", "{]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{,}",
 	    "{\"a\":1 \"b\":2}", "{a:1}", "{'a':1}", "{\"a\":'b'}", "{1:2}", "{\"a\":[1,]}", "{\"a\":[,1]}",
-	    "{\"a\":[1 2]}", "{\"a\":[1}", "{\"a\":[1]]}", "{} {}", "{}x", "{},", "{}[]", "{}\"", "{}\"x", "{} t", "{}nul", "{}-", "{}1", "{}/", "[]", "[{}]", "\"a\"",
-	    "1", "null", "true", "{\"a\":nul}", "{\"a\":True}", "{\"a\":01}", "{\"a\":+1}", "{\"a\":1.}", "{\"a\":.5}",
-	    "{\"a\":1e}", "{\"a\":-}", "{\"a\":0x10}", "{\"a\":NaN}", "{\"a\":Infinity}", "{\"a\":\"}", "{\"a\":\"\n\"}",
-	    "{\"a\":\"\t\"}", "{\"a\":\"\x01\"}", "{\"a\":\"\\x\"}", "{\"a\":\"\\u12\"}", "{\"a\":\"\\u12g4\"}",
-	    "{\"a\":\"\\\"}", "{/**/}", "{}//", "{\"a\":\"\x80\"}", "{\"a\":\"\xC0\x80\"}", "{\"a\":\"\xED\xA0\x80\"}",
+	    "{\"a\":[1 2]}", "{\"a\":[1}", "{\"a\":[1]]}", "{} {}", "{}x", "{},", "{}[]", "{}\"", "{}\"x", "{} t",
+	    "{}nul", "{}-", "{}1", "{}/", "[]", "[{}]", "\"a\"", "1", "null", "true", "{\"a\":nul}", "{\"a\":True}",
+	    "{\"a\":01}", "{\"a\":+1}", "{\"a\":1.}", "{\"a\":.5}", "{\"a\":1e}", "{\"a\":-}", "{\"a\":0x10}",
+	    "{\"a\":NaN}", "{\"a\":Infinity}", "{\"a\":\"}", "{\"a\":\"\n\"}", "{\"a\":\"\t\"}", "{\"a\":\"\x01\"}",
+	    "{\"a\":\"\\x\"}", "{\"a\":\"\\u12\"}", "{\"a\":\"\\u12g4\"}", "{\"a\":\"\\\"}", "{/**/}", "{}//", "{\v}",
+	    "{}\f", "{\"a\":\f1}", "{\"a\":\"\x80\"}", "{\"a\":\"\xC0\x80\"}", "{\"a\":\"\xED\xA0\x80\"}",
 	    "\xEF\xBB\xBF{}", "{\"\xFF\":1}", "{\"a\":1}\xFF"};
 
 	(void)state;
@@ -120,8 +120,8 @@ test_surrogates(void **state)
 	    {"\\ud83d\xF0\x9F\x98\x80", JSON_BAD},
 	};
 	/* As a value, a name, in an array, below: nothing may carry half a pair. */
-	static const char *const places[] = {"{\"a\":\"%s\"}", "{\"%s\":1}", "{\"a\":[\"%s\"]}", "{\"a\":[[1,{\"b\":\"%s\"}]]}",
-	    "{\"a\":[{\"%s\":1}]}", "{\"a\":{\"%s\":1}}", "{\"a\":\"%s\",\"b\":\"c\"}"};
+	static const char *const places[] = {"{\"a\":\"%s\"}", "{\"%s\":1}", "{\"a\":[\"%s\"]}",
+	    "{\"a\":[[1,{\"b\":\"%s\"}]]}", "{\"a\":[{\"%s\":1}]}", "{\"a\":{\"%s\":1}}", "{\"a\":\"%s\",\"b\":\"c\"}"};
 
 	(void)state;
 	for (size_t i = 0; i < LENGTH(cases); i++)
@@ -215,8 +215,10 @@ test_depth(void **state)
 		assert_int_equal(json_array(nested(text, "", "[", "]", n, ""), n, NULL, NULL), JSON_OK);
 		assert_int_equal(json_array(nested(text, "", "[", "]", n + 1, ""), n, NULL, NULL), JSON_TOO_DEEP);
 		/* Objects count as arrays do. */
-		assert_int_equal(json_array(nested(text, "[", "{\"a\":[", "]}", n, "]"), 2 * n + 1, NULL, NULL), JSON_OK);
-		assert_int_equal(json_array(nested(text, "[", "{\"a\":[", "]}", n, "]"), 2 * n, NULL, NULL), JSON_TOO_DEEP);
+		assert_int_equal(
+		    json_array(nested(text, "[", "{\"a\":[", "]}", n, "]"), 2 * n + 1, NULL, NULL), JSON_OK);
+		assert_int_equal(
+		    json_array(nested(text, "[", "{\"a\":[", "]}", n, "]"), 2 * n, NULL, NULL), JSON_TOO_DEEP);
 	}
 	/* Siblings do not add up. */
 	assert_int_equal(json_array(STR("[[],[],[[]],{}]"), 3, NULL, NULL), JSON_OK);
@@ -230,8 +232,8 @@ test_depth(void **state)
 static void
 test_array(void **state)
 {
-	static const char *const bad[] = {"", "{}", "1", "\"a\"", "null", "[", "]", "[1,]", "[1]x", "[1]\"", "[1] tru", "[1] [2]", "[\"\\ud800\"]",
-	    "[\"\x80\"]", "{\"a\":[]}"};
+	static const char *const bad[] = {"", "{}", "1", "\"a\"", "null", "[", "]", "[1,]", "[1]x", "[1]\"", "[1] tru",
+	    "[\v]", "[1]\f", "[1] [2]", "[\"\\ud800\"]", "[\"\x80\"]", "{\"a\":[]}"};
 	struct told t;
 
 	(void)state;
@@ -285,8 +287,9 @@ test_values_live(void **state)
 	struct views v = {0};
 
 	(void)state;
-	assert_int_equal(json_object(STR("{\"a\":\"one\\n\",\"b\":[\"x\"],\"c\":\"two\\t\",\"d\":\"three\",\"e\":\"four\\\\\"}"),
-	                     10, check_views, &v, NULL),
+	assert_int_equal(
+	    json_object(STR("{\"a\":\"one\\n\",\"b\":[\"x\"],\"c\":\"two\\t\",\"d\":\"three\",\"e\":\"four\\\\\"}"), 10,
+	        check_views, &v, NULL),
 	    JSON_OK);
 	assert_int_equal(v.kept.n, 5);
 	assert_int_equal(v.wrong, 0);

@@ -55,8 +55,8 @@ test_publish(void **state)
 
 	(void)state;
 	assert_int_equal(message_publish(m), 0);
-	assert_str(m->json,
-	    "{\"id\":3,\"room\":\"r\",\"event\":\"e\",\"sender\":\"\",\"text\":\"b\",\"at\":\"1970-01-01T00:00:00.000Z\"}");
+	assert_str(m->json, "{\"id\":3,\"room\":\"r\",\"event\":\"e\",\"sender\":\"\",\"text\":\"b\",\"at\":\"1970-01-"
+	                    "01T00:00:00.000Z\"}");
 	assert_true(m->size >= size + m->json.n);
 	message_drop(m);
 }
@@ -80,8 +80,8 @@ assert_body(struct str body, bool is_args, const char *want)
 	struct message_fields f = {.id = 1, .room = STR("r"), .event = STR("e"), .body = body, .is_args = is_args};
 	char all[512];
 
-	snprintf(all, sizeof all, "{\"id\":1,\"room\":\"r\",\"event\":\"e\",\"sender\":\"\",%s,\"at\":\"1970-01-01T00:00:00.000Z\"}",
-	    want);
+	snprintf(all, sizeof all,
+	    "{\"id\":1,\"room\":\"r\",\"event\":\"e\",\"sender\":\"\",%s,\"at\":\"1970-01-01T00:00:00.000Z\"}", want);
 	assert_message(&f, STR(""), all);
 }
 
@@ -99,10 +99,12 @@ test_json(void **state)
 
 	(void)state;
 	assert_message(&f, STR(""),
-	    "{\"id\":9007199254740991,\"room\":\"main\",\"event\":\"chat \\\"message\\\"\",\"sender\":\"\xC3\xA9\\n" FFFD
+	    "{\"id\":9007199254740991,\"room\":\"main\",\"event\":\"chat "
+	    "\\\"message\\\"\",\"sender\":\"\xC3\xA9\\n" FFFD
 	    "\",\"text\":\"hi\",\"at\":\"2026-11-22T12:34:56.789Z\"}");
 	assert_message(&f, STR("[\"a\"]"),
-	    "{\"id\":9007199254740991,\"room\":\"main\",\"event\":\"chat \\\"message\\\"\",\"sender\":\"\xC3\xA9\\n" FFFD
+	    "{\"id\":9007199254740991,\"room\":\"main\",\"event\":\"chat "
+	    "\\\"message\\\"\",\"sender\":\"\xC3\xA9\\n" FFFD
 	    "\",\"text\":\"hi\",\"at\":\"2026-11-22T12:34:56.789Z\",\"snippet\":[\"a\"]}");
 	assert_body(STR(""), false, "\"text\":\"\"");
 	assert_body(STR("a\0b"), false, "\"text\":\"a\\u0000b\"");
@@ -200,7 +202,8 @@ test_room_names(void **state)
 	assert_false(message_room_ok(STR("\xC3\xA9")));
 	for (int c = 0; c < 256; c++) {
 		char name = (char)c;
-		bool good = c != 0 && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-", c) != NULL;
+		bool good =
+		    c != 0 && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-", c) != NULL;
 
 		assert_int_equal(message_room_ok((struct str){&name, 1}), good);
 	}

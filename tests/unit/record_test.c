@@ -148,7 +148,8 @@ test_pieces(void **state)
 		while (n < b.n) {
 			n += 1 + test_random(largest);
 			n = n < b.n ? n : b.n;
-			assert_int_equal(record_walk(&w, (struct str){b.p, n}, 1000, &over), n < b.n ? RECORD_PART : RECORD_WHOLE);
+			assert_int_equal(
+			    record_walk(&w, (struct str){b.p, n}, 1000, &over), n < b.n ? RECORD_PART : RECORD_WHOLE);
 		}
 		assert_int_equal(w.body_n, 11);
 		assert_int_equal(w.done, b.n);
@@ -244,16 +245,16 @@ static void
 test_hostile_lengths(void **state)
 {
 	static const struct str params[] = {
-	    {"\x05\x01nv", 4},                             /* a name longer than the record */
-	    {"\x01\x05nv", 4},                             /* a value longer than it */
-	    {"\x01", 1},                                   /* no second length */
-	    {"\x80\0\0", 3},                               /* a length cut short */
+	    {"\x05\x01nv", 4}, /* a name longer than the record */
+	    {"\x01\x05nv", 4}, /* a value longer than it */
+	    {"\x01", 1},       /* no second length */
+	    {"\x80\0\0", 3},   /* a length cut short */
 	    {"\x01\x80\0\0", 4},
-	    {"\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", 8},       /* sums that would wrap around 32 bits */
+	    {"\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", 8}, /* sums that would wrap around 32 bits */
 	    {"\xFF\xFF\xFF\xFF\x01x", 6},
 	    {"\x80\0\0\x01\xFF\xFF\xFF\xFFx", 9},
 	    {"\x80\0\0\x01\x80\0\0\x02nv", 10},
-	    {"\x01\x01nv\x01", 5},                         /* good, and then not */
+	    {"\x01\x01nv\x01", 5}, /* good, and then not */
 	    {"\0\0\0", 3},
 	    {"\x7F\x7Fx", 3},
 	};

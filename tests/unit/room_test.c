@@ -11,11 +11,11 @@ static const char *const NAMES[ROOMS] = {"a", "b", "c", "d", "e", "f"};
 struct reader {
 	struct waiter waiter;
 	struct room *room;
-	size_t place;     /* which room: ROOMS is the whole log */
+	size_t place; /* which room: ROOMS is the whole log */
 	int64_t since;
-	uint64_t parked;  /* a number that grows with each wait */
+	uint64_t parked; /* a number that grows with each wait */
 	size_t told;
-	bool again;       /* waits again as soon as it was told */
+	bool again; /* waits again as soon as it was told */
 };
 
 static struct fixture {
@@ -23,7 +23,7 @@ static struct fixture {
 	struct rooms *rooms;
 	struct reader readers[WAITERS];
 	uint64_t parked;
-	size_t told[LOG];   /* readers in the order in which they were told */
+	size_t told[LOG]; /* readers in the order in which they were told */
 	size_t n_told;
 	size_t told_by_turn;
 	int64_t next_id;
@@ -95,8 +95,8 @@ wait_in(size_t reader, size_t room, int64_t since)
 static struct message *
 message(int64_t id, size_t room)
 {
-	struct message *m =
-	    message_new(&(struct message_fields){.id = id, .room = str_of(NAMES[room]), .event = STR("e"), .body = STR("b")});
+	struct message *m = message_new(
+	    &(struct message_fields){.id = id, .room = str_of(NAMES[room]), .event = STR("e"), .body = STR("b")});
 
 	assert_int_equal(message_publish(m), 0);
 	return m;
@@ -551,7 +551,8 @@ random_steps(void *ctx, int turn)
 		else if (what < 90)
 			publish(test_random(ROOMS));
 		else if (what < 97 && fx.next_id > 1)
-			rooms_change(fx.rooms, str_of(NAMES[test_random(ROOMS)]), (int64_t)test_random((size_t)fx.next_id), NULL);
+			rooms_change(fx.rooms, str_of(NAMES[test_random(ROOMS)]),
+			    (int64_t)test_random((size_t)fx.next_id), NULL);
 		else if (what < 98)
 			rooms_reset(fx.rooms, "epoch", fx.next_id - 1);
 	}

@@ -39,7 +39,8 @@ assert_consistent(void)
 	    " (SELECT room, max(id) AS id, at, count(*) AS n FROM messages GROUP BY room EXCEPT SELECT * FROM rooms)",
 	    text, sizeof text);
 	assert_string_equal(text, "");
-	assert_int_equal(test_number(&fx, "SELECT count(*) FROM attachments WHERE message NOT IN (SELECT id FROM messages)"), 0);
+	assert_int_equal(
+	    test_number(&fx, "SELECT count(*) FROM attachments WHERE message NOT IN (SELECT id FROM messages)"), 0);
 }
 
 static void
@@ -50,7 +51,8 @@ test_complete_message(void **state)
 	(void)state;
 	test_other(&fx, "INSERT INTO messages(text) VALUES('hi')");
 	test_text(&fx,
-	    "SELECT id || '|' || room || '|' || event || '|' || sender || '|' || text || '|' || coalesce(args, key, 'NULL') || '|'"
+	    "SELECT id || '|' || room || '|' || event || '|' || sender || '|' || text || '|' || coalesce(args, key, "
+	    "'NULL') || '|'"
 	    " || attachments || '|' || (abs(at - strftime('%s', 'now') * 1000) < 5000) FROM messages",
 	    text, sizeof text);
 	assert_string_equal(text, "1|main|chat message||hi|NULL|0|1");
@@ -156,7 +158,8 @@ static void
 test_keys(void **state)
 {
 	(void)state;
-	test_other(&fx, "INSERT INTO messages (room, key, text) VALUES ('a', 'k', '1'), ('b', 'k', '2'), ('a', 'l', '3')");
+	test_other(
+	    &fx, "INSERT INTO messages (room, key, text) VALUES ('a', 'k', '1'), ('b', 'k', '2'), ('a', 'l', '3')");
 	test_other(&fx, "INSERT INTO messages (room, text) VALUES ('a', '4'), ('a', '5')");
 	assert_true(test_other_refused(&fx, "INSERT INTO messages (room, key, text) VALUES ('a', 'k', 'x')"));
 	test_other(&fx, "INSERT OR IGNORE INTO messages (room, key, text) VALUES ('a', 'k', 'x')");
@@ -168,7 +171,8 @@ test_keys(void **state)
 static void
 replace(void)
 {
-	test_other(&fx, "INSERT INTO messages (room, key, text) VALUES ('a', 'k', '1'), ('a', 'l', '2'), ('b', 'k', '3')");
+	test_other(
+	    &fx, "INSERT INTO messages (room, key, text) VALUES ('a', 'k', '1'), ('a', 'l', '2'), ('b', 'k', '3')");
 	test_other(&fx, "INSERT INTO attachments VALUES (1, 0, x'00')");
 	test_other(&fx, "INSERT OR REPLACE INTO messages (room, key, text) VALUES ('a', 'k', 'new')");
 	assert_int_equal(test_number(&fx, "SELECT count(*) FROM messages"), 3);
@@ -220,11 +224,14 @@ test_notes(void **state)
 	assert_int_equal(test_number(&fx, "SELECT count(*) FROM changed"), 0);
 	test_other(&fx, "UPDATE messages SET text = 'is'");
 	test_other(&fx, "UPDATE messages SET text = NULL, args = '[\"is\"]'");
-	test_other(&fx, "UPDATE messages SET sender = 's'; UPDATE messages SET event = 'e'; UPDATE messages SET at = 1");
+	test_other(
+	    &fx, "UPDATE messages SET sender = 's'; UPDATE messages SET event = 'e'; UPDATE messages SET at = 1");
 	assert_int_equal(test_number(&fx, "SELECT count(*) FROM changed"), 5);
-	assert_int_equal(test_number(&fx, "SELECT count(*) FROM changed WHERE seq = 1 AND text = 'was' AND sender = ''"), 1);
+	assert_int_equal(
+	    test_number(&fx, "SELECT count(*) FROM changed WHERE seq = 1 AND text = 'was' AND sender = ''"), 1);
 	test_other(&fx, "DELETE FROM messages");
-	assert_int_equal(test_number(&fx, "SELECT count(*) FROM changed WHERE seq = 6 AND args = '[\"is\"]' AND sender = 's'"), 1);
+	assert_int_equal(
+	    test_number(&fx, "SELECT count(*) FROM changed WHERE seq = 6 AND args = '[\"is\"]' AND sender = 's'"), 1);
 	assert_consistent();
 }
 
@@ -245,14 +252,18 @@ test_random_writes(void **state)
 			test_other(&fx, "DELETE FROM messages WHERE id = %lld", id);
 			break;
 		case 1:
-			test_other(&fx, "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE room = '%s' ORDER BY id DESC LIMIT %d)",
+			test_other(&fx,
+			    "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE room = '%s' ORDER BY id "
+			    "DESC LIMIT %d)",
 			    room, n);
 			break;
 		case 2:
-			test_other(&fx, "INSERT OR REPLACE INTO messages (room, key, text) VALUES ('%s', 'k%d', 'x')", room, key);
+			test_other(&fx, "INSERT OR REPLACE INTO messages (room, key, text) VALUES ('%s', 'k%d', 'x')",
+			    room, key);
 			break;
 		case 3:
-			test_other(&fx, "INSERT OR IGNORE INTO messages (room, key, text) VALUES ('%s', 'k%d', 'y')", room, key);
+			test_other(&fx, "INSERT OR IGNORE INTO messages (room, key, text) VALUES ('%s', 'k%d', 'y')",
+			    room, key);
 			break;
 		case 4:
 			test_other(&fx, "UPDATE messages SET text = 'z' WHERE id = %lld", id);
@@ -261,7 +272,8 @@ test_random_writes(void **state)
 			test_other(&fx, "BEGIN; DELETE FROM messages WHERE room = '%s'; ROLLBACK", room);
 			break;
 		default:
-			test_other(&fx, "INSERT INTO messages (room, text, at) VALUES ('%s', 'x', %d)", room, 100000 - i);
+			test_other(
+			    &fx, "INSERT INTO messages (room, text, at) VALUES ('%s', 'x', %d)", room, 100000 - i);
 			break;
 		}
 		assert_consistent();

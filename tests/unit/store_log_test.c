@@ -80,8 +80,9 @@ test_append_one(void **state)
 	assert_string_equal(fx.news.epoch, store_epoch(fx.store));
 	assert_false(fx.news.reset || fx.news.more);
 	assert_true(fx.news.wal_pages > 0);
-	assert_int_equal(test_number(&fx, "SELECT count(*) FROM messages WHERE id = 1 AND room = 'main' AND sender = 'ann'"
-	                                  " AND event = 'chat message' AND text = 'hi' AND args IS NULL AND key IS NULL"),
+	assert_int_equal(
+	    test_number(&fx, "SELECT count(*) FROM messages WHERE id = 1 AND room = 'main' AND sender = 'ann'"
+	                     " AND event = 'chat message' AND text = 'hi' AND args IS NULL AND key IS NULL"),
 	    1);
 	/* Told once. */
 	assert_int_equal(test_look(&fx, 0), STORE_OK);
@@ -140,15 +141,21 @@ test_bodies(void **state)
 	f.is_args = true;
 	assert_stored_as_told(&f);
 	assert_int_equal(test_number(&fx, "SELECT count(*) FROM messages WHERE text = 'a' || char(0) || 'b'"), 1);
-	assert_int_equal(test_number(&fx, "SELECT count(*) FROM messages WHERE text = '' AND event = 'e' || char(0) || 'v'"), 1);
-	assert_int_equal(test_number(&fx, "SELECT count(*) FROM messages WHERE text IS NULL AND args = '[1.50, {\"a\":[]}]'"), 1);
+	assert_int_equal(
+	    test_number(&fx, "SELECT count(*) FROM messages WHERE text = '' AND event = 'e' || char(0) || 'v'"), 1);
+	assert_int_equal(
+	    test_number(&fx, "SELECT count(*) FROM messages WHERE text IS NULL AND args = '[1.50, {\"a\":[]}]'"), 1);
 }
 
 static void
 test_keys(void **state)
 {
 	struct store_send first, again;
-	struct message_fields f = {.room = STR("main"), .event = STR("chat message"), .sender = STR("ann"), .body = STR("hi"), .key = STR("k")};
+	struct message_fields f = {.room = STR("main"),
+	    .event = STR("chat message"),
+	    .sender = STR("ann"),
+	    .body = STR("hi"),
+	    .key = STR("k")};
 
 	(void)state;
 	assert_int_equal(append("main", "hi", "k", &first), STORE_OK);
@@ -283,7 +290,8 @@ test_random_writers(void **state)
 		if (what < 2) {
 			test_other(&fx, "BEGIN");
 			for (size_t k = test_random(4); k > 0; k--, n++)
-				test_other(&fx, "INSERT INTO messages (room, text) VALUES ('r%d', 'theirs')", (int)test_random(5));
+				test_other(&fx, "INSERT INTO messages (room, text) VALUES ('r%d', 'theirs')",
+				    (int)test_random(5));
 			test_other(&fx, "COMMIT");
 			continue;
 		}
@@ -333,11 +341,13 @@ test_changes(void **state)
 		assert_null(fx.news.changes[i].message);
 	}
 	/* Nobody remembers what is at or below the floor. */
-	test_other(&fx, "UPDATE messages SET text = 'below' WHERE id = 1; UPDATE messages SET text = 'above' WHERE id = 4");
+	test_other(
+	    &fx, "UPDATE messages SET text = 'below' WHERE id = 1; UPDATE messages SET text = 'above' WHERE id = 4");
 	assert_int_equal(test_look(&fx, 1), STORE_OK);
 	assert_news("-a1 =a4:above ");
 	/* A new row, and what became of it at once. */
-	test_other(&fx, "INSERT INTO messages (text) VALUES ('new'); UPDATE messages SET text = 'newer' WHERE text = 'new'");
+	test_other(
+	    &fx, "INSERT INTO messages (text) VALUES ('new'); UPDATE messages SET text = 'newer' WHERE text = 'new'");
 	assert_int_equal(test_look(&fx, 1), STORE_OK);
 	assert_int_equal(fx.news.n_messages, 1);
 	assert_str(fx.news.messages[0]->f.body, "newer");
@@ -449,7 +459,8 @@ test_wiped(void **state)
 
 	(void)state;
 	fill_up(epoch);
-	test_other(&fx, "BEGIN; DELETE FROM messages; DELETE FROM sqlite_sequence; INSERT INTO messages (text) VALUES ('new'); COMMIT");
+	test_other(&fx, "BEGIN; DELETE FROM messages; DELETE FROM sqlite_sequence; INSERT INTO messages (text) VALUES "
+	                "('new'); COMMIT");
 	assert_int_equal(test_look(&fx, 0), STORE_OK);
 	assert_reset(1, epoch);
 	assert_int_equal(append("main", "ours", "", &send), STORE_OK);
@@ -600,7 +611,7 @@ test_locked(void **state)
 	test_other(&fx, "BEGIN IMMEDIATE; INSERT INTO messages (text) VALUES ('not yet')");
 	assert_int_equal(append("main", "ours", "", &send), STORE_BUSY);
 	assert_true(clock_ms() - began < 1000); /* whoever asked waits, not the writer */
-	assert_news("1:before "); /* and news are told meanwhile */
+	assert_news("1:before ");               /* and news are told meanwhile */
 	assert_int_equal(test_look(&fx, 0), STORE_OK);
 	assert_news("");
 	store_news_fini(&fx.news);

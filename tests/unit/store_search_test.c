@@ -48,7 +48,8 @@ ids(struct store_page *p)
 	text[0] = '\0';
 	while (at != NULL && at < end && (at = memmem(at, (size_t)(end - at), "{\"id\":", 6)) != NULL) {
 		at += 6;
-		n += (size_t)snprintf(text + n, sizeof text - n, "%s%.*s", n == 0 ? "" : " ", (int)strspn(at, "0123456789"), at);
+		n += (size_t)snprintf(
+		    text + n, sizeof text - n, "%s%.*s", n == 0 ? "" : " ", (int)strspn(at, "0123456789"), at);
 		found++;
 	}
 	assert_int_equal(found, p->n);
@@ -78,45 +79,23 @@ test_terms(void **state)
 	static const struct {
 		const char *q, *found;
 	} cases[] = {
-	    {"apple", "5 3 1"},
-	    {"APPLE", "5 3 1"},
-	    {"apple pear", "3"},
-	    {"pear apple", "3"},
-	    {"apple   \t\n pear ", "3"},
-	    {"\"apple pear\"", ""},
-	    {"\"pear apple\"", "3"},
+	    {"apple", "5 3 1"}, {"APPLE", "5 3 1"}, {"apple pear", "3"}, {"pear apple", "3"},
+	    {"apple   \t\n pear ", "3"}, {"\"apple pear\"", ""}, {"\"pear apple\"", "3"},
 	    {"\"pear apple", "3"}, /* the second quote may be missing */
-	    {"app*", "6 5 3 1"},
-	    {"app", ""},
-	    {"apple -pear", "5 1"},
-	    {"-pear apple", "5 1"},
-	    {"apple -\"pear apple\"", "5 1"},
-	    {"apple -pe*", "5 1"},
-	    {"apple -pear -5", "1"},
-	    {"ap* -apple", "6"},
-	    {"nowhere", ""},
-	    {"apple nowhere", ""},
-	    {"uber", "4"}, /* as if there were no accents */
-	    {"\xC3\xBC" "ber", "4"},
-	    {"\xC3\x9C" "BER", "4"},
-	    {"it's", "4"},
-	    {"apple!!!", "5 3 1"},
-	    {"apple ...", "5 3 1"}, /* what has no letters does not count */
-	    {"... apple", "5 3 1"},
-	    {"OR", ""}, /* words, and nothing else */
-	    {"apple OR pear", ""},
-	    {"apple AND pear", ""},
-	    {"apple NOT pear", ""},
-	    {"NEAR(apple pear)", ""},
-	    {"body:apple", ""},
-	    {"room:apple", ""},
-	    {"sender:ann", ""},
-	    {"apple)", "5 3 1"},
-	    {"(apple", "5 3 1"},
-	    {"apple^", "5 3 1"},
-	    {"a\"pple\"", ""},
-	    {"\"apple\"\"pear\"", "3"},
-	    {"\"app\"*", "6 5 3 1"},
+	    {"app*", "6 5 3 1"}, {"app", ""}, {"apple -pear", "5 1"}, {"-pear apple", "5 1"},
+	    {"apple -\"pear apple\"", "5 1"}, {"apple -pe*", "5 1"}, {"apple -pear -5", "1"}, {"ap* -apple", "6"},
+	    {"nowhere", ""}, {"apple nowhere", ""}, {"uber", "4"}, /* as if there were no accents */
+	    {"\xC3\xBC"
+	     "ber",
+	        "4"},
+	    {"\xC3\x9C"
+	     "BER",
+	        "4"},
+	    {"it's", "4"}, {"apple!!!", "5 3 1"}, {"apple ...", "5 3 1"}, /* what has no letters does not count */
+	    {"... apple", "5 3 1"}, {"OR", ""},                           /* words, and nothing else */
+	    {"apple OR pear", ""}, {"apple AND pear", ""}, {"apple NOT pear", ""}, {"NEAR(apple pear)", ""},
+	    {"body:apple", ""}, {"room:apple", ""}, {"sender:ann", ""}, {"apple)", "5 3 1"}, {"(apple", "5 3 1"},
+	    {"apple^", "5 3 1"}, {"a\"pple\"", ""}, {"\"apple\"\"pear\"", "3"}, {"\"app\"*", "6 5 3 1"},
 	    {"apple - pear", "3"}, /* a dash by itself is no not */
 	};
 
@@ -124,7 +103,8 @@ test_terms(void **state)
 	add("apple");
 	add("pear");
 	add("pear, apple!");
-	add("\xC3\x9C" "ber it's");
+	add("\xC3\x9C"
+	    "ber it's");
 	add("apple 5");
 	add("apples");
 	test_fill(&fx);
@@ -159,11 +139,12 @@ test_nothing_to_look_for(void **state)
 static void
 test_strange_terms(void **state)
 {
-	static const struct str q[] = {{"*", 1}, {"-", 1}, {"--a", 3}, {"a -*", 4}, {"\"*\"", 3}, {"\"\"*", 3}, {"\"\"* a", 5},
-	    {"...", 3}, {"... -a", 6}, {"a -...", 6}, {"\"...\"*", 6}, {"a\0b", 3}, {"\0", 1}, {"\x01\x02", 2},
-	    {"{a b}", 5}, {"a*b*", 4}, {"**", 2}, {"a**", 3}, {"+a", 2}, {"a+b", 3}, {"^a", 2}, {"a:b:c", 5}, {"\\", 1}, {"'", 1},
-	    {"''", 2}, {"%", 1}, {"\xF0\x9F\x98\x80", 4}, {"\xF0\x9F\x98\x80*", 5}, {"\xEF\xBF\xBF", 3}, {"-\xCC\x81 a", 5},
-	    {"\xCC\x81", 2}, {"r6D61696E", 8}, {"- - -", 5}, {"\"a\"-b", 5}, {"\"a\"*\"b\"*", 8}};
+	static const struct str q[] = {{"*", 1}, {"-", 1}, {"--a", 3}, {"a -*", 4}, {"\"*\"", 3}, {"\"\"*", 3},
+	    {"\"\"* a", 5}, {"...", 3}, {"... -a", 6}, {"a -...", 6}, {"\"...\"*", 6}, {"a\0b", 3}, {"\0", 1},
+	    {"\x01\x02", 2}, {"{a b}", 5}, {"a*b*", 4}, {"**", 2}, {"a**", 3}, {"+a", 2}, {"a+b", 3}, {"^a", 2},
+	    {"a:b:c", 5}, {"\\", 1}, {"'", 1}, {"''", 2}, {"%", 1}, {"\xF0\x9F\x98\x80", 4}, {"\xF0\x9F\x98\x80*", 5},
+	    {"\xEF\xBF\xBF", 3}, {"-\xCC\x81 a", 5}, {"\xCC\x81", 2}, {"r6D61696E", 8}, {"- - -", 5}, {"\"a\"-b", 5},
+	    {"\"a\"*\"b\"*", 8}};
 
 	(void)state;
 	add("a b");
@@ -227,8 +208,9 @@ test_filters(void **state)
 	struct store_page p;
 
 	(void)state;
-	test_other(&fx, "INSERT INTO messages (room, sender, text, at) VALUES ('a', 'ann', 'x', 100), ('a', 'bob', 'x', 200),"
-	                " ('b', 'ann', 'x', 300), ('a', '', 'x', 400), ('A', 'a', 'x', 500), ('main', 'x', 'y', 600)");
+	test_other(&fx,
+	    "INSERT INTO messages (room, sender, text, at) VALUES ('a', 'ann', 'x', 100), ('a', 'bob', 'x', 200),"
+	    " ('b', 'ann', 'x', 300), ('a', '', 'x', 400), ('A', 'a', 'x', 500), ('main', 'x', 'y', 600)");
 	test_fill(&fx);
 	p = page_of("x");
 	assert_found(p, "5 4 3 2 1");
@@ -348,14 +330,16 @@ test_snippets(void **state)
 	add("quote \"five\" back\\slash");
 	test_other(&fx, "INSERT INTO messages (text) VALUES ('six' || char(1) || 'seven' || char(2) || 'eight')");
 	test_other(&fx, "INSERT INTO messages (args) VALUES ('[\"nine\", {\"ten\": [\"eleven\", 12, null]}]')");
-	test_other(&fx, "INSERT INTO messages (text) VALUES ('w' || replace(hex(zeroblob(200)), '00', ' w') || ' last')");
+	test_other(
+	    &fx, "INSERT INTO messages (text) VALUES ('w' || replace(hex(zeroblob(200)), '00', ' w') || ' last')");
 	add("\xE2\x82\xAC \xC3\xA9t\xC3\xA9 \xF0\x9F\x98\x80");
 	test_fill(&fx);
 	assert_snippet("two", "One [two], three.");
 	assert_snippet("one three", "[One] two, [three].");
 	assert_snippet("\"one two\"", "[One two], three.");
 	assert_snippet("five", "quote \"[five]\" back\\slash");
-	assert_snippet("seven", "six [seven] eight"); /* marks of the text's own are none */
+	assert_snippet("seven", "six\x01[seven]\x02"
+	                        "eight"); /* marks of the text's own are none */
 	assert_snippet("eleven", "nine\n[eleven]");
 	assert_snippet("ete", "\xE2\x82\xAC [\xC3\xA9t\xC3\xA9] \xF0\x9F\x98\x80");
 	assert_found(page_of("ten"), ""); /* names are not text */
@@ -404,7 +388,8 @@ test_changed_rows(void **state)
 	assert_found(page_of("was"), "");
 	assert_found(page_of("is"), "1");
 	/* Twice, and there and back. */
-	test_other(&fx, "UPDATE messages SET text = 'other' WHERE id = 1; UPDATE messages SET text = 'is' WHERE id = 1");
+	test_other(
+	    &fx, "UPDATE messages SET text = 'other' WHERE id = 1; UPDATE messages SET text = 'is' WHERE id = 1");
 	test_fill(&fx);
 	assert_found(page_of("is"), "1");
 	assert_found(page_of("other"), "");
@@ -496,7 +481,7 @@ random_text(size_t row, char *text)
 
 struct term {
 	size_t words[2], n; /* n words side by side */
-	bool prefix, not;
+	bool prefix, not ;
 };
 
 static bool
@@ -508,7 +493,8 @@ has(size_t row, const struct term *t)
 		for (size_t k = 0; k < t->n; k++) {
 			const char *want = WORD[t->words[k]], *word = WORD[rows[row].words[i + k]];
 
-			same = same && (t->prefix && k + 1 == t->n ? strncmp(word, want, 3) == 0 : strcmp(word, want) == 0);
+			same = same &&
+			       (t->prefix && k + 1 == t->n ? strncmp(word, want, 3) == 0 : strcmp(word, want) == 0);
 		}
 		if (same)
 			return true;
@@ -528,13 +514,14 @@ search_at_random(void)
 		struct term *t = &terms[i];
 		char last[16];
 
-		*t = (struct term){.n = 1 + (test_random(4) == 0), .prefix = test_random(4) == 0, .not = i > 0 && test_random(3) == 0};
+		*t = (struct term){
+		    .n = 1 + (test_random(4) == 0), .prefix = test_random(4) == 0, .not = i > 0 && test_random(3) == 0};
 		t->words[0] = test_random(WORDS);
 		t->words[1] = test_random(WORDS);
 		snprintf(last, sizeof last, t->prefix ? "%.3s" : "%s", WORD[t->words[t->n - 1]]);
 		snprintf(q + strlen(q), sizeof q - strlen(q), "%s%s%s%s%s%s%s%s", i == 0 ? "" : " ", t->not ? "-" : "",
-		    t->n == 2 ? "\"" : "", t->n == 2 ? WORD[t->words[0]] : "", t->n == 2 ? " " : "", last, t->n == 2 ? "\"" : "",
-		    t->prefix ? "*" : "");
+		    t->n == 2 ? "\"" : "", t->n == 2 ? WORD[t->words[0]] : "", t->n == 2 ? " " : "", last,
+		    t->n == 2 ? "\"" : "", t->prefix ? "*" : "");
 	}
 	p.q = str_of(q);
 	p.limit = ROWS;
@@ -544,9 +531,10 @@ search_at_random(void)
 		bool found = rows[row].there && (p.rooms.all || str_eq(p.rooms.names[0], str_of(ROOM[rows[row].room])));
 
 		for (size_t i = 0; i < n; i++)
-			found = found && has(row, &terms[i]) != terms[i].not;
+			found = found && has(row, &terms[i]) != terms[i].not ;
 		if (found)
-			snprintf(want + strlen(want), sizeof want - strlen(want), "%s%zu", want[0] == '\0' ? "" : " ", row);
+			snprintf(
+			    want + strlen(want), sizeof want - strlen(want), "%s%zu", want[0] == '\0' ? "" : " ", row);
 	}
 	assert_int_equal(store_search(fx.reader, &p), STORE_OK);
 	if (strcmp(ids(&p), want) != 0)
@@ -572,7 +560,8 @@ test_against_model(void **state)
 				random_text(next, text);
 				rows[next].there = true;
 				rows[next].room = test_random(3);
-				test_other(&fx, "INSERT INTO messages (room, text) VALUES ('%s', '%s')", ROOM[rows[next].room], text);
+				test_other(&fx, "INSERT INTO messages (room, text) VALUES ('%s', '%s')",
+				    ROOM[rows[next].room], text);
 				next++;
 			} else if (rows[row].there && test_random(3) == 0) {
 				rows[row].there = false;

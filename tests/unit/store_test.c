@@ -113,7 +113,8 @@ test_same_again(void **state)
 	start();
 	strcpy(epoch, store_epoch(fx.store));
 	test_other_open(&fx);
-	test_other(&fx, "INSERT INTO messages (text) VALUES ('a'), ('b'), ('c'); DELETE FROM messages WHERE text = 'c'");
+	test_other(
+	    &fx, "INSERT INTO messages (text) VALUES ('a'), ('b'), ('c'); DELETE FROM messages WHERE text = 'c'");
 	assert_string_equal(start(), "");
 	assert_string_equal(store_epoch(fx.store), epoch);
 	assert_int_equal(store_head(fx.store), 3); /* the greatest id ever given */

@@ -147,16 +147,16 @@ test_utf8_table(void **state)
 	    {"a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80z", 11},
 	};
 	static const struct str bad[] = {
-	    {"\x80", 1},             /* a continuation without a beginning */
+	    {"\x80", 1}, /* a continuation without a beginning */
 	    {"\xBF", 1},
 	    {"a\x80", 2},
-	    {"\xC0\x80", 2},         /* overlong */
+	    {"\xC0\x80", 2}, /* overlong */
 	    {"\xC1\xBF", 2},
 	    {"\xE0\x80\x80", 3},
 	    {"\xE0\x9F\xBF", 3},
 	    {"\xF0\x80\x80\x80", 4},
 	    {"\xF0\x8F\xBF\xBF", 4},
-	    {"\xED\xA0\x80", 3},     /* surrogates */
+	    {"\xED\xA0\x80", 3}, /* surrogates */
 	    {"\xED\xBF\xBF", 3},
 	    {"\xED\xA0\xBD\xED\xB8\x80", 6},
 	    {"\xF4\x90\x80\x80", 4}, /* above U+10FFFF */
@@ -164,13 +164,13 @@ test_utf8_table(void **state)
 	    {"\xF8\x88\x80\x80\x80", 5},
 	    {"\xFE", 1},
 	    {"\xFF", 1},
-	    {"\xC2", 1},             /* cut short */
+	    {"\xC2", 1}, /* cut short */
 	    {"\xE2\x82", 2},
 	    {"\xE2", 1},
 	    {"\xF0\x9F\x98", 3},
 	    {"\xF0\x9F", 2},
 	    {"\xF0", 1},
-	    {"\xC2\x41", 2},         /* no continuation */
+	    {"\xC2\x41", 2}, /* no continuation */
 	    {"\xE2\x41\x80", 3},
 	    {"\xE2\x82\x41", 3},
 	    {"\xF0\x9F\x98\x41", 4},

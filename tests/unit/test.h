@@ -37,8 +37,8 @@ test_assert_str(struct str got, struct str want, const char *file, int line)
 {
 	if (str_eq(got, want))
 		return;
-	print_error("got  \"%.*s\" (%zu bytes)\nwant \"%.*s\" (%zu bytes)\n", STR_ARGS(got), got.n, STR_ARGS(want),
-	    want.n);
+	print_error(
+	    "got  \"%.*s\" (%zu bytes)\nwant \"%.*s\" (%zu bytes)\n", STR_ARGS(got), got.n, STR_ARGS(want), want.n);
 	_fail(file, line);
 }
 
@@ -96,8 +96,8 @@ test_folder_remove(const char *path)
 }
 
 /*
- * Runs a loop, calling step at the end of every turn. A test goes on in steps because a loop runs once: what a step does
- * is acted on in the turn that follows.
+ * Runs a loop, calling step at the end of every turn. A test goes on in steps because a loop runs once: what a step
+ * does is acted on in the turn that follows.
  */
 enum test_next {
 	TEST_AGAIN, /* the next turn at once */

@@ -54,9 +54,9 @@ pwrite64(int fd, const void *p, size_t n, off64_t at)
 struct test_store {
 	char folder[TEST_PATH_SIZE], path[TEST_PATH_SIZE + 16];
 	struct store_options options;
-	struct store *store;  /* the writer's */
+	struct store *store; /* the writer's */
 	struct store *reader;
-	sqlite3 *other;       /* another program */
+	sqlite3 *other;         /* another program */
 	struct store_news news; /* of the last look or append */
 };
 
@@ -138,8 +138,7 @@ test_store_prepare(struct test_store *t)
 	memset(&test_disk, 0, sizeof test_disk);
 	test_folder(t->folder);
 	snprintf(t->path, sizeof t->path, "%s/log.db", t->folder);
-	t->options = (struct store_options){
-	    .path = t->path, .search_timeout_ms = 10000, .reply_max = 1000000};
+	t->options = (struct store_options){.path = t->path, .search_timeout_ms = 10000, .reply_max = 1000000};
 	log_set_level(LOG_ERROR);
 	test_watchdog(60);
 }
@@ -179,8 +178,11 @@ test_look(struct test_store *t, int64_t floor)
 static inline struct message *
 test_message(const char *room, const char *text, const char *key)
 {
-	struct message_fields f = {
-	    .room = str_of(room), .event = STR("chat message"), .sender = STR("ann"), .body = str_of(text), .key = str_of(key)};
+	struct message_fields f = {.room = str_of(room),
+	    .event = STR("chat message"),
+	    .sender = STR("ann"),
+	    .body = str_of(text),
+	    .key = str_of(key)};
 	struct message *m = message_new(&f);
 
 	assert_non_null(m);

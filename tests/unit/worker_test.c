@@ -105,8 +105,9 @@ teardown(void **state)
 static void
 start(int threads, size_t jobs_max, void **ctxs)
 {
-	fx.worker = worker_new(fx.loop,
-	    &(struct worker_options){.threads = threads, .jobs_max = jobs_max, .nice = threads > 1 ? 5 : 0, .ctxs = ctxs});
+	fx.worker = worker_new(
+	    fx.loop, &(struct worker_options){
+	                 .threads = threads, .jobs_max = jobs_max, .nice = threads > 1 ? 5 : 0, .ctxs = ctxs});
 	assert_non_null(fx.worker);
 }
 
