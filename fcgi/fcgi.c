@@ -65,7 +65,8 @@ struct fcgi {
 	uint8_t late_kind, listen_kind;
 	struct timer listen_timer;
 	bool listening, full_said, draining;
-	int memory_fd; /* feeds libfcgi what was buffered; -1: none yet */
+	size_t full_conns; /* when it was said */
+	int memory_fd;     /* feeds libfcgi what was buffered; -1: none yet */
 	struct buf body;
 	struct fcgi_counts counts;
 	char peek[PEEK_SIZE];
@@ -142,6 +143,9 @@ close_conn(struct fcgi *f, struct fcgi_conn *c)
 	if (c->fd >= 0)
 		close(c->fd);
 	f->counts.conns--;
+	/* It is over, and not only for a moment: the next time it is said again. */
+	if (f->counts.conns < f->full_conns / 10 * 9)
+		f->full_said = false;
 	listen_start(f);
 }
 
@@ -469,6 +473,7 @@ rest(struct fcgi *f, const char *why)
 		log_error(
 		    "accept", "error=\"%s\" connections=%zu detail=\"new connections wait\"", why, f->counts.conns);
 	f->full_said = true;
+	f->full_conns = f->counts.conns;
 }
 
 static void
@@ -487,8 +492,6 @@ accept_some(void *ctx)
 		if (fd < 0) {
 			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
 				rest(f, strerror(errno));
-			else if (f->counts.conns < f->options.conns_max / 10 * 9)
-				f->full_said = false; /* it is over; the next time it is said again */
 			return;
 		}
 		accept_one(f, fd);
