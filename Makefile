@@ -41,23 +41,47 @@ $(B)/schema.o: $(B)/schema.c
 $(B) $(B)/unit:
 	mkdir -p $@
 
-$(B)/unit/%: tests/unit/%.c tests/unit/test.h $(LIB_OBJ) | $(B)/unit
-	$(CC) $(STD) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB_OBJ) -lcmocka $(LIBS)
+$(B)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(LIB_OBJ) | $(B)/unit
+	$(CC) $(STD) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(WARNINGS) $(WERROR) $(LDFLAGS) -o $@ $< $(LIB_OBJ) -lcmocka $(LIBS)
 
 unit: $(UNIT) ## run the unit tests
-	@for t in $(UNIT); do echo "== $$t"; $$t || exit 1; done
+	@bad=0; for t in $(UNIT); do echo "== $$t"; $$t || bad=1; done; exit $$bad
+
+# ---- fuzzers of every parser of strangers' bytes; what they found is kept in tests/fuzz/corpus ----
+
+FUZZ = $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
+FUZZ_SECONDS ?= 30
+
+replay: $(FUZZ:%=$(B)/replay/%) ## run the fuzz targets over their kept inputs
+	@for t in $(FUZZ); do echo "== replay $$t"; $(B)/replay/$$t tests/fuzz/corpus/$$t || exit 1; done
+
+$(B)/replay/%: tests/fuzz/%_fuzz.c tests/fuzz/replay.c tests/fuzz/fuzz.h $(LIB_OBJ) | $(B)/replay
+	$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -o $@ $< tests/fuzz/replay.c $(LIB_OBJ) $(LIBS)
+
+fuzz: ## libFuzzer, FUZZ_SECONDS for each target (needs clang)
+	@$(MAKE) --no-print-directory B=build/fuzz CC=clang CFLAGS="-O1 -g -fsanitize=fuzzer-no-link $(ASAN)" fuzz-run
+
+fuzz-run: $(FUZZ:%=$(B)/fuzz/%)
+	@for t in $(FUZZ); do echo "== fuzz $$t"; mkdir -p $(B)/corpus/$$t; \
+		$(B)/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 \
+		-artifact_prefix=$(B)/fuzz/$$t- $(B)/corpus/$$t tests/fuzz/corpus/$$t || exit 1; done
+
+$(B)/fuzz/%: tests/fuzz/%_fuzz.c tests/fuzz/fuzz.h $(LIB_OBJ) | $(B)/fuzz
+	$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(LIB_OBJ) $(LIBS)
+
+$(B)/fuzz $(B)/replay:
+	mkdir -p $@
 
 layers: ## check that includes point downward
 	@scripts/layers
 
 format: ## check the format of the C files
-	@if command -v clang-format >/dev/null; then clang-format --dry-run --Werror fcgi/*.[ch] tests/unit/*.[ch]; \
+	@if command -v clang-format >/dev/null; then clang-format --dry-run --Werror fcgi/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch]; \
 	else echo "format: skipped, clang-format is not installed"; fi
 
 warnings: build/check/longlined
 
-check: warnings layers format ## seconds, for every commit: warnings, layers, format, unit tests
-	@$(MAKE) --no-print-directory unit
+check: warnings layers format unit replay ## seconds, for every commit: warnings, layers, format, unit tests, fuzzers' findings
 
 e2e: $(B)/longlined ## end-to-end tests: the real nginx, the real daemon
 	scripts/node-test tests/e2e
@@ -92,7 +116,7 @@ cover: build/cover/longlined ## lines of the daemon that the unit and end-to-end
 		f && /^Lines/ { sub(/Lines executed:/, ""); print f, $$0; f = "" }' | sort -u | column -t
 
 fmt: ## format the C files
-	clang-format -i fcgi/*.[ch] tests/unit/*.[ch]
+	clang-format -i fcgi/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch]
 
 clean: ## remove what was built
 	rm -rf build
@@ -127,7 +151,7 @@ install: $(B)/longlined ## install below DESTDIR and PREFIX; BASE=/chat for a su
 	install -m 644 scripts/systemd/longline.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/longline.conf"
 
 FORCE:
-.PHONY: all unit layers format warnings check e2e page asan tsan cover fmt clean help install FORCE
+.PHONY: all unit replay fuzz fuzz-run layers format warnings check e2e page asan tsan cover fmt clean help install FORCE
 .DELETE_ON_ERROR:
 
 -include $(OBJ:.o=.d)

@@ -22,7 +22,7 @@
 enum {
 	PEEK_SIZE = 64 * 1024,
 	ACCEPTS_PER_TURN = 64,
-	LISTEN_AGAIN_MS = 100,
+	LISTEN_AGAIN_MS = 20,
 	BODY_KEEP = 64 * 1024, /* memory kept for the next request's body */
 	RECORD_CONTENT_MAX = 65535,
 	READS_PER_TURN = 4,
@@ -98,8 +98,14 @@ listen_stop(struct fcgi *f)
 static void
 listen_again(void *ctx, struct timer *t)
 {
-	(void)t;
-	listen_start(ctx);
+	struct fcgi *f = ctx;
+
+	listen_start(f);
+	/* Over, and not only for a moment: the next time it is said again. */
+	if (f->counts.conns < f->full_conns / 10 * 9)
+		f->full_said = false;
+	else
+		loop_timer_set(f->loop, t, f->listen_kind, LISTEN_AGAIN_MS);
 }
 
 static void
@@ -143,9 +149,6 @@ close_conn(struct fcgi *f, struct fcgi_conn *c)
 	if (c->fd >= 0)
 		close(c->fd);
 	f->counts.conns--;
-	/* It is over, and not only for a moment: the next time it is said again. */
-	if (f->counts.conns < f->full_conns / 10 * 9)
-		f->full_said = false;
 	listen_start(f);
 }
 
