@@ -22,7 +22,7 @@
 enum {
 	PEEK_SIZE = 64 * 1024,
 	ACCEPTS_PER_TURN = 64,
-	LISTEN_AGAIN_MS = 20,
+	LISTEN_AGAIN_MS = 50,
 	BODY_KEEP = 64 * 1024, /* memory kept for the next request's body */
 	RECORD_CONTENT_MAX = 65535,
 	READS_PER_TURN = 4,
