@@ -300,30 +300,37 @@ read_instead(struct poll *p, struct parked *parked, struct room *const *rooms, s
 	ask_store(p, conn_of(parked), &ask);
 }
 
-static void
-wake(void *ctx, struct room *room, struct waiter *w)
+/* Answers a poll of one room with what there is; false when there is nothing to tell, and it waits on. */
+static bool
+tell_one(struct poll *p, struct parked *parked, struct room *room)
 {
-	struct poll *p = ctx;
-	struct parked *parked = (struct parked *)(void *)((char *)w - offsetof(struct parked, u.one));
+	struct waiter *w = &parked->u.one;
 	struct blob *reply = NULL;
 
 	if (room_was_reset(p->rooms, w)) {
 		unpark(p, parked);
 		send_reset(p, conn_of(parked), parked->preferred);
-	} else if ((int64_t)w->since < room_chain(room)->floor) {
+	} else if ((int64_t)w->since < room_chain(room)->floor)
 		read_instead(p, parked, &room, 1, (int64_t)w->since);
-	} else if (shared_answer(p, room, parked, (int64_t)w->since, &reply)) {
+	else if (shared_answer(p, room, parked, (int64_t)w->since, &reply)) {
 		unpark(p, parked);
 		request_send(p->requests, conn_of(parked), reply);
 	} else
-		room_wait(room, w, ROOM_POLL, (int64_t)w->since);
+		return false;
+	return true;
 }
 
-static void
-wake_many(void *ctx, struct room *room, struct waiter *w)
+static struct many *
+many_of(struct waiter *w)
 {
-	struct poll *p = ctx;
-	struct many *many = (struct many *)(void *)((char *)(w - w->index) - offsetof(struct many, waiters));
+	return (struct many *)(void *)((char *)(w - w->index) - offsetof(struct many, waiters));
+}
+
+/* The same for a poll of several rooms; w is one of its waiters, and room that one's. */
+static bool
+tell_many(struct poll *p, struct room *room, struct waiter *w)
+{
+	struct many *many = many_of(w);
 	struct parked *parked = fcgi_slot(many->conn);
 	struct room *rooms[STORE_ROOMS_MAX];
 	struct fcgi_conn *conn = many->conn;
@@ -337,29 +344,52 @@ wake_many(void *ctx, struct room *room, struct waiter *w)
 	if (room_was_reset(p->rooms, w)) {
 		unpark(p, parked);
 		send_reset(p, conn, parked->preferred);
-		return;
+		return true;
 	}
 	if (below) {
 		read_instead(p, parked, rooms, many->n, (int64_t)w->since);
-		return;
+		return true;
 	}
 	begin_answer(p, &a);
-	if (!add_rooms(p, &a, rooms, many->n, (int64_t)w->since, parked->limit, false)) {
-		room_wait(room, w, ROOM_POLL_MANY, (int64_t)w->since);
-		return;
-	}
+	if (!add_rooms(p, &a, rooms, many->n, (int64_t)w->since, parked->limit, false))
+		return false;
 	unpark(p, parked);
 	send_answer(p, conn, &a, parked->preferred);
+	return true;
+}
+
+static void
+wake(void *ctx, struct room *room, struct waiter *w)
+{
+	struct parked *parked = (struct parked *)(void *)((char *)w - offsetof(struct parked, u.one));
+
+	if (!tell_one(ctx, parked, room))
+		room_wait(room, w, ROOM_POLL, (int64_t)w->since);
+}
+
+static void
+wake_many(void *ctx, struct room *room, struct waiter *w)
+{
+	if (!tell_many(ctx, room, w))
+		room_wait(room, w, ROOM_POLL_MANY, (int64_t)w->since);
+}
+
+/* Ends a parked poll. Its room may have something for it that its turn has not come for yet: then it gets that. */
+static void
+end_parked(struct poll *p, struct parked *parked)
+{
+	struct waiter *w = parked->is_many ? &parked->u.many->waiters[0] : &parked->u.one;
+
+	if (parked->is_many ? tell_many(p, w->room, w) : tell_one(p, parked, w->room))
+		return;
+	unpark(p, parked);
+	send_empty(p, conn_of(parked), parked->preferred);
 }
 
 static void
 late(void *ctx, struct timer *t)
 {
-	struct poll *p = ctx;
-	struct parked *parked = (struct parked *)(void *)((char *)t - offsetof(struct parked, timer));
-
-	unpark(p, parked);
-	send_empty(p, conn_of(parked), parked->preferred);
+	end_parked(ctx, (struct parked *)(void *)((char *)t - offsetof(struct parked, timer)));
 }
 
 void
@@ -807,22 +837,19 @@ poll_request(struct poll *p, struct request *r)
 }
 
 static void
-end_parked(void *ctx, struct fcgi_conn *conn)
+end_if_parked(void *ctx, struct fcgi_conn *conn)
 {
-	struct poll *p = ctx;
 	struct parked *parked = fcgi_slot(conn);
 
-	if (parked->slot.parked != PARKED_POLL)
-		return;
-	unpark(p, parked);
-	send_empty(p, conn, parked->preferred);
+	if (parked->slot.parked == PARKED_POLL)
+		end_parked(ctx, parked);
 }
 
 void
 poll_drain(struct poll *p)
 {
 	p->draining = true;
-	fcgi_each_open(p->requests->fcgi, end_parked, p);
+	fcgi_each_open(p->requests->fcgi, end_if_parked, p);
 }
 
 struct poll *

@@ -58,7 +58,7 @@ describe('hostile: records no web server sends', { timeout: ms(240_000) }, () =>
 		assert.deepEqual(errors, []);
 		assert.ok(deliveries.length > 0);
 		for (const [what, times] of [['send', sends], ['delivery', deliveries]])
-			assert.ok(quantile(times, 0.99) < ms(500), `others waited for a ${what}: ${spread(times)}`);
+			assert.ok(quantile(times, 0.99) < ms(5_000), `others waited for a ${what}: ${spread(times)}`);
 		assert.equal(server.pid(), pid, 'the daemon is the same');
 		assert.ok(await server.metric(/bad_records_total/) >= before);
 		// The follower's poll, and nothing else.
@@ -376,7 +376,7 @@ describe('hostile: records no web server sends', { timeout: ms(240_000) }, () =>
 
 	it('and in sum nobody else waited', (t) => {
 		t.diagnostic(`deliveries to others during all attacks: ${spread(figures)}`);
-		assert.ok(quantile(figures, 0.99) < 500 * slow);
+		assert.ok(quantile(figures, 0.99) < 5_000 * slow);
 	});
 });
 
@@ -400,7 +400,7 @@ describe('hostile: no descriptors left', { timeout: ms(120_000) }, () => {
 		assert.equal(json.messages.length, 22);
 		assert.equal((await within(ms(5_000), kept.ask({ path: '/history', query: 'q=before', keep: true }), 'a search')).json.messages.length, 1);
 		await sleep(1_000);
-		assert.ok(used() - before < 500 * slow, `it rests: ${used() - before} ms of CPU in a second`);
+		assert.ok(used() - before < 200 * slow, `it rests: ${used() - before} ms of CPU in a second`);
 		assert.equal(said(server), 1, 'it is said once');
 
 		// A new one waits, and is served as soon as there is room.

@@ -6,7 +6,8 @@ import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import { performance } from 'node:perf_hooks';
-import { ms, rows, sleep, slow, until, within } from './harness.mjs';
+import { connect } from './fastcgi.mjs';
+import { ms, query, rows, sleep, slow, until, within } from './harness.mjs';
 
 /** Fewer of something under a sanitizer, so that a test costs about the same time everywhere. */
 export const fewer = (n, least = 1) => Math.max(least, Math.round(n / slow));
@@ -118,6 +119,36 @@ export function follow(server, { t, rooms: names = ['*'], wait = 10, limit, drop
 		return self;
 	}
 	return self;
+}
+
+/**
+ * Something to follow() and sender() like a server, but at the daemon's socket and with one kept connection: where there are
+ * so many of them that nginx and HTTP would be most of the work.
+ */
+export function direct(socket) {
+	let conn;
+	async function ask(options, signal) {
+		conn ??= await connect(socket);
+		const one = conn, close = () => {
+			one.close();
+			conn = undefined;
+		};
+		signal?.addEventListener('abort', close);
+		try {
+			if (signal?.aborted)
+				throw new Error('aborted');
+			return await one.ask({ keep: true, ...options });
+		} catch (error) {
+			close();
+			throw error;
+		} finally {
+			signal?.removeEventListener('abort', close);
+		}
+	}
+	return {
+		poll: (params, { signal } = {}) => ask({ path: '/poll', query: query(params).slice(1) }, signal),
+		close: () => conn?.close(),
+	};
 }
 
 /**

@@ -4,9 +4,9 @@
 // Environment: RACE_MESSAGES  how many are sent (10,000; fewer where TEST_SLOW is set)
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { fastcgi } from './fastcgi.mjs';
-import { sleep, start, until } from './harness.mjs';
-import { assertSaw, assertStored, fewer, follow, pick, random, sender, spread, stored } from './load.mjs';
+import { connect, fastcgi } from './fastcgi.mjs';
+import { daemon, sleep, start, until } from './harness.mjs';
+import { assertSaw, assertStored, direct, fewer, follow, pick, random, sender, spread, stored } from './load.mjs';
 
 const messages = Number(process.env.RACE_MESSAGES || fewer(10_000));
 const rooms = ['main', 'ops', 'lab'];
@@ -71,6 +71,63 @@ describe('race', () => {
 			assertSaw(reader, log);
 		}
 		await server.parked(0);
+	});
+
+	// So many that telling them takes several turns of the loop: polls arrive, end and vanish while others are being told.
+	it('many readers of one room, bursts of messages', async (t) => {
+		const server = await daemon({ t });
+		const kinds = [['main'], ['*'], ['main'], ['main', 'ops']];
+		const doors = Array.from({ length: 200 }, () => direct(server.socket));
+		const readers = await Promise.all(doors.map((door, i) => follow(door, {
+			t,
+			rooms: kinds[i % kinds.length],
+			wait: () => pick([0.02, 0.1, 20]),
+			drop: () => (Math.random() < 0.1 ? random(0, 60) : undefined),
+			rest: () => pick([0, 0, 5]),
+		}).start()));
+		for (let i = 0; i < fewer(40, 10); i++) {
+			for (let k = 0; k < 4; k++) {
+				assert.equal((await fastcgi(server.socket, { method: 'POST', path: '/send', body: `${i}.${k}` })).status, 201);
+				await sleep(random(0, 4));
+			}
+			await sleep(random(0, 60));
+		}
+		const log = await stored(server);
+		await Promise.all(readers.map((reader) => reader.reach(log)));
+		await Promise.all(readers.map((reader) => reader.stop()));
+		for (const door of doors)
+			door.close();
+		for (const reader of readers) {
+			assert.deepEqual(reader.failures, []);
+			assertSaw(reader, log);
+		}
+	});
+
+	it('a poll that times out while others are told is told as well', async (t) => {
+		const server = await daemon({ t });
+		const conns = await Promise.all(Array.from({ length: 1_000 }, () => connect(server.socket)));
+		let since = 0, told = 0, empty = 0;
+		for (let i = 0; i < fewer(20, 6); i++) {
+			// Their waits end one after the other, and in the midst of it comes a message.
+			const polls = conns.map((conn, k) => conn.ask({
+				query: `room=${['main', '*', 'main&room=other'][k % 3]}&since=${since}&wait=${(0.2 + k * 0.0002).toFixed(4)}`, keep: true,
+			}));
+			await sleep(200 + random(0, 200));
+			const { id } = (await fastcgi(server.socket, { method: 'POST', path: '/send', body: 'x' })).json;
+			for (const { json } of await Promise.all(polls)) {
+				if (json.messages.length) {
+					told++;
+					assert.deepEqual(json.messages.map((m) => m.id), [id]);
+				} else {
+					empty++;
+				}
+				assert.ok(json.next < id || json.messages.length, `a poll was answered with nothing and next ${json.next}: it will never be told of ${id}`);
+			}
+			since = id;
+		}
+		for (const conn of conns)
+			conn.close();
+		t.diagnostic(`${told} polls were told, ${empty} had timed out before`);
 	});
 
 	it('each held poll is woken by the very next message, however it comes to be held', async (t) => {

@@ -99,6 +99,6 @@ it('slow-inserters: sqlite3 programs with long transactions beside 8 senders', a
 	t.diagnostic(`${inserted} rows in ${((performance.now() - began) / 1000).toFixed(1)} s by ${inserters} programs with transactions of 20 to 200 ms and one `
 		+ `for each row (${busy} times locked out), beside ${log.length - inserted} sends; from commit to delivery ${spread(lag)}; `
 		+ `sends ${spread(senders.flatMap((one) => one.took))}`);
-	assert.ok(quantile(lag, 0.5) < 50 * slow * 4, `median from commit to delivery: ${quantile(lag, 0.5)} ms`);
+	assert.ok(quantile(lag, 0.5) < 2_000 * slow, `median from commit to delivery: ${quantile(lag, 0.5)} ms`);
 	assert.ok(lag.every((time) => time > -50), 'nothing is delivered before its commit');
 });

@@ -43,7 +43,7 @@ describe('sql: rows by other programs', () => {
 		await other.close();
 		took.sort((a, b) => a - b);
 		// The promise is 50 ms on a machine with nothing else to do; this one runs other tests beside.
-		assert.ok(took[7] < ms(500), `median ${took[7]} ms`);
+		assert.ok(took[7] < ms(2_000), `median ${took[7]} ms`);
 	});
 
 	it('wakes them too when nothing happened for long', async () => {
