@@ -133,7 +133,7 @@ publish(struct commit *c)
 		c->fill_due = true;
 	if (news->reset) {
 		rooms_reset(c->rooms, news->epoch, news->head);
-		walindex_fini(&c->walindex);
+		walindex_refresh(&c->walindex);
 		c->counts.indexed = 0;
 	} else {
 		for (size_t i = 0; i < news->n_messages; i++)
@@ -435,6 +435,13 @@ should_fill(const struct commit *c)
 	return c->fill_due && !c->fill_waits && (c->rested || (wanted && (!c->filled_last || c->queued == 0)));
 }
 
+/* A search waits for the index: a piece of it goes before the next batch, but no two. */
+static bool
+index_first(const struct commit *c)
+{
+	return !STAILQ_EMPTY(&c->index) && !c->filled_last && should_fill(c);
+}
+
 /* The COMMIT phase of a turn. */
 static bool
 turn(void *ctx)
@@ -443,7 +450,7 @@ turn(void *ctx)
 
 	if (c->running)
 		return false;
-	if (c->queued > 0 && !c->retry_waits && !(should_fill(c) && !STAILQ_EMPTY(&c->index)) && take_queue(c))
+	if (c->queued > 0 && !c->retry_waits && !index_first(c) && take_queue(c))
 		start(c, BATCH);
 	else if (c->look_due || !STAILQ_EMPTY(&c->looks))
 		start(c, LOOK);
@@ -585,7 +592,7 @@ commit_free(struct commit *c)
 	drop_waiting(&c->looking);
 	drop_waiting(&c->probes);
 	drop_waiting(&c->index);
-	walindex_fini(&c->walindex);
+	/* walindex stays open: readers may still hold locks on its file. */
 	free(c->sends);
 	free(c);
 }

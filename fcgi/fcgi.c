@@ -115,6 +115,8 @@ end_io(struct fcgi *f, struct fcgi_conn *c)
 		return;
 	loop_timer_clear(f->loop, &c->io->timer);
 	buf_fini(&c->io->in);
+	if (c->io->out != NULL)
+		f->counts.writing--;
 	blob_drop(c->io->out);
 	free(c->io);
 	c->io = NULL;
@@ -654,6 +656,7 @@ fcgi_reply(struct fcgi *f, struct fcgi_conn *c, struct blob *reply)
 		close_conn(f, c);
 	else {
 		c->io->out = blob_hold(reply);
+		f->counts.writing++;
 		c->io->sent = (size_t)n;
 		c->io->unread = INT_MAX;
 		if (loop_want_output(f->loop, c->fd, c->generation, true) != 0)

@@ -57,7 +57,7 @@ struct fcgi_options {
 
 struct fcgi_counts {
 	uint64_t requests, bad_records, late, gone;
-	size_t conns, open;
+	size_t conns, open, writing; /* open: not answered yet; writing: the answer is on its way */
 };
 
 /* NULL without memory. */

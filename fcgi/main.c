@@ -78,7 +78,8 @@ stop_step(void *ctx, struct timer *t)
 {
 	struct daemon *d = ctx;
 	int64_t now = clock_ms(), since = d->last_request_ms > d->stopping_ms ? d->last_request_ms : d->stopping_ms;
-	bool done = fcgi_counts(d->requests.fcgi).open == 0 && commit_idle(d->commit) && now - since >= QUIET_MS;
+	struct fcgi_counts fcgi = fcgi_counts(d->requests.fcgi);
+	bool done = fcgi.open == 0 && fcgi.writing == 0 && commit_idle(d->commit) && now - since >= QUIET_MS;
 
 	if (done || now - d->stopping_ms >= STOP_MAX_MS)
 		loop_stop(d->loop);

@@ -324,7 +324,7 @@ store_reopen(struct store *s, bool create)
 		return -1;
 	close_db(s);
 	if (moved)
-		walindex_fini(&s->walindex);
+		walindex_refresh(&s->walindex);
 	if (open_db(s, create, error) != 0) {
 		log_error("store", "doing=reopen error=\"%s\"", error);
 		return -1;

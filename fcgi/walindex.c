@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { CHANGES_AT = 8 };
@@ -27,6 +28,20 @@ walindex_changes(struct walindex *w)
 	if (w->fd < 0 || pread(w->fd, &changes, sizeof changes, CHANGES_AT) != sizeof changes)
 		return 0;
 	return changes;
+}
+
+void
+walindex_refresh(struct walindex *w)
+{
+	char path[PATH_MAX + 8];
+	struct stat opened, named;
+
+	if (w->fd < 0)
+		return;
+	snprintf(path, sizeof path, "%s-shm", w->database);
+	if (fstat(w->fd, &opened) != 0 || stat(path, &named) != 0 || opened.st_ino != named.st_ino ||
+	    opened.st_dev != named.st_dev)
+		walindex_fini(w);
 }
 
 void

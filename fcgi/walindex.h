@@ -23,7 +23,13 @@ void walindex_init(struct walindex *w, const char *database);
 /* The counter; 0 when it cannot be read. */
 uint32_t walindex_changes(struct walindex *w);
 
-/* The database was replaced: the next reading opens the file that stands there now. */
+/*
+ * The database may have been replaced: when another file stands there now, the next reading opens that. As long as it
+ * is the same it must stay open.
+ */
+void walindex_refresh(struct walindex *w);
+
+/* When nobody in the process uses the database any more. */
 void walindex_fini(struct walindex *w);
 
 #endif
