@@ -80,6 +80,7 @@ struct commit {
 	int64_t locked_since_ms; /* 0: no other program holds the lock */
 	int64_t lock_step_ms, look_step_ms, last_sign_ms, committed_ms;
 	bool failed; /* the last batch */
+	bool probe_due;
 	bool retry_waits, look_due, fill_due, fill_waits, rested, filled_last;
 	struct timer retry_timer, look_timer, rest_timer, truncate_timer, index_timer;
 	uint8_t retry_kind, look_kind, rest_kind, truncate_kind, index_kind;
@@ -201,7 +202,9 @@ end_batch(struct commit *c)
 	c->committed_ms = clock_ms();
 	c->locked_since_ms = 0;
 	c->rested = false;
-	loop_timer_set(c->loop, &c->rest_timer, c->rest_kind, REST_MS);
+	/* Not put off any further while the index waits for it after a failure. */
+	if (!c->fill_waits)
+		loop_timer_set(c->loop, &c->rest_timer, c->rest_kind, REST_MS);
 	loop_timer_set(c->loop, &c->truncate_timer, c->truncate_kind, TRUNCATE_MS);
 	for (size_t i = 0; i < c->n_sends; i++)
 		finish(c, STAILQ_FIRST(&c->queue), outcome_of(&c->sends[i]), c->sends[i].id, c->sends[i].at_ms);
@@ -213,6 +216,8 @@ fail_batch(struct commit *c)
 	c->counts.failures++;
 	c->failed = true;
 	c->probed_ms = 0;
+	/* What was written before the failure must not be taken for committed after a crash: a probe writes over it. */
+	c->probe_due = true;
 	c->locked_since_ms = 0;
 	for (size_t i = 0; i < c->n_sends; i++)
 		finish(c, STAILQ_FIRST(&c->queue), c->status == STORE_FULL ? COMMIT_FULL : COMMIT_FAILED, 0, 0);
@@ -338,7 +343,12 @@ done(struct job *job)
 		tell(c, &c->probes, c->probe_ok);
 		break;
 	}
-	if (c->task != PROBE) {
+	if (c->task == BATCH && c->status != STORE_OK && c->status != STORE_BUSY) {
+		/* Reading may work though writing does not: a look of their own tells them. */
+		STAILQ_CONCAT(&c->looking, &c->looks);
+		STAILQ_CONCAT(&c->looks, &c->looking);
+		plan_look(c);
+	} else if (c->task != PROBE) {
 		plan_look(c);
 		/* Who came while it ran waits for the next. */
 		tell(c, &c->looking, c->status == STORE_OK || c->status == STORE_BUSY);
@@ -395,6 +405,8 @@ start(struct commit *c, enum task task)
 {
 	c->task = task;
 	c->running = true;
+	if (task == PROBE)
+		c->probe_due = false;
 	c->floor = rooms_floor(c->rooms);
 	c->began_us = clock_us();
 	if (task != PROBE) {
@@ -454,7 +466,7 @@ turn(void *ctx)
 		start(c, BATCH);
 	else if (c->look_due || !STAILQ_EMPTY(&c->looks))
 		start(c, LOOK);
-	else if (!STAILQ_EMPTY(&c->probes))
+	else if (c->probe_due || !STAILQ_EMPTY(&c->probes))
 		start(c, PROBE);
 	else if (should_fill(c) && (c->queued == 0 || !STAILQ_EMPTY(&c->index)))
 		start(c, FILL);

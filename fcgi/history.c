@@ -133,7 +133,8 @@ done(struct job *job)
 			    "parameter 'q' has nothing to look for: give at least one word or \"phrase\" without -");
 			break;
 		case STORE_TIMEOUT:
-			request_fail(all, conn, PROBLEM_SEARCH_TIMEOUT, "the search took too long (search-timeout)");
+			request_fail(all, conn, PROBLEM_SEARCH_TIMEOUT,
+			    "it took too long (search-timeout): ask for less, or for a shorter time");
 			break;
 		case STORE_BUSY:
 		case STORE_FULL:

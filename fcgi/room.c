@@ -335,6 +335,7 @@ rooms_publish(struct rooms *rooms, struct message *m)
 	if (room == NULL) {
 		/* Without memory for the room the message is found in the database, below the floor. */
 		ring_reset(&rooms->ring, m->f.id);
+		make_due_if_waited(&rooms->all);
 		message_drop(m);
 		log_error("memory", "detail=\"a room could not be kept; readers go to the database\"");
 		return;

@@ -198,10 +198,12 @@ store_moved(const struct store *s)
 static int
 create_file(const char *path)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
+	/* Only a new file is opened: closing one that is in use would drop the locks that SQLite holds on it in this
+	 * process. */
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0660);
 
 	if (fd < 0)
-		return -1;
+		return errno == EEXIST ? 0 : -1;
 	close(fd);
 	return 0;
 }

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "store_db.h"
 
 /* Parameters of the statements made here; the rooms' names come from FIRST_ROOM on. */
@@ -203,6 +204,8 @@ begin(struct store *s)
 
 	if ((s->db == NULL || store_moved(s)) && store_reopen(s, false) != 0)
 		return SQLITE_CANTOPEN;
+	/* A filter that fits hardly anything would walk through all of the log. */
+	s->deadline_us = clock_us() + s->options.search_timeout_ms * 1000;
 	/* One view of the database for all statements of an answer. */
 	code = store_exec(s, "BEGIN");
 	return code;
@@ -213,6 +216,7 @@ end(struct store *s, int code, const char *doing)
 {
 	enum store_status status = STORE_OK;
 
+	s->deadline_us = 0;
 	if (code != SQLITE_OK)
 		status = s->db == NULL ? STORE_FAILED : store_failed(s, code, doing);
 	if (s->db != NULL && !sqlite3_get_autocommit(s->db))

@@ -3,8 +3,9 @@
 //
 // Environment: CRASH_CYCLES  how many times the daemon is killed (100; fewer where TEST_SLOW is set)
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { it } from 'node:test';
-import { alive, ms, sleep, start, until } from './harness.mjs';
+import { alive, binary, ms, sleep, start, until } from './harness.mjs';
 import { assertSaw, assertStored, descendants, fewer, follow, pick, random, sender, stored } from './load.mjs';
 
 const cycles = Number(process.env.CRASH_CYCLES || fewer(100, 10));
@@ -23,7 +24,7 @@ const newPid = (server, before) => until(() => {
 
 /** Kills a daemon that has not served yet: while it recovers the database, or binds its socket. */
 async function killWhileStarting(server, before) {
-	const pid = await until(() => descendants(server.proc.pid, 'longlined').find((one) => one !== before),
+	const pid = await until(() => descendants(server.proc.pid, path.basename(binary)).find((one) => one !== before),
 		{ timeout: ms(10_000), every: 1, what: 'the daemon to be started again' });
 	await sleep(random(0, 6));
 	try {
@@ -38,14 +39,13 @@ it(`crash: ${cycles} times kill -9 under load`, async (t) => {
 	const server = await start({ t, workers: 2 });
 	const began = performance.now();
 	const readers = await Promise.all(ROWS_OF_READERS.map((names, i) => follow(server, {
-		t,
 		rooms: names,
 		patient: true,
 		wait: () => random(0.05, 5).toFixed(2),
 		limit: () => pick([undefined, 1, 7, 1000]),
 		drop: i % 2 ? () => (Math.random() < 0.1 ? random(0, 100) : undefined) : undefined,
 	}).start()));
-	const senders = Array.from({ length: 16 }, (_, i) => sender(server, `s${i}`, { t, rooms, keyed: true, size: i < 14 ? 300 : 20_000 }));
+	const senders = Array.from({ length: 16 }, (_, i) => sender(server, `s${i}`, { rooms, keyed: true, size: i < 14 ? 300 : 20_000 }));
 	const answered = () => senders.reduce((sum, one) => sum + one.answered.size, 0);
 
 	let starting = 0, serving = 0;

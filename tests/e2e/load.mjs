@@ -25,10 +25,12 @@ export function quantile(values, part) {
 export const spread = (times) => `p50 ${quantile(times, 0.5).toFixed(1)} p99 ${quantile(times, 0.99).toFixed(1)} `
 	+ `max ${quantile(times, 1).toFixed(1)} ms of ${times.length}`;
 
+/** Whether it was stopped, as it is when a test has failed: nobody goes on then, or the test would never end. */
+const gone = (server) => server.proc?.done;
+
 /**
  * Follows rooms as a careful client does: it keeps a cursor, moves it only when a whole answer is there, and asks again
  * from it whatever happens. Options:
- *   t           the test at whose end it stops in any case
  *   rooms       a list; ['*'] is all
  *   wait, limit of each poll; a function is asked each time
  *   drop        gives the milliseconds after which to hang up on this poll and ask again; undefined: never
@@ -37,10 +39,7 @@ export const spread = (times) => `p50 ${quantile(times, 0.5).toFixed(1)} p99 ${q
  *   onMessage   is told of each message, at once
  * Where it begins is known once `start()` has resolved.
  */
-export function follow(server, { t, rooms: names = ['*'], wait = 10, limit, drop, rest, patient = false, onMessage } = {}) {
-	t?.after(() => {
-		stopping = true;
-	});
+export function follow(server, { rooms: names = ['*'], wait = 10, limit, drop, rest, patient = false, onMessage } = {}) {
 	const value = (option) => (typeof option === 'function' ? option() : option);
 	const content = crypto.createHash('sha256');
 	const self = { rooms: names, ids: [], polls: 0, dropped: 0, failures: [], odd: [], from: undefined, start, reach, stop };
@@ -93,7 +92,7 @@ export function follow(server, { t, rooms: names = ['*'], wait = 10, limit, drop
 	}
 
 	async function loop() {
-		while (!stopping) {
+		while (!stopping && !gone(server)) {
 			try {
 				await once();
 			} catch {
@@ -156,12 +155,9 @@ export function direct(socket) {
  * would. `answered` maps each text to the id it was given; `failures` are the errors of attempts that were not answered
  * with one. An answer that no repetition could better ends it, and stop() tells.
  */
-export function sender(server, name, { t, rooms: names = ['main'], keyed = false, size = 200, pause } = {}) {
+export function sender(server, name, { rooms: names = ['main'], keyed = false, size = 200, pause } = {}) {
 	const self = { answered: new Map(), failures: [], replayed: 0, took: [], stop };
 	let stopping = false, refused;
-	t?.after(() => {
-		stopping = true;
-	});
 
 	async function attempt(text, room) {
 		const key = keyed ? /^\S+/.exec(text)[0] : undefined;
@@ -179,10 +175,10 @@ export function sender(server, name, { t, rooms: names = ['main'], keyed = false
 	}
 
 	async function loop() {
-		for (let n = 0; !stopping && !refused; n++) {
+		for (let n = 0; !stopping && !refused && !gone(server); n++) {
 			const room = pick(names);
 			const text = `${name}.${n} `.padEnd(Math.floor(random(1, size)), 'x').trimEnd();
-			while (!self.answered.has(text) && !refused) {
+			while (!self.answered.has(text) && !refused && !gone(server)) {
 				try {
 					await attempt(text, room);
 				} catch (error) {
@@ -278,7 +274,8 @@ export function descendants(pid, name) {
 	}
 	for (const child of children) {
 		try {
-			if (fs.readFileSync(`/proc/${child}/comm`, 'utf8').trim() === name)
+			// The kernel keeps 15 bytes of the name.
+			if (fs.readFileSync(`/proc/${child}/comm`, 'utf8').trim() === name.slice(0, 15))
 				found.push(child);
 		} catch {
 			continue;

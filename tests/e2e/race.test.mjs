@@ -18,7 +18,6 @@ describe('race', () => {
 		const began = performance.now();
 		const kinds = [['*'], ['main'], ['ops'], rooms, ['lab', 'main']];
 		const readers = await Promise.all(Array.from({ length: 50 }, (_, i) => follow(server, {
-			t,
 			rooms: kinds[i % kinds.length],
 			// Short waits race the timer against the news. They and small limits cost the most, so they are rare.
 			wait: () => pick(i % 5 ? [1, 20] : [0, 0.01, 0.05, 20]),
@@ -26,7 +25,7 @@ describe('race', () => {
 			drop: () => (Math.random() < 0.4 ? random(0, pick([5, 50, 500])) : undefined),
 			rest: () => pick([0, 0, 20]),
 		}).start()));
-		const senders = Array.from({ length: 8 }, (_, i) => sender(server, `s${i}`, { t, rooms, size: 120 }));
+		const senders = Array.from({ length: 8 }, (_, i) => sender(server, `s${i}`, { rooms, size: 120 }));
 		const answered = () => senders.reduce((sum, one) => sum + one.answered.size, 0);
 		await until(() => answered() >= messages || senders.some((one) => one.failures.length), { timeout: 240_000, what: `${messages} sends` });
 		await Promise.all(senders.map((one) => one.stop()));
@@ -54,12 +53,11 @@ describe('race', () => {
 		const server = await start({ t });
 		const kinds = [['main'], ['*'], ['main', 'ops'], ['ops', 'main', 'lab']];
 		const readers = await Promise.all(Array.from({ length: 24 }, (_, i) => follow(server, {
-			t,
 			rooms: kinds[i % kinds.length],
 			wait: () => pick([0.02, 0.05, 0.1, 5]),
 			drop: () => (Math.random() < 0.5 ? random(0, 60) : undefined),
 		}).start()));
-		const one = sender(server, 's', { t, pause: () => random(0, 60) });
+		const one = sender(server, 's', { pause: () => random(0, 60) });
 		await until(() => one.answered.size >= fewer(100, 30), { timeout: 120_000, what: 'sends' });
 		await one.stop();
 		const log = await stored(server);
@@ -79,7 +77,6 @@ describe('race', () => {
 		const kinds = [['main'], ['*'], ['main'], ['main', 'ops']];
 		const doors = Array.from({ length: 200 }, () => direct(server.socket));
 		const readers = await Promise.all(doors.map((door, i) => follow(door, {
-			t,
 			rooms: kinds[i % kinds.length],
 			wait: () => pick([0.02, 0.1, 20]),
 			drop: () => (Math.random() < 0.1 ? random(0, 60) : undefined),

@@ -46,8 +46,8 @@ it(`restart: ${polls} held polls and 8 senders, ${restarts} times SIGTERM and a 
 		}
 	};
 	const holders = Array.from({ length: polls - 8 }, (_, i) => hold(`quiet-${i % 50}`));
-	const readers = await Promise.all(Array.from({ length: 8 }, () => follow(server, { t, wait: 55 }).start()));
-	const senders = Array.from({ length: 8 }, (_, i) => sender(server, `s${i}`, { t, size: 100 }));
+	const readers = await Promise.all(Array.from({ length: 8 }, () => follow(server, { wait: 55 }).start()));
+	const senders = Array.from({ length: 8 }, (_, i) => sender(server, `s${i}`, { size: 100 }));
 
 	for (let i = 0; i < restarts; i++) {
 		await until(() => quiet.size === polls - 8, { what: 'the polls to be asked' });

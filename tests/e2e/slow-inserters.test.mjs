@@ -18,12 +18,12 @@ it('slow-inserters: sqlite3 programs with long transactions beside 8 senders', a
 	const arrived = new Map(); // text to the time at which a held poll brought it
 	const kinds = [['*'], ['main'], ['sql'], ['main', 'sql'], ['*'], ['sql', 'other', 'main']];
 	const readers = await Promise.all(kinds.map((rooms, i) => follow(server, {
-		t, rooms,
+		rooms,
 		limit: () => pick([undefined, 1000]),
 		drop: i % 2 ? () => (Math.random() < 0.2 ? random(0, 100) : undefined) : undefined,
 		onMessage: i ? undefined : ({ text }) => arrived.set(text, now()),
 	}).start()));
-	const senders = Array.from({ length: 8 }, (_, i) => sender(server, `s${i}`, { t, rooms: ['main', 'other'], size: 100 }));
+	const senders = Array.from({ length: 8 }, (_, i) => sender(server, `s${i}`, { rooms: ['main', 'other'], size: 100 }));
 	const committed = new Map();
 	let busy = 0, inserted = 0;
 
