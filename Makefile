@@ -5,7 +5,7 @@ CFLAGS ?= -O2 -g
 CPPFLAGS += -D_GNU_SOURCE -Ifcgi
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla -Wstrict-prototypes -Wmissing-prototypes
 STD = -std=c17
-LIBS = -lfcgi -lsqlite3 -lyajl -lpthread
+LIBS = -lfcgi -lsqlite3 -lyajl -lnettle -lpthread
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -23,7 +23,11 @@ UNIT = $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*_test.c))
 ASAN = -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 TSAN = -fsanitize=thread
 
-all: $(B)/longlined ## build the daemon
+all: $(B)/longlined client ## build the daemon, and fetch the client file
+
+# Not a file's rule: without npm or a network there is none, and all else is built all the same.
+client: ## Socket.IO's client file from npm, into build/client, for nginx to serve
+	@scripts/fetch-client build/client
 
 $(B)/longlined: $(OBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
@@ -43,6 +47,10 @@ $(B) $(B)/unit:
 
 $(B)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(LIB_OBJ) | $(B)/unit
 	$(CC) $(STD) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(WARNINGS) $(WERROR) $(LDFLAGS) -o $@ $< $(LIB_OBJ) -lcmocka $(LIBS)
+
+# The server that Socket.IO's conformance tests talk to: the same modules, another application.
+$(B)/conformanced: tests/conformance/conformanced.c $(LIB_OBJ)
+	$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -o $@ $< $(LIB_OBJ) $(LIBS)
 
 unit: $(UNIT) ## run the unit tests
 	@bad=0; for t in $(UNIT); do echo "== $$t"; $$t || bad=1; done; exit $$bad
@@ -85,6 +93,9 @@ check: warnings layers format unit replay ## seconds, for every commit: warnings
 
 e2e: $(B)/longlined ## end-to-end tests: the real nginx, the real daemon
 	scripts/node-test tests/e2e
+
+conformance: $(B)/conformanced ## Socket.IO's wire and unmodified clients, against the conformance server
+	scripts/node-test tests/conformance
 
 page: $(B)/longlined ## the page: without a DOM, and in headless Chromium
 	scripts/node-test tests/js
@@ -132,7 +143,7 @@ SHARE = $(PREFIX)/share/longline
 
 # DESTDIR is only where the files are put now; what is written into them are the paths of later.
 FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@SOCKET@|$(SOCKET)|g' -e 's|@CORS@|$(CORS)|g' \
-	-e 's|@STATIC@|$(SHARE)/static|g' -e 's|@BASE@|$(BASE)|g'
+	-e 's|@STATIC@|$(SHARE)/static|g' -e 's|@CLIENT@|$(SHARE)/client|g' -e 's|@BASE@|$(BASE)|g'
 
 install: $(B)/longlined ## install below DESTDIR and PREFIX; BASE=/chat for a sub-path
 	@case '$(BASE)' in ''|/*[!/]) ;; *) echo "BASE must be empty or like /chat, not $(BASE)" >&2; exit 1;; esac
@@ -143,6 +154,8 @@ install: $(B)/longlined ## install below DESTDIR and PREFIX; BASE=/chat for a su
 	install -m 644 fcgi/longlined.8 "$(DESTDIR)$(PREFIX)/share/man/man8/longlined.8"
 	install -m 644 sql/*.sql "$(DESTDIR)$(SHARE)/sql/"
 	install -m 644 static/* "$(DESTDIR)$(SHARE)/static/"
+	if [ -d build/client ]; then install -d "$(DESTDIR)$(SHARE)/client" && \
+		install -m 644 build/client/* "$(DESTDIR)$(SHARE)/client/"; fi
 	for f in longline-http.conf longline.conf site-example.conf; do \
 		$(FILL) nginx/$$f.in >"$(DESTDIR)$(SHARE)/nginx/$$f" && chmod 644 "$(DESTDIR)$(SHARE)/nginx/$$f" || exit 1; done
 	for f in longlined.service longlined.socket; do \
@@ -151,7 +164,7 @@ install: $(B)/longlined ## install below DESTDIR and PREFIX; BASE=/chat for a su
 	install -m 644 scripts/systemd/longline.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/longline.conf"
 
 FORCE:
-.PHONY: all unit replay fuzz fuzz-run layers format warnings check e2e page asan tsan cover fmt clean help install FORCE
+.PHONY: all client unit replay fuzz fuzz-run layers format warnings check e2e conformance page asan tsan cover fmt clean help install FORCE
 .DELETE_ON_ERROR:
 
 -include $(OBJ:.o=.d)

@@ -29,17 +29,26 @@ static const struct number NUMBERS[] = {
     {"search-timeout", AT(search_timeout_s), 1, 3600, 2, "SECONDS", "a search is cut after it"},
     {"send-timeout", AT(send_timeout_s), 1, 3600, 60, "SECONDS", "a reader without progress is closed after it"},
     {"request-timeout", AT(request_timeout_s), 1, 3600, 10, "SECONDS", "for the rest of a request that has begun"},
+    {"ping-interval", AT(ping_interval_ms), 50, 60000, 25000, "MS", "between heartbeats of a Socket.IO session"},
+    {"ping-timeout", AT(ping_timeout_ms), 50, 600000, 20000, "MS", "for the answer to one"},
+    {"connect-timeout", AT(connect_timeout_ms), 50, 600000, 45000, "MS", "for a session to join a namespace"},
+    {"max-payload", AT(max_payload), 1000, 100000000, 1000000, "BYTES", "longest POST of a Socket.IO client"},
+    {"sessions-max", AT(sessions_max), 1, 10000000, 100000, "N", "Socket.IO sessions"},
+    {"session-queue", AT(session_queue), 1000, INT64_C(1) << 40, 16000000, "BYTES", "waiting for one session"},
+    {"namespaces-max", AT(namespaces_max), 1, 1000, 32, "N", "namespaces that one session may join"},
+    {"recovery", AT(recovery_s), 0, 31536000, 86400, "SECONDS", "a client absent so long misses nothing; 0: off"},
     {"connections-max", AT(connections_max), 0, 10000000, 0, "N", "from the web server; 0: as descriptors allow"},
 };
 enum { N_NUMBERS = sizeof NUMBERS / sizeof NUMBERS[0] };
 
-enum { SOCKET = 1000, DATABASE, PID_FILE, CORS, LOG_LEVEL, NEW_EPOCH, HELP, VERSION };
+enum { SOCKET = 1000, DATABASE, PID_FILE, CORS, EPHEMERAL, LOG_LEVEL, NEW_EPOCH, HELP, VERSION };
 
 static const struct option WORDS[] = {
     {"socket", required_argument, NULL, SOCKET},
     {"database", required_argument, NULL, DATABASE},
     {"pid-file", required_argument, NULL, PID_FILE},
     {"cors", required_argument, NULL, CORS},
+    {"ephemeral", required_argument, NULL, EPHEMERAL},
     {"log-level", required_argument, NULL, LOG_LEVEL},
     {"new-epoch", no_argument, NULL, NEW_EPOCH},
     {"help", no_argument, NULL, HELP},
@@ -50,13 +59,15 @@ enum { N_WORDS = sizeof WORDS / sizeof WORDS[0] };
 static void
 help(void)
 {
-	printf("longlined: messages through plain HTTP, kept for ever; a FastCGI daemon behind nginx\n\n"
-	       "  --socket PATH            listening socket (/run/longline/longlined.sock), unless one is inherited\n"
-	       "  --database PATH          the log (/var/lib/longline/longline.db)\n"
-	       "  --pid-file PATH          written once it is ready\n"
-	       "  --cors ORIGIN            pages of this origin, or * for all, may use it too\n"
-	       "  --log-level LEVEL        error, warning, info (default) or debug\n"
-	       "  --new-epoch              tell readers that the log is another one: after restoring a backup\n");
+	printf(
+	    "longlined: messages through plain HTTP, kept for ever; a FastCGI daemon behind nginx\n\n"
+	    "  --socket PATH            listening socket (/run/longline/longlined.sock), unless one is inherited\n"
+	    "  --database PATH          the log (/var/lib/longline/longline.db)\n"
+	    "  --pid-file PATH          written once it is ready\n"
+	    "  --cors ORIGIN            pages of this origin, or * for all, may use it too\n"
+	    "  --ephemeral NAMES        Socket.IO events that are passed on but not stored (typing), commas between\n"
+	    "  --log-level LEVEL        error, warning, info (default) or debug\n"
+	    "  --new-epoch              tell readers that the log is another one: after restoring a backup\n");
 	for (int i = 0; i < N_NUMBERS; i++) {
 		char name[64];
 
@@ -128,6 +139,9 @@ set_word(struct config *c, int which, const char *text)
 		return -1;
 	case CORS:
 		return set_cors(c, text);
+	case EPHEMERAL:
+		c->ephemeral = text;
+		return -1;
 	case LOG_LEVEL:
 		return set_level(c, text);
 	case NEW_EPOCH:
@@ -153,6 +167,7 @@ config_read(struct config *c, int argc, char **argv)
 
 	*c = (struct config){.socket = "/run/longline/longlined.sock",
 	    .database = "/var/lib/longline/longline.db",
+	    .ephemeral = "typing",
 	    .log_level = LOG_INFO};
 	memcpy(options, WORDS, sizeof WORDS);
 	for (int i = 0; i < N_NUMBERS; i++) {

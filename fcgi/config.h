@@ -30,9 +30,16 @@ struct config {
 	int64_t readers;     /* threads that read pages */
 	int64_t lock_wait_s; /* for another program's lock on the database */
 	int64_t search_timeout_s;
-	int64_t send_timeout_s;    /* without progress while an answer is sent */
-	int64_t request_timeout_s; /* for the rest of a request that has begun */
-	int64_t connections_max;   /* 0: what the limit on descriptors allows */
+	int64_t send_timeout_s;                                        /* without progress while an answer is sent */
+	int64_t request_timeout_s;                                     /* for the rest of a request that has begun */
+	int64_t ping_interval_ms, ping_timeout_ms, connect_timeout_ms; /* of Socket.IO sessions */
+	int64_t max_payload;                                           /* bytes of a Socket.IO client's POST */
+	int64_t sessions_max;
+	int64_t session_queue;   /* bytes that wait for one session */
+	int64_t namespaces_max;  /* of one session */
+	int64_t recovery_s;      /* longest absence that a Socket.IO client recovers from; 0: none */
+	const char *ephemeral;   /* names of events that are not stored, with commas between */
+	int64_t connections_max; /* 0: what the limit on descriptors allows */
 };
 
 /*

@@ -7,6 +7,7 @@
 #include "commit.h"
 #include "poll.h"
 #include "room.h"
+#include "session.h"
 
 static void
 probed(void *ctx, uint64_t handle, bool ok)
@@ -100,7 +101,7 @@ health_metrics(struct health *h, struct request *r)
 	add(&b, "late_total", "counter", "Connections closed for being slow.", (double)fcgi.late);
 	add(&b, "polls_parked", "gauge", "Held polls.", (double)poll_parked(h->poll));
 	add(&b, "polls_woken_total", "counter", "Waiters told of news.", (double)rooms.woken);
-	add(&b, "sessions", "gauge", "Socket.IO sessions.", 0);
+	add(&b, "sessions", "gauge", "Socket.IO sessions.", (double)sessions_count(h->sessions));
 	add(&b, "sends_total", "counter", "Messages committed for senders.", (double)commit.sends);
 	add(&b, "sends_queued", "gauge", "Messages that wait to be committed.", (double)commit.queued);
 	add(&b, "commits_total", "counter", "Transactions committed for senders.", (double)commit.commits);

@@ -9,12 +9,14 @@
 struct commit;
 struct poll;
 struct rooms;
+struct sessions;
 
 struct health {
 	struct requests *requests;
 	struct rooms *rooms;
 	struct commit *commit;
 	struct poll *poll;
+	struct sessions *sessions;
 	const char *database; /* its path */
 };
 

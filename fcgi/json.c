@@ -34,34 +34,31 @@ member(struct parse *p, enum json_type type, struct str value)
 }
 
 static int
-on_scalar(struct parse *p)
+on_scalar(struct parse *p, struct str text)
 {
 	if (!outermost_ok(p, false, false))
 		return 0;
-	member(p, JSON_OTHER, STR(""));
+	member(p, JSON_OTHER, text);
 	return 1;
 }
 
 static int
 on_null(void *ctx)
 {
-	return on_scalar(ctx);
+	return on_scalar(ctx, STR("null"));
 }
 
 static int
 on_boolean(void *ctx, int value)
 {
-	(void)value;
-	return on_scalar(ctx);
+	return on_scalar(ctx, value ? STR("true") : STR("false"));
 }
 
 /* As text: yajl's own conversion would refuse an integer of more than 64 bits, which is good JSON. */
 static int
 on_number(void *ctx, const char *p, size_t n)
 {
-	(void)p;
-	(void)n;
-	return on_scalar(ctx);
+	return on_scalar(ctx, (struct str){p, n});
 }
 
 static int
@@ -138,34 +135,41 @@ on_end_array(void *ctx)
 	return 1;
 }
 
+/* The value of the four hex digits at i; 0 where there are none, or not so many. */
 static unsigned
-hex4(const char *p)
+hex4(struct str text, size_t i)
 {
 	unsigned v = 0;
 
-	for (int i = 0; i < 4; i++) {
-		char c = p[i];
+	for (size_t end = i + 4; i < end; i++) {
+		char c = i < text.n ? text.p[i] : ' ';
 
-		v = v << 4 | (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+		if (c >= '0' && c <= '9')
+			v = v << 4 | (unsigned)(c - '0');
+		else if ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'))
+			v = v << 4 | (unsigned)((c | 0x20) - 'a' + 10);
+		else
+			return 0;
 	}
 	return v;
 }
 
 /*
- * yajl lets the escape of half a surrogate pair pass, and nothing can carry it on: it has no UTF-8. Called for text
- * that is otherwise good, so four digits follow every \u.
+ * yajl lets the escape of half a surrogate pair pass, and nothing can carry it on: it has no UTF-8. The next one from
+ * *at on, whose backslash *at then is; false when there is none.
  */
 static bool
-lone_surrogate(struct str text)
+next_lone_surrogate(struct str text, size_t *at)
 {
-	for (size_t i = 0; i + 1 < text.n; i++) {
+	for (size_t i = *at; i + 1 < text.n; i++) {
 		unsigned v;
 
 		if (text.p[i] != '\\')
 			continue;
 		if (text.p[++i] != 'u')
 			continue;
-		v = hex4(text.p + i + 1);
+		v = hex4(text, i + 1);
+		*at = i - 1;
 		i += 4;
 		if (v >= 0xDC00 && v <= 0xDFFF)
 			return true;
@@ -173,12 +177,27 @@ lone_surrogate(struct str text)
 			continue;
 		if (i + 6 >= text.n || text.p[i + 1] != '\\' || text.p[i + 2] != 'u')
 			return true;
-		v = hex4(text.p + i + 3);
+		v = hex4(text, i + 3);
 		if (v < 0xDC00 || v > 0xDFFF)
 			return true;
 		i += 6;
 	}
 	return false;
+}
+
+static bool
+lone_surrogate(struct str text)
+{
+	size_t at = 0;
+
+	return next_lone_surrogate(text, &at);
+}
+
+void
+json_mend(char *p, size_t n)
+{
+	for (size_t at = 0; next_lone_surrogate((struct str){p, n}, &at); at += 6)
+		memcpy(p + at, "\\ufffd", 6);
 }
 
 /* Whether nothing but blanks stands behind the value: yajl lets a token pass that is not finished when the text ends.
@@ -284,4 +303,176 @@ json_array(struct str text, size_t depth_max, json_member_fn *fn, void *ctx)
 	struct parse p = {.text = text, .depth_max = depth_max, .want_array = true, .fn = fn, .ctx = ctx};
 
 	return parse(&p, NULL);
+}
+
+/* A place in the nesting of a payload. */
+struct level {
+	bool is_map, placeholder;
+	enum { KEY_OTHER, KEY_PLACEHOLDER, KEY_NUM } key; /* the last one read */
+	int num;
+};
+
+struct payload_parse {
+	yajl_handle yajl;
+	struct json_payload *out;
+	size_t depth, depth_max, end;
+	bool too_deep, not_wanted;
+	struct buf levels;
+};
+
+static struct level *
+level(struct payload_parse *p)
+{
+	return (struct level *)(void *)p->levels.p + p->depth - 1;
+}
+
+/* After a value: counts the elements of the outermost array, and notes where the first one ends. */
+static void
+count_element(struct payload_parse *p, enum json_type type, bool number)
+{
+	if (p->depth != 1 || level(p)->is_map)
+		return;
+	if (p->out->n++ == 0) {
+		p->out->first = type;
+		p->out->first_number = number;
+		p->out->first_end = yajl_get_bytes_consumed(p->yajl);
+	}
+}
+
+static int
+payload_scalar(struct payload_parse *p, enum json_type type, bool number)
+{
+	p->not_wanted = p->depth == 0;
+	if (p->not_wanted)
+		return 0;
+	count_element(p, type, number);
+	return 1;
+}
+
+static int
+payload_null(void *ctx)
+{
+	return payload_scalar(ctx, JSON_OTHER, false);
+}
+
+static int
+payload_boolean(void *ctx, int value)
+{
+	struct payload_parse *p = ctx;
+
+	if (p->depth > 0 && level(p)->is_map && level(p)->key == KEY_PLACEHOLDER)
+		level(p)->placeholder = value;
+	return payload_scalar(p, JSON_OTHER, false);
+}
+
+static int
+payload_number(void *ctx, const char *text, size_t n)
+{
+	struct payload_parse *p = ctx;
+	uint64_t v;
+
+	if (p->depth > 0 && level(p)->is_map && level(p)->key == KEY_NUM)
+		level(p)->num = str_uint((struct str){text, n}, 31, &v) ? (int)v : -1;
+	return payload_scalar(p, JSON_OTHER, true);
+}
+
+static int
+payload_string(void *ctx, const unsigned char *s, size_t n)
+{
+	struct payload_parse *p = ctx;
+
+	if (p->depth == 1 && !level(p)->is_map && p->out->n == 0) {
+		buf_add(&p->out->strings, (struct str){(const char *)s, n});
+		p->out->first_value = buf_str(&p->out->strings);
+	}
+	return payload_scalar(p, JSON_STRING, false);
+}
+
+static int
+payload_deeper(struct payload_parse *p, bool is_map)
+{
+	if (p->depth == 0)
+		p->out->is_array = !is_map;
+	p->too_deep = p->depth == p->depth_max;
+	if (p->too_deep || !buf_reserve(&p->levels, sizeof(struct level)))
+		return 0;
+	p->levels.n += sizeof(struct level);
+	p->depth++;
+	*level(p) = (struct level){.is_map = is_map, .num = -1};
+	return 1;
+}
+
+static int
+payload_start_map(void *ctx)
+{
+	return payload_deeper(ctx, true);
+}
+
+static int
+payload_start_array(void *ctx)
+{
+	return payload_deeper(ctx, false);
+}
+
+static int
+payload_key(void *ctx, const unsigned char *s, size_t n)
+{
+	struct payload_parse *p = ctx;
+	struct str key = {(const char *)s, n};
+
+	level(p)->key = str_eq(key, STR("_placeholder")) ? KEY_PLACEHOLDER
+	                : str_eq(key, STR("num"))        ? KEY_NUM
+	                                                 : KEY_OTHER;
+	return 1;
+}
+
+static int
+payload_end(void *ctx)
+{
+	struct payload_parse *p = ctx;
+	struct level l = *level(p);
+
+	p->depth--;
+	p->end = yajl_get_bytes_consumed(p->yajl);
+	p->levels.n -= sizeof(struct level);
+	if (l.is_map && l.placeholder) {
+		if (l.num < 0)
+			p->out->bad_placeholder = true;
+		else
+			p->out->placeholders |= 1U << l.num;
+	}
+	if (p->depth > 0)
+		count_element(p, l.is_map ? JSON_OTHER : JSON_ARRAY, false);
+	return 1;
+}
+
+enum json_result
+json_payload(struct str text, size_t depth_max, struct json_payload *payload)
+{
+	static const yajl_callbacks callbacks = {payload_null, payload_boolean, NULL, NULL, payload_number,
+	    payload_string, payload_start_map, payload_key, payload_end, payload_start_array, payload_end};
+	struct payload_parse p = {.out = payload, .depth_max = depth_max};
+	yajl_status status;
+	enum json_result result = JSON_OK;
+
+	*payload = (struct json_payload){.n = 0};
+	buf_init(&payload->strings, text.n + 1);
+	if (has_control(text))
+		return JSON_BAD;
+	buf_init(&p.levels, (depth_max + 1) * sizeof(struct level));
+	p.yajl = yajl_alloc(&callbacks, NULL, &p);
+	if (p.yajl == NULL)
+		return JSON_NO_MEMORY;
+	status = yajl_parse(p.yajl, (const unsigned char *)text.p, text.n);
+	if (status == yajl_status_ok)
+		status = yajl_complete_parse(p.yajl);
+	if (p.too_deep)
+		result = JSON_TOO_DEEP;
+	else if (!buf_ok(&p.levels) || !buf_ok(&payload->strings))
+		result = JSON_NO_MEMORY;
+	else if (status != yajl_status_ok || !nothing_behind(text, p.end))
+		result = JSON_BAD;
+	buf_fini(&p.levels);
+	yajl_free(p.yajl);
+	return result;
 }

@@ -11,7 +11,8 @@
 
 enum json_type { JSON_STRING, JSON_ARRAY, JSON_OTHER };
 
-/* A member of the outermost object: a string decoded, an array as it came, anything else with no value. */
+/* A member of the outermost object: a string decoded, an array as it came, a number, true, false or null as its text,
+ * an object with no value. */
 typedef void json_member_fn(void *ctx, struct str name, enum json_type type, struct str value);
 
 enum json_result { JSON_OK, JSON_BAD, JSON_TOO_DEEP, JSON_NO_MEMORY };
@@ -30,5 +31,28 @@ enum json_result json_object(
  * element, with an empty name.
  */
 enum json_result json_array(struct str text, size_t depth_max, json_member_fn *fn, void *ctx);
+
+/* What the payload of a Socket.IO packet is. */
+struct json_payload {
+	bool is_array;          /* else an object */
+	size_t n;               /* elements of the array */
+	enum json_type first;   /* of the first element */
+	bool first_number;      /* a JSON_OTHER that is a number */
+	struct str first_value; /* when it is a string: decoded, in `strings` */
+	size_t first_end;       /* where its text ends */
+	unsigned placeholders;  /* a bit for each attachment that is named */
+	bool bad_placeholder;   /* one names an attachment that there cannot be */
+	struct buf strings;     /* buf_fini() it, whatever the result */
+};
+
+/*
+ * An array or object, at most depth_max deep (the outermost counted), with the objects in it that stand for attachments
+ * ({"_placeholder":true,"num":0}; socket.io-parser). Text must be well-formed UTF-8.
+ */
+enum json_result json_payload(struct str text, size_t depth_max, struct json_payload *payload);
+
+/* Replaces escaped halves of surrogate pairs, which nothing can carry on, by \ufffd, in place. The text must be good
+ * JSON otherwise. */
+void json_mend(char *p, size_t n);
 
 #endif

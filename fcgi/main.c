@@ -20,15 +20,18 @@
 #include "loop.h"
 #include "poll.h"
 #include "readers.h"
+#include "relay.h"
 #include "room.h"
 #include "route.h"
 #include "send.h"
+#include "socketio.h"
 
 enum {
 	DESCRIPTORS_KEPT = 128, /* for the database, threads and inotify */
 	QUIET_MS = 200,         /* without a request, before a stop is over */
 	STOP_MAX_MS = 20000,
 	STOP_STEP_MS = 20,
+	RECOVERY_MESSAGES = 10000,
 };
 
 struct daemon {
@@ -45,12 +48,23 @@ struct daemon {
 	struct send send;
 	struct history history;
 	struct health health;
+	struct relay *relay;
+	struct members *members;
+	struct sessions *sessions;
+	struct socketio socketio;
 	struct routes routes;
 	/* Stopping: */
 	struct timer stop_timer;
 	uint8_t stop_kind;
 	int64_t stopping_ms, last_request_ms;
 };
+
+/* What handlers put into a connection's slot; one at a time. */
+static size_t
+slot_size(void)
+{
+	return poll_slot_size() > session_slot_size() ? poll_slot_size() : session_slot_size();
+}
 
 static void
 on_request(void *ctx, struct fcgi_request *from)
@@ -59,7 +73,7 @@ on_request(void *ctx, struct fcgi_request *from)
 	struct request r;
 
 	d->last_request_ms = clock_ms();
-	request_init(&r, &d->requests, from, poll_slot_size());
+	request_init(&r, &d->requests, from, slot_size());
 	route_request(&d->routes, &r);
 }
 
@@ -71,6 +85,8 @@ on_gone(void *ctx, struct fcgi_conn *conn)
 
 	if (slot->parked == PARKED_POLL)
 		poll_gone(d->poll, conn);
+	else if (slot->parked == PARKED_SESSION)
+		session_gone(session_of(conn));
 }
 
 static void
@@ -99,6 +115,7 @@ on_signal(void *ctx)
 	d->stopping_ms = clock_ms();
 	fcgi_drain(d->requests.fcgi);
 	poll_drain(d->poll);
+	sessions_drain(d->sessions);
 	loop_timer_set(d->loop, &d->stop_timer, d->stop_kind, STOP_STEP_MS);
 }
 
@@ -146,6 +163,42 @@ no_memory(void)
 	return -1;
 }
 
+/* Sessions, and the relay that says what their events mean. */
+static int
+open_socketio(struct daemon *d)
+{
+	const struct config *c = &d->config;
+	struct relay_options relay = {.ephemeral = c->ephemeral,
+	    .recovery = c->recovery_s > 0,
+	    .recovery_ms = c->recovery_s * 1000,
+	    .recovery_messages = RECOVERY_MESSAGES,
+	    .message_max = (size_t)c->message_max};
+	struct member_options member = {.depth_max = (size_t)c->depth_max,
+	    .message_max = (size_t)c->message_max,
+	    .namespaces_max = (size_t)c->namespaces_max};
+	struct session_options session = {.ping_interval_ms = c->ping_interval_ms,
+	    .ping_timeout_ms = c->ping_timeout_ms,
+	    .connect_timeout_ms = c->connect_timeout_ms,
+	    .sessions_max = (size_t)c->sessions_max,
+	    .queue_bytes_max = (size_t)c->session_queue,
+	    .reply_max = (size_t)c->reply_max};
+	struct member_app app;
+
+	token_secret(relay.secret);
+	if (store_secret(d->writer, relay.secret, sizeof relay.secret) != 0)
+		return -1;
+	d->relay = relay_new(&relay, d->rooms, d->commit);
+	if (d->relay == NULL)
+		return no_memory();
+	app = relay_app(d->relay);
+	d->members = members_new(&member, &app);
+	d->sessions = sessions_new(d->loop, &session, &d->requests, d->rooms, d->readers);
+	if (d->members == NULL || d->sessions == NULL)
+		return no_memory();
+	relay_set_members(d->relay, d->members);
+	return 0;
+}
+
 static int
 open_log(struct daemon *d)
 {
@@ -169,7 +222,7 @@ open_log(struct daemon *d)
 	d->requests.cors = c->cors;
 	if (d->commit != NULL)
 		d->poll = poll_new(d->loop, &poll, &d->requests, d->rooms, d->readers, d->commit);
-	return d->poll == NULL ? no_memory() : 0;
+	return d->poll == NULL ? no_memory() : open_socketio(d);
 }
 
 static void
@@ -184,9 +237,19 @@ wire(struct daemon *d)
 	    .depth_max = (size_t)c->depth_max};
 	d->history =
 	    (struct history){.requests = &d->requests, .rooms = d->rooms, .readers = d->readers, .commit = d->commit};
-	d->health = (struct health){
-	    .requests = &d->requests, .rooms = d->rooms, .commit = d->commit, .poll = d->poll, .database = c->database};
-	d->routes = (struct routes){&d->send, d->poll, &d->history, &d->health};
+	d->health = (struct health){.requests = &d->requests,
+	    .rooms = d->rooms,
+	    .commit = d->commit,
+	    .poll = d->poll,
+	    .sessions = d->sessions,
+	    .database = c->database};
+	d->socketio = (struct socketio){.requests = &d->requests,
+	    .sessions = d->sessions,
+	    .layer = members_layer(d->members),
+	    .ping_interval_ms = c->ping_interval_ms,
+	    .ping_timeout_ms = c->ping_timeout_ms,
+	    .max_payload = (size_t)c->max_payload};
+	d->routes = (struct routes){&d->send, d->poll, &d->history, &d->health, &d->socketio};
 }
 
 static size_t
@@ -204,9 +267,9 @@ static int
 open_socket(struct daemon *d)
 {
 	const struct config *c = &d->config;
-	struct fcgi_options options = {.slot_size = poll_slot_size(),
+	struct fcgi_options options = {.slot_size = slot_size(),
 	    .conns_max = connections_max(c),
-	    .body_max = (size_t)c->body_max,
+	    .body_max = (size_t)(c->body_max > c->max_payload ? c->body_max : c->max_payload),
 	    .request_wait_ms = c->request_timeout_s * 1000,
 	    .send_wait_ms = c->send_timeout_s * 1000};
 	struct fcgi_handler handler = {.ctx = d, .request = on_request, .gone = on_gone};
@@ -233,11 +296,14 @@ open_socket(struct daemon *d)
 static void
 close_all(struct daemon *d)
 {
+	sessions_free(d->sessions);
 	fcgi_free(d->requests.fcgi);
 	/* Threads end before what they use. */
 	commit_free(d->commit);
 	readers_free(d->readers);
 	poll_free(d->poll);
+	members_free(d->members);
+	relay_free(d->relay);
 	rooms_free(d->rooms);
 	if (d->checkpointer != NULL)
 		(void)store_checkpoint(d->checkpointer, true);

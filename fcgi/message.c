@@ -19,7 +19,7 @@ put(char **at, struct str s)
 struct message *
 message_new(const struct message_fields *f)
 {
-	size_t n = f->room.n + f->event.n + f->sender.n + f->body.n + f->key.n;
+	size_t n = f->room.n + f->event.n + f->sender.n + f->body.n + f->key.n + f->attachments.n;
 	struct message *m = malloc(sizeof *m + n);
 	char *at;
 
@@ -32,6 +32,7 @@ message_new(const struct message_fields *f)
 	m->f.sender = put(&at, f->sender);
 	m->f.body = put(&at, f->body);
 	m->f.key = put(&at, f->key);
+	m->f.attachments = put(&at, f->attachments);
 	return m;
 }
 
@@ -99,7 +100,7 @@ message_add_json(struct buf *b, const struct message_fields *f, struct str snipp
 	struct str string;
 
 	message_time(f->at_ms, at);
-	buf_reserve(b, 128 + f->room.n + f->event.n + f->sender.n + f->body.n);
+	buf_reserve(b, 128 + f->room.n + f->event.n + f->sender.n + f->body.n + f->attachments.n);
 	buf_add(b, STR("{\"id\":"));
 	buf_add_int(b, f->id);
 	buf_add(b, STR(",\"room\":"));
@@ -119,6 +120,11 @@ message_add_json(struct buf *b, const struct message_fields *f, struct str snipp
 		buf_add(b, STR(",\"text\":"));
 		buf_add_json(b, f->body);
 	}
+	if (f->n_attachments > 0) {
+		buf_add(b, STR(",\"attachments\":["));
+		buf_add(b, f->attachments);
+		buf_add_char(b, ']');
+	}
 	buf_add(b, STR(",\"at\":\""));
 	buf_add(b, str_of(at));
 	buf_add_char(b, '"');
@@ -127,6 +133,16 @@ message_add_json(struct buf *b, const struct message_fields *f, struct str snipp
 		buf_add(b, snippet_json);
 	}
 	buf_add_char(b, '}');
+}
+
+bool
+message_next_attachment(struct str *list, struct str *base64)
+{
+	if (list->n == 0)
+		return false;
+	*base64 = str_cut(list, ',');
+	*base64 = (struct str){base64->p + 1, base64->n - 2};
+	return true;
 }
 
 void

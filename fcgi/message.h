@@ -28,6 +28,9 @@ struct message_fields {
 	struct str body; /* the text, or the arguments as a JSON array */
 	struct str key;  /* empty: none */
 	bool is_args;    /* body is a JSON array */
+	/* Binary arguments, for which placeholders stand in body: base64 in quotes, with commas between. */
+	struct str attachments;
+	unsigned n_attachments;
 };
 
 struct ring_chain;
@@ -53,6 +56,9 @@ int message_publish(struct message *m);
 
 /* The JSON object of a message. `snippet_json`, unless empty, is added as its member "snippet". */
 void message_add_json(struct buf *b, const struct message_fields *f, struct str snippet_json);
+
+/* Takes the next one off a list of attachments: its base64, without the quotes; false after the last. */
+bool message_next_attachment(struct str *list, struct str *base64);
 
 /* RFC 3339 in UTC with milliseconds, 24 characters; a time outside the years 0-9999 is cut to their ends. */
 enum { MESSAGE_TIME_SIZE = 25 };

@@ -50,6 +50,7 @@ take_param(struct request *r, struct str name, struct str value)
 	    {{"HTTP_PREFER", 11}, offsetof(struct request, prefer)},
 	    {{"HTTP_IF_NONE_MATCH", 18}, offsetof(struct request, if_none_match)},
 	    {{"HTTP_IDEMPOTENCY_KEY", 20}, offsetof(struct request, idempotency_key)},
+	    {{"HTTP_USER_AGENT", 15}, offsetof(struct request, user_agent)},
 	    {{"HTTP_ACCESS_CONTROL_REQUEST_HEADERS", 35}, offsetof(struct request, cors_headers)},
 	};
 

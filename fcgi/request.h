@@ -26,13 +26,14 @@ struct request {
 	struct fcgi_conn *conn;
 	enum method method;
 	struct str path; /* its last segment, or from /socket.io/ on: "/send" */
-	struct str query, content_type, user, host, origin, prefer, if_none_match, idempotency_key, cors_headers;
+	struct str query, content_type, user, host, origin, prefer, if_none_match, idempotency_key, cors_headers,
+	    user_agent;
 	struct str body;
 	bool body_too_large;
 };
 
 /* Who is to be told when the peer of a parked connection hangs up. */
-enum parked_kind { PARKED_NOT, PARKED_POLL };
+enum parked_kind { PARKED_NOT, PARKED_POLL, PARKED_SESSION };
 
 /* Begins every slot of a connection; what parks puts more behind it. */
 struct slot {

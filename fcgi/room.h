@@ -24,7 +24,7 @@ struct loop;
 struct room;
 struct rooms;
 
-enum room_waiter_kind { ROOM_POLL, ROOM_POLL_MANY, ROOM_WAITER_KINDS };
+enum room_waiter_kind { ROOM_POLL, ROOM_POLL_MANY, ROOM_SESSION, ROOM_WAITER_KINDS };
 
 struct waiter {
 	TAILQ_ENTRY(waiter) link;

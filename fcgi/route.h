@@ -9,12 +9,14 @@ struct history;
 struct poll;
 struct request;
 struct send;
+struct socketio;
 
 struct routes {
 	struct send *send;
 	struct poll *poll;
 	struct history *history;
 	struct health *health;
+	struct socketio *socketio;
 };
 
 void route_request(const struct routes *routes, struct request *r);

@@ -7,6 +7,7 @@
 #include "commit.h"
 #include "json.h"
 #include "message.h"
+#include "token.h"
 
 enum field { ROOM, SENDER, EVENT, KEY, TEXT, FIELDS };
 
@@ -23,7 +24,8 @@ struct draft {
 	struct fields f;
 	struct str args;
 	bool has_args;
-	struct buf strings; /* decoded from JSON; room for all is reserved, so that views stay good */
+	struct str attachments; /* one, in base64 with its quotes; empty: none */
+	struct buf strings;     /* decoded from JSON; room for all is reserved, so that views stay good */
 	struct query form;
 	/* The first thing found wrong: */
 	bool bad;
@@ -189,11 +191,22 @@ read_body(struct draft *d, const struct request *r, size_t depth_max)
 			merge(&d->f, &form);
 			return;
 		}
+	} else if (media_type_is(type, STR("application/octet-stream"))) {
+		d->args = STR("[{\"_placeholder\":true,\"num\":0}]");
+		d->has_args = true;
+		buf_init(&d->strings, 2 * r->body.n + 16);
+		buf_add_char(&d->strings, '"');
+		token_add_base64(&d->strings, r->body);
+		buf_add_char(&d->strings, '"');
+		if (!buf_ok(&d->strings))
+			fail(d, PROBLEM_INTERNAL, "no memory");
+		d->attachments = buf_str(&d->strings);
+		return;
 	} else if (type.n > 0 && !media_type_is(type, STR("text/plain"))) {
 		fail(d, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
 		    "content type '%.*s' is not known here; known are application/json, "
 		    "application/x-www-form-urlencoded "
-		    "and text/plain",
+		    "text/plain and application/octet-stream",
 		    SHOWN(type));
 		return;
 	}
@@ -264,7 +277,7 @@ check_fields(struct draft *d)
 static void
 check_body(struct draft *d, size_t message_max)
 {
-	size_t n = d->has_args ? d->args.n : d->f.v[TEXT].n;
+	size_t n = d->has_args ? d->args.n + d->attachments.n / 4 * 3 : d->f.v[TEXT].n;
 
 	if (!d->has_args && !d->f.has[TEXT])
 		fail(d, PROBLEM_MISSING_TEXT, "there is neither 'text' nor 'args'");
@@ -329,6 +342,8 @@ queue(struct send *s, struct request *r, const struct draft *d)
 	    .key = f->v[KEY],
 	    .body = d->has_args ? d->args : f->v[TEXT],
 	    .is_args = d->has_args,
+	    .attachments = d->attachments,
+	    .n_attachments = d->attachments.n > 0,
 	});
 
 	if (m != NULL && commit_add(s->commit, m, sent, s, fcgi_handle(r->conn)) == 0)
@@ -396,7 +411,7 @@ post(struct send *s, struct request *r)
 
 	if (!read_outside(r, &d, &q))
 		return;
-	if (r->body_too_large)
+	if (r->body_too_large || r->body.n > s->body_max)
 		fail(&d, PROBLEM_BODY_TOO_LARGE, "the body is larger than %zu bytes (body-max)", s->body_max);
 	if (!d.bad)
 		read_body(&d, r, s->depth_max);

@@ -12,6 +12,7 @@
 #include "log.h"
 #include "schema.h"
 #include "store_db.h"
+#include "token.h"
 
 /* "Long" in ASCII: says whose file this is (PRAGMA application_id in sql/001-log.sql). */
 #define APPLICATION_ID "1282371175"
@@ -31,8 +32,30 @@ store_bind_str(sqlite3_stmt *stmt, int parameter, struct str value)
 	sqlite3_bind_text64(stmt, parameter, value.n == 0 ? "" : value.p, value.n, SQLITE_STATIC, SQLITE_UTF8);
 }
 
+/* The attachments of a message, from their own table. */
+static void
+read_attachments(struct store *s, struct message_fields *f)
+{
+	sqlite3_stmt *stmt = store_prepare(s, "SELECT data FROM attachments WHERE message = ? ORDER BY num");
+
+	buf_reset(&s->attachments, 64 * 1024);
+	if (stmt == NULL)
+		return;
+	sqlite3_bind_int64(stmt, 1, f->id);
+	while (sqlite3_step(stmt) == SQLITE_ROW) {
+		const char *p = sqlite3_column_blob(stmt, 0);
+
+		buf_add(&s->attachments, f->n_attachments++ > 0 ? STR(",\"") : STR("\""));
+		token_add_base64(
+		    &s->attachments, (struct str){p == NULL ? "" : p, (size_t)sqlite3_column_bytes(stmt, 0)});
+		buf_add_char(&s->attachments, '"');
+	}
+	sqlite3_reset(stmt);
+	f->attachments = buf_str(&s->attachments);
+}
+
 void
-store_row(sqlite3_stmt *stmt, struct message_fields *f)
+store_row(struct store *s, sqlite3_stmt *stmt, struct message_fields *f)
 {
 	*f = (struct message_fields){
 	    .id = sqlite3_column_int64(stmt, 0),
@@ -48,6 +71,8 @@ store_row(sqlite3_stmt *stmt, struct message_fields *f)
 		f->body.n = strnlen(f->body.p, f->body.n);
 	if (f->is_args && f->body.n == 0)
 		f->body = STR("[]"); /* a row that got past the CHECKs */
+	if (sqlite3_column_int(stmt, 7) > 0)
+		read_attachments(s, f);
 }
 
 sqlite3_stmt *
@@ -271,6 +296,7 @@ store_open(const struct store_options *options, bool create, char error[STORE_ER
 	s->options = *options;
 	s->busy_wait_ms = 1000;
 	walindex_init(&s->walindex, s->options.path);
+	buf_init(&s->attachments, SIZE_MAX);
 	if (open_db(s, create, error) != 0) {
 		free(s);
 		return NULL;
@@ -285,6 +311,7 @@ store_close(struct store *s)
 		return;
 	close_db(s);
 	walindex_fini(&s->walindex);
+	buf_fini(&s->attachments);
 	free(s);
 }
 
@@ -489,4 +516,28 @@ int64_t
 store_head(const struct store *s)
 {
 	return s->head;
+}
+
+int
+store_secret(struct store *s, unsigned char *value, size_t n)
+{
+	sqlite3_stmt *stmt = store_prepare(s, "INSERT INTO meta VALUES ('secret', ?) ON CONFLICT (name) DO NOTHING");
+	int code = SQLITE_ERROR;
+
+	if (stmt != NULL) {
+		sqlite3_bind_blob64(stmt, 1, value, n, SQLITE_STATIC);
+		code = store_run(stmt);
+		sqlite3_clear_bindings(stmt);
+	}
+	stmt = store_prepare(s, "SELECT value FROM meta WHERE name = 'secret'");
+	if (code == SQLITE_DONE && stmt != NULL) {
+		code = sqlite3_step(stmt);
+		if (code == SQLITE_ROW && (size_t)sqlite3_column_bytes(stmt, 0) == n)
+			memcpy(value, sqlite3_column_blob(stmt, 0), n);
+		sqlite3_reset(stmt);
+	}
+	if (code == SQLITE_ROW)
+		return 0;
+	(void)store_failed(s, code, "read the secret");
+	return -1;
 }

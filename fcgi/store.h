@@ -48,6 +48,12 @@ int store_start(struct store *s, int64_t lock_wait_ms, char error[STORE_ERROR_SI
 const char *store_epoch(const struct store *s);
 int64_t store_head(const struct store *s);
 
+/*
+ * A secret of the log's own, kept in it: value is both what to keep if there is none yet, and what is kept. Once, by
+ * the writer, before its thread runs. -1, logged, when it cannot be read.
+ */
+int store_secret(struct store *s, unsigned char *value, size_t n);
+
 /* One send, within a batch. */
 struct store_send {
 	struct message *message; /* gets its id and time when stored */
@@ -126,6 +132,20 @@ struct store_poll {
 	bool more, gap;  /* gap: something above since was deleted */
 };
 enum store_status store_poll(struct store *s, struct store_poll *p);
+
+/* The messages of a room for a session that memory has left behind. */
+struct store_tail {
+	/* asked: */
+	struct str room;
+	int64_t since, head; /* above since, up to head */
+	size_t limit;
+	size_t newest_max; /* > 0: nothing but the newest so many */
+	/* answered: */
+	struct message **messages; /* the receiver takes array and holdings */
+	size_t n;
+};
+enum store_status store_tail(struct store *s, struct store_tail *t);
+void store_tail_fini(struct store_tail *t);
 
 enum store_cursor { STORE_NEWEST, STORE_BEFORE, STORE_AFTER, STORE_AROUND, STORE_ON };
 

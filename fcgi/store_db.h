@@ -25,6 +25,7 @@ struct store {
 	int64_t busy_wait_ms;   /* how long a lock is waited for */
 	int64_t busy_since;     /* clock_ms() of the first try, 0: none */
 	int64_t deadline_us;    /* clock_us() at which a search is cut; 0: none */
+	struct buf attachments; /* of the last row */
 	/* The writer's: */
 	bool started;
 	int64_t missing_ms; /* clock_ms() when the file was first found missing; 0: it is not */
@@ -71,8 +72,8 @@ int store_add_excerpt(struct store *s);
 struct str store_column(sqlite3_stmt *stmt, int column);
 
 /* What a row says that begins with these columns. Views end with the next step. */
-#define STORE_COLUMNS "id, room, event, sender, text, args, at"
-void store_row(sqlite3_stmt *stmt, struct message_fields *f);
+#define STORE_COLUMNS "id, room, event, sender, text, args, at, attachments"
+void store_row(struct store *s, sqlite3_stmt *stmt, struct message_fields *f);
 
 /* Appends " AND room = ?" or the like for rooms, and binds their names from parameter *next on. */
 void store_bind_str(sqlite3_stmt *stmt, int parameter, struct str value);

@@ -7,6 +7,7 @@
 #include "log.h"
 #include "schema.h"
 #include "store_db.h"
+#include "token.h"
 
 enum {
 	NEWS_ROWS = 1000, /* in one answer, unless our own sends are more */
@@ -59,12 +60,12 @@ store_news_fini(struct store_news *news)
 
 /* The row under stmt as a message ready to be sent to readers; NULL without memory. */
 static struct message *
-row_message(sqlite3_stmt *stmt)
+row_message(struct store *s, sqlite3_stmt *stmt)
 {
 	struct message_fields f;
 	struct message *m;
 
-	store_row(stmt, &f);
+	store_row(s, stmt, &f);
 	m = message_new(&f);
 	if (m != NULL && message_publish(m) != 0) {
 		message_drop(m);
@@ -91,7 +92,7 @@ read_rows(struct store *s, struct store_news *news)
 			news->more = true;
 			break;
 		}
-		m = row_message(stmt);
+		m = row_message(s, stmt);
 		if (m == NULL || add_message(news, m) != SQLITE_OK) {
 			message_drop(m);
 			code = SQLITE_NOMEM;
@@ -115,7 +116,7 @@ row_now(struct store *s, int64_t id)
 		return NULL;
 	sqlite3_bind_int64(stmt, 1, id);
 	if (sqlite3_step(stmt) == SQLITE_ROW)
-		m = row_message(stmt);
+		m = row_message(s, stmt);
 	sqlite3_reset(stmt);
 	return m;
 }
@@ -326,6 +327,8 @@ same_message(struct message_fields a, struct message_fields b)
 	struct buf json_a, json_b;
 	bool same;
 
+	if (!str_eq(a.attachments, b.attachments))
+		return false;
 	if (a.is_args == b.is_args && str_eq(a.body, b.body))
 		return str_eq(a.event, b.event) && str_eq(a.sender, b.sender);
 	a.id = b.id;
@@ -345,8 +348,7 @@ static int
 find_key(struct store *s, struct store_send *send)
 {
 	const struct message_fields *f = &send->message->f;
-	sqlite3_stmt *stmt =
-	    store_prepare(s, "SELECT " STORE_COLUMNS ", attachments FROM messages WHERE room = ? AND key = ?");
+	sqlite3_stmt *stmt = store_prepare(s, "SELECT " STORE_COLUMNS " FROM messages WHERE room = ? AND key = ?");
 	struct message_fields was;
 	int code;
 
@@ -356,9 +358,10 @@ find_key(struct store *s, struct store_send *send)
 	store_bind_str(stmt, 2, f->key);
 	code = sqlite3_step(stmt);
 	if (code == SQLITE_ROW) {
-		store_row(stmt, &was);
-		send->outcome =
-		    sqlite3_column_int(stmt, 7) == 0 && same_message(was, *f) ? STORE_REPLAYED : STORE_KEY_CONFLICT;
+		store_row(s, stmt, &was);
+		send->outcome = sqlite3_column_int(stmt, 7) == (int)f->n_attachments && same_message(was, *f)
+		                    ? STORE_REPLAYED
+		                    : STORE_KEY_CONFLICT;
 		send->id = was.id;
 		send->at_ms = was.at_ms;
 		code = SQLITE_DONE;
@@ -368,11 +371,37 @@ find_key(struct store *s, struct store_send *send)
 }
 
 static int
+insert_attachments(struct store *s, int64_t id, const struct message_fields *f)
+{
+	struct str list = f->attachments, base64;
+	struct buf bytes;
+	int code = SQLITE_DONE;
+
+	buf_init(&bytes, f->attachments.n + 1);
+	for (int num = 0; code == SQLITE_DONE && message_next_attachment(&list, &base64); num++) {
+		sqlite3_stmt *stmt = store_prepare(s, "INSERT INTO attachments VALUES (?, ?, ?)");
+
+		buf_reset(&bytes, SIZE_MAX);
+		token_add_decoded(&bytes, base64);
+		if (stmt == NULL || !buf_ok(&bytes)) {
+			code = stmt == NULL ? sqlite3_errcode(s->db) : SQLITE_NOMEM;
+			break;
+		}
+		sqlite3_bind_int64(stmt, 1, id);
+		sqlite3_bind_int(stmt, 2, num);
+		sqlite3_bind_blob64(stmt, 3, buf_str(&bytes).p, bytes.n, SQLITE_STATIC);
+		code = store_run(stmt);
+	}
+	buf_fini(&bytes);
+	return code;
+}
+
+static int
 insert(struct store *s, struct store_send *send)
 {
 	struct message_fields *f = &send->message->f;
-	sqlite3_stmt *stmt = store_prepare(
-	    s, "INSERT INTO messages (room, event, sender, text, args, key, at) VALUES (?, ?, ?, ?, ?, ?, ?)");
+	sqlite3_stmt *stmt = store_prepare(s, "INSERT INTO messages (room, event, sender, text, args, key, at, "
+	                                      "attachments) VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
 	int code;
 
 	if (stmt == NULL)
@@ -386,10 +415,12 @@ insert(struct store *s, struct store_send *send)
 		store_bind_str(stmt, 6, f->key);
 	send->at_ms = clock_wall_ms();
 	sqlite3_bind_int64(stmt, 7, send->at_ms);
+	sqlite3_bind_int(stmt, 8, (int)f->n_attachments);
 	code = store_run(stmt);
 	if (code == SQLITE_DONE) {
 		send->outcome = STORE_STORED;
 		send->id = sqlite3_last_insert_rowid(s->db);
+		code = insert_attachments(s, send->id, f);
 	} else if ((code & 0xFF) == SQLITE_CONSTRAINT) {
 		/* Only this row is undone. A rule of the schema that was not checked before it came here. */
 		log_error("refused", "room=%.*s error=\"%s\"", STR_ARGS(f->room), sqlite3_errmsg(s->db));

@@ -160,7 +160,7 @@ rows_read(struct store *s, struct rows *r, const struct filter *f, int64_t above
 			r->more = true;
 			break;
 		}
-		store_row(stmt, &fields);
+		store_row(s, stmt, &fields);
 		message_add_json(&r->json, &fields, STR(""));
 		if (r->n > 0 && r->json.n > s->options.reply_max) {
 			r->json.n = at;
@@ -249,9 +249,9 @@ deleted_id(struct store *s, const struct store_rooms *rooms)
 
 /* The id before the newest-th newest message; 0 when there are fewer. */
 static int64_t
-before_newest(struct store *s, const struct filter *f, const struct store_poll *p)
+before_newest(struct store *s, const struct filter *f, int64_t head, int64_t newest)
 {
-	sqlite3_stmt *stmt = select_rows(s, f, "id", 0, p->head, true, (size_t)p->newest);
+	sqlite3_stmt *stmt = select_rows(s, f, "id", 0, head, true, (size_t)newest);
 	int64_t id = 0, n = 0;
 
 	if (stmt == NULL)
@@ -261,7 +261,7 @@ before_newest(struct store *s, const struct filter *f, const struct store_poll *
 		n++;
 	}
 	sqlite3_reset(stmt);
-	return n < p->newest ? 0 : id - 1;
+	return n < newest ? 0 : id - 1;
 }
 
 enum store_status
@@ -274,7 +274,7 @@ store_poll(struct store *s, struct store_poll *p)
 	buf_init(&p->json, SIZE_MAX);
 	if (code == SQLITE_OK) {
 		if (p->newest > 0)
-			p->since = before_newest(s, &f, p);
+			p->since = before_newest(s, &f, p->head, p->newest);
 		code = rows_read(s, &rows, &f, p->since, p->head, false, p->limit);
 		p->gap = deleted_id(s, &p->rooms) > p->since;
 	}
@@ -287,6 +287,45 @@ store_poll(struct store *s, struct store_poll *p)
 	if (code == SQLITE_OK && !buf_ok(&p->json))
 		code = SQLITE_NOMEM;
 	return end(s, code, "read for a poll");
+}
+
+enum store_status
+store_tail(struct store *s, struct store_tail *t)
+{
+	struct store_rooms rooms = {.names = {t->room}, .n = 1};
+	struct filter f = {.rooms = &rooms, .from_ms = INT64_MIN, .until_ms = INT64_MAX};
+	int code = begin(s);
+	sqlite3_stmt *stmt = NULL;
+
+	if (code == SQLITE_OK) {
+		int64_t least = t->newest_max > 0 ? before_newest(s, &f, t->head, (int64_t)t->newest_max) : 0;
+
+		if (t->since < least)
+			t->since = least;
+		t->messages = calloc(t->limit, sizeof *t->messages);
+		stmt = select_rows(s, &f, STORE_COLUMNS, t->since, t->head, false, t->limit);
+		code = stmt == NULL || t->messages == NULL ? SQLITE_NOMEM : SQLITE_DONE;
+	}
+	while (code == SQLITE_DONE && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
+		struct message_fields fields;
+
+		store_row(s, stmt, &fields);
+		t->messages[t->n] = message_new(&fields);
+		code = t->messages[t->n++] == NULL ? SQLITE_NOMEM : t->n < t->limit ? SQLITE_DONE : SQLITE_ROW;
+		if (code == SQLITE_ROW)
+			break;
+	}
+	if (stmt != NULL)
+		sqlite3_reset(stmt);
+	return end(s, code == SQLITE_DONE || code == SQLITE_ROW ? SQLITE_OK : code, "read for a session");
+}
+
+void
+store_tail_fini(struct store_tail *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		message_drop(t->messages[i]);
+	free(t->messages);
 }
 
 /* The first message at or after a moment in one room, and the few before it in the log that are as late: the clock may

@@ -299,10 +299,10 @@ read_hits(struct store *s, struct store_page *p, sqlite3_stmt *stmt)
 
 		if (p->n == p->limit)
 			break;
-		store_row(stmt, &f);
+		store_row(s, stmt, &f);
 		if (p->n > 0)
 			buf_add_char(&p->json, ',');
-		message_add_json(&p->json, &f, store_column(stmt, 7));
+		message_add_json(&p->json, &f, store_column(stmt, 8));
 		if (p->n > 0 && p->json.n > s->options.reply_max) {
 			p->json.n = at;
 			break;
@@ -323,7 +323,7 @@ search(struct store *s, struct store_page *p, struct str match)
 {
 	/* What changed since it was indexed is left out until the index knows: its snippet would not be its own. */
 	sqlite3_stmt *stmt =
-	    store_prepare(s, "SELECT m.id, m.room, m.event, m.sender, m.text, m.args, m.at,"
+	    store_prepare(s, "SELECT m.id, m.room, m.event, m.sender, m.text, m.args, m.at, m.attachments,"
 	                     " excerpt(search)"
 	                     " FROM search JOIN messages m ON m.id = search.rowid"
 	                     " WHERE search MATCH ?1 AND search.rowid <= ?2 AND m.at >= ?3 AND m.at < ?4"

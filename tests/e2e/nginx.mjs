@@ -7,9 +7,10 @@ import path from 'node:path';
 import { child, client, freePort, ms, root, tempDir, until, within } from './harness.mjs';
 
 /** The snippets of the checkout with their capitals filled in. */
-export function snippets({ socket, base = '', cors = '' }) {
+export function snippets({ socket, base = '', cors = '', client = path.join(root, 'build/client') }) {
 	const read = (name) => fs.readFileSync(path.join(root, 'nginx', `${name}.in`), 'utf8')
-		.replaceAll('@SOCKET@', socket).replaceAll('@CORS@', cors).replaceAll('@STATIC@', path.join(root, 'static')).replaceAll('@BASE@', base);
+		.replaceAll('@SOCKET@', socket).replaceAll('@CORS@', cors).replaceAll('@STATIC@', path.join(root, 'static'))
+		.replaceAll('@CLIENT@', client).replaceAll('@BASE@', base);
 	return { http: read('longline-http.conf'), server: read('longline.conf') };
 }
 

@@ -611,7 +611,7 @@ test_locked(void **state)
 	test_other(&fx, "BEGIN IMMEDIATE; INSERT INTO messages (text) VALUES ('not yet')");
 	assert_int_equal(append("main", "ours", "", &send), STORE_BUSY);
 	assert_true(clock_ms() - began < 10000); /* whoever asked waits, not the writer */
-	assert_news("1:before ");               /* and news are told meanwhile */
+	assert_news("1:before ");                /* and news are told meanwhile */
 	assert_int_equal(test_look(&fx, 0), STORE_OK);
 	assert_news("");
 	store_news_fini(&fx.news);

@@ -1,0 +1,102 @@
+/*
+ * member: the Socket.IO layer: namespaces of a session, events, acknowledgements, rooms (Socket.IO protocol 5).
+ *
+ * A member is a session that has joined a namespace: what the field calls a socket. What a namespace means is up to an
+ * application, a set of callbacks; the relay is one, the conformance server another. All of broadcasting except the
+ * sender, rooms, volatile emits and acknowledgements of the client's is here.
+ *
+ * States of a namespace in a session: not joined -> (CONNECT, the application accepts) joined -> left, by DISCONNECT of
+ * either side or the session's end. Anything that the protocol does not allow ends the session at once.
+ */
+#ifndef MEMBER_H
+#define MEMBER_H
+
+#include "packet.h"
+#include "session.h"
+
+struct member;
+struct members;
+
+enum { MEMBER_NAMESPACE_MAX = 128 }; /* bytes; there is no namespace of a longer name */
+
+/* A binary argument. */
+struct member_bytes {
+	struct blob *v[PACKET_ATTACHMENTS_MAX];
+	unsigned n;
+};
+
+/* What a CONNECT gets. */
+enum member_answer { MEMBER_ACCEPT, MEMBER_REFUSE, MEMBER_UNKNOWN };
+
+struct member_app {
+	void *ctx;
+	/*
+	 * A CONNECT: m is not joined yet; auth is its payload, "" for none. To refuse, add the error's JSON object to
+	 * error. The application may put members into the reply by reply (`,"pid":"…"`), and set a cursor.
+	 */
+	enum member_answer (*connect)(
+	    void *ctx, struct member *m, struct str auth, struct buf *reply, struct buf *error);
+	/* It has joined, and the reply is queued. */
+	void (*connected)(void *ctx, struct member *m, struct str auth);
+	/* An event: p->event, p->args, p->has_id. bytes may be held by blob_hold(). */
+	void (*event)(void *ctx, struct member *m, const struct packet *p, const struct member_bytes *bytes);
+	/* It left; with `left` it said so itself. The last call for it. */
+	void (*disconnected)(void *ctx, struct member *m, bool left);
+	/* The packets of a stored message for a member with a cursor; returns how many. May be NULL. */
+	unsigned (*packets)(void *ctx, struct member *m, const struct message *message, struct buf *body);
+};
+
+struct member_options {
+	size_t depth_max;
+	size_t message_max;    /* bytes of one message with all its attachments */
+	size_t namespaces_max; /* of one session */
+};
+
+/* NULL without memory. */
+struct members *members_new(const struct member_options *options, const struct member_app *app);
+void members_free(struct members *all);
+
+/* What sessions of Socket.IO's path are given; valid as long as all. */
+const struct session_layer *members_layer(struct members *all);
+
+struct str member_namespace(const struct member *m);
+const char *member_id(const struct member *m);
+
+/* While it connects: it is the one that had this id before, of TOKEN_ID_SIZE - 1 characters. */
+void member_set_id(struct member *m, struct str id);
+struct session *member_session(const struct member *m);
+struct session_cursor *member_cursor(struct member *m);
+void *member_data(const struct member *m);
+void member_set_data(struct member *m, void *data);
+
+/* The member of this id, in this namespace; NULL when there is none. */
+struct member *member_find(struct members *all, struct str nsp, struct str id);
+
+/* An event for one: args is JSON between the brackets, with the name as its first element: `"news",1`. */
+void member_emit(struct member *m, struct str args, const struct member_bytes *bytes);
+
+/* The same, but lost unless a GET is held now. */
+void member_emit_volatile(struct member *m, struct str args);
+
+/* The same, asking for an acknowledgement; fn is called once, if the member acknowledges. */
+typedef void member_ack_fn(void *ctx, struct member *m, struct str args, const struct member_bytes *bytes);
+void member_ask(struct member *m, struct str args, const struct member_bytes *bytes, member_ack_fn *fn, void *ctx);
+
+/* Acknowledges the client's event of this id; args as above, without a name. */
+void member_ack(struct member *m, uint64_t id, struct str args, const struct member_bytes *bytes);
+
+/*
+ * To all of a namespace but except (NULL: to all), in the room (empty: in any); passing: only worth telling soon, see
+ * session_queue_passing().
+ */
+void member_broadcast(struct members *all, struct str nsp, struct str room, const struct member *except,
+    struct str args, const struct member_bytes *bytes, bool passing);
+
+/* Rooms of members; a name is at most 128 bytes. -1 without memory. */
+int member_join(struct member *m, struct str room);
+void member_leave(struct member *m, struct str room);
+
+/* DISCONNECT by the server; it is gone when this returns. */
+void member_disconnect(struct member *m);
+
+#endif

@@ -1,0 +1,152 @@
+#include "socketio.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "session.h"
+
+/* The errors of the reference server, whose body clients may show. */
+enum fault { UNKNOWN_TRANSPORT, UNKNOWN_SID, BAD_HANDSHAKE_METHOD, BAD_REQUEST, FORBIDDEN, UNSUPPORTED_PROTOCOL };
+
+static void
+fail(struct request *r, enum fault fault)
+{
+	static const char *const words[] = {"Transport unknown", "Session ID unknown", "Bad handshake method",
+	    "Bad request", "Forbidden", "Unsupported protocol version"};
+	char body[96];
+	int n = snprintf(body, sizeof body, "{\"code\":%d,\"message\":\"%s\"}", (int)fault, words[fault]);
+
+	request_reply(r->all, r->conn, fault == FORBIDDEN ? 403 : 400, STR("application/json"),
+	    STR("Cache-Control: no-store\r\n"), (struct str){body, (size_t)n});
+}
+
+static void
+plain(struct request *r, int status, struct str type, struct str body)
+{
+	request_reply(r->all, r->conn, status, type, STR("Cache-Control: no-store\r\n"), body);
+}
+
+/* The parameters that matter; of a repeated one the last counts, and unknown ones are the client's own. */
+struct asked {
+	struct str transport, sid, eio;
+};
+
+static bool
+read_query(struct request *r, struct query *q, struct asked *a)
+{
+	*a = (struct asked){.transport = STR("")};
+	if (query_parse(q, r->query) != 0)
+		return false;
+	for (size_t i = 0; i < q->n; i++) {
+		struct str name = q->fields[i].name, value = q->fields[i].value;
+
+		if (str_eq(name, STR("transport")))
+			a->transport = value;
+		else if (str_eq(name, STR("sid")))
+			a->sid = value;
+		else if (str_eq(name, STR("EIO")))
+			a->eio = value;
+	}
+	return true;
+}
+
+/* Clients that drop the connection at more than 16 packets in a reply: python-engineio, and who does not say. */
+static bool
+takes_few(struct str user_agent)
+{
+	static const struct str marks[] = {{"python", 6}, {"Python", 6}, {"aiohttp", 7}};
+
+	for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++)
+		for (size_t at = 0; at + marks[i].n <= user_agent.n; at++)
+			if (str_starts((struct str){user_agent.p + at, user_agent.n - at}, marks[i]))
+				return true;
+	return user_agent.n == 0;
+}
+
+static void
+handshake(struct socketio *io, struct request *r, const struct asked *a)
+{
+	struct session *s;
+	char body[256];
+	int n;
+
+	if (r->method != METHOD_GET) {
+		fail(r, BAD_HANDSHAKE_METHOD);
+		return;
+	}
+	if (!str_eq(a->eio, STR("4"))) {
+		fail(r, UNSUPPORTED_PROTOCOL);
+		return;
+	}
+	s = session_new(io->sessions, io->layer, takes_few(r->user_agent), r->user);
+	if (s == NULL) {
+		request_fail(r->all, r->conn, PROBLEM_BUSY,
+		    "no session can begin now: there are too many (sessions-max), or the daemon stops");
+		return;
+	}
+	n = snprintf(body, sizeof body,
+	    "0{\"sid\":\"%s\",\"upgrades\":[],\"pingInterval\":%" PRId64 ",\"pingTimeout\":%" PRId64
+	    ",\"maxPayload\":%zu}",
+	    session_id(s), io->ping_interval_ms, io->ping_timeout_ms, io->max_payload);
+	plain(r, 200, STR("text/plain; charset=UTF-8"), (struct str){body, (size_t)n});
+}
+
+static void
+post(struct socketio *io, struct request *r, struct session *s)
+{
+	if (r->body_too_large || r->body.n > io->max_payload) {
+		plain(r, 413, STR("text/plain; charset=UTF-8"), STR(""));
+		return;
+	}
+	if (str_eq_nocase(r->content_type, STR("application/octet-stream"))) {
+		session_end(s, STR("1"));
+		fail(r, BAD_REQUEST);
+		return;
+	}
+	session_post(s, r->body);
+	plain(r, 200, STR("text/html"), STR("ok"));
+}
+
+static void
+serve(struct socketio *io, struct request *r, const struct asked *a)
+{
+	struct session *s;
+
+	if (!str_eq(a->transport, STR("polling"))) {
+		fail(r, UNKNOWN_TRANSPORT);
+		return;
+	}
+	if (a->sid.n == 0) {
+		handshake(io, r, a);
+		return;
+	}
+	s = session_find(io->sessions, io->layer, a->sid);
+	if (s == NULL || !session_alive(s))
+		fail(r, UNKNOWN_SID);
+	else if (!str_eq(a->eio, STR("4")))
+		fail(r, BAD_REQUEST);
+	else if (r->method == METHOD_GET)
+		session_get(s, r->conn);
+	else if (r->method == METHOD_POST)
+		post(io, r, s);
+	else
+		plain(r, 500, STR("text/plain; charset=UTF-8"), STR(""));
+}
+
+void
+socketio_request(struct socketio *io, struct request *r)
+{
+	struct query q;
+	struct asked a;
+
+	request_open_cors(r);
+	if (r->method == METHOD_OPTIONS && r->all->cors != NULL) {
+		request_options(r, "GET,HEAD,PUT,PATCH,POST,DELETE");
+		return;
+	}
+	if (read_query(r, &q, &a))
+		serve(io, r, &a);
+	else
+		request_fail(r->all, r->conn, PROBLEM_BUSY, "no memory for another request");
+	query_fini(&q);
+}

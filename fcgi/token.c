@@ -1,0 +1,115 @@
+#include "token.h"
+
+#include <assert.h>
+#include <nettle/base64.h>
+#include <nettle/hmac.h>
+#include <nettle/memops.h>
+#include <sys/random.h>
+
+enum { ID_BYTES = 15 };
+
+static void
+random_bytes(unsigned char *p, size_t n)
+{
+	/* Up to 256 bytes come whole once the kernel's generator is ready, and getrandom waits for that. */
+	ssize_t got = getrandom(p, n, 0);
+
+	assert(got == (ssize_t)n);
+}
+
+static void
+to_text(char text[TOKEN_ID_SIZE], const unsigned char bytes[ID_BYTES])
+{
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+	for (int i = 0, j = 0; i < ID_BYTES; i += 3, j += 4) {
+		unsigned v = (unsigned)bytes[i] << 16 | (unsigned)bytes[i + 1] << 8 | bytes[i + 2];
+
+		for (int k = 0; k < 4; k++)
+			text[j + k] = alphabet[v >> (18 - 6 * k) & 63];
+	}
+	text[TOKEN_ID_SIZE - 1] = '\0';
+}
+
+void
+token_id(char id[TOKEN_ID_SIZE])
+{
+	unsigned char bytes[ID_BYTES];
+
+	random_bytes(bytes, sizeof bytes);
+	to_text(id, bytes);
+}
+
+void
+token_secret(unsigned char secret[TOKEN_SECRET_SIZE])
+{
+	random_bytes(secret, TOKEN_SECRET_SIZE);
+}
+
+void
+token_sign(const unsigned char secret[TOKEN_SECRET_SIZE], struct str text, char signature[TOKEN_ID_SIZE])
+{
+	struct hmac_sha256_ctx hmac;
+	unsigned char digest[SHA256_DIGEST_SIZE];
+
+	hmac_sha256_set_key(&hmac, TOKEN_SECRET_SIZE, secret);
+	hmac_sha256_update(&hmac, text.n, (const unsigned char *)text.p);
+	hmac_sha256_digest(&hmac, sizeof digest, digest);
+	to_text(signature, digest);
+}
+
+bool
+token_check(const unsigned char secret[TOKEN_SECRET_SIZE], struct str text, struct str signature)
+{
+	char right[TOKEN_ID_SIZE];
+
+	token_sign(secret, text, right);
+	return signature.n == TOKEN_ID_SIZE - 1 && memeql_sec(right, signature.p, signature.n);
+}
+
+void
+token_add_base64(struct buf *b, struct str bytes)
+{
+	size_t n = BASE64_ENCODE_RAW_LENGTH(bytes.n);
+
+	if (!buf_reserve(b, n))
+		return;
+	base64_encode_raw(b->p + b->n, bytes.n, (const unsigned char *)bytes.p);
+	b->n += n;
+}
+
+/* The value of a character of either alphabet, or -1. */
+static int
+value_of(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	if (c == '+' || c == '-')
+		return 62;
+	return c == '/' || c == '_' ? 63 : -1;
+}
+
+void
+token_add_decoded(struct buf *b, struct str base64)
+{
+	unsigned bits = 0, n = 0;
+
+	if (!buf_reserve(b, base64.n))
+		return;
+	for (size_t i = 0; i < base64.n && base64.p[i] != '='; i++) {
+		int v = value_of(base64.p[i]);
+
+		if (v < 0)
+			continue;
+		bits = bits << 6 | (unsigned)v;
+		n += 6;
+		if (n >= 8) {
+			n -= 8;
+			b->p[b->n++] = (char)(bits >> n & 0xFF);
+		}
+	}
+}

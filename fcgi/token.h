@@ -1,0 +1,29 @@
+/*
+ * token: random ids, signatures, base64.
+ */
+#ifndef TOKEN_H
+#define TOKEN_H
+
+#include "buf.h"
+
+/* 20 characters of A-Za-z0-9_-: 120 bits of getrandom(2). */
+enum { TOKEN_ID_SIZE = 21 };
+void token_id(char id[TOKEN_ID_SIZE]);
+
+/* A secret to sign with. */
+enum { TOKEN_SECRET_SIZE = 32 };
+void token_secret(unsigned char secret[TOKEN_SECRET_SIZE]);
+
+/* The first 120 bits of HMAC-SHA256 of text, as 20 characters like an id. */
+void token_sign(const unsigned char secret[TOKEN_SECRET_SIZE], struct str text, char signature[TOKEN_ID_SIZE]);
+
+/* Whether signature is that of text; takes as long for any wrong one. */
+bool token_check(const unsigned char secret[TOKEN_SECRET_SIZE], struct str text, struct str signature);
+
+/* Standard base64 with padding (RFC 4648 section 4). */
+void token_add_base64(struct buf *b, struct str bytes);
+
+/* The bytes of a base64 text as lenient decoders read it: padding optional, the URL alphabet too, others skipped. */
+void token_add_decoded(struct buf *b, struct str base64);
+
+#endif
