@@ -92,6 +92,8 @@ it(`restart: ${polls} held polls and 8 senders, ${restarts} times SIGTERM and a 
 	const took = senders.flatMap((one) => one.took);
 	t.diagnostic(`${restarts} restarts: ${counts.answered} sends and ${readers.reduce((n, r) => n + r.polls, 0)} polls of readers, none failed; `
 		+ `of ${polls - 8} held polls the last was answered ${late.map((time) => time.toFixed(0)).join(', ')} ms after SIGTERM; sends ${spread(took)}`);
+	// The promise is 1 s each time; on a machine with other work a single one may take longer.
+	assert.ok(quantile(late, 0.5) < 1_000 * slow, `the last held poll was answered ${late} ms after SIGTERM`);
 	assert.ok(late.every((time) => time < ms(10_000)), `the last held poll was answered ${late} ms after SIGTERM`);
 	assert.ok(quantile(took, 1) < ms(10_000));
 });
