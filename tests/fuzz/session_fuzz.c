@@ -186,13 +186,13 @@ on_event(void *ctx, struct member *m, const struct packet *p, const struct membe
 			member_ask(m, buf_str(&b), bytes, on_answer, f);
 			break;
 		case 'b':
-			member_broadcast(f->members, p->nsp, STR(""), NULL, buf_str(&b), bytes);
+			member_broadcast(f->members, p->nsp, STR(""), NULL, buf_str(&b), bytes, false);
 			break;
 		case 'o':
-			member_broadcast(f->members, p->nsp, STR(""), m, buf_str(&b), bytes);
+			member_broadcast(f->members, p->nsp, STR(""), m, buf_str(&b), bytes, p->has_id);
 			break;
 		case 'r':
-			member_broadcast(f->members, p->nsp, p->event, NULL, buf_str(&b), bytes);
+			member_broadcast(f->members, p->nsp, p->event, NULL, buf_str(&b), bytes, false);
 			break;
 		case 'j':
 			(void)member_join(m, p->event);
