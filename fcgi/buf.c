@@ -78,6 +78,15 @@ buf_add(struct buf *b, struct str s)
 	b->n += s.n;
 }
 
+struct str
+buf_keep(struct buf *b, struct str s)
+{
+	size_t at = b->n;
+
+	buf_add(b, s);
+	return (struct str){b->p + at, s.n};
+}
+
 void
 buf_add_char(struct buf *b, char c)
 {

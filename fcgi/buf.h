@@ -32,6 +32,10 @@ void buf_reset(struct buf *b, size_t keep);
 bool buf_reserve(struct buf *b, size_t n);
 
 void buf_add(struct buf *b, struct str s);
+
+/* Adds s and returns a view of the copy, which is good until b grows: reserve room for all that is to be kept. */
+struct str buf_keep(struct buf *b, struct str s);
+
 void buf_add_char(struct buf *b, char c);
 void buf_add_int(struct buf *b, int64_t v);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hash.h"
 #include "json.h"
 
 enum { ROOM_NAME_MAX = 128, ASKED_MAX = 1000, ROOMS_MAX = 1000 };
@@ -122,11 +123,7 @@ member_set_data(struct member *m, void *data)
 static struct nsp_place *
 place_of(struct members *all, struct str name)
 {
-	uint64_t h = UINT64_C(14695981039346656037); /* FNV-1a */
-
-	for (size_t i = 0; i < name.n; i++)
-		h = (h ^ (unsigned char)name.p[i]) * UINT64_C(1099511628211);
-	return &all->table[(h ^ h >> 32) % PLACES];
+	return &all->table[hash_place(name) % PLACES];
 }
 
 static struct nsp *

@@ -61,15 +61,6 @@ struct auth {
 	struct buf bytes;
 };
 
-static struct str
-keep(struct buf *b, struct str s)
-{
-	size_t at = b->n;
-
-	buf_add(b, s);
-	return (struct str){b->p + at, s.n};
-}
-
 static void
 on_auth(void *ctx, struct str name, enum json_type type, struct str value)
 {
@@ -79,13 +70,13 @@ on_auth(void *ctx, struct str name, enum json_type type, struct str value)
 	if (str_eq(name, STR("meta")))
 		a->meta = type == JSON_OTHER && str_eq(value, STR("true"));
 	else if (str_eq(name, STR("serverOffset")) && type != JSON_ARRAY)
-		a->server_offset = keep(&a->bytes, value);
+		a->server_offset = buf_keep(&a->bytes, value);
 	else if (str_eq(name, STR("name")) && text)
-		a->name = keep(&a->bytes, value);
+		a->name = buf_keep(&a->bytes, value);
 	else if (str_eq(name, STR("pid")) && text)
-		a->pid = keep(&a->bytes, value);
+		a->pid = buf_keep(&a->bytes, value);
 	else if (str_eq(name, STR("offset")) && text)
-		a->offset = keep(&a->bytes, value);
+		a->offset = buf_keep(&a->bytes, value);
 }
 
 /* What a pid's signature covers: of which log it is, whose, where, and from when on. */
@@ -404,9 +395,9 @@ on_argument(void *ctx, struct str name, enum json_type type, struct str value)
 	(void)name;
 	a->strings = a->strings && type == JSON_STRING;
 	if (a->n == 0 && type == JSON_STRING)
-		a->first = keep(&a->bytes, value);
+		a->first = buf_keep(&a->bytes, value);
 	else if (a->n == 1 && type == JSON_STRING)
-		a->second = keep(&a->bytes, value);
+		a->second = buf_keep(&a->bytes, value);
 	a->n++;
 }
 

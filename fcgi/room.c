@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hash.h"
 #include "log.h"
 #include "loop.h"
 
@@ -46,16 +47,6 @@ struct rooms {
 	struct place *table;
 	size_t n, places; /* a power of two */
 };
-
-static size_t
-hash(struct str name)
-{
-	uint64_t h = UINT64_C(14695981039346656037); /* FNV-1a */
-
-	for (size_t i = 0; i < name.n; i++)
-		h = (h ^ (unsigned char)name.p[i]) * UINT64_C(1099511628211);
-	return (size_t)(h ^ h >> 32);
-}
 
 static struct str
 name_of(const struct room *room)
@@ -235,7 +226,7 @@ grow(struct rooms *rooms)
 			struct room *room = LIST_FIRST(&rooms->table[i]);
 
 			LIST_REMOVE(room, link);
-			LIST_INSERT_HEAD(&table[hash(name_of(room)) & (places - 1)], room, link);
+			LIST_INSERT_HEAD(&table[hash_place(name_of(room)) & (places - 1)], room, link);
 		}
 	free(rooms->table);
 	rooms->table = table;
@@ -247,7 +238,7 @@ room_find(struct rooms *rooms, struct str name)
 {
 	struct room *room;
 
-	LIST_FOREACH (room, &rooms->table[hash(name) & (rooms->places - 1)], link)
+	LIST_FOREACH (room, &rooms->table[hash_place(name) & (rooms->places - 1)], link)
 		if (str_eq(name_of(room), name))
 			return room;
 	return NULL;
@@ -267,7 +258,7 @@ room_get(struct rooms *rooms, struct str name)
 	if (rooms->n >= rooms->places)
 		grow(rooms);
 	init(rooms, room, name);
-	LIST_INSERT_HEAD(&rooms->table[hash(name) & (rooms->places - 1)], room, link);
+	LIST_INSERT_HEAD(&rooms->table[hash_place(name) & (rooms->places - 1)], room, link);
 	rooms->n++;
 	return room;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "hash.h"
 #include "loop.h"
 #include "packet.h"
 #include "readers.h"
@@ -87,11 +88,7 @@ struct reading {
 static struct place *
 place_of(struct sessions *all, struct str id)
 {
-	uint64_t h = UINT64_C(14695981039346656037); /* FNV-1a */
-
-	for (size_t i = 0; i < id.n; i++)
-		h = (h ^ (unsigned char)id.p[i]) * UINT64_C(1099511628211);
-	return &all->table[(h ^ h >> 32) & (all->places - 1)];
+	return &all->table[hash_place(id) & (all->places - 1)];
 }
 
 size_t

@@ -54,6 +54,27 @@ test_max(void **state)
 }
 
 static void
+test_keep(void **state)
+{
+	struct buf b;
+	struct str first, none, second;
+	char bytes[] = "first";
+
+	(void)state;
+	buf_init(&b, 100);
+	assert_true(buf_reserve(&b, 11));
+	first = buf_keep(&b, str_of(bytes));
+	memset(bytes, 'x', sizeof bytes - 1);
+	none = buf_keep(&b, STR(""));
+	second = buf_keep(&b, STR("second"));
+	assert_str(first, "first");
+	assert_int_equal(none.n, 0);
+	assert_str(second, "second");
+	assert_str(buf_str(&b), "firstsecond");
+	buf_fini(&b);
+}
+
+static void
 test_failure_sticks(void **state)
 {
 	struct buf b;
@@ -359,6 +380,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_growth),
 	    cmocka_unit_test(test_max),
+	    cmocka_unit_test(test_keep),
 	    cmocka_unit_test(test_failure_sticks),
 	    cmocka_unit_test(test_reset),
 	    cmocka_unit_test(test_reserve),
