@@ -36,15 +36,7 @@ plain_get(struct request *r)
 	static const char *const none[] = {NULL};
 	struct query q;
 
-	if (r->method == METHOD_OPTIONS) {
-		request_options(r, "GET, HEAD, OPTIONS");
-		return false;
-	}
-	if (r->method != METHOD_GET && r->method != METHOD_HEAD) {
-		request_refuse_method(r, "GET, HEAD, OPTIONS");
-		return false;
-	}
-	if (!request_query(r, &q, none, NULL))
+	if (!request_method_ok(r, "GET, HEAD, OPTIONS") || !request_query(r, &q, none, NULL))
 		return false;
 	query_fini(&q);
 	return true;
@@ -54,7 +46,7 @@ void
 health_request(struct health *h, struct request *r)
 {
 	if (plain_get(r) && commit_probe(h->commit, probed, h, fcgi_handle(r->conn)) != 0)
-		request_fail(r->all, r->conn, PROBLEM_BUSY, "too many requests wait for the database");
+		request_refuse_busy(r->all, r->conn);
 }
 
 static void

@@ -7,6 +7,7 @@
 
 #include "commit.h"
 #include "date.h"
+#include "hash.h"
 #include "readers.h"
 #include "room.h"
 
@@ -63,15 +64,11 @@ make_body(struct buf *body, const struct reading *r)
 	buf_add(body, STR("}\n"));
 }
 
-/* A strong validator made from the content (RFC 9110 section 8.8.3): FNV-1a, with the length. */
+/* A strong validator made from the content (RFC 9110 section 8.8.3). */
 static void
 make_etag(char etag[64], struct str body)
 {
-	uint64_t h = UINT64_C(14695981039346656037);
-
-	for (size_t i = 0; i < body.n; i++)
-		h = (h ^ (unsigned char)body.p[i]) * UINT64_C(1099511628211);
-	snprintf(etag, 64, "\"%016" PRIx64 "-%zx\"", h, body.n);
+	snprintf(etag, 64, "\"%016" PRIx64 "-%zx\"", hash_fnv1a(body), body.n);
 }
 
 /* If-None-Match (RFC 9110 section 13.1.2): *, or a list of tags, compared weakly. */
@@ -146,6 +143,17 @@ done(struct job *job)
 	reading_free(r);
 }
 
+/* Ends a reading that nobody has the time for. */
+static void
+refuse(struct reading *r)
+{
+	struct fcgi_conn *conn = fcgi_find(r->h->requests->fcgi, r->handle);
+
+	if (conn != NULL)
+		request_refuse_busy(r->h->requests, conn);
+	reading_free(r);
+}
+
 static void
 submit(struct reading *r)
 {
@@ -159,18 +167,7 @@ submit(struct reading *r)
 	r->job = (struct job){.run = run, .done = done};
 	if ((r->search ? readers_add_search(r->h->readers, &r->job) : readers_add(r->h->readers, &r->job)) == 0)
 		return;
-	request_fail(r->h->requests, conn, PROBLEM_BUSY, "too many requests wait for the database");
-	reading_free(r);
-}
-
-static void
-refuse(struct reading *r)
-{
-	struct fcgi_conn *conn = fcgi_find(r->h->requests->fcgi, r->handle);
-
-	if (conn != NULL)
-		request_fail(r->h->requests, conn, PROBLEM_BUSY, "too many requests wait for the database");
-	reading_free(r);
+	refuse(r);
 }
 
 static void
@@ -190,14 +187,6 @@ looked(void *ctx, uint64_t handle, bool ok)
 	(void)ok;
 	if (commit_want_index(r->h->commit, INDEX_WAIT_MS, indexed, r, handle) != 0)
 		refuse(r);
-}
-
-static bool
-bad(struct request *r, struct str name, struct str value, const char *expected)
-{
-	request_fail(r->all, r->conn, PROBLEM_BAD_PARAMETER, "parameter '%.*s' must be %s, not '%.*s'", STR_ARGS(name),
-	    expected, (int)(value.n < 64 ? value.n : 64), value.p);
-	return false;
 }
 
 /* Whether the parameter is a cursor; if so, which. */
@@ -233,9 +222,10 @@ read_cursor(struct request *r, struct store_page *page, struct str name, struct 
 	}
 	page->cursor = cursor;
 	if (cursor == STORE_ON)
-		return date_day(value, tz, &page->at) || bad(r, name, value, "a day as YYYY-MM-DD");
+		return date_day(value, tz, &page->at) ||
+		       request_refuse_parameter(r, name, value, "a day as YYYY-MM-DD");
 	if (!str_uint(value, (uint64_t)MESSAGE_ID_MAX, &id))
-		return bad(r, name, value, "an id (0 to 9007199254740991)");
+		return request_refuse_parameter(r, name, value, "an id (0 to 9007199254740991)");
 	page->at = (int64_t)id;
 	return true;
 }
@@ -249,20 +239,20 @@ read_filter(struct request *r, struct store_page *page, struct str name, struct 
 
 	if (str_eq(name, STR("limit"))) {
 		if (!str_uint(value, LIMIT_MAX, &n) || n == 0)
-			return bad(r, name, value, "1 to 500");
+			return request_refuse_parameter(r, name, value, "1 to 500");
 		page->limit = (size_t)n;
 	} else if (str_eq(name, STR("sender"))) {
 		if (value.n > MESSAGE_SENDER_MAX)
-			return bad(r, name, value, "at most 64 bytes");
+			return request_refuse_parameter(r, name, value, "at most 64 bytes");
 		page->by_sender = true;
 		page->sender = value;
 	} else if (str_eq(name, STR("from")))
-		return date_moment(value, tz, &page->from_ms) || bad(r, name, value, moment);
+		return date_moment(value, tz, &page->from_ms) || request_refuse_parameter(r, name, value, moment);
 	else if (str_eq(name, STR("until")))
-		return date_moment(value, tz, &page->until_ms) || bad(r, name, value, moment);
+		return date_moment(value, tz, &page->until_ms) || request_refuse_parameter(r, name, value, moment);
 	else if (str_eq(name, STR("q"))) {
 		if (value.n == 0)
-			return bad(r, name, value, "words to look for");
+			return request_refuse_parameter(r, name, value, "words to look for");
 		page->q = value;
 	}
 	return true;
@@ -280,7 +270,8 @@ read_page(struct request *r, const struct query *q, struct store_page *page)
 	/* The zone first: others are read by it. */
 	for (size_t i = 0; i < q->n; i++)
 		if (str_eq(q->fields[i].name, STR("tz")) && !date_zone(q->fields[i].value, &tz))
-			return bad(r, STR("tz"), q->fields[i].value, "+HH:MM or -HH:MM, up to 23:59");
+			return request_refuse_parameter(
+			    r, STR("tz"), q->fields[i].value, "+HH:MM or -HH:MM, up to 23:59");
 	for (size_t i = 0; i < q->n; i++)
 		if (!read_cursor(r, page, q->fields[i].name, q->fields[i].value, tz) ||
 		    !read_filter(r, page, q->fields[i].name, q->fields[i].value, tz))
@@ -291,15 +282,6 @@ read_page(struct request *r, const struct query *q, struct store_page *page)
 		return false;
 	}
 	return true;
-}
-
-static struct str
-keep(struct buf *b, struct str s)
-{
-	size_t at = b->n;
-
-	buf_add(b, s);
-	return (struct str){b->p + at, s.n};
 }
 
 /* A reading with copies of what views the request; NULL without memory. */
@@ -321,10 +303,10 @@ reading_new(struct history *h, struct request *request, const struct store_page 
 		return NULL;
 	}
 	for (size_t i = 0; i < page->rooms.n && !page->rooms.all; i++)
-		r->page.rooms.names[i] = keep(&r->strings, page->rooms.names[i]);
-	r->page.sender = keep(&r->strings, page->sender);
-	r->page.q = keep(&r->strings, page->q);
-	r->if_none_match = keep(&r->strings, request->if_none_match);
+		r->page.rooms.names[i] = buf_keep(&r->strings, page->rooms.names[i]);
+	r->page.sender = buf_keep(&r->strings, page->sender);
+	r->page.q = buf_keep(&r->strings, page->q);
+	r->if_none_match = buf_keep(&r->strings, request->if_none_match);
 	return r;
 }
 
@@ -355,10 +337,6 @@ void
 history_request(struct history *h, struct request *r)
 {
 	request_open_cors(r);
-	if (r->method == METHOD_OPTIONS)
-		request_options(r, "GET, HEAD, OPTIONS");
-	else if (r->method != METHOD_GET && r->method != METHOD_HEAD)
-		request_refuse_method(r, "GET, HEAD, OPTIONS");
-	else
+	if (request_method_ok(r, "GET, HEAD, OPTIONS"))
 		get(h, r);
 }

@@ -2,9 +2,11 @@
  * poll: GET /poll: what is newer than a cursor, at once or as soon as it is there.
  *
  * States of a poll, and what leads out of them:
- *   asking   poll_request(): may need a look at the database (a cursor beyond the head) or a reader (a cursor below
- * what memory holds, "READING") -> answered, or PARKED   in its room and under a timer -> exactly one of news (woken),
- * late (timer), gone (the peer hung up), poll_drain() (the daemon stops) Each way out unlinks first and speaks second.
+ * - asking: poll_request(). It may need a look at the database (a cursor beyond the head, poll_read_look()) or a reader
+ *   (a cursor below what memory holds, "READING", poll_read_store()) -> answered, or parked.
+ * - parked: in its room and under a timer (poll_parking) -> exactly one of news (woken), late (timer), gone (the peer
+ *   hung up), poll_drain() (the daemon stops).
+ *
  * Asking and parking happen in one turn of the loop, so no message can fall between them.
  */
 #ifndef POLL_H

@@ -168,20 +168,23 @@ request_fail(struct requests *all, struct fcgi_conn *conn, enum problem p, const
 }
 
 void
-request_refuse_method(struct request *r, const char *allowed)
+request_refuse_busy(struct requests *all, struct fcgi_conn *conn)
 {
-	struct buf headers, body;
-	char detail[DETAIL_MAX];
+	request_fail(all, conn, PROBLEM_BUSY, "too many requests wait for the database");
+}
 
-	r->all->problems[PROBLEM_METHOD_NOT_ALLOWED]++;
-	snprintf(detail, sizeof detail, "this path answers to %s only", allowed);
-	buf_init(&headers, 512);
-	buf_init(&body, 4096);
-	buf_printf(&headers, "Allow: %s\r\nCache-Control: no-store\r\n", allowed);
-	problem_add_json(&body, PROBLEM_METHOD_NOT_ALLOWED, str_of(detail));
-	request_reply(r->all, r->conn, 405, STR("application/problem+json"), buf_str(&headers), buf_str(&body));
-	buf_fini(&headers);
-	buf_fini(&body);
+struct str
+request_shown(struct str s)
+{
+	return (struct str){s.p, s.n < SHOWN_MAX ? s.n : SHOWN_MAX};
+}
+
+bool
+request_refuse_parameter(struct request *r, struct str name, struct str value, const char *expected)
+{
+	request_fail(r->all, r->conn, PROBLEM_BAD_PARAMETER, "parameter '%.*s' must be %s, not '%.*s'", STR_ARGS(name),
+	    expected, STR_ARGS(request_shown(value)));
+	return false;
 }
 
 /* A list of header names may be sent back to whoever asked for it; anything else may not. */
@@ -217,11 +220,44 @@ request_options(struct request *r, const char *allowed)
 	buf_fini(&headers);
 }
 
-/* What a stranger sent, short enough to be named in an error. */
-static struct str
-shown(struct str s)
+/* 405 naming what is allowed. */
+static void
+refuse_method(struct request *r, const char *allowed)
 {
-	return (struct str){s.p, s.n < SHOWN_MAX ? s.n : SHOWN_MAX};
+	struct buf headers, body;
+	char detail[DETAIL_MAX];
+
+	r->all->problems[PROBLEM_METHOD_NOT_ALLOWED]++;
+	snprintf(detail, sizeof detail, "this path answers to %s only", allowed);
+	buf_init(&headers, 512);
+	buf_init(&body, 4096);
+	buf_printf(&headers, "Allow: %s\r\nCache-Control: no-store\r\n", allowed);
+	problem_add_json(&body, PROBLEM_METHOD_NOT_ALLOWED, str_of(detail));
+	request_reply(r->all, r->conn, 405, STR("application/problem+json"), buf_str(&headers), buf_str(&body));
+	buf_fini(&headers);
+	buf_fini(&body);
+}
+
+/* The method's name stands among those allowed. */
+static bool
+method_allowed(enum method method, struct str allowed)
+{
+	while (allowed.n > 0)
+		if (method_of(str_trim(str_cut(&allowed, ','))) == method)
+			return true;
+	return false;
+}
+
+bool
+request_method_ok(struct request *r, const char *allowed)
+{
+	if (r->method == METHOD_OPTIONS)
+		request_options(r, allowed);
+	else if (!method_allowed(r->method, str_of(allowed)))
+		refuse_method(r, allowed);
+	else
+		return true;
+	return false;
 }
 
 static bool
@@ -247,7 +283,7 @@ names_ok(struct request *r, const struct query *q, const char *const *known, con
 			continue;
 		if (!is_known(name, known)) {
 			request_fail(r->all, r->conn, PROBLEM_UNKNOWN_PARAMETER, "unknown parameter '%.*s'",
-			    STR_ARGS(shown(name)));
+			    STR_ARGS(request_shown(name)));
 			return false;
 		}
 		if (!str_utf8(q->fields[i].value)) {
@@ -296,7 +332,7 @@ request_rooms(struct request *r, const struct query *q, struct str *names, size_
 		if (!message_room_ok(name)) {
 			request_fail(r->all, r->conn, PROBLEM_BAD_PARAMETER,
 			    "parameter 'room' must be 1 to %d of A-Z a-z 0-9 . _ - (or *), not '%.*s'",
-			    MESSAGE_ROOM_MAX, STR_ARGS(shown(name)));
+			    MESSAGE_ROOM_MAX, STR_ARGS(request_shown(name)));
 			return false;
 		}
 		for (size_t j = 0; j < *n; j++)

@@ -60,11 +60,19 @@ void request_send(struct requests *all, struct fcgi_conn *conn, struct blob *rep
 void request_fail(struct requests *all, struct fcgi_conn *conn, enum problem p, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* 405 naming what is allowed ("GET, HEAD"). */
-void request_refuse_method(struct request *r, const char *allowed);
+/* The same for two errors that many paths have: too much waits for the database; a parameter is not as expected (always
+ * false, for whoever reads it). */
+void request_refuse_busy(struct requests *all, struct fcgi_conn *conn);
+bool request_refuse_parameter(struct request *r, struct str name, struct str value, const char *expected);
 
-/* 204 for OPTIONS: a preflight's answer, or what is allowed here. */
+/* What a stranger sent, short enough to be named in an error. */
+struct str request_shown(struct str s);
+
+/* 204 for OPTIONS: a preflight's answer, or what is allowed here ("GET, OPTIONS"). */
 void request_options(struct request *r, const char *allowed);
+
+/* Whether the method is one of those allowed, OPTIONS apart. false, answered: OPTIONS as above, any other with 405. */
+bool request_method_ok(struct request *r, const char *allowed);
 
 /*
  * Takes the query apart and checks the names: each must be in `known` (ends with NULL) or begin with _, and none but

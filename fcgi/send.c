@@ -49,9 +49,6 @@ fail(struct draft *d, enum problem problem, const char *format, ...)
 	va_end(ap);
 }
 
-/* The arguments for a %.*s that shows the beginning of what a stranger sent. */
-#define SHOWN(s) (int)((s).n < 64 ? (s).n : 64), (s).p
-
 /* The field of this name, or FIELDS. */
 static enum field
 field_of(struct str name)
@@ -79,15 +76,6 @@ struct json_reading {
 	struct fields f;
 };
 
-static struct str
-keep(struct buf *b, struct str s)
-{
-	size_t at = b->n;
-
-	buf_add(b, s);
-	return (struct str){b->p + at, s.n};
-}
-
 static void
 on_member(void *ctx, struct str name, enum json_type type, struct str value)
 {
@@ -98,7 +86,8 @@ on_member(void *ctx, struct str name, enum json_type type, struct str value)
 
 	if (!is_args && field == FIELDS) {
 		fail(d, PROBLEM_UNKNOWN_MEMBER,
-		    "unknown member '%.*s'; known are room, sender, event, text, args and key", SHOWN(name));
+		    "unknown member '%.*s'; known are room, sender, event, text, args and key",
+		    STR_ARGS(request_shown(name)));
 		return;
 	}
 	if (is_args ? d->has_args : reading->f.has[field])
@@ -110,7 +99,7 @@ on_member(void *ctx, struct str name, enum json_type type, struct str value)
 		d->args = value;
 		d->has_args = true;
 	} else {
-		reading->f.v[field] = keep(&d->strings, value);
+		reading->f.v[field] = buf_keep(&d->strings, value);
 		reading->f.has[field] = true;
 	}
 }
@@ -207,7 +196,7 @@ read_body(struct draft *d, const struct request *r, size_t depth_max)
 		    "content type '%.*s' is not known here; known are application/json, "
 		    "application/x-www-form-urlencoded "
 		    "text/plain and application/octet-stream",
-		    SHOWN(type));
+		    STR_ARGS(request_shown(type)));
 		return;
 	}
 	d->f.v[TEXT] = r->body;
@@ -246,7 +235,7 @@ simplify(struct draft *d, size_t depth_max)
 	if (json_array(d->args, depth_max, on_element, &e) == JSON_OK && e.n == 1 && e.type == JSON_STRING &&
 	    buf_ok(&e.string)) {
 		d->has_args = false;
-		d->f.v[TEXT] = keep(&d->strings, buf_str(&e.string));
+		d->f.v[TEXT] = buf_keep(&d->strings, buf_str(&e.string));
 		d->f.has[TEXT] = true;
 	}
 	buf_fini(&e.string);
@@ -262,11 +251,11 @@ check_fields(struct draft *d)
 			fail(d, PROBLEM_BAD_UTF8, "the %.*s is not well-formed UTF-8", STR_ARGS(NAMES[i]));
 	if (f->has[ROOM] && !message_room_ok(f->v[ROOM]))
 		fail(d, PROBLEM_BAD_FIELD, "'room' must be 1 to %d of A-Z a-z 0-9 . _ -, not '%.*s'", MESSAGE_ROOM_MAX,
-		    SHOWN(f->v[ROOM]));
+		    STR_ARGS(request_shown(f->v[ROOM])));
 	if (f->has[EVENT] && !message_event_ok(f->v[EVENT]))
 		fail(d, PROBLEM_BAD_FIELD,
 		    "'event' must be 1 to %d bytes, and no name that Socket.IO reserves; not '%.*s'", MESSAGE_EVENT_MAX,
-		    SHOWN(f->v[EVENT]));
+		    STR_ARGS(request_shown(f->v[EVENT])));
 	if (f->v[SENDER].n > MESSAGE_SENDER_MAX)
 		fail(d, PROBLEM_BAD_FIELD, "'sender' must be at most %d bytes, not %zu", MESSAGE_SENDER_MAX,
 		    f->v[SENDER].n);
@@ -436,13 +425,11 @@ void
 send_request(struct send *s, struct request *r)
 {
 	request_open_cors(r);
-	if (r->method == METHOD_OPTIONS)
-		request_options(r, "POST, OPTIONS");
-	else if (r->method != METHOD_POST)
-		request_refuse_method(r, "POST, OPTIONS");
-	else if (!origin_ok(r))
-		request_fail(r->all, r->conn, PROBLEM_FORBIDDEN_ORIGIN,
-		    "a page of origin '%.*s' may not send here (--cors)", SHOWN(r->origin));
-	else
+	if (!request_method_ok(r, "POST, OPTIONS"))
+		return;
+	if (origin_ok(r))
 		post(s, r);
+	else
+		request_fail(r->all, r->conn, PROBLEM_FORBIDDEN_ORIGIN,
+		    "a page of origin '%.*s' may not send here (--cors)", STR_ARGS(request_shown(r->origin)));
 }
