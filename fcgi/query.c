@@ -1,17 +1,5 @@
 #include "query.h"
 
-static int
-hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* Room for all was reserved: a decoded text is never longer, so views into b stay good. */
 static struct str
 decoded(struct buf *b, struct str s)
@@ -23,8 +11,8 @@ decoded(struct buf *b, struct str s)
 
 		if (c == '+')
 			c = ' ';
-		else if (c == '%' && i + 2 < s.n && hex(s.p[i + 1]) >= 0 && hex(s.p[i + 2]) >= 0) {
-			c = (char)(hex(s.p[i + 1]) << 4 | hex(s.p[i + 2]));
+		else if (c == '%' && i + 2 < s.n && str_hex(s.p[i + 1]) >= 0 && str_hex(s.p[i + 2]) >= 0) {
+			c = (char)(str_hex(s.p[i + 1]) << 4 | str_hex(s.p[i + 2]));
 			i += 2;
 		}
 		b->p[b->n++] = c;

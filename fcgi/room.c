@@ -8,21 +8,14 @@
 #include "hash.h"
 #include "log.h"
 #include "loop.h"
+#include "room_round.h"
 
-enum {
-	WAKES_PER_TURN = 64, /* so that a big round never starves the rest of the loop */
-	TABLE_MIN = 64,
-};
-
-TAILQ_HEAD(waiters, waiter);
+enum { TABLE_MIN = 64 };
 
 struct room {
 	struct rooms *rooms;
-	LIST_ENTRY(room) link;       /* in its place of the table */
-	TAILQ_ENTRY(room) busy_link; /* in rooms->busy while busy or due */
-	struct waiters waiters[2];   /* [parked] wait, [!parked] are this round */
-	uint8_t parked;
-	bool listed, due;
+	LIST_ENTRY(room) link; /* in its place of the table */
+	struct round round;
 	struct ring_chain chain;
 	const struct ring_chain *view; /* what its waiters read: chain, or for room_all the ring's */
 	int64_t deleted;
@@ -36,13 +29,9 @@ LIST_HEAD(place, room);
 struct rooms {
 	struct ring ring;
 	int64_t head;
-	uint64_t resets, woken;
+	uint64_t resets;
 	char epoch[32];
-	struct {
-		room_wake_fn *fn;
-		void *ctx;
-	} kinds[ROOM_WAITER_KINDS];
-	TAILQ_HEAD(, room) busy; /* rooms with a round under way or due */
+	struct rounds rounds;
 	struct room all;
 	struct place *table;
 	size_t n, places; /* a power of two */
@@ -59,8 +48,7 @@ init(struct rooms *rooms, struct room *room, struct str name)
 {
 	*room = (struct room){.rooms = rooms, .name_n = (uint8_t)name.n};
 	memcpy(room->name, name.p, name.n);
-	TAILQ_INIT(&room->waiters[0]);
-	TAILQ_INIT(&room->waiters[1]);
+	round_init(&room->round, room);
 	room->chain.owner = room;
 	room->chain.floor = rooms->ring.floor;
 	room->view = &room->chain;
@@ -73,14 +61,13 @@ fini(struct room *room)
 	blob_drop(room->answer.reply);
 }
 
-/* Whether nobody waits in it and memory knows nothing of it. */
+/* Frees it if nobody waits in it and memory knows nothing of it. */
 static void
 free_if_idle(struct room *room)
 {
 	struct rooms *rooms = room->rooms;
 
-	if (room == &rooms->all || room->listed || room->chain.n > 0 || room->deleted > rooms->ring.floor ||
-	    !TAILQ_EMPTY(&room->waiters[0]) || !TAILQ_EMPTY(&room->waiters[1]))
+	if (room == &rooms->all || room->chain.n > 0 || room->deleted > rooms->ring.floor || !round_idle(&room->round))
 		return;
 	LIST_REMOVE(room, link);
 	rooms->n--;
@@ -95,7 +82,22 @@ chain_emptied(void *ctx, struct ring_chain *chain)
 	free_if_idle(chain->owner);
 }
 
-static bool wake_some(void *ctx);
+/* It may hold what is not true any more. */
+static void
+forget_answer(struct room *room)
+{
+	blob_drop(room->answer.reply);
+	room->answer.reply = NULL;
+}
+
+static void
+round_ended(struct round *round)
+{
+	struct room *room = round->owner;
+
+	forget_answer(room);
+	free_if_idle(room);
+}
 
 struct rooms *
 rooms_new(struct loop *loop, size_t ring_bytes_max)
@@ -112,10 +114,10 @@ rooms_new(struct loop *loop, size_t ring_bytes_max)
 	rooms->places = TABLE_MIN;
 
 	ring_init(&rooms->ring, ring_bytes_max, chain_emptied, rooms);
-	TAILQ_INIT(&rooms->busy);
+	rounds_init(&rooms->rounds, round_ended);
 	init(rooms, &rooms->all, STR("*"));
 	rooms->all.view = &rooms->ring.all;
-	loop_hook(loop, LOOP_WAKE, wake_some, rooms);
+	loop_hook(loop, LOOP_WAKE, rounds_tell, &rooms->rounds);
 	return rooms;
 }
 
@@ -124,9 +126,7 @@ rooms_free(struct rooms *rooms)
 {
 	if (rooms == NULL)
 		return;
-	/* Nobody is told any more; waiters are their owners'. */
-	while (!TAILQ_EMPTY(&rooms->busy))
-		TAILQ_REMOVE(&rooms->busy, TAILQ_FIRST(&rooms->busy), busy_link);
+	rounds_fini(&rooms->rounds);
 	ring_fini(&rooms->ring);
 	for (size_t i = 0; i < rooms->places; i++)
 		while (!LIST_EMPTY(&rooms->table[i])) {
@@ -144,8 +144,8 @@ rooms_free(struct rooms *rooms)
 void
 rooms_on_wake(struct rooms *rooms, enum room_waiter_kind kind, room_wake_fn *fn, void *ctx)
 {
-	rooms->kinds[kind].fn = fn;
-	rooms->kinds[kind].ctx = ctx;
+	rooms->rounds.kinds[kind].fn = fn;
+	rooms->rounds.kinds[kind].ctx = ctx;
 }
 
 const char *
@@ -172,18 +172,16 @@ rooms_floor(const struct rooms *rooms)
 	return rooms->ring.floor;
 }
 
-/* It may hold what is not true any more. */
-static void
-forget_answer(struct room *room)
-{
-	blob_drop(room->answer.reply);
-	room->answer.reply = NULL;
-}
-
 bool
 room_was_reset(const struct rooms *rooms, const struct waiter *w)
 {
 	return w->era != (rooms->resets & 7);
+}
+
+static void
+make_due_if_waited(struct room *room)
+{
+	round_make_due_if_waited(&room->rooms->rounds, &room->round);
 }
 
 void
@@ -204,10 +202,8 @@ rooms_reset(struct rooms *rooms, const char *epoch, int64_t head)
 			room->deleted = 0;
 			room->chain.floor = head;
 			forget_answer(room);
-			if (room->listed || !TAILQ_EMPTY(&room->waiters[room->parked]))
-				room_make_due(room);
-			else
-				free_if_idle(room);
+			make_due_if_waited(room);
+			free_if_idle(room);
 		}
 	}
 }
@@ -296,24 +292,13 @@ room_answer(struct room *room)
 bool
 room_busy(const struct room *room)
 {
-	return room->listed;
+	return room->round.listed;
 }
 
 void
 room_make_due(struct room *room)
 {
-	room->due = true;
-	if (room->listed)
-		return;
-	room->listed = true;
-	TAILQ_INSERT_TAIL(&room->rooms->busy, room, busy_link);
-}
-
-static void
-make_due_if_waited(struct room *room)
-{
-	if (room->listed || !TAILQ_EMPTY(&room->waiters[room->parked]))
-		room_make_due(room);
+	round_make_due(&room->rooms->rounds, &room->round);
 }
 
 void
@@ -380,8 +365,7 @@ room_wait(struct room *room, struct waiter *w, enum room_waiter_kind kind, int64
 	w->since = (uint64_t)since & ((UINT64_C(1) << 53) - 1);
 	w->kind = kind & 3;
 	w->era = room->rooms->resets & 7;
-	w->list = room->parked == 1;
-	TAILQ_INSERT_TAIL(&room->waiters[w->list], w, link);
+	round_add(&room->round, w);
 }
 
 void
@@ -391,65 +375,12 @@ room_unwait(struct waiter *w)
 
 	if (room == NULL)
 		return;
-	TAILQ_REMOVE(&room->waiters[w->list], w, link);
-	w->room = NULL;
+	round_remove(&room->round, w);
 	free_if_idle(room);
-}
-
-static void
-end_busy(struct room *room)
-{
-	TAILQ_REMOVE(&room->rooms->busy, room, busy_link);
-	room->listed = false;
-	forget_answer(room);
-	free_if_idle(room);
-}
-
-/* Tells the next waiter of the room's round; false when the room has nobody left to tell. */
-static bool
-wake_one(struct room *room)
-{
-	struct rooms *rooms = room->rooms;
-	struct waiters *round = &room->waiters[!room->parked];
-	struct waiter *w = TAILQ_FIRST(round);
-
-	if (w == NULL && room->due) {
-		/* The round has been told; who waits becomes the next one. */
-		room->due = false;
-		room->parked = !room->parked;
-		round = &room->waiters[!room->parked];
-		w = TAILQ_FIRST(round);
-	}
-	if (w == NULL)
-		return false;
-	TAILQ_REMOVE(round, w, link);
-	w->room = NULL;
-	rooms->woken++;
-	/* The room is listed, so it outlives the call. */
-	rooms->kinds[w->kind].fn(rooms->kinds[w->kind].ctx, room, w);
-	return true;
-}
-
-static bool
-wake_some(void *ctx)
-{
-	struct rooms *rooms = ctx;
-	struct room *room;
-
-	for (int i = 0; i < WAKES_PER_TURN && (room = TAILQ_FIRST(&rooms->busy)) != NULL; i++) {
-		if (!wake_one(room)) {
-			end_busy(room);
-			continue;
-		}
-		/* In turn, so that a large room does not keep a small one waiting. */
-		TAILQ_REMOVE(&rooms->busy, room, busy_link);
-		TAILQ_INSERT_TAIL(&rooms->busy, room, busy_link);
-	}
-	return !TAILQ_EMPTY(&rooms->busy);
 }
 
 struct rooms_counts
 rooms_counts(const struct rooms *rooms)
 {
-	return (struct rooms_counts){rooms->n, rooms->ring.all.n, rooms->ring.bytes, rooms->woken};
+	return (struct rooms_counts){rooms->n, rooms->ring.all.n, rooms->ring.bytes, rooms->rounds.woken};
 }

@@ -105,6 +105,18 @@ str_utf8(struct str s)
 	return true;
 }
 
+int
+str_hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
 bool
 str_uint(struct str s, uint64_t max, uint64_t *value)
 {

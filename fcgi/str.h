@@ -38,6 +38,9 @@ bool str_utf8(struct str s);
 /* The length of the well-formed UTF-8 sequence at the beginning of s, or 0 when it begins with none. */
 size_t str_utf8_char(struct str s);
 
+/* The value of a hexadecimal digit, or -1. */
+int str_hex(char c);
+
 /* Plain decimal digits and nothing else, at most max: true, and the value in *value. */
 bool str_uint(struct str s, uint64_t max, uint64_t *value);
 

@@ -53,136 +53,141 @@ add_request(struct buf *b)
 	add_record(b, STDIN, 1, STR(""), 0);
 }
 
+/* What each test begins with: the bytes it makes, and what became of the last walk. */
+struct fixture {
+	struct buf b;
+	struct record_walk w;
+	size_t over;
+};
+
+static int
+setup(void **state)
+{
+	static struct fixture f;
+
+	buf_init(&f.b, SIZE_MAX);
+	*state = &f;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	buf_fini(&f->b);
+	return 0;
+}
+
 /* In memory of just that size, so that AddressSanitizer sees a byte read too far. */
 static enum record_result
-walk(struct str bytes, size_t body_max, struct record_walk *w, size_t *over)
+walk(struct fixture *f, struct str bytes, size_t body_max)
 {
 	char *exact = malloc(bytes.n + (bytes.n == 0));
 	enum record_result result;
 
 	memcpy(exact, bytes.p, bytes.n);
-	*w = (struct record_walk){0};
-	result = record_walk(w, (struct str){exact, bytes.n}, body_max, over);
-	assert_true(w->done <= bytes.n);
+	f->w = (struct record_walk){0};
+	result = record_walk(&f->w, (struct str){exact, bytes.n}, body_max, &f->over);
+	assert_true(f->w.done <= bytes.n);
 	free(exact);
 	return result;
 }
 
 static enum record_result
-verdict(const struct buf *b)
+verdict(struct fixture *f)
 {
-	struct record_walk w;
-	size_t over;
-
-	return walk(buf_str(b), 1000, &w, &over);
+	return walk(f, buf_str(&f->b), 1000);
 }
 
 static void
 test_whole(void **state)
 {
-	struct record_walk w;
-	struct buf b;
-	size_t over;
+	struct fixture *f = *state;
 
-	(void)state;
-	buf_init(&b, SIZE_MAX);
-	add_request(&b);
-	assert_int_equal(walk(buf_str(&b), 11, &w, &over), RECORD_WHOLE);
-	assert_int_equal(w.done, b.n);
-	assert_int_equal(w.request_id, 1);
-	assert_true(w.keep);
-	assert_int_equal(w.body_n, 11);
-	assert_int_equal(over, 0);
+	add_request(&f->b);
+	assert_int_equal(walk(f, buf_str(&f->b), 11), RECORD_WHOLE);
+	assert_int_equal(f->w.done, f->b.n);
+	assert_int_equal(f->w.request_id, 1);
+	assert_true(f->w.keep);
+	assert_int_equal(f->w.body_n, 11);
+	assert_int_equal(f->over, 0);
 	/* The least there can be. */
-	buf_reset(&b, SIZE_MAX);
-	add_begin(&b, 0xFFFF, 1, 0);
-	add_record(&b, PARAMS, 0xFFFF, STR(""), 0);
-	add_record(&b, STDIN, 0xFFFF, STR(""), 0);
-	assert_int_equal(walk(buf_str(&b), 0, &w, &over), RECORD_WHOLE);
-	assert_int_equal(w.request_id, 0xFFFF);
-	assert_false(w.keep);
+	buf_reset(&f->b, SIZE_MAX);
+	add_begin(&f->b, 0xFFFF, 1, 0);
+	add_record(&f->b, PARAMS, 0xFFFF, STR(""), 0);
+	add_record(&f->b, STDIN, 0xFFFF, STR(""), 0);
+	assert_int_equal(walk(f, buf_str(&f->b), 0), RECORD_WHOLE);
+	assert_int_equal(f->w.request_id, 0xFFFF);
+	assert_false(f->w.keep);
 	/* Padding up to the most. */
-	buf_reset(&b, SIZE_MAX);
-	add_begin(&b, 1, 1, 0xFE);
-	add_record(&b, PARAMS, 1, STR("\x01\x01nv"), 255);
-	add_record(&b, PARAMS, 1, STR(""), 255);
-	add_record(&b, STDIN, 1, STR("x"), 255);
-	add_record(&b, STDIN, 1, STR(""), 255);
-	assert_int_equal(walk(buf_str(&b), 1, &w, &over), RECORD_WHOLE);
-	assert_false(w.keep);
-	buf_fini(&b);
+	buf_reset(&f->b, SIZE_MAX);
+	add_begin(&f->b, 1, 1, 0xFE);
+	add_record(&f->b, PARAMS, 1, STR("\x01\x01nv"), 255);
+	add_record(&f->b, PARAMS, 1, STR(""), 255);
+	add_record(&f->b, STDIN, 1, STR("x"), 255);
+	add_record(&f->b, STDIN, 1, STR(""), 255);
+	assert_int_equal(walk(f, buf_str(&f->b), 1), RECORD_WHOLE);
+	assert_false(f->w.keep);
 }
 
 static void
 test_truncated(void **state)
 {
-	struct record_walk w;
-	struct buf b;
-	size_t over;
+	struct fixture *f = *state;
 
-	(void)state;
-	buf_init(&b, SIZE_MAX);
-	add_request(&b);
-	for (size_t n = 0; n < b.n; n++)
-		assert_int_equal(walk((struct str){b.p, n}, 1000, &w, &over), RECORD_PART);
+	add_request(&f->b);
+	for (size_t n = 0; n < f->b.n; n++)
+		assert_int_equal(walk(f, (struct str){f->b.p, n}, 1000), RECORD_PART);
 	/* Nothing may come behind the end. */
-	buf_add_char(&b, '\x01');
-	assert_int_equal(verdict(&b), RECORD_BAD);
-	buf_fini(&b);
+	buf_add_char(&f->b, '\x01');
+	assert_int_equal(verdict(f), RECORD_BAD);
 }
 
 /* Bytes that come one at a time, or in any pieces, lead to the same end. */
 static void
 test_pieces(void **state)
 {
-	struct buf b;
+	struct fixture *f = *state;
 
-	(void)state;
 	test_seed(3);
-	buf_init(&b, SIZE_MAX);
-	add_request(&b);
+	add_request(&f->b);
 	for (size_t largest = 1; largest < 64; largest++) {
-		struct record_walk w = {0};
-		size_t n = 0, over;
+		size_t n = 0;
 
-		while (n < b.n) {
+		f->w = (struct record_walk){0};
+		while (n < f->b.n) {
 			n += 1 + test_random(largest);
-			n = n < b.n ? n : b.n;
-			assert_int_equal(
-			    record_walk(&w, (struct str){b.p, n}, 1000, &over), n < b.n ? RECORD_PART : RECORD_WHOLE);
+			n = n < f->b.n ? n : f->b.n;
+			assert_int_equal(record_walk(&f->w, (struct str){f->b.p, n}, 1000, &f->over),
+			    n < f->b.n ? RECORD_PART : RECORD_WHOLE);
 		}
-		assert_int_equal(w.body_n, 11);
-		assert_int_equal(w.done, b.n);
+		assert_int_equal(f->w.body_n, 11);
+		assert_int_equal(f->w.done, f->b.n);
 	}
-	buf_fini(&b);
 }
 
 /* Many records of one byte: parameters must lie inside their record, so only a body can come like that. */
 static void
 test_small_records(void **state)
 {
-	struct record_walk w;
-	struct buf b;
-	size_t over;
+	struct fixture *f = *state;
 
-	(void)state;
-	buf_init(&b, SIZE_MAX);
-	add_begin(&b, 1, 1, 1);
+	add_begin(&f->b, 1, 1, 1);
 	for (int i = 0; i < 100; i++)
-		add_record(&b, PARAMS, 1, STR("\0\0"), 0);
-	add_record(&b, PARAMS, 1, STR(""), 0);
+		add_record(&f->b, PARAMS, 1, STR("\0\0"), 0);
+	add_record(&f->b, PARAMS, 1, STR(""), 0);
 	for (int i = 0; i < 1000; i++)
-		add_record(&b, STDIN, 1, STR("x"), (unsigned)i % 8);
-	add_record(&b, STDIN, 1, STR(""), 0);
-	assert_int_equal(walk(buf_str(&b), 1000, &w, &over), RECORD_WHOLE);
-	assert_int_equal(w.body_n, 1000);
-	for (size_t n = 0; n < b.n; n += 13)
-		assert_int_equal(walk((struct str){b.p, n}, 1000, &w, &over), RECORD_PART);
-	buf_reset(&b, SIZE_MAX);
-	add_begin(&b, 1, 1, 1);
-	add_record(&b, PARAMS, 1, STR("\x01"), 0);
-	assert_int_equal(verdict(&b), RECORD_BAD);
-	buf_fini(&b);
+		add_record(&f->b, STDIN, 1, STR("x"), (unsigned)i % 8);
+	add_record(&f->b, STDIN, 1, STR(""), 0);
+	assert_int_equal(walk(f, buf_str(&f->b), 1000), RECORD_WHOLE);
+	assert_int_equal(f->w.body_n, 1000);
+	for (size_t n = 0; n < f->b.n; n += 13)
+		assert_int_equal(walk(f, (struct str){f->b.p, n}, 1000), RECORD_PART);
+	buf_reset(&f->b, SIZE_MAX);
+	add_begin(&f->b, 1, 1, 1);
+	add_record(&f->b, PARAMS, 1, STR("\x01"), 0);
+	assert_int_equal(verdict(f), RECORD_BAD);
 }
 
 static void
@@ -192,53 +197,47 @@ test_wrong_begin(void **state)
 		unsigned id;
 		int role;
 	} bad[] = {{0, 1}, {1, 0}, {1, 2}, {1, 3}, {1, 0x101}, {1, 0xFFFF}};
-	struct buf b;
+	struct fixture *f = *state;
 
-	(void)state;
-	buf_init(&b, SIZE_MAX);
 	for (size_t i = 0; i < LENGTH(bad); i++) {
-		buf_reset(&b, SIZE_MAX);
-		add_begin(&b, bad[i].id, bad[i].role, 1);
-		assert_int_equal(verdict(&b), RECORD_BAD);
+		buf_reset(&f->b, SIZE_MAX);
+		add_begin(&f->b, bad[i].id, bad[i].role, 1);
+		assert_int_equal(verdict(f), RECORD_BAD);
 	}
 	for (size_t n = 0; n < 17; n++) {
-		buf_reset(&b, SIZE_MAX);
-		add_record(&b, BEGIN, 1, (struct str){"\0\1\1\0\0\0\0\0\0\0\0\0\0\0\0\0", n}, 0);
-		assert_int_equal(verdict(&b), n == 8 ? RECORD_PART : RECORD_BAD);
+		buf_reset(&f->b, SIZE_MAX);
+		add_record(&f->b, BEGIN, 1, (struct str){"\0\1\1\0\0\0\0\0\0\0\0\0\0\0\0\0", n}, 0);
+		assert_int_equal(verdict(f), n == 8 ? RECORD_PART : RECORD_BAD);
 	}
 	/* Not begun with a beginning. */
 	for (int type = 0; type < 256; type++) {
-		buf_reset(&b, SIZE_MAX);
-		add_record(&b, type, 1, STR("\0\1\1\0\0\0\0\0"), 0);
-		assert_int_equal(verdict(&b), type == BEGIN ? RECORD_PART : RECORD_BAD);
+		buf_reset(&f->b, SIZE_MAX);
+		add_record(&f->b, type, 1, STR("\0\1\1\0\0\0\0\0"), 0);
+		assert_int_equal(verdict(f), type == BEGIN ? RECORD_PART : RECORD_BAD);
 	}
-	buf_fini(&b);
 }
 
 /* Whichever record follows: only what continues the request is good, and only with its own id. */
 static void
 test_wrong_order(void **state)
 {
-	struct buf b;
+	struct fixture *f = *state;
 
-	(void)state;
-	buf_init(&b, SIZE_MAX);
 	for (int stage = 0; stage < 3; stage++)
 		for (int type = 0; type < 256; type++)
 			for (unsigned id = 0; id < 3; id++) {
 				bool good = id == 1 && (type == PARAMS ? stage < 2 : type == STDIN && stage == 2);
 
-				buf_reset(&b, SIZE_MAX);
-				add_begin(&b, 1, 1, 1);
+				buf_reset(&f->b, SIZE_MAX);
+				add_begin(&f->b, 1, 1, 1);
 				if (stage > 0)
-					add_record(&b, PARAMS, 1, STR("\x01\x01nv"), 0);
+					add_record(&f->b, PARAMS, 1, STR("\x01\x01nv"), 0);
 				if (stage > 1)
-					add_record(&b, PARAMS, 1, STR(""), 0);
-				add_record(&b, type, id, STR("\x01\x01xy"), 0);
-				if (verdict(&b) != (good ? RECORD_PART : RECORD_BAD))
+					add_record(&f->b, PARAMS, 1, STR(""), 0);
+				add_record(&f->b, type, id, STR("\x01\x01xy"), 0);
+				if (verdict(f) != (good ? RECORD_PART : RECORD_BAD))
 					fail_msg("stage %d, type %d, id %u", stage, type, id);
 			}
-	buf_fini(&b);
 }
 
 static void
@@ -258,104 +257,87 @@ test_hostile_lengths(void **state)
 	    {"\0\0\0", 3},
 	    {"\x7F\x7Fx", 3},
 	};
-	struct buf b;
+	struct fixture *f = *state;
 
-	(void)state;
-	buf_init(&b, SIZE_MAX);
 	for (size_t i = 0; i < LENGTH(params); i++) {
-		buf_reset(&b, SIZE_MAX);
-		add_begin(&b, 1, 1, 1);
-		add_record(&b, PARAMS, 1, params[i], 8); /* padding must not be taken for content */
-		if (verdict(&b) != RECORD_BAD)
+		buf_reset(&f->b, SIZE_MAX);
+		add_begin(&f->b, 1, 1, 1);
+		add_record(&f->b, PARAMS, 1, params[i], 8); /* padding must not be taken for content */
+		if (verdict(f) != RECORD_BAD)
 			fail_msg("parameters %zu", i);
 	}
-	buf_fini(&b);
 }
 
 static void
 test_params_max(void **state)
 {
 	char *content = calloc(1, 65535);
-	struct record_walk w;
-	struct buf b;
-	size_t over;
+	struct fixture *f = *state;
 
-	(void)state;
-	buf_init(&b, SIZE_MAX);
-	add_begin(&b, 1, 1, 1);
+	add_begin(&f->b, 1, 1, 1);
 	/* 65,534 bytes twice and 4 more are just as many as may be. */
 	for (int i = 0; i < 2; i++)
-		add_record(&b, PARAMS, 1, (struct str){content, 65534}, 0);
-	add_record(&b, PARAMS, 1, (struct str){content, 4}, 0);
-	assert_int_equal(walk(buf_str(&b), 0, &w, &over), RECORD_PART);
-	assert_int_equal(w.params_n, RECORD_PARAMS_MAX);
-	add_record(&b, PARAMS, 1, (struct str){content, 2}, 0);
-	assert_int_equal(verdict(&b), RECORD_BAD);
-	buf_fini(&b);
+		add_record(&f->b, PARAMS, 1, (struct str){content, 65534}, 0);
+	add_record(&f->b, PARAMS, 1, (struct str){content, 4}, 0);
+	assert_int_equal(walk(f, buf_str(&f->b), 0), RECORD_PART);
+	assert_int_equal(f->w.params_n, RECORD_PARAMS_MAX);
+	add_record(&f->b, PARAMS, 1, (struct str){content, 2}, 0);
+	assert_int_equal(verdict(f), RECORD_BAD);
 	free(content);
 }
 
 static void
 test_body_max(void **state)
 {
-	struct record_walk w;
-	struct buf b;
-	size_t over, begins;
+	struct fixture *f = *state;
+	size_t begins;
 
-	(void)state;
-	buf_init(&b, SIZE_MAX);
-	add_begin(&b, 1, 1, 1);
-	add_record(&b, PARAMS, 1, STR(""), 0);
-	add_record(&b, STDIN, 1, STR("12345"), 3);
-	begins = b.n;
-	add_record(&b, STDIN, 1, STR("678901"), 2);
-	add_record(&b, STDIN, 1, STR("x"), 0);
-	add_record(&b, STDIN, 1, STR(""), 0);
+	add_begin(&f->b, 1, 1, 1);
+	add_record(&f->b, PARAMS, 1, STR(""), 0);
+	add_record(&f->b, STDIN, 1, STR("12345"), 3);
+	begins = f->b.n;
+	add_record(&f->b, STDIN, 1, STR("678901"), 2);
+	add_record(&f->b, STDIN, 1, STR("x"), 0);
+	add_record(&f->b, STDIN, 1, STR(""), 0);
 
-	assert_int_equal(walk(buf_str(&b), 12, &w, &over), RECORD_WHOLE);
+	assert_int_equal(walk(f, buf_str(&f->b), 12), RECORD_WHOLE);
 	for (size_t max = 5; max < 11; max++) {
 		struct buf rest;
 
 		/* The record that is too much is told of, and not walked. */
-		assert_int_equal(walk(buf_str(&b), max, &w, &over), RECORD_PART);
-		assert_int_equal(w.done, begins);
-		assert_int_equal(w.body_n, 5);
-		assert_int_equal(over, 8 + 6 + 2);
+		assert_int_equal(walk(f, buf_str(&f->b), max), RECORD_PART);
+		assert_int_equal(f->w.done, begins);
+		assert_int_equal(f->w.body_n, 5);
+		assert_int_equal(f->over, 8 + 6 + 2);
 		/* Once it is taken out, the walk goes on to the end. */
 		buf_init(&rest, SIZE_MAX);
-		buf_add(&rest, (struct str){b.p, begins});
-		buf_add(&rest, (struct str){b.p + begins + over, b.n - begins - over});
+		buf_add(&rest, (struct str){f->b.p, begins});
+		buf_add(&rest, (struct str){f->b.p + begins + f->over, f->b.n - begins - f->over});
 		if (max == 5) {
-			assert_int_equal(record_walk(&w, buf_str(&rest), max, &over), RECORD_PART);
-			assert_int_equal(over, 9);
+			assert_int_equal(record_walk(&f->w, buf_str(&rest), max, &f->over), RECORD_PART);
+			assert_int_equal(f->over, 9);
 		} else {
-			assert_int_equal(record_walk(&w, buf_str(&rest), max, &over), RECORD_WHOLE);
-			assert_int_equal(w.body_n, 6);
+			assert_int_equal(record_walk(&f->w, buf_str(&rest), max, &f->over), RECORD_WHOLE);
+			assert_int_equal(f->w.body_n, 6);
 		}
 		buf_fini(&rest);
 	}
 	/* It is known as over only once it is here: before, it cannot be taken out. */
-	assert_int_equal(walk((struct str){b.p, begins + 8}, 5, &w, &over), RECORD_PART);
-	assert_int_equal(over, 0);
-	buf_fini(&b);
+	assert_int_equal(walk(f, (struct str){f->b.p, begins + 8}, 5), RECORD_PART);
+	assert_int_equal(f->over, 0);
 }
 
 /* A record that belongs to another request is bad, whether or not the body has become too long. */
 static void
 test_over_of_another(void **state)
 {
-	struct record_walk w;
-	struct buf b;
-	size_t over;
+	struct fixture *f = *state;
 
-	(void)state;
-	buf_init(&b, SIZE_MAX);
-	add_begin(&b, 1, 1, 1);
-	add_record(&b, PARAMS, 1, STR(""), 0);
-	add_record(&b, STDIN, 2, STR("12345"), 0);
-	assert_int_equal(walk(buf_str(&b), 1000, &w, &over), RECORD_BAD);
-	assert_int_equal(walk(buf_str(&b), 2, &w, &over), RECORD_BAD);
-	buf_fini(&b);
+	add_begin(&f->b, 1, 1, 1);
+	add_record(&f->b, PARAMS, 1, STR(""), 0);
+	add_record(&f->b, STDIN, 2, STR("12345"), 0);
+	assert_int_equal(walk(f, buf_str(&f->b), 1000), RECORD_BAD);
+	assert_int_equal(walk(f, buf_str(&f->b), 2), RECORD_BAD);
 }
 
 /* A length of a record: with another one the borders of all that follow may fall anywhere, also on good records. */
@@ -430,37 +412,33 @@ free_to_change(const struct buf *b, size_t at, unsigned char to)
 static void
 test_corrupted(void **state)
 {
-	struct record_walk w;
-	struct buf b;
-	size_t over;
+	struct fixture *f = *state;
 
-	(void)state;
-	buf_init(&b, SIZE_MAX);
-	add_request(&b);
-	for (size_t i = 0; i < b.n; i++)
+	add_request(&f->b);
+	for (size_t i = 0; i < f->b.n; i++)
 		for (unsigned c = 0; c < 256; c++) {
-			unsigned char was = (unsigned char)b.p[i];
-			bool length = is_length(&b, i), harmless = c == was || free_to_change(&b, i, (unsigned char)c);
+			unsigned char was = (unsigned char)f->b.p[i];
+			bool length = is_length(&f->b, i),
+			     harmless = c == was || free_to_change(&f->b, i, (unsigned char)c);
 			enum record_result result;
 
-			b.p[i] = (char)c;
-			result = walk(buf_str(&b), 1000, &w, &over);
+			f->b.p[i] = (char)c;
+			result = walk(f, buf_str(&f->b), 1000);
 			if (!length && (result == RECORD_WHOLE) != harmless)
 				fail_msg("byte %zu, %u instead of %u: %d", i, c, was, (int)result);
-			b.p[i] = (char)was;
+			f->b.p[i] = (char)was;
 		}
-	buf_fini(&b);
 }
 
 static void
 test_random_bytes(void **state)
 {
-	(void)state;
+	struct fixture *f = *state;
+
 	test_seed(4);
 	for (int round = 0; round < 20000; round++) {
 		char bytes[64];
-		struct record_walk w;
-		size_t over, n = test_random(sizeof bytes);
+		size_t n = test_random(sizeof bytes);
 
 		/* Small numbers, so that lengths are often met. */
 		for (size_t i = 0; i < n; i++)
@@ -469,27 +447,29 @@ test_random_bytes(void **state)
 			memcpy(bytes, "\1\1\0\1\0\10\0\0\0\1\1\0\0\0\0\0", 16);
 			bytes[16] = 1;
 		}
-		assert_true(walk((struct str){bytes, n}, test_random(20), &w, &over) <= RECORD_BAD);
-		assert_true(over == 0 || (over >= 9 && w.done + over <= n));
+		assert_true(walk(f, (struct str){bytes, n}, test_random(20)) <= RECORD_BAD);
+		assert_true(f->over == 0 || (f->over >= 9 && f->w.done + f->over <= n));
 	}
 }
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_whole),
-	    cmocka_unit_test(test_truncated),
-	    cmocka_unit_test(test_pieces),
-	    cmocka_unit_test(test_small_records),
-	    cmocka_unit_test(test_wrong_begin),
-	    cmocka_unit_test(test_wrong_order),
-	    cmocka_unit_test(test_hostile_lengths),
-	    cmocka_unit_test(test_params_max),
-	    cmocka_unit_test(test_body_max),
-	    cmocka_unit_test(test_over_of_another),
-	    cmocka_unit_test(test_corrupted),
-	    cmocka_unit_test(test_random_bytes),
+	    TEST(test_whole),
+	    TEST(test_truncated),
+	    TEST(test_pieces),
+	    TEST(test_small_records),
+	    TEST(test_wrong_begin),
+	    TEST(test_wrong_order),
+	    TEST(test_hostile_lengths),
+	    TEST(test_params_max),
+	    TEST(test_body_max),
+	    TEST(test_over_of_another),
+	    TEST(test_corrupted),
+	    TEST(test_random_bytes),
 	};
 
 	return cmocka_run_group_tests_name("record", tests, NULL, NULL);

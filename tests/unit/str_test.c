@@ -1,3 +1,5 @@
+#include <limits.h>
+
 #include "test.h"
 
 static void
@@ -63,6 +65,22 @@ test_cut(void **state)
 	assert_str(s, "b");
 	s = (struct str){NULL, 0};
 	assert_int_equal(str_cut(&s, '=').n, 0);
+}
+
+static void
+test_hex(void **state)
+{
+	static const char digits[] = "0123456789abcdef", upper[] = "ABCDEF";
+
+	(void)state;
+	for (int c = CHAR_MIN; c <= CHAR_MAX; c++) {
+		const char *lower_at = c == 0 ? NULL : strchr(digits, c), *upper_at = c == 0 ? NULL : strchr(upper, c);
+		int want = lower_at != NULL   ? (int)(lower_at - digits)
+		           : upper_at != NULL ? (int)(upper_at - upper) + 10
+		                              : -1;
+
+		assert_int_equal(str_hex((char)c), want);
+	}
 }
 
 static void
@@ -238,6 +256,7 @@ main(void)
 	    cmocka_unit_test(test_trim),
 	    cmocka_unit_test(test_cut),
 	    cmocka_unit_test(test_uint),
+	    cmocka_unit_test(test_hex),
 	    cmocka_unit_test(test_utf8_table),
 	    cmocka_unit_test(test_utf8_all),
 	};
