@@ -21,6 +21,20 @@ function follower({ fetch, clock = new FakeClock(), back = new FakeServer(clock)
 	});
 	self.state = () => self.states.at(-1).name;
 	self.texts = () => self.messages.map(({ text }) => text);
+	self.lose = async () => { // the connection, while a poll is held
+		back.down = true;
+		back.release();
+		await settle();
+	};
+	return self;
+}
+
+/** One that has opened its room, in which `said` had been said, and holds a poll. */
+async function following({ said = [], ...options } = {}) {
+	const self = follower(options);
+	for (const text of said) self.back.say(text);
+	self.live.start();
+	await settle();
 	return self;
 }
 
@@ -133,9 +147,7 @@ describe('Live', () => {
 	});
 
 	test('an empty room is followed too, from the beginning of its log', async () => {
-		const f = follower();
-		f.live.start();
-		await settle();
+		const f = await following();
 		assert.deepEqual(f.opened[0].messages, []);
 		f.back.say('first words');
 		await settle();
@@ -193,12 +205,8 @@ describe('Live', () => {
 	});
 
 	test('a long absence is caught up batch by batch, at once', async () => {
-		const f = follower();
-		f.live.start();
-		await settle();
-		f.back.down = true;
-		f.back.release();
-		await settle();
+		const f = await following();
+		await f.lose();
 		for (let i = 1; i <= 1234; i += 1) f.back.say(`m${i}`);
 		f.back.down = false;
 		await f.clock.advance(1000);
@@ -208,9 +216,7 @@ describe('Live', () => {
 	});
 
 	test('failures: back-off is visible, doubles, and ends with the first success', async () => {
-		const f = follower();
-		f.live.start();
-		await settle();
+		const f = await following();
 		f.back.down = true;
 		f.back.release();
 		await f.clock.advance(500); // the rest after a poll that was not held
@@ -238,9 +244,7 @@ describe('Live', () => {
 	});
 
 	test('after a failure it is a quick poll that says whether the line works', async () => {
-		const f = follower();
-		f.live.start();
-		await settle();
+		const f = await following();
 		f.back.next = () => problem(502, 'no daemon');
 		f.back.say('x');
 		await f.clock.advance(600);
@@ -250,9 +254,7 @@ describe('Live', () => {
 	});
 
 	test('an overdue poll is abandoned', async () => {
-		const f = follower();
-		f.live.start();
-		await settle();
+		const f = await following();
 		f.back.next = silence;
 		f.back.say('x');
 		await settle();
@@ -268,9 +270,7 @@ describe('Live', () => {
 	});
 
 	test('Retry-After is respected, also by wake(), but not when a person asks', async () => {
-		const f = follower();
-		f.live.start();
-		await settle();
+		const f = await following();
 		const refuse = () => problem(503, 'busy', { 'Retry-After': '10' });
 		f.back.next = refuse;
 		f.back.say('x');
@@ -305,9 +305,7 @@ describe('Live', () => {
 	});
 
 	test('wake() gives up a held poll, which may hang on a dead connection, without changing the state', async () => {
-		const f = follower();
-		f.live.start();
-		await settle();
+		const f = await following();
 		f.back.next = silence;
 		f.back.say('x');
 		await settle();
@@ -324,9 +322,7 @@ describe('Live', () => {
 	});
 
 	test('wake() again and again while the quick poll is under way: still one request', async () => {
-		const f = follower();
-		f.live.start();
-		await settle();
+		const f = await following();
 		f.back.next = silence;
 		f.live.wake();
 		await settle();
@@ -340,9 +336,7 @@ describe('Live', () => {
 	});
 
 	test('the cursor moves with the head, over what other rooms got', async () => {
-		const f = follower();
-		f.live.start();
-		await settle();
+		const f = await following();
 		for (let i = 0; i < 5; i += 1) f.back.say('x', { room: 'other' });
 		await f.clock.advance(25_000);
 		assert.equal(f.back.requests.at(-1).query.get('since'), '5');
@@ -350,9 +344,7 @@ describe('Live', () => {
 	});
 
 	test('offline: told, tried on, and left when it is over', async () => {
-		const f = follower();
-		f.live.start();
-		await settle();
+		const f = await following();
 		f.online = false;
 		f.back.down = true;
 		f.live.wake();
@@ -383,10 +375,7 @@ describe('Live', () => {
 	});
 
 	test('reset: the newest page of the new log is shown, and followed', async () => {
-		const f = follower();
-		f.back.say('old');
-		f.live.start();
-		await settle();
+		const f = await following({ said: ['old'] });
 		f.back.replace();
 		f.back.say('new');
 		await f.clock.advance(1000);
@@ -400,13 +389,8 @@ describe('Live', () => {
 	});
 
 	test('a log replaced before the first poll is answered is noticed', async () => {
-		const f = follower();
-		f.back.say('old 1');
-		f.live.start();
-		await settle();
-		f.back.down = true;
-		f.back.release();
-		await settle();
+		const f = await following({ said: ['old 1'] });
+		await f.lose();
 		f.back.replace();
 		for (let i = 0; i < 5; i += 1) f.back.say('other'); // its head is above our cursor, only the epoch tells
 		f.back.down = false;
@@ -416,13 +400,8 @@ describe('Live', () => {
 	});
 
 	test('gap: told once, with the messages that are left', async () => {
-		const f = follower();
-		f.back.say('a');
-		f.live.start();
-		await settle();
-		f.back.down = true;
-		f.back.release();
-		await settle();
+		const f = await following({ said: ['a'] });
+		await f.lose();
 		f.back.say('b');
 		f.back.say('c');
 		f.back.delete(2);
@@ -434,9 +413,7 @@ describe('Live', () => {
 	});
 
 	test('a gap of which nothing is left is told once too, and followed by a held poll at once', async () => {
-		const f = follower();
-		f.live.start();
-		await settle();
+		const f = await following();
 		f.back.say('a', { room: 'other' });
 		f.back.delete(1);
 		f.live.wake();
@@ -472,9 +449,7 @@ describe('Live', () => {
 	});
 
 	test('a server that ends held polls at once is not asked in a circle', async () => {
-		const f = follower({ random: seeded(3) });
-		f.live.start();
-		await settle();
+		const f = await following({ random: seeded(3) });
 		const before = f.back.requests.length;
 		for (let i = 0; i < 600; i += 1) {
 			f.back.release();
@@ -486,9 +461,7 @@ describe('Live', () => {
 	});
 
 	test('after stop() nothing is asked and nothing is told', async () => {
-		const f = follower();
-		f.live.start();
-		await settle();
+		const f = await following();
 		f.live.stop();
 		const { requests } = f.back;
 		const counts = [requests.length, f.states.length];
