@@ -194,7 +194,7 @@ read_body(struct draft *d, const struct request *r, size_t depth_max)
 	} else if (type.n > 0 && !media_type_is(type, STR("text/plain"))) {
 		fail(d, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
 		    "content type '%.*s' is not known here; known are application/json, "
-		    "application/x-www-form-urlencoded "
+		    "application/x-www-form-urlencoded, "
 		    "text/plain and application/octet-stream",
 		    STR_ARGS(request_shown(type)));
 		return;
