@@ -139,8 +139,6 @@ fail_batch(struct commit *c)
 	c->counts.failures++;
 	c->failed = true;
 	c->probed_ms = 0;
-	/* What was written before the failure must not be taken for committed after a crash: a probe writes over it. */
-	c->probe_due = true;
 	c->locked_since_ms = 0;
 	for (size_t i = 0; i < c->n_sends; i++)
 		finish(c, STAILQ_FIRST(&c->queue), c->status == STORE_FULL ? COMMIT_FULL : COMMIT_FAILED, 0, 0);
@@ -211,8 +209,6 @@ start(struct commit *c, enum task task)
 {
 	c->task = task;
 	c->running = true;
-	if (task == PROBE)
-		c->probe_due = false;
 	c->floor = rooms_floor(c->rooms);
 	if (task != PROBE) {
 		c->look_due = false;
@@ -255,7 +251,7 @@ turn(void *ctx)
 		start(c, BATCH);
 	else if (c->look_due || !STAILQ_EMPTY(&c->looks))
 		start(c, LOOK);
-	else if (c->probe_due || !STAILQ_EMPTY(&c->probes))
+	else if (!STAILQ_EMPTY(&c->probes))
 		start(c, PROBE);
 	else if (commit_should_fill(c) && (c->queued == 0 || !STAILQ_EMPTY(&c->index)))
 		start(c, FILL);

@@ -53,7 +53,6 @@ struct commit {
 	int64_t locked_since_ms; /* 0: no other program holds the lock */
 	int64_t lock_step_ms, look_step_ms, last_sign_ms, committed_ms;
 	bool failed; /* the last batch */
-	bool probe_due;
 	bool retry_waits, look_due, fill_due, fill_waits, rested, filled_last;
 	struct timer retry_timer, look_timer, rest_timer, index_timer;
 	uint8_t retry_kind, look_kind, rest_kind, index_kind;

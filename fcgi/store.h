@@ -91,7 +91,8 @@ void store_news_fini(struct store_news *news);
 
 /*
  * Appends n sends in one transaction, synced to the disk when STORE_OK is returned, and tells the news, their messages
- * included. Anything but STORE_OK: nothing of sends was stored (but news may hold what others did).
+ * included. Anything but STORE_OK: nothing of sends was stored (but news may hold what others did). After a sync that
+ * failed that is as sure as can be: what was written is written over at once, but what a power cut leaves nobody knows.
  * Changed rows at or below floor are told without their message.
  */
 enum store_status store_append(

@@ -150,7 +150,7 @@ tell_sends(struct store *s, struct store_send *sends, size_t n, struct store_new
 enum store_status
 store_append(struct store *s, struct store_send *sends, size_t n, int64_t floor, struct store_news *news)
 {
-	enum store_status status = store_ready(s, false, news);
+	enum store_status status = store_ready(s, news);
 	int code;
 
 	if (status != STORE_OK || news->reset) {
@@ -174,14 +174,19 @@ store_append(struct store *s, struct store_send *sends, size_t n, int64_t floor,
 	}
 	if (code == SQLITE_DONE)
 		code = insert_all(s, sends, n);
-	if (code == SQLITE_DONE)
-		code = store_commit(s);
-	if (code != SQLITE_OK)
+	if (code != SQLITE_DONE)
 		return store_give_up(s, code, "append");
+	code = store_commit(s);
+	if (code != SQLITE_OK) {
+		status = store_give_up(s, code, "append");
+		store_write_over(s);
+		return status;
+	}
 	if (store_moved(s)) {
 		/* It went into a file that is not there any more: once again, into the one that is. */
 		store_news_fini(news);
-		status = store_ready(s, false, news);
+		s->started = false; /* should the same one come back, what it told is forgotten here */
+		status = store_ready(s, news);
 		if (status == STORE_OK)
 			store_tell_state(s, news);
 		return status == STORE_OK ? STORE_BUSY : status;

@@ -98,7 +98,7 @@ fill(struct store *s, struct store_news *news)
 enum store_status
 store_fill(struct store *s, int64_t floor, struct store_news *news)
 {
-	enum store_status status = store_ready(s, true, news);
+	enum store_status status = store_ready(s, news);
 	int code;
 
 	if (status != STORE_OK || news->reset) {

@@ -7,7 +7,7 @@
 
 enum {
 	PROBE_BYTES = 256 * 1024,
-	MISSING_MS = 1000,  /* a file is missing before a look makes another */
+	MISSING_MS = 1000,  /* a file is missing before another is made */
 	START_ANEW_MS = 20, /* for a lock; our own readers may hold one on a file that was overwritten under them */
 };
 
@@ -37,12 +37,13 @@ store_start_anew(struct store *s, struct store_news *news)
 }
 
 enum store_status
-store_ready(struct store *s, bool patient, struct store_news *news)
+store_ready(struct store *s, struct store_news *news)
 {
 	bool moved = store_moved(s);
 
-	/* Somebody removes file after file: one that is made at once would be removed with them. */
-	if (moved && patient && access(s->options.path, F_OK) != 0) {
+	/* Somebody removes file after file: a WAL that is made at once would be removed with them, and what is in it.
+	 */
+	if (moved && access(s->options.path, F_OK) != 0) {
 		if (s->missing_ms == 0)
 			s->missing_ms = clock_ms();
 		if (clock_ms() - s->missing_ms < MISSING_MS)
@@ -111,7 +112,7 @@ store_give_up(struct store *s, int code, const char *doing)
 enum store_status
 store_look(struct store *s, int64_t floor, struct store_news *news)
 {
-	enum store_status status = store_ready(s, true, news);
+	enum store_status status = store_ready(s, news);
 	int code;
 
 	if (status != STORE_OK || news->reset) {
@@ -138,6 +139,14 @@ write_probe(struct store *s, size_t n)
 	if (code == SQLITE_OK)
 		code = store_run_with(s, "INSERT OR REPLACE INTO meta VALUES ('probe', zeroblob(?))", (int64_t)n, 0);
 	return code == SQLITE_DONE ? store_exec(s, "COMMIT") : code;
+}
+
+void
+store_write_over(struct store *s)
+{
+	/* Its first page is enough: the checksums of all behind it no longer follow. The sync may fail once more. */
+	if (s->db != NULL && write_probe(s, 0) != SQLITE_OK)
+		store_roll_back(s);
 }
 
 enum store_status

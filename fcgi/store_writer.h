@@ -7,8 +7,11 @@
 
 #include "store_db.h"
 
-/* Before a job of the writer: the connection is good, and to the file that the path names. */
-enum store_status store_ready(struct store *s, bool patient, struct store_news *news);
+/*
+ * Before a job of the writer: the connection is good, and to the file that the path names. STORE_BUSY when there is no
+ * file, but one may still be removing what belongs to it.
+ */
+enum store_status store_ready(struct store *s, struct store_news *news);
 
 /* Begins anew with what stands in the file now, under a new epoch. */
 enum store_status store_start_anew(struct store *s, struct store_news *news);
@@ -23,6 +26,12 @@ void store_roll_back(struct store *s);
 
 /* After an error: what was read may not be true; the next job begins with a look, or with the file opened again. */
 enum store_status store_give_up(struct store *s, int code, const char *doing);
+
+/*
+ * After a commit that failed: when only its sync did, it stands whole at the end of the WAL, and a crash would take it
+ * for committed. Writes over it.
+ */
+void store_write_over(struct store *s);
 
 /*
  * In a transaction: what others have committed since the last time. Sets news->reset when the log is not the one that

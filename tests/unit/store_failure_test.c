@@ -85,6 +85,46 @@ test_sync_fails(void **state)
 	fail_for_a_while(&test_disk.sync_errno, EIO, STORE_FAILED);
 }
 
+/* What a crash would leave now, as the next to open it reads it: how many messages. */
+static int64_t
+messages_after_crash(void)
+{
+	char command[3 * TEST_PATH_SIZE];
+	struct test_store crashed = {0};
+	int64_t n;
+
+	/* Not copied here: closing the database's file would drop the locks of this process. */
+	snprintf(command, sizeof command, "cd '%s' && cp log.db crash.db && cp log.db-wal crash.db-wal", fx.folder);
+	assert_int_equal(system(command), 0);
+	snprintf(crashed.path, sizeof crashed.path, "%s/crash.db", fx.folder);
+	test_other_open(&crashed);
+	n = test_number(&crashed, "SELECT count(*) FROM messages");
+	sqlite3_close(crashed.other);
+	return n;
+}
+
+/* A transaction that was written but could not be synced is not found by whoever recovers the file. */
+static void
+test_sync_fails_then_crash(void **state)
+{
+	static char large[100001];
+	const char *const texts[] = {"lost", "", large};
+	struct store_send send;
+
+	(void)state;
+	memset(large, 'x', sizeof large - 1);
+	assert_int_equal(append("main", "first", "", &send), STORE_OK);
+	test_disk.sync_errno = EIO;
+	for (size_t i = 0; i < LENGTH(texts); i++) {
+		assert_int_equal(append("main", texts[i], "", &send), STORE_FAILED);
+		assert_int_equal(messages_after_crash(), 1);
+	}
+	test_disk.sync_errno = 0;
+	assert_int_equal(append("main", "second", "", &send), STORE_OK);
+	assert_int_equal(send.id, 2);
+	assert_int_equal(messages_after_crash(), 2);
+}
+
 static void
 test_checkpoint(void **state)
 {
@@ -123,6 +163,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_disk_full, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_disk_broken, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_sync_fails, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_sync_fails_then_crash, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_checkpoint, setup, teardown),
 	};
 

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 
+#include "clock.h"
 #include "test_store_fixture.h"
 
 /* Another log stands there now. */
@@ -127,24 +128,67 @@ test_restored(void **state)
 	assert_int_equal(test_number(&fx, "SELECT count(*) FROM messages WHERE text = 'ours'"), 1);
 }
 
+/* Removed file by file: what is sent in between does not go into a file that is about to lose its WAL. */
 static void
 test_removed(void **state)
 {
-	char epoch[STORE_EPOCH_SIZE];
-	struct store_send send;
+	char epoch[STORE_EPOCH_SIZE], path[TEST_PATH_SIZE + 32];
+	int64_t began = clock_ms();
 	enum store_status status;
+	struct store_send send;
 
 	(void)state;
 	fill_up(epoch);
 	unlink(fx.path);
-	for (int i = 0; (status = append("main", "ours", "", &send)) == STORE_BUSY; i++)
-		assert_true(i < 3);
+	assert_int_equal(append("main", "ours", "", &send), STORE_BUSY);
+	assert_int_equal(test_look(&fx, 0), STORE_BUSY);
+	assert_int_equal(access(fx.path, F_OK), -1);
+	snprintf(path, sizeof path, "%s-wal", fx.path);
+	unlink(path);
+	snprintf(path, sizeof path, "%s-shm", fx.path);
+	unlink(path);
+	while ((status = append("main", "ours", "", &send)) == STORE_BUSY) {
+		assert_true(clock_ms() - began < 30000);
+		clock_sleep_ms(5);
+	}
+	assert_true(clock_ms() - began >= 1000);
 	assert_int_equal(status, STORE_OK);
 	assert_int_equal(send.id, 1);
 	assert_string_not_equal(store_epoch(fx.store), epoch);
 	sqlite3_close(fx.other);
 	test_other_open(&fx);
 	assert_int_equal(test_number(&fx, "SELECT count(*) FROM messages WHERE text = 'ours'"), 1);
+}
+
+static char away[TEST_PATH_SIZE + 32];
+
+static void
+take_away(void)
+{
+	test_disk.on_sync = NULL;
+	assert_int_equal(rename(fx.path, away), 0);
+}
+
+/* Gone as a batch was committed, and back soon: the batch is not stored twice, and nothing of others' is forgotten. */
+static void
+test_gone_for_a_moment(void **state)
+{
+	char epoch[STORE_EPOCH_SIZE];
+	struct store_send send;
+
+	(void)state;
+	fill_up(epoch);
+	snprintf(away, sizeof away, "%s/away.db", fx.folder);
+	test_other(&fx, "INSERT INTO messages (text) VALUES ('theirs')");
+	test_disk.on_sync = take_away;
+	assert_int_equal(append("main", "ours", "key", &send), STORE_BUSY);
+	assert_int_equal(fx.news.n_messages, 0);
+	assert_int_equal(rename(away, fx.path), 0);
+	assert_int_equal(append("main", "ours", "key", &send), STORE_BUSY);
+	assert_reset(5, epoch);
+	assert_int_equal(append("main", "ours", "key", &send), STORE_OK);
+	assert_int_equal(send.outcome, STORE_REPLAYED);
+	assert_int_equal(send.id, 5);
 }
 
 /* Replaced by what is not ours: nothing is written to it, and when a good one is back, things go on. */
@@ -188,6 +232,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_other_epoch, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_restored, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_removed, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_gone_for_a_moment, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_replaced_by_rubbish, setup, teardown),
 	};
 
