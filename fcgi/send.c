@@ -311,11 +311,12 @@ sent(void *ctx, uint64_t handle, enum commit_outcome outcome, const struct messa
 		request_fail(all, conn, PROBLEM_DISK_FULL, "the disk is full; nothing was stored");
 		return;
 	case COMMIT_FAILED:
-		request_fail(all, conn, PROBLEM_STORE_FAILED, "the database cannot be written; nothing was stored");
+		request_fail(
+		    all, conn, PROBLEM_STORE_FAILED, "the database cannot be written; nobody has seen the message");
 		return;
 	case COMMIT_LOCKED:
 		request_fail(all, conn, PROBLEM_DATABASE_LOCKED,
-		    "another program holds the database's lock; nothing was stored");
+		    "another program holds the database's lock or removed its file; nothing was stored");
 		return;
 	}
 }

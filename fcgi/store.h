@@ -5,9 +5,10 @@
  * appends and looks: it is the only one that knows what has been handed to readers so far (store_append, store_look).
  * All may block on the disk, so none is used in the loop.
  *
- * Files: store.c (open, migrate), store_log.c (the writer's), store_read.c (pages for polls and history),
- * store_list.c (the rooms), store_search.c (full text); store_db.h is theirs alone, and the only header that knows
- * SQLite.
+ * Files: store.c opens the file, and the one in its place; store_start.c migrates; store_stmt.c has statements and
+ * rows. The writer's: store_writer.c, store_news.c, store_append.c, store_index.c. The readers': store_rows.c,
+ * store_poll.c, store_history.c, store_search.c, store_excerpt.c, store_list.c. store_db.h is theirs alone, and the
+ * only header that knows SQLite.
  */
 #ifndef STORE_H
 #define STORE_H
@@ -90,7 +91,8 @@ void store_news_fini(struct store_news *news);
 
 /*
  * Appends n sends in one transaction, synced to the disk when STORE_OK is returned, and tells the news, their messages
- * included. Anything but STORE_OK: nothing of sends was stored (but news may hold what others did).
+ * included. Anything but STORE_OK: nothing of sends was stored (but news may hold what others did). After a sync that
+ * failed that is as sure as can be: what was written is written over at once, but what a power cut leaves nobody knows.
  * Changed rows at or below floor are told without their message.
  */
 enum store_status store_append(

@@ -1,5 +1,7 @@
 /*
- * store_db: what the files of store share; nobody else includes it.
+ * store_db: a connection and its statements; nobody but the files of store includes it.
+ *
+ * The writer's files share store_writer.h as well, those that read pages store_rows.h.
  */
 #ifndef STORE_DB_H
 #define STORE_DB_H
@@ -42,11 +44,16 @@ struct store {
 	int64_t wal_pages;    /* told by SQLite at the last commit */
 };
 
+/* In store_stmt.c: statements and rows. */
+
 /* The statement for sql, ready to be bound; NULL, logged, when it cannot be prepared. It stays the store's. */
 sqlite3_stmt *store_prepare(struct store *s, const char *sql);
 
 /* One step of a statement without rows, and its reset. An SQLite result code (SQLITE_DONE is good). */
 int store_run(sqlite3_stmt *stmt);
+
+/* The same for sql with the number a, and b if it has two parameters. */
+int store_run_with(struct store *s, const char *sql, int64_t a, int64_t b);
 
 /* sql without parameters or rows. An SQLite result code (SQLITE_OK is good). */
 int store_exec(struct store *s, const char *sql);
@@ -57,25 +64,36 @@ int64_t store_number(struct store *s, const char *sql, int64_t otherwise);
 /* Makes a status of an SQLite result code; logs what is not ordinary, with `doing`. */
 enum store_status store_failed(struct store *s, int code, const char *doing);
 
-/* Whether the path names another file than the one that is open, or none. */
-bool store_moved(const struct store *s);
-
-/* Closes the file and opens the one that the path names now. */
-int store_reopen(struct store *s, bool create);
-
-/* Reads and, when it changed under a known log, renews the epoch; the writer's. An SQLite result code. */
-int store_new_epoch(struct store *s);
-
-/* Adds the SQL function that makes snippets to a connection. An SQLite result code. */
-int store_add_excerpt(struct store *s);
-
 struct str store_column(sqlite3_stmt *stmt, int column);
 
 /* What a row says that begins with these columns. Views end with the next step. */
 #define STORE_COLUMNS "id, room, event, sender, text, args, at, attachments"
 void store_row(struct store *s, sqlite3_stmt *stmt, struct message_fields *f);
 
-/* Appends " AND room = ?" or the like for rooms, and binds their names from parameter *next on. */
 void store_bind_str(sqlite3_stmt *stmt, int parameter, struct str value);
+
+/* Before the connection is closed. */
+void store_forget_statements(struct store *s);
+
+/* In store.c: the file. */
+
+/* Whether the path names another file than the one that is open, or none. */
+bool store_moved(const struct store *s);
+
+/* Closes the file and opens the one that the path names now. */
+int store_reopen(struct store *s, bool create);
+
+/* The file that is the WAL now; 0: none. */
+ino_t store_wal_inode(const struct store *s);
+
+/* In store_start.c: the schema. */
+
+/* Reads and, when it changed under a known log, renews the epoch; the writer's. An SQLite result code. */
+int store_new_epoch(struct store *s);
+
+/* In store_excerpt.c: snippets. */
+
+/* Adds the SQL function that makes snippets to a connection. An SQLite result code. */
+int store_add_excerpt(struct store *s);
 
 #endif

@@ -41,6 +41,54 @@ describe('store: a file that changes under the daemon', () => {
 		assert.equal(s.pid(), pid, 'the daemon did not need to start again');
 	});
 
+	it('removed file by file: what is sent in between is not lost with the rest', async (t) => {
+		const s = await start({ t });
+		await fill(s, 3);
+		fs.unlinkSync(s.db);
+		const send = s.send('in between');
+		assert.ok(await pending(send, 500), 'it waits until the remover is done');
+		assert.ok(!fs.existsSync(s.db), 'and makes no file');
+		fs.rmSync(`${s.db}-wal`, { force: true });
+		fs.rmSync(`${s.db}-shm`, { force: true });
+		const res = await within(ms(20_000), send, 'the send');
+		assert.equal(res.status, 201, res.text);
+		assert.equal(await s.sql('SELECT group_concat(text) FROM messages'), 'in between');
+		assert.deepEqual(texts(await s.poll({ since: 'all' })), ['in between']);
+		assert.equal(await s.sent('next'), 2);
+		assert.equal(s.log().match(/new_epoch/g)?.length, 1);
+	});
+
+	it('whatever becomes of it, SQLite\'s locks on it are kept', async (t) => {
+		const s = await start({ t });
+		/** Which files the daemon holds SQLite's lasting locks on: byte 128 of -shm, and the shared range of the database. */
+		const locked = () => {
+			const mine = fs.readFileSync('/proc/locks', 'utf8').split('\n').map((line) => line.split(/\s+/)).filter((word) => word[4] === String(s.pid()));
+			const holds = (name, from) => mine.some((word) => word[5].endsWith(`:${fs.statSync(name).ino}`) && word[6] === String(from));
+			return { shm: holds(`${s.db}-shm`, 128), db: holds(s.db, 0x40000002) };
+		};
+		const all = { shm: true, db: true };
+		/** What makes the daemon read the index of the WAL, and every connection the file. */
+		const use = async () => {
+			await s.sent('x');
+			await s.poll({ since: 99, wait: 0 });
+			await Promise.all([s.history(), s.history({ q: 'x' }), s.get('/healthz')]);
+		};
+		await use();
+		assert.deepEqual(locked(), all);
+		await s.sql("DELETE FROM messages; DELETE FROM sqlite_sequence WHERE name = 'messages'");
+		await until(() => /new_epoch/.test(s.log()), { what: 'the wipe to be noticed' });
+		await use();
+		assert.deepEqual(locked(), all, 'wiped in place');
+		const copy = path.join(tempDir(), 'copy.db');
+		await backup(s.db, copy);
+		fs.renameSync(copy, s.db);
+		await use();
+		assert.deepEqual(locked(), all, 'replaced');
+		await remove(s.db);
+		await use();
+		assert.deepEqual(locked(), all, 'removed');
+	});
+
 	it('replaced by an older copy: likewise, and ids go on from there', async (t) => {
 		const s = await start({ t });
 		await fill(s, 3);

@@ -3,25 +3,7 @@
  */
 #include "schema.h"
 
-#include "test_store.h"
-
-static struct test_store fx;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	test_store_init(&fx);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	test_store_fini(&fx);
-	return 0;
-}
+#include "test_store_fixture.h"
 
 /* What follows from the messages must be what a count over them says. */
 static void

@@ -3,27 +3,9 @@
  */
 #include "clock.h"
 #include "json.h"
-#include "test_store.h"
+#include "test_store_fixture.h"
 
 enum { WORDS = 8, ROWS = 400 };
-
-static struct test_store fx;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	test_store_init(&fx);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	test_store_fini(&fx);
-	return 0;
-}
 
 static struct store_page
 page_of(const char *q)

@@ -4,27 +4,18 @@
 
 #include "clock.h"
 #include "schema.h"
-#include "test_store.h"
+#include "test_store_fixture.h"
 
 #define APPLICATION_ID "1282371175" /* "Long" */
 
 enum { LOCK_WAIT_MS = 200 };
 
-static struct test_store fx;
-
+/* No file yet. */
 static int
-setup(void **state)
+setup_empty(void **state)
 {
 	(void)state;
 	test_store_prepare(&fx);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	test_store_fini(&fx);
 	return 0;
 }
 
@@ -299,19 +290,19 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_new_file, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_same_again, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_migration, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_failed_migration, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_newer, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_foreign_tables, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_foreign_mark, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_foreign_version, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_foreign_empty, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_not_a_database, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_cannot_open, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_locked, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_disk_full, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_new_file, setup_empty, teardown),
+	    cmocka_unit_test_setup_teardown(test_same_again, setup_empty, teardown),
+	    cmocka_unit_test_setup_teardown(test_migration, setup_empty, teardown),
+	    cmocka_unit_test_setup_teardown(test_failed_migration, setup_empty, teardown),
+	    cmocka_unit_test_setup_teardown(test_newer, setup_empty, teardown),
+	    cmocka_unit_test_setup_teardown(test_foreign_tables, setup_empty, teardown),
+	    cmocka_unit_test_setup_teardown(test_foreign_mark, setup_empty, teardown),
+	    cmocka_unit_test_setup_teardown(test_foreign_version, setup_empty, teardown),
+	    cmocka_unit_test_setup_teardown(test_foreign_empty, setup_empty, teardown),
+	    cmocka_unit_test_setup_teardown(test_not_a_database, setup_empty, teardown),
+	    cmocka_unit_test_setup_teardown(test_cannot_open, setup_empty, teardown),
+	    cmocka_unit_test_setup_teardown(test_locked, setup_empty, teardown),
+	    cmocka_unit_test_setup_teardown(test_disk_full, setup_empty, teardown),
 	};
 
 	return cmocka_run_group_tests_name("store", tests, NULL, NULL);

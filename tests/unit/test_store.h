@@ -21,6 +21,7 @@
 static struct {
 	size_t syncs, writes;
 	int sync_errno, write_errno; /* 0: none */
+	void (*on_sync)(void);       /* what happens meanwhile; NULL: nothing */
 	bool unsynced;
 } test_disk;
 
@@ -29,6 +30,8 @@ fdatasync(int fd)
 {
 	(void)fd;
 	test_disk.syncs++;
+	if (test_disk.on_sync != NULL)
+		test_disk.on_sync();
 	if (test_disk.sync_errno != 0) {
 		errno = test_disk.sync_errno;
 		return -1;

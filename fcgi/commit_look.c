@@ -1,0 +1,166 @@
+#include <stdlib.h>
+
+#include "clock.h"
+#include "commit_state.h"
+#include "log.h"
+#include "walindex.h"
+#include "watch.h"
+
+enum {
+	LOOK_STEP_MS = 16,  /* between looks, after the first few */
+	LOOK_FOR_MS = 5000, /* after the last sign that somebody writes */
+	OWN_SIGN_MS = 3,    /* after a commit of ours a sign is most likely of it */
+	LOOK_BLIND_MS = 25, /* where no sign is to be had */
+	PROBE_KEEP_MS = 1000,
+	WAITING_MAX = 10000,
+};
+
+void
+commit_tell(struct commit *c, struct waitings *who, bool ok)
+{
+	struct waiting *w;
+
+	while ((w = STAILQ_FIRST(who)) != NULL) {
+		STAILQ_REMOVE_HEAD(who, link);
+		c->n_waiting--;
+		w->fn(w->ctx, w->handle, ok);
+		free(w);
+	}
+}
+
+void
+commit_plan_look(struct commit *c)
+{
+	int64_t now = clock_ms();
+
+	if (c->watch == NULL)
+		loop_timer_set(c->loop, &c->look_timer, c->look_kind, LOOK_BLIND_MS);
+	else if (now - c->last_sign_ms < LOOK_FOR_MS) {
+		c->look_step_ms = c->look_step_ms >= LOOK_STEP_MS ? LOOK_STEP_MS : c->look_step_ms * 2 + 1;
+		loop_timer_set(c->loop, &c->look_timer, c->look_kind, c->look_step_ms);
+	}
+}
+
+/* Somebody writes: another program, or the writer itself, whose batches look as well. */
+/* Reading may work though writing does not: those who rode on a batch that failed get a look of their own. */
+void
+commit_end_look(struct commit *c)
+{
+	bool ok = c->status == STORE_OK || c->status == STORE_BUSY;
+
+	if (c->task == PROBE)
+		return;
+	commit_plan_look(c);
+	if (c->task == BATCH && !ok) {
+		STAILQ_CONCAT(&c->looking, &c->looks);
+		STAILQ_CONCAT(&c->looks, &c->looking);
+	} else
+		commit_tell(c, &c->looking, ok);
+}
+
+void
+commit_end_probe(struct commit *c)
+{
+	c->probed_ms = clock_ms();
+	c->probe_ok = c->status == STORE_OK || c->status == STORE_BUSY;
+	if (c->status == STORE_OK)
+		c->failed = false;
+	commit_tell(c, &c->probes, c->probe_ok);
+}
+
+static void
+on_sign(void *ctx)
+{
+	struct commit *c = ctx;
+
+	c->last_sign_ms = clock_ms();
+	c->look_step_ms = 1;
+	if (c->running || c->last_sign_ms - c->committed_ms < OWN_SIGN_MS)
+		loop_timer_set(c->loop, &c->look_timer, c->look_kind, 1);
+	else
+		c->look_due = true;
+}
+
+static void
+on_look_timer(void *ctx, struct timer *t)
+{
+	struct commit *c = ctx;
+
+	(void)t;
+	c->look_due = true;
+}
+
+void
+commit_init_look(struct commit *c)
+{
+	STAILQ_INIT(&c->looks);
+	STAILQ_INIT(&c->looking);
+	STAILQ_INIT(&c->probes);
+	c->look_kind = loop_timer_kind(c->loop, on_look_timer, c);
+}
+
+void
+commit_watch(struct commit *c)
+{
+	c->watch = watch_new(c->loop, c->options.path, on_sign, c);
+	if (c->watch == NULL)
+		log_warning("no_inotify", "detail=\"the database is looked at every %d ms instead\"", LOOK_BLIND_MS);
+	c->look_due = true;
+}
+
+struct waiting *
+commit_add_waiting(struct commit *c, struct waitings *to, commit_looked_fn *fn, void *ctx, uint64_t handle)
+{
+	struct waiting *w = c->n_waiting < WAITING_MAX ? malloc(sizeof *w) : NULL;
+
+	if (w == NULL)
+		return NULL;
+	*w = (struct waiting){.fn = fn, .ctx = ctx, .handle = handle};
+	STAILQ_INSERT_TAIL(to, w, link);
+	c->n_waiting++;
+	return w;
+}
+
+int
+commit_look(struct commit *c, commit_looked_fn *fn, void *ctx, uint64_t handle)
+{
+	return commit_add_waiting(c, &c->looks, fn, ctx, handle) == NULL ? -1 : 0;
+}
+
+bool
+commit_current(struct commit *c)
+{
+	uint32_t changes = walindex_changes(&c->walindex);
+
+	return changes == 0 || changes == c->seen;
+}
+
+int
+commit_probe(struct commit *c, commit_looked_fn *fn, void *ctx, uint64_t handle)
+{
+	if (c->probed_ms != 0 && clock_ms() - c->probed_ms < PROBE_KEEP_MS) {
+		fn(ctx, handle, c->probe_ok);
+		return 0;
+	}
+	return commit_add_waiting(c, &c->probes, fn, ctx, handle) == NULL ? -1 : 0;
+}
+
+static void
+drop_waiting(struct waitings *who)
+{
+	struct waiting *w;
+
+	while ((w = STAILQ_FIRST(who)) != NULL) {
+		STAILQ_REMOVE_HEAD(who, link);
+		free(w);
+	}
+}
+
+void
+commit_drop_waiting(struct commit *c)
+{
+	drop_waiting(&c->looks);
+	drop_waiting(&c->looking);
+	drop_waiting(&c->probes);
+	drop_waiting(&c->index);
+}

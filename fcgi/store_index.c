@@ -1,0 +1,126 @@
+#include "store_writer.h"
+
+enum { FILL_ROWS = 100, FILL_BYTES = 256 * 1024 };
+
+/* Takes the oldest text of a changed row out of the index, puts the newest in, and drops its notes. */
+static int
+fill_changed(struct store *s, int64_t seq, int64_t id, int64_t indexed)
+{
+	int code = SQLITE_DONE;
+
+	if (id <= indexed) {
+		code = store_run_with(s,
+		    "INSERT INTO search (search, rowid, room, sender, body)"
+		    " SELECT 'delete', id, room, sender, body FROM search_changed WHERE seq = ?",
+		    seq, 0);
+		if (code == SQLITE_DONE)
+			code = store_run_with(s,
+			    "INSERT INTO search (rowid, room, sender, body)"
+			    " SELECT id, room, sender, body FROM search_rows WHERE id = ?",
+			    id, 0);
+	}
+	if (code == SQLITE_DONE)
+		code = store_run_with(s, "DELETE FROM changed WHERE id = ?", id, 0);
+	return code;
+}
+
+static int
+fill_changes(struct store *s, int64_t indexed, int *left)
+{
+	int code = SQLITE_DONE;
+
+	while (code == SQLITE_DONE && *left > 0) {
+		/* The oldest note of a row is what the index holds of it, if it holds it. */
+		sqlite3_stmt *stmt = store_prepare(s, "SELECT seq, id FROM changed ORDER BY seq LIMIT 1");
+		int64_t seq, id;
+
+		if (stmt == NULL)
+			return sqlite3_errcode(s->db);
+		code = sqlite3_step(stmt);
+		seq = sqlite3_column_int64(stmt, 0);
+		id = sqlite3_column_int64(stmt, 1);
+		sqlite3_reset(stmt);
+		if (code != SQLITE_ROW)
+			return code;
+		code = fill_changed(s, seq, id, indexed);
+		--*left;
+	}
+	return code;
+}
+
+/* The id up to which a piece of the index goes from `indexed` on: as many rows, but not too many bytes. */
+static int64_t
+fill_end(struct store *s, int64_t indexed, int rows)
+{
+	sqlite3_stmt *stmt = store_prepare(
+	    s, "SELECT id, length(coalesce(text, args)) FROM messages WHERE id > ? AND id <= ? ORDER BY id LIMIT ?");
+	int64_t end = indexed, bytes = 0;
+	int n = 0;
+
+	if (stmt == NULL)
+		return indexed;
+	sqlite3_bind_int64(stmt, 1, indexed);
+	sqlite3_bind_int64(stmt, 2, s->head);
+	sqlite3_bind_int(stmt, 3, rows);
+	while (sqlite3_step(stmt) == SQLITE_ROW && (n == 0 || bytes + sqlite3_column_int64(stmt, 1) <= FILL_BYTES)) {
+		end = sqlite3_column_int64(stmt, 0);
+		bytes += sqlite3_column_int64(stmt, 1);
+		n++;
+	}
+	sqlite3_reset(stmt);
+	return n == 0 ? s->head : end;
+}
+
+static int
+fill(struct store *s, struct store_news *news)
+{
+	int64_t indexed = store_number(s, "SELECT value FROM meta WHERE name = 'indexed'", -1), end;
+	int left = FILL_ROWS, code;
+
+	if (indexed < 0)
+		return SQLITE_CORRUPT;
+	code = fill_changes(s, indexed, &left);
+	end = indexed;
+	if (code == SQLITE_DONE && left > 0) {
+		end = fill_end(s, indexed, left);
+		code = store_run_with(s,
+		    "INSERT INTO search (rowid, room, sender, body)"
+		    " SELECT id, room, sender, body FROM search_rows WHERE id > ? AND id <= ?",
+		    indexed, end);
+	}
+	if (code == SQLITE_DONE)
+		code = store_run_with(s, "UPDATE meta SET value = ? WHERE name = 'indexed'", end, 0);
+	news->indexed = end;
+	news->index_behind = left <= 0 || end < s->head;
+	return code;
+}
+
+enum store_status
+store_fill(struct store *s, int64_t floor, struct store_news *news)
+{
+	enum store_status status = store_ready(s, news);
+	int code;
+
+	if (status != STORE_OK || news->reset) {
+		store_tell_state(s, news);
+		return status;
+	}
+	/* Losing the end of the index in a power cut is no loss: what is missing is filled again. */
+	store_exec(s, "PRAGMA synchronous = NORMAL");
+	code = store_begin(s, true);
+	if (code == SQLITE_OK)
+		code = store_read_news(s, floor, news);
+	/* Notes are only taken away once they were told. */
+	if (code == SQLITE_DONE && !news->reset && !news->more)
+		code = fill(s, news);
+	if (code == SQLITE_DONE)
+		code = store_commit(s);
+	if (code != SQLITE_OK)
+		status = store_give_up(s, code, "fill the index");
+	if (s->db != NULL)
+		store_exec(s, "PRAGMA synchronous = FULL");
+	if (status == STORE_OK && news->reset)
+		status = store_start_anew(s, news);
+	store_tell_state(s, news);
+	return status;
+}

@@ -1,0 +1,105 @@
+#include <stdlib.h>
+
+#include "store_rows.h"
+
+/* The greatest id deleted from any of the rooms. */
+static int64_t
+deleted_id(struct store *s, const struct store_rooms *rooms)
+{
+	int64_t greatest = 0;
+
+	if (rooms->all)
+		return store_number(s, "SELECT max(id) FROM deleted", 0);
+	for (size_t i = 0; i < rooms->n; i++) {
+		sqlite3_stmt *stmt = store_prepare(s, "SELECT id FROM deleted WHERE room = ?");
+
+		if (stmt == NULL)
+			return greatest;
+		store_bind_str(stmt, 1, rooms->names[i]);
+		if (sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_int64(stmt, 0) > greatest)
+			greatest = sqlite3_column_int64(stmt, 0);
+		sqlite3_reset(stmt);
+	}
+	return greatest;
+}
+
+/* The id before the newest-th newest message; 0 when there are fewer. */
+static int64_t
+before_newest(struct store *s, const struct store_filter *f, int64_t head, int64_t newest)
+{
+	sqlite3_stmt *stmt = store_select(s, f, "id", 0, head, true, (size_t)newest);
+	int64_t id = 0, n = 0;
+
+	if (stmt == NULL)
+		return 0;
+	while (sqlite3_step(stmt) == SQLITE_ROW) {
+		id = sqlite3_column_int64(stmt, 0);
+		n++;
+	}
+	sqlite3_reset(stmt);
+	return n < newest ? 0 : id - 1;
+}
+
+enum store_status
+store_poll(struct store *s, struct store_poll *p)
+{
+	struct store_filter f = {.rooms = &p->rooms, .from_ms = INT64_MIN, .until_ms = INT64_MAX};
+	struct store_found rows = {0};
+	int code = store_read_begin(s);
+
+	buf_init(&p->json, SIZE_MAX);
+	if (code == SQLITE_OK) {
+		if (p->newest > 0)
+			p->since = before_newest(s, &f, p->head, p->newest);
+		code = store_find_rows(s, &rows, &f, p->since, p->head, false, p->limit);
+		p->gap = deleted_id(s, &p->rooms) > p->since;
+	}
+	for (size_t i = 0; i < rows.n; i++)
+		store_add_found(&p->json, &rows, i, i > 0);
+	p->n = rows.n;
+	p->more = rows.more;
+	p->last_id = rows.n > 0 ? rows.v[rows.n - 1].id : p->since;
+	store_found_fini(&rows);
+	if (code == SQLITE_OK && !buf_ok(&p->json))
+		code = SQLITE_NOMEM;
+	return store_read_end(s, code, "read for a poll");
+}
+
+enum store_status
+store_tail(struct store *s, struct store_tail *t)
+{
+	struct store_rooms rooms = {.names = {t->room}, .n = 1};
+	struct store_filter f = {.rooms = &rooms, .from_ms = INT64_MIN, .until_ms = INT64_MAX};
+	int code = store_read_begin(s);
+	sqlite3_stmt *stmt = NULL;
+
+	if (code == SQLITE_OK) {
+		int64_t least = t->newest_max > 0 ? before_newest(s, &f, t->head, (int64_t)t->newest_max) : 0;
+
+		if (t->since < least)
+			t->since = least;
+		t->messages = calloc(t->limit, sizeof *t->messages);
+		stmt = store_select(s, &f, STORE_COLUMNS, t->since, t->head, false, t->limit);
+		code = stmt == NULL || t->messages == NULL ? SQLITE_NOMEM : SQLITE_DONE;
+	}
+	while (code == SQLITE_DONE && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
+		struct message_fields fields;
+
+		store_row(s, stmt, &fields);
+		t->messages[t->n] = message_new(&fields);
+		code = t->messages[t->n++] == NULL ? SQLITE_NOMEM : t->n < t->limit ? SQLITE_DONE : SQLITE_ROW;
+		if (code == SQLITE_ROW)
+			break;
+	}
+	if (stmt != NULL)
+		sqlite3_reset(stmt);
+	return store_read_end(s, code == SQLITE_DONE || code == SQLITE_ROW ? SQLITE_OK : code, "read for a session");
+}
+
+void
+store_tail_fini(struct store_tail *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		message_drop(t->messages[i]);
+	free(t->messages);
+}

@@ -1,0 +1,50 @@
+/*
+ * store_rows: selects the rows of an answer and encodes them, for store_poll.c and store_history.c.
+ */
+#ifndef STORE_ROWS_H
+#define STORE_ROWS_H
+
+#include "store_db.h"
+
+/* Which messages belong to an answer at all. */
+struct store_filter {
+	const struct store_rooms *rooms;
+	bool by_sender;
+	struct str sender;
+	int64_t from_ms, until_ms;
+	bool by_time; /* find them by the index over time */
+};
+
+/* Rows of an answer, encoded, in the order in which they were read. */
+struct store_found {
+	struct buf json;
+	struct {
+		int64_t id;
+		size_t at, n; /* its JSON */
+	} * v;
+	size_t n;
+	bool more; /* there was another */
+};
+
+/* Around the statements of an answer; they are cut after search_timeout_ms. An SQLite result code (SQLITE_OK is good).
+ */
+int store_read_begin(struct store *s);
+enum store_status store_read_end(struct store *s, int code, const char *doing);
+
+/* The statement of the rows above `above` and up to `up_to`, at most limit; NULL on failure. */
+sqlite3_stmt *store_select(struct store *s, const struct store_filter *f, const char *columns, int64_t above,
+    int64_t up_to, bool descending, size_t limit);
+
+/* Reads and encodes them; store_found_fini() in any case. An SQLite result code (SQLITE_OK is good). */
+int store_find_rows(struct store *s, struct store_found *r, const struct store_filter *f, int64_t above, int64_t up_to,
+    bool descending, size_t limit);
+void store_found_fini(struct store_found *r);
+void store_add_found(struct buf *json, const struct store_found *r, size_t i, bool comma);
+
+/* Whether anything lies above `above` and up to `up_to`. */
+bool store_anything(struct store *s, const struct store_filter *f, int64_t above, int64_t up_to);
+
+/* Whether so few rows lie in the span of time that they are better found by it. */
+bool store_short_span(struct store *s, const struct store_filter *f);
+
+#endif

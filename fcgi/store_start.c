@@ -1,0 +1,191 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "schema.h"
+#include "store_db.h"
+
+/* "Long" in ASCII: says whose file this is (PRAGMA application_id in sql/001-log.sql). */
+#define APPLICATION_ID "1282371175"
+
+int
+store_new_epoch(struct store *s)
+{
+	return store_exec(s, "UPDATE meta SET value = lower(hex(randomblob(8))) WHERE name = 'epoch'");
+}
+
+/* The steps of the schema that the file lacks, in the caller's transaction. An SQLite result code. */
+static int
+migrate(struct store *s, int64_t version)
+{
+	char pragma[64];
+	int code = SQLITE_OK;
+
+	for (; code == SQLITE_OK && version < schema_version; version++)
+		code = sqlite3_exec(s->db, schema_steps[version], NULL, NULL, NULL);
+	if (code != SQLITE_OK)
+		return code;
+	snprintf(pragma, sizeof pragma, "PRAGMA user_version = %d", schema_version);
+	return sqlite3_exec(s->db, pragma, NULL, NULL, NULL);
+}
+
+/* Whether a file of this version can be ours: an empty one, or one with our mark. */
+static bool
+version_ok(struct store *s, int64_t version, char error[STORE_ERROR_SIZE])
+{
+	int64_t id = store_number(s, "PRAGMA application_id", 0);
+	int64_t tables = store_number(s, "SELECT count(*) FROM sqlite_master", 0);
+	bool ours = id == strtoll(APPLICATION_ID, NULL, 10) && version > 0;
+	bool empty = id == 0 && version == 0 && tables == 0;
+
+	if (version > schema_version) {
+		snprintf(error, STORE_ERROR_SIZE,
+		    "the database %s has version %lld, newer than the %d this program knows: run a newer longlined",
+		    s->options.path, (long long)version, schema_version);
+		return false;
+	}
+	if (!ours && !empty) {
+		snprintf(error, STORE_ERROR_SIZE, "the database %s is not Longline's: it is another program's file",
+		    s->options.path);
+		return false;
+	}
+	return true;
+}
+
+/*
+ * A log that was wiped gives its ids anew. What the index and the marks of deletion say of the old ones would be taken
+ * for the new ones', so they go, and the index is filled again.
+ */
+static int
+mend(struct store *s)
+{
+	static const char *const steps[] = {"INSERT INTO search (search) VALUES ('delete-all')", "DELETE FROM changed",
+	    "UPDATE meta SET value = 0 WHERE name = 'indexed'",
+	    "DELETE FROM deleted WHERE id > coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'messages'), 0)"};
+	int64_t head = store_number(s, "SELECT seq FROM sqlite_sequence WHERE name = 'messages'", 0);
+	int64_t indexed = store_number(s, "SELECT value FROM meta WHERE name = 'indexed'", 0);
+	int code = SQLITE_OK;
+
+	if (indexed <= head && !s->wiped)
+		return SQLITE_OK;
+	for (size_t i = 0; code == SQLITE_OK && i < sizeof steps / sizeof steps[0]; i++)
+		code = store_exec(s, steps[i]);
+	if (code == SQLITE_OK)
+		s->wiped = false;
+	return code;
+}
+
+static int
+start_transaction(struct store *s, char error[STORE_ERROR_SIZE], int *code)
+{
+	int64_t version;
+
+	if ((*code = store_exec(s, "BEGIN IMMEDIATE")) != SQLITE_OK)
+		return -1;
+	version = store_number(s, "PRAGMA user_version", -1);
+	if (version < 0) {
+		*code = sqlite3_errcode(s->db);
+		return -1;
+	}
+	if (!version_ok(s, version, error)) {
+		*code = SQLITE_OK;
+		return -1;
+	}
+	if (version < schema_version && (*code = migrate(s, version)) != SQLITE_OK)
+		return -1;
+	if (s->options.new_epoch && (*code = store_new_epoch(s)) != SQLITE_OK)
+		return -1;
+	if ((*code = mend(s)) != SQLITE_OK)
+		return -1;
+	if ((*code = store_exec(s, "COMMIT")) != SQLITE_OK)
+		return -1;
+	if (version < schema_version)
+		log_info("schema", "from=%lld to=%d file=\"%s\"", (long long)version, schema_version, s->options.path);
+	return 0;
+}
+
+static int
+read_state(struct store *s)
+{
+	sqlite3_stmt *stmt = store_prepare(s, "SELECT value FROM meta WHERE name = 'epoch'");
+	struct str epoch;
+	int code;
+
+	if (stmt == NULL)
+		return sqlite3_errcode(s->db);
+	code = sqlite3_step(stmt);
+	epoch = code == SQLITE_ROW ? store_column(stmt, 0) : STR("");
+	snprintf(s->epoch, sizeof s->epoch, "%.*s", STR_ARGS(epoch));
+	sqlite3_reset(stmt);
+	if (code != SQLITE_ROW)
+		return code == SQLITE_DONE ? SQLITE_CORRUPT : code;
+	s->data_version = store_number(s, "PRAGMA data_version", -1);
+	s->head = store_number(s, "SELECT seq FROM sqlite_sequence WHERE name = 'messages'", 0);
+	s->last_id = s->head;
+	s->last_change = store_number(s, "SELECT seq FROM sqlite_sequence WHERE name = 'changed'", 0);
+	return SQLITE_OK;
+}
+
+int
+store_start(struct store *s, int64_t lock_wait_ms, char error[STORE_ERROR_SIZE])
+{
+	int64_t patience = s->busy_wait_ms;
+	int code;
+
+	s->busy_wait_ms = lock_wait_ms;
+	error[0] = '\0';
+	/* Looked at before anything is changed: it may be somebody else's file. */
+	if (!version_ok(s, store_number(s, "PRAGMA user_version", 0), error))
+		return -1;
+	code = store_exec(s, "PRAGMA journal_mode = WAL");
+	if (code == SQLITE_OK && start_transaction(s, error, &code) == 0)
+		code = read_state(s);
+	if (code != SQLITE_OK && error[0] == '\0')
+		snprintf(error, STORE_ERROR_SIZE, "the database %s: %s%s", s->options.path, sqlite3_errmsg(s->db),
+		    (code & 0xFF) == SQLITE_BUSY ? " (another program holds its lock)" : "");
+	if (!sqlite3_get_autocommit(s->db))
+		store_exec(s, "ROLLBACK");
+	/* The loop tries again by itself, and looks at what others did in between. */
+	s->busy_wait_ms = error[0] == '\0' ? 0 : patience;
+	s->options.new_epoch = false;
+	s->wal_inode = store_wal_inode(s);
+	s->started = error[0] == '\0';
+	return s->started ? 0 : -1;
+}
+
+const char *
+store_epoch(const struct store *s)
+{
+	return s->epoch;
+}
+
+int64_t
+store_head(const struct store *s)
+{
+	return s->head;
+}
+
+int
+store_secret(struct store *s, unsigned char *value, size_t n)
+{
+	sqlite3_stmt *stmt = store_prepare(s, "INSERT INTO meta VALUES ('secret', ?) ON CONFLICT (name) DO NOTHING");
+	int code = SQLITE_ERROR;
+
+	if (stmt != NULL) {
+		sqlite3_bind_blob64(stmt, 1, value, n, SQLITE_STATIC);
+		code = store_run(stmt);
+		sqlite3_clear_bindings(stmt);
+	}
+	stmt = store_prepare(s, "SELECT value FROM meta WHERE name = 'secret'");
+	if (code == SQLITE_DONE && stmt != NULL) {
+		code = sqlite3_step(stmt);
+		if (code == SQLITE_ROW && (size_t)sqlite3_column_bytes(stmt, 0) == n)
+			memcpy(value, sqlite3_column_blob(stmt, 0), n);
+		sqlite3_reset(stmt);
+	}
+	if (code == SQLITE_ROW)
+		return 0;
+	(void)store_failed(s, code, "read the secret");
+	return -1;
+}

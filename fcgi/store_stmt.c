@@ -1,0 +1,178 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "store_db.h"
+#include "token.h"
+
+struct str
+store_column(sqlite3_stmt *stmt, int column)
+{
+	/* The pointer first: it converts the value whose length is asked for next. */
+	const char *p = (const char *)sqlite3_column_text(stmt, column);
+
+	return (struct str){p == NULL ? "" : p, (size_t)sqlite3_column_bytes(stmt, column)};
+}
+
+void
+store_bind_str(sqlite3_stmt *stmt, int parameter, struct str value)
+{
+	sqlite3_bind_text64(stmt, parameter, value.n == 0 ? "" : value.p, value.n, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+sqlite3_stmt *
+store_prepare(struct store *s, const char *sql)
+{
+	sqlite3_stmt *stmt;
+	char *copy;
+	size_t i;
+
+	for (i = 0; i < s->n_statements; i++)
+		if (strcmp(s->statements[i].sql, sql) == 0)
+			return s->statements[i].stmt;
+	copy = strdup(sql);
+	if (copy == NULL || sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL) != SQLITE_OK) {
+		free(copy);
+		return NULL;
+	}
+	if (s->n_statements < STORE_STATEMENTS)
+		i = s->n_statements++;
+	else {
+		/* One that is being stepped through is not to be lost; never are all. */
+		do
+			i = s->next_statement++ % STORE_STATEMENTS;
+		while (sqlite3_stmt_busy(s->statements[i].stmt));
+		sqlite3_finalize(s->statements[i].stmt);
+		free(s->statements[i].sql);
+	}
+	s->statements[i].sql = copy;
+	s->statements[i].stmt = stmt;
+	return stmt;
+}
+
+void
+store_forget_statements(struct store *s)
+{
+	while (s->n_statements > 0) {
+		s->n_statements--;
+		sqlite3_finalize(s->statements[s->n_statements].stmt);
+		free(s->statements[s->n_statements].sql);
+	}
+}
+
+int
+store_run(sqlite3_stmt *stmt)
+{
+	int code;
+
+	if (stmt == NULL)
+		return SQLITE_ERROR;
+	code = sqlite3_step(stmt);
+	sqlite3_reset(stmt);
+	return code;
+}
+
+int
+store_run_with(struct store *s, const char *sql, int64_t a, int64_t b)
+{
+	sqlite3_stmt *stmt = store_prepare(s, sql);
+
+	if (stmt == NULL)
+		return sqlite3_errcode(s->db);
+	sqlite3_bind_int64(stmt, 1, a);
+	if (sqlite3_bind_parameter_count(stmt) > 1)
+		sqlite3_bind_int64(stmt, 2, b);
+	return store_run(stmt);
+}
+
+int
+store_exec(struct store *s, const char *sql)
+{
+	sqlite3_stmt *stmt = store_prepare(s, sql);
+	int code;
+
+	if (stmt == NULL)
+		return sqlite3_errcode(s->db);
+	do
+		code = sqlite3_step(stmt);
+	while (code == SQLITE_ROW);
+	sqlite3_reset(stmt);
+	return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+int64_t
+store_number(struct store *s, const char *sql, int64_t otherwise)
+{
+	sqlite3_stmt *stmt = store_prepare(s, sql);
+	int64_t n = otherwise;
+
+	if (stmt == NULL)
+		return otherwise;
+	if (sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_type(stmt, 0) == SQLITE_INTEGER)
+		n = sqlite3_column_int64(stmt, 0);
+	sqlite3_reset(stmt);
+	return n;
+}
+
+enum store_status
+store_failed(struct store *s, int code, const char *doing)
+{
+	switch (code & 0xFF) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return STORE_BUSY;
+	case SQLITE_INTERRUPT:
+		return STORE_TIMEOUT;
+	case SQLITE_FULL:
+		log_error("disk_full", "doing=\"%s\" file=\"%s\" error=\"%s\"", doing, s->options.path,
+		    sqlite3_errmsg(s->db));
+		return STORE_FULL;
+	default:
+		log_error("store", "doing=\"%s\" file=\"%s\" code=%d error=\"%s\"", doing, s->options.path, code,
+		    sqlite3_errmsg(s->db));
+		return STORE_FAILED;
+	}
+}
+
+/* The attachments of a message, from their own table. */
+static void
+read_attachments(struct store *s, struct message_fields *f)
+{
+	sqlite3_stmt *stmt = store_prepare(s, "SELECT data FROM attachments WHERE message = ? ORDER BY num");
+
+	buf_reset(&s->attachments, 64 * 1024);
+	if (stmt == NULL)
+		return;
+	sqlite3_bind_int64(stmt, 1, f->id);
+	while (sqlite3_step(stmt) == SQLITE_ROW) {
+		const char *p = sqlite3_column_blob(stmt, 0);
+
+		buf_add(&s->attachments, f->n_attachments++ > 0 ? STR(",\"") : STR("\""));
+		token_add_base64(
+		    &s->attachments, (struct str){p == NULL ? "" : p, (size_t)sqlite3_column_bytes(stmt, 0)});
+		buf_add_char(&s->attachments, '"');
+	}
+	sqlite3_reset(stmt);
+	f->attachments = buf_str(&s->attachments);
+}
+
+void
+store_row(struct store *s, sqlite3_stmt *stmt, struct message_fields *f)
+{
+	*f = (struct message_fields){
+	    .id = sqlite3_column_int64(stmt, 0),
+	    .room = store_column(stmt, 1),
+	    .event = store_column(stmt, 2),
+	    .sender = store_column(stmt, 3),
+	    .is_args = sqlite3_column_type(stmt, 4) == SQLITE_NULL,
+	    .at_ms = sqlite3_column_int64(stmt, 6),
+	};
+	f->body = store_column(stmt, f->is_args ? 5 : 4);
+	/* SQLite's json_valid() ends at a byte 0, and what follows it would break the JSON of whoever reads it. */
+	if (f->is_args && f->body.n > 0)
+		f->body.n = strnlen(f->body.p, f->body.n);
+	if (f->is_args && f->body.n == 0)
+		f->body = STR("[]"); /* a row that got past the CHECKs */
+	if (sqlite3_column_int(stmt, 7) > 0)
+		read_attachments(s, f);
+}

@@ -1,0 +1,212 @@
+/*
+ * What is appended, with and without keys.
+ */
+#include "store.h"
+
+#include "clock.h"
+#include "test_store_fixture.h"
+
+static void
+test_append_one(void **state)
+{
+	struct store_send send;
+	size_t syncs = test_disk.syncs;
+	int64_t began = clock_wall_ms();
+
+	(void)state;
+	assert_int_equal(append("main", "hi", "", &send), STORE_OK);
+	/* On the disk before anybody is told. */
+	assert_true(test_disk.syncs > syncs);
+	assert_false(test_disk.unsynced);
+	assert_int_equal(send.outcome, STORE_STORED);
+	assert_int_equal(send.id, 1);
+	assert_true(send.at_ms >= began && send.at_ms <= clock_wall_ms());
+	assert_news("1:hi ");
+	assert_int_equal(fx.news.messages[0]->f.id, 1);
+	assert_int_equal(fx.news.messages[0]->f.at_ms, send.at_ms);
+	assert_int_equal(fx.news.head, 1);
+	assert_int_equal(store_head(fx.store), 1);
+	assert_string_equal(fx.news.epoch, store_epoch(fx.store));
+	assert_false(fx.news.reset || fx.news.more);
+	assert_true(fx.news.wal_pages > 0);
+	assert_int_equal(
+	    test_number(&fx, "SELECT count(*) FROM messages WHERE id = 1 AND room = 'main' AND sender = 'ann'"
+	                     " AND event = 'chat message' AND text = 'hi' AND args IS NULL AND key IS NULL"),
+	    1);
+	/* Told once. */
+	assert_int_equal(test_look(&fx, 0), STORE_OK);
+	assert_news("");
+}
+
+static void
+test_append_many(void **state)
+{
+	struct store_send sends[50];
+	char text[16];
+	size_t syncs = test_disk.syncs;
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(sends); i++) {
+		snprintf(text, sizeof text, "%zu", i + 1);
+		sends[i] = (struct store_send){.message = test_message(i % 2 == 0 ? "a" : "b", text, "")};
+	}
+	assert_int_equal(store_append(fx.store, sends, LENGTH(sends), 0, &fx.news), STORE_OK);
+	/* One transaction for all. */
+	assert_true(test_disk.syncs - syncs <= 2);
+	assert_int_equal(fx.news.n_messages, LENGTH(sends));
+	for (size_t i = 0; i < LENGTH(sends); i++) {
+		assert_int_equal(sends[i].id, i + 1);
+		assert_ptr_equal(fx.news.messages[i], sends[i].message);
+		message_drop(sends[i].message);
+	}
+	assert_int_equal(fx.news.head, LENGTH(sends));
+}
+
+/* What was told is what a reader finds later, byte for byte. */
+static void
+assert_stored_as_told(const struct message_fields *f)
+{
+	struct store_poll p = {.rooms = {.all = true}, .limit = 10};
+	struct store_send send;
+
+	assert_int_equal(test_append(&fx, message_new(f), &send), STORE_OK);
+	p.head = send.id;
+	p.since = send.id - 1;
+	assert_int_equal(store_poll(fx.reader, &p), STORE_OK);
+	assert_str_n(buf_str(&p.json), fx.news.messages[0]->json);
+	buf_fini(&p.json);
+}
+
+static void
+test_bodies(void **state)
+{
+	struct message_fields f = {.room = STR("main"), .event = STR("e\0v"), .body = STR("a\0b")};
+
+	(void)state;
+	assert_stored_as_told(&f);
+	f.body = STR("");
+	assert_stored_as_told(&f);
+	f.body = STR("[1.50, {\"a\":[]}]");
+	f.is_args = true;
+	assert_stored_as_told(&f);
+	assert_int_equal(test_number(&fx, "SELECT count(*) FROM messages WHERE text = 'a' || char(0) || 'b'"), 1);
+	assert_int_equal(
+	    test_number(&fx, "SELECT count(*) FROM messages WHERE text = '' AND event = 'e' || char(0) || 'v'"), 1);
+	assert_int_equal(
+	    test_number(&fx, "SELECT count(*) FROM messages WHERE text IS NULL AND args = '[1.50, {\"a\":[]}]'"), 1);
+}
+
+static void
+test_keys(void **state)
+{
+	struct store_send first, again;
+	struct message_fields f = {.room = STR("main"),
+	    .event = STR("chat message"),
+	    .sender = STR("ann"),
+	    .body = STR("hi"),
+	    .key = STR("k")};
+
+	(void)state;
+	assert_int_equal(append("main", "hi", "k", &first), STORE_OK);
+	assert_int_equal(append("main", "hi", "k", &again), STORE_OK);
+	assert_int_equal(again.outcome, STORE_REPLAYED);
+	assert_int_equal(again.id, first.id);
+	assert_int_equal(again.at_ms, first.at_ms);
+	assert_news("");
+	/* Another message. */
+	assert_int_equal(append("main", "ho", "k", &again), STORE_OK);
+	assert_int_equal(again.outcome, STORE_KEY_CONFLICT);
+	for (int i = 0; i < 4; i++) {
+		struct message_fields other = f;
+
+		if (i == 0)
+			other.event = STR("e");
+		else if (i == 1)
+			other.sender = STR("bob");
+		else if (i == 2)
+			other.body = STR("hi\0");
+		else {
+			other.is_args = true;
+			other.body = STR("[\"hi\",1]");
+		}
+		assert_int_equal(test_append(&fx, message_new(&other), &again), STORE_OK);
+		assert_int_equal(again.outcome, STORE_KEY_CONFLICT);
+		assert_news("");
+	}
+	/* Another room, or none at all: no key of theirs. */
+	assert_int_equal(append("ops", "hi", "k", &again), STORE_OK);
+	assert_int_equal(again.outcome, STORE_STORED);
+	assert_int_equal(append("main", "hi", "", &again), STORE_OK);
+	assert_int_equal(again.outcome, STORE_STORED);
+	assert_int_equal(test_number(&fx, "SELECT count(*) FROM messages"), 3);
+	/* Attachments make it another message too. */
+	test_other(&fx, "UPDATE messages SET attachments = 1 WHERE id = 1");
+	assert_int_equal(append("main", "hi", "k", &again), STORE_OK);
+	assert_int_equal(again.outcome, STORE_KEY_CONFLICT);
+	/* As long as its message is kept. */
+	test_other(&fx, "DELETE FROM messages WHERE id = 1");
+	assert_int_equal(append("main", "hi", "k", &again), STORE_OK);
+	assert_int_equal(again.outcome, STORE_STORED);
+}
+
+/* The same key several times in one batch; what is refused or replayed does not keep the others from being stored. */
+static void
+test_mixed_batch(void **state)
+{
+	static const struct {
+		const char *room, *text, *key;
+		int outcome;
+		int64_t id;
+	} want[] = {
+	    {"main", "one", "k", STORE_STORED, 1},
+	    {"main", "one", "k", STORE_REPLAYED, 1},
+	    {"main", "two", "k", STORE_KEY_CONFLICT, 1},
+	    {"bad room", "x", "", STORE_REFUSED, 0},
+	    {"main", "three", "", STORE_STORED, 2},
+	    {"main", "four", "l", STORE_STORED, 3},
+	    {"main", "one", "k", STORE_REPLAYED, 1},
+	};
+	struct store_send sends[LENGTH(want)];
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(want); i++)
+		sends[i] = (struct store_send){.message = test_message(want[i].room, want[i].text, want[i].key)};
+	assert_int_equal(store_append(fx.store, sends, LENGTH(want), 0, &fx.news), STORE_OK);
+	for (size_t i = 0; i < LENGTH(want); i++) {
+		assert_int_equal(sends[i].outcome, want[i].outcome);
+		if (want[i].id != 0)
+			assert_int_equal(sends[i].id, want[i].id);
+		message_drop(sends[i].message);
+	}
+	assert_news("1:one 2:three 3:four ");
+}
+
+static void
+test_last_id(void **state)
+{
+	struct store_send send;
+
+	(void)state;
+	test_other(&fx, "INSERT INTO messages (id, text) VALUES (9007199254740990, 'x')");
+	assert_int_equal(append("main", "last", "", &send), STORE_OK);
+	assert_int_equal(send.outcome, STORE_STORED);
+	assert_int_equal(send.id, MESSAGE_ID_MAX);
+	assert_int_equal(append("main", "one more", "", &send), STORE_OK);
+	assert_int_equal(send.outcome, STORE_REFUSED);
+	assert_int_equal(store_head(fx.store), MESSAGE_ID_MAX);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_append_one, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_append_many, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_bodies, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_keys, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_mixed_batch, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_last_id, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("store_append", tests, NULL, NULL);
+}
