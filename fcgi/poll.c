@@ -251,7 +251,8 @@ shared_answer(struct poll *p, struct room *room, const struct parked *parked, in
 	*reply = make_reply(p, &a, parked->slot.cors, parked->preferred);
 	if (*reply != NULL && !a.gap && parked->preferred < 0) {
 		blob_drop(cached->reply);
-		*cached = (struct room_answer){blob_hold(*reply), first, rooms_head(p->rooms), parked->limit};
+		*cached = (struct room_answer){
+		    .reply = blob_hold(*reply), .first = first, .head = rooms_head(p->rooms), .limit = parked->limit};
 	}
 	return true;
 }
