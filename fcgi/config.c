@@ -36,6 +36,7 @@ static const struct number NUMBERS[] = {
     {"sessions-max", AT(sessions_max), 1, 10000000, 100000, "N", "Socket.IO sessions"},
     {"session-queue", AT(session_queue), 1000, INT64_C(1) << 40, 16000000, "BYTES", "waiting for one session"},
     {"namespaces-max", AT(namespaces_max), 1, 1000, 32, "N", "namespaces that one session may join"},
+    {"attachments-max", AT(attachments_max), 0, 10, 10, "N", "binary arguments of one event or acknowledgement"},
     {"recovery", AT(recovery_s), 0, 31536000, 86400, "SECONDS", "a client absent so long misses nothing; 0: off"},
     {"connections-max", AT(connections_max), 0, 10000000, 0, "N", "from the web server; 0: as descriptors allow"},
 };

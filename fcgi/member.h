@@ -43,13 +43,14 @@ struct member_app {
 	/* It left; with `left` it said so itself. The last call for it. */
 	void (*disconnected)(void *ctx, struct member *m, bool left);
 	/* The packets of a stored message for a member with a cursor; returns how many. May be NULL. */
-	unsigned (*packets)(void *ctx, struct member *m, const struct message *message, struct buf *body);
+	unsigned (*packets)(void *ctx, struct member *m, struct message *message, struct buf *body);
 };
 
 struct member_options {
 	size_t depth_max;
-	size_t message_max;    /* bytes of one message with all its attachments */
-	size_t namespaces_max; /* of one session */
+	size_t message_max;       /* bytes of one message with all its attachments */
+	size_t namespaces_max;    /* of one session */
+	unsigned attachments_max; /* of one packet; at most PACKET_ATTACHMENTS_MAX */
 };
 
 /* NULL without memory. */
@@ -59,7 +60,7 @@ void members_free(struct members *all);
 /* What sessions of Socket.IO's path are given; valid as long as all. */
 const struct session_layer *members_layer(struct members *all);
 
-struct str member_namespace(const struct member *m);
+struct str member_namespace(const struct member *m); /* lives as long as m */
 const char *member_id(const struct member *m);
 
 /* While it connects: it is the one that had this id before, of TOKEN_ID_SIZE - 1 characters. */

@@ -52,23 +52,6 @@ message_drop(struct message *m)
 	free(m);
 }
 
-int
-message_publish(struct message *m)
-{
-	struct buf b;
-
-	buf_init(&b, SIZE_MAX);
-	message_add_json(&b, &m->f, STR(""));
-	if (!buf_ok(&b)) {
-		buf_fini(&b);
-		return -1;
-	}
-	m->json = buf_str(&b);
-	m->json_bytes = b.p;
-	m->size += b.cap;
-	return 0;
-}
-
 static size_t
 skip_space(struct str json, size_t i)
 {
@@ -93,11 +76,52 @@ one_string(struct str array, struct str *string)
 	return i < array.n && array.p[i] == ']';
 }
 
-void
-message_add_json(struct buf *b, const struct message_fields *f, struct str snippet_json)
+/* What stands between the brackets of an array, known to be good JSON. */
+static struct str
+inner(struct str array)
+{
+	size_t from = skip_space(array, skip_space(array, 0) + 1), end = array.n;
+
+	/* The last bracket is its own: behind it there is only space. */
+	while (end > from && array.p[end - 1] != ']')
+		end--;
+	if (end > from)
+		end--;
+	return (struct str){array.p + from, end - from};
+}
+
+/* Where in an object's bytes its event and its arguments are. */
+struct places {
+	size_t event, event_n, args, args_n;
+};
+
+static void
+add_content(struct buf *b, const struct message_fields *f, struct places *at)
+{
+	struct str string, array;
+	bool one = f->is_args && one_string(f->body, &string);
+
+	buf_add(b, f->is_args && !one ? STR(",\"args\":") : STR(",\"text\":"));
+	at->args = b->n;
+	if (one)
+		buf_add_utf8(b, string);
+	else if (f->is_args)
+		/* As it came, so that no number loses a digit and no depth is too deep for us. */
+		buf_add_utf8(b, f->body);
+	else
+		buf_add_json(b, f->body);
+	at->args_n = b->n - at->args;
+	if (f->is_args && !one && buf_ok(b)) {
+		array = inner((struct str){b->p + at->args, at->args_n});
+		at->args = (size_t)(array.p - b->p);
+		at->args_n = array.n;
+	}
+}
+
+static void
+add_json(struct buf *b, const struct message_fields *f, struct str snippet_json, struct places *places)
 {
 	char at[MESSAGE_TIME_SIZE];
-	struct str string;
 
 	message_time(f->at_ms, at);
 	buf_reserve(b, 128 + f->room.n + f->event.n + f->sender.n + f->body.n + f->attachments.n);
@@ -106,20 +130,12 @@ message_add_json(struct buf *b, const struct message_fields *f, struct str snipp
 	buf_add(b, STR(",\"room\":"));
 	buf_add_json(b, f->room);
 	buf_add(b, STR(",\"event\":"));
+	places->event = b->n;
 	buf_add_json(b, f->event);
+	places->event_n = b->n - places->event;
 	buf_add(b, STR(",\"sender\":"));
 	buf_add_json(b, f->sender);
-	if (f->is_args && one_string(f->body, &string)) {
-		buf_add(b, STR(",\"text\":"));
-		buf_add_utf8(b, string);
-	} else if (f->is_args) {
-		/* As it came, so that no number loses a digit and no depth is too deep for us. */
-		buf_add(b, STR(",\"args\":"));
-		buf_add_utf8(b, f->body);
-	} else {
-		buf_add(b, STR(",\"text\":"));
-		buf_add_json(b, f->body);
-	}
+	add_content(b, f, places);
 	if (f->n_attachments > 0) {
 		buf_add(b, STR(",\"attachments\":["));
 		buf_add(b, f->attachments);
@@ -133,6 +149,55 @@ message_add_json(struct buf *b, const struct message_fields *f, struct str snipp
 		buf_add(b, snippet_json);
 	}
 	buf_add_char(b, '}');
+}
+
+void
+message_add_json(struct buf *b, const struct message_fields *f, struct str snippet_json)
+{
+	struct places places;
+
+	add_json(b, f, snippet_json, &places);
+}
+
+int
+message_publish(struct message *m)
+{
+	struct buf b;
+	struct places at;
+
+	buf_init(&b, SIZE_MAX);
+	add_json(&b, &m->f, STR(""), &at);
+	if (!buf_ok(&b)) {
+		buf_fini(&b);
+		return -1;
+	}
+	m->json = buf_str(&b);
+	m->json_bytes = b.p;
+	m->event_json = (struct str){b.p + at.event, at.event_n};
+	m->args_json = (struct str){b.p + at.args, at.args_n};
+	m->size += b.cap;
+	return 0;
+}
+
+void
+message_add_args(struct buf *b, const struct message *m)
+{
+	struct str array = m->f.is_args ? inner(m->f.body) : m->f.body;
+
+	if (m->json.n > 0) {
+		buf_add(b, m->event_json);
+		if (m->args_json.n > 0)
+			buf_add_char(b, ',');
+		buf_add(b, m->args_json);
+		return;
+	}
+	buf_add_json(b, m->f.event);
+	if (array.n > 0 || !m->f.is_args)
+		buf_add_char(b, ',');
+	if (m->f.is_args)
+		buf_add_utf8(b, array);
+	else
+		buf_add_json(b, m->f.body);
 }
 
 bool

@@ -35,13 +35,19 @@ struct message_fields {
 
 struct ring_chain;
 
+/* Whether every placeholder in the arguments has its attachment. */
+enum message_binary { MESSAGE_BINARY_UNKNOWN, MESSAGE_BINARY, MESSAGE_NOT_BINARY };
+
 struct message {
 	struct message_fields f;
 	struct str json;          /* made by message_publish */
+	struct str event_json;    /* of json: the event's name */
+	struct str args_json;     /* of json: the arguments, without brackets */
 	char *json_bytes;         /* owns json */
 	struct ring_chain *chain; /* the ring's: where its room's messages are listed */
 	uint32_t holders;
-	size_t size; /* bytes of memory, all counted */
+	uint8_t binary; /* enum message_binary, kept here by whoever finds it out */
+	size_t size;    /* bytes of memory, all counted */
 };
 
 /* A copy of all that f views, held by the caller; NULL without memory. */
@@ -56,6 +62,9 @@ int message_publish(struct message *m);
 
 /* The JSON object of a message. `snippet_json`, unless empty, is added as its member "snippet". */
 void message_add_json(struct buf *b, const struct message_fields *f, struct str snippet_json);
+
+/* The event's name and its arguments in JSON, with commas between; copied from m->json if that is made. */
+void message_add_args(struct buf *b, const struct message *m);
 
 /* Takes the next one off a list of attachments: its base64, without the quotes; false after the last. */
 bool message_next_attachment(struct str *list, struct str *base64);

@@ -195,7 +195,8 @@ poll_answer_shared(struct poll_answers *all, struct room *room, const struct pol
 	*reply = make_reply(all, woken->cors, woken->preferred);
 	if (*reply != NULL && !a.gap && woken->preferred < 0) {
 		blob_drop(cached->reply);
-		*cached = (struct room_answer){blob_hold(*reply), first, rooms_head(all->rooms), woken->limit};
+		*cached = (struct room_answer){
+		    .reply = blob_hold(*reply), .first = first, .head = rooms_head(all->rooms), .limit = woken->limit};
 	}
 	return true;
 }

@@ -202,6 +202,13 @@ participant_new(struct member *m, const struct auth *a)
 	return p;
 }
 
+/* / and /main are one room, and their packets differ; so do those with the meta argument. */
+static unsigned
+variant_of(const struct member *m, const struct participant *p)
+{
+	return 2U * (member_namespace(m).n == 1) + p->meta;
+}
+
 static enum member_answer
 connect(void *ctx, struct member *m, struct str auth, struct buf *reply, struct buf *error)
 {
@@ -237,7 +244,7 @@ connect(void *ctx, struct member *m, struct str auth, struct buf *reply, struct 
 			buf_printf(reply, ",\"pid\":\"%s\"", pid);
 		}
 		session_add_cursor(member_session(m), member_cursor(m), room, since,
-		    recovered ? 0 : (size_t)r->options.recovery_messages);
+		    recovered ? 0 : (size_t)r->options.recovery_messages, variant_of(m, p));
 	}
 	buf_fini(&a.bytes);
 	return answer;
@@ -273,58 +280,54 @@ disconnected(void *ctx, struct member *m, bool left)
 
 /* The arguments of a message between brackets, the event's name first, the offset last. */
 static void
-add_args(struct buf *b, const struct message_fields *f, bool meta)
+add_args(struct buf *b, const struct message *m, bool meta)
 {
+	const struct message_fields *f = &m->f;
 	char at[MESSAGE_TIME_SIZE];
 
-	buf_add_json(b, f->event);
-	if (!f->is_args) {
-		buf_add_char(b, ',');
-		buf_add_json(b, f->body);
-	} else {
-		struct str inner = str_trim(f->body);
-
-		/* What stands between the brackets, if there is anything. */
-		inner = str_trim((struct str){inner.p + 1, inner.n - 2});
-		if (inner.n > 0) {
-			buf_add_char(b, ',');
-			buf_add_utf8(b, inner);
-		}
-	}
+	message_add_args(b, m);
 	if (meta) {
 		message_time(f->at_ms, at);
 		buf_printf(b, ",{\"id\":%" PRId64 ",\"room\":\"%.*s\",\"sender\":", f->id, STR_ARGS(f->room));
 		buf_add_json(b, f->sender);
 		buf_printf(b, ",\"at\":\"%s\"}", at);
 	}
-	buf_printf(b, ",\"%" PRId64 "\"", f->id);
+	buf_add(b, STR(",\""));
+	buf_add_int(b, f->id);
+	buf_add_char(b, '"');
 }
 
 /* Whether every placeholder has its attachment. A row of another program's may not be so, and clients choke on that. */
 static bool
-is_binary(const struct message_fields *f)
+is_binary(struct message *m)
 {
+	const struct message_fields *f = &m->f;
 	struct json_payload payload;
 	bool good;
 
 	if (f->n_attachments == 0)
 		return false;
-	good = json_payload(f->body, SIZE_MAX / 64, &payload) == JSON_OK && !payload.bad_placeholder &&
-	       payload.placeholders >> f->n_attachments == 0;
-	buf_fini(&payload.strings);
-	return good;
+	if (m->binary == MESSAGE_BINARY_UNKNOWN) {
+		good = json_payload(f->body, SIZE_MAX / 64, &payload) == JSON_OK && !payload.bad_placeholder &&
+		       payload.placeholders >> f->n_attachments == 0;
+		buf_fini(&payload.strings);
+		m->binary = good ? MESSAGE_BINARY : MESSAGE_NOT_BINARY;
+	}
+	return m->binary == MESSAGE_BINARY;
 }
 
 /* Returns how many packets it is. */
 static unsigned
-add_packet(struct buf *b, struct member *m, const struct message_fields *f, bool meta)
+packets(void *ctx, struct member *m, struct message *message, struct buf *b)
 {
-	unsigned n = is_binary(f) ? f->n_attachments : 0;
-	struct str list = f->attachments, base64;
+	struct participant *p = member_data(m);
+	unsigned n = is_binary(message) ? message->f.n_attachments : 0;
+	struct str list = message->f.attachments, base64;
 
+	(void)ctx;
 	packet_add_head(b, n > 0 ? PACKET_BINARY_EVENT : PACKET_EVENT, n, member_namespace(m), -1);
 	buf_add_char(b, '[');
-	add_args(b, f, meta);
+	add_args(b, message, p->meta);
 	buf_add_char(b, ']');
 	while (n > 0 && message_next_attachment(&list, &base64)) {
 		buf_add_char(b, PACKET_SEPARATOR);
@@ -332,15 +335,6 @@ add_packet(struct buf *b, struct member *m, const struct message_fields *f, bool
 		buf_add(b, base64);
 	}
 	return 1 + n;
-}
-
-static unsigned
-packets(void *ctx, struct member *m, const struct message *message, struct buf *body)
-{
-	struct participant *p = member_data(m);
-
-	(void)ctx;
-	return add_packet(body, m, &message->f, p->meta);
 }
 
 /* ---- events from clients ---- */

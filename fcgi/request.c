@@ -183,6 +183,12 @@ request_json(struct requests *all, bool cors, struct str headers, struct str bod
 	return b;
 }
 
+struct blob *
+request_text(struct requests *all, bool cors, struct str body)
+{
+	return frame(all, cors, 200, STR("text/plain; charset=UTF-8"), STR("Cache-Control: no-store\r\n"), body);
+}
+
 void
 request_fail(struct requests *all, struct fcgi_conn *conn, enum problem p, const char *format, ...)
 {

@@ -57,6 +57,8 @@ void request_tagged(struct requests *all, struct fcgi_conn *conn, struct str if_
 /* 200 with JSON, not to be stored: the ready-made records, to be sent to any number of connections by request_send().
  */
 struct blob *request_json(struct requests *all, bool cors, struct str headers, struct str body);
+/* The same with plain text, for a session. */
+struct blob *request_text(struct requests *all, bool cors, struct str body);
 void request_send(struct requests *all, struct fcgi_conn *conn, struct blob *reply);
 
 /* Answers with an error; the format says what was wrong and what was expected. */

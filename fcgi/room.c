@@ -20,6 +20,7 @@ struct room {
 	const struct ring_chain *view; /* what its waiters read: chain, or for room_all the ring's */
 	int64_t deleted;
 	struct room_answer answer;
+	struct room_answer *session_answers; /* made when first asked for in a round */
 	uint8_t name_n;
 	char name[MESSAGE_ROOM_MAX];
 };
@@ -54,11 +55,25 @@ init(struct rooms *rooms, struct room *room, struct str name)
 	room->view = &room->chain;
 }
 
+/* The ready answers may hold what is not true any more. */
+static void
+forget_answers(struct room *room)
+{
+	blob_drop(room->answer.reply);
+	room->answer.reply = NULL;
+	if (room->session_answers == NULL)
+		return;
+	for (int i = 0; i < ROOM_SESSION_ANSWERS; i++)
+		blob_drop(room->session_answers[i].reply);
+	free(room->session_answers);
+	room->session_answers = NULL;
+}
+
 static void
 fini(struct room *room)
 {
 	ring_chain_fini(&room->chain);
-	blob_drop(room->answer.reply);
+	forget_answers(room);
 }
 
 /* Frees it if nobody waits in it and memory knows nothing of it. */
@@ -82,20 +97,12 @@ chain_emptied(void *ctx, struct ring_chain *chain)
 	free_if_idle(chain->owner);
 }
 
-/* It may hold what is not true any more. */
-static void
-forget_answer(struct room *room)
-{
-	blob_drop(room->answer.reply);
-	room->answer.reply = NULL;
-}
-
 static void
 round_ended(struct round *round)
 {
 	struct room *room = round->owner;
 
-	forget_answer(room);
+	forget_answers(room);
 	free_if_idle(room);
 }
 
@@ -192,7 +199,7 @@ rooms_reset(struct rooms *rooms, const char *epoch, int64_t head)
 	rooms->head = head;
 	ring_reset(&rooms->ring, head);
 	rooms->all.deleted = 0;
-	forget_answer(&rooms->all);
+	forget_answers(&rooms->all);
 	room_make_due(&rooms->all);
 	for (size_t i = 0; i < rooms->places; i++) {
 		struct room *room, *next;
@@ -201,7 +208,7 @@ rooms_reset(struct rooms *rooms, const char *epoch, int64_t head)
 			next = LIST_NEXT(room, link);
 			room->deleted = 0;
 			room->chain.floor = head;
-			forget_answer(room);
+			forget_answers(room);
 			make_due_if_waited(room);
 			free_if_idle(room);
 		}
@@ -289,6 +296,15 @@ room_answer(struct room *room)
 	return &room->answer;
 }
 
+struct room_answer *
+room_session_answer(struct room *room, unsigned kind)
+{
+	assert(kind < ROOM_SESSION_ANSWERS);
+	if (room->session_answers == NULL)
+		room->session_answers = calloc(ROOM_SESSION_ANSWERS, sizeof *room->session_answers);
+	return room->session_answers == NULL ? NULL : &room->session_answers[kind];
+}
+
 bool
 room_busy(const struct room *room)
 {
@@ -345,8 +361,8 @@ rooms_change(struct rooms *rooms, struct str name, int64_t id, struct message *n
 		note_deleted(&rooms->all, id);
 	}
 	if ((room = room_find(rooms, name)) != NULL)
-		forget_answer(room);
-	forget_answer(&rooms->all);
+		forget_answers(room);
+	forget_answers(&rooms->all);
 	/* Last, since it may free the room with its last message. */
 	ring_change(&rooms->ring, id, now);
 }

@@ -45,9 +45,11 @@ bool room_was_reset(const struct rooms *rooms, const struct waiter *w);
 /* A ready answer that a room keeps for the next waiter of the same round; whoever makes answers says what it is for. */
 struct room_answer {
 	struct blob *reply;
-	int64_t first, head;
+	int64_t first, head, last;
 	size_t limit;
 };
+
+enum { ROOM_SESSION_ANSWERS = 8 };
 
 /* NULL without memory. */
 struct rooms *rooms_new(struct loop *loop, size_t ring_bytes_max);
@@ -82,6 +84,8 @@ struct str room_name(const struct room *room); /* lives as long as the room */
 const struct ring_chain *room_chain(const struct room *room);
 int64_t room_deleted(const struct room *room); /* greatest id known to be deleted; 0: none above the floor */
 struct room_answer *room_answer(struct room *room);
+/* The same for sessions, of which there are ROOM_SESSION_ANSWERS kinds; NULL without memory. */
+struct room_answer *room_session_answer(struct room *room, unsigned kind);
 
 /* Whether a round is under way: then a reader that has something new waits its turn, and gets what gathers. */
 bool room_busy(const struct room *room);

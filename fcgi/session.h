@@ -9,6 +9,8 @@
  * heartbeat missed, the held GET's peer gone, the protocol broken. An ended session is freed when the turn is over.
  * Invariants: one GET is held at most. While it is held every cursor waits in its room; while none is, none does, so a
  * client that is away costs nothing as others talk.
+ *
+ * Sessions that stand at the same place of a room, and have nothing but its news to be told, get the same bytes.
  */
 #ifndef SESSION_H
 #define SESSION_H
@@ -24,19 +26,22 @@ struct readers;
 struct session;
 struct sessions;
 
+/* How many kinds of cursors there may be in a room; see session_add_cursor(). */
+enum { SESSION_VARIANTS = 4 };
+
 /* Where a session is in a room. Its owner embeds it. */
 struct session_cursor {
 	LIST_ENTRY(session_cursor) link;
 	struct session *session; /* NULL: in none */
 	struct waiter waiter;
-	int64_t since; /* the greatest id given, or known to be nothing for it */
-	uint8_t room_n;
-	char room[MESSAGE_ROOM_MAX];
-	uint64_t resets;   /* rooms_resets() of the log that since is of */
-	size_t newest_max; /* > 0: at most so many of the newest are read from the database */
+	int64_t since;    /* the greatest id given, or known to be nothing for it */
+	uint64_t resets;  /* rooms_resets() of the log that since is of */
+	const char *room; /* its owner's, room_n bytes */
 	/* Read from the database, for want of memory, and not given yet: */
 	struct message **backlog;
-	size_t backlog_n, backlog_at;
+	uint16_t backlog_n, backlog_at;
+	uint32_t newest_max; /* > 0: at most so many of the newest are read from the database */
+	uint8_t room_n, variant;
 };
 
 /* The protocol on top of the sessions of one path. */
@@ -49,7 +54,7 @@ struct session_layer {
 	bool (*binary)(void *ctx, struct session *s, struct str bytes);
 	/* Adds the packets of a message, with separators between; returns how many. May be NULL where there are no
 	 * cursors. */
-	unsigned (*packets)(void *ctx, struct session_cursor *c, const struct message *m, struct buf *body);
+	unsigned (*packets)(void *ctx, struct session_cursor *c, struct message *m, struct buf *body);
 	/* The last call for it. */
 	void (*ended)(void *ctx, struct session *s);
 };
@@ -117,8 +122,13 @@ void session_gone(struct session *s);
 /* The session whose GET a parked connection is. */
 struct session *session_of(struct fcgi_conn *conn);
 
-/* newest_max > 0: of what the database has above since, no more than the newest so many are given. */
-void session_add_cursor(struct session *s, struct session_cursor *c, struct str room, int64_t since, size_t newest_max);
+/*
+ * The bytes of room must last as long as the cursor. newest_max > 0: of what the database has above since, no more than
+ * the newest so many are given. Cursors of a room with the same variant, below SESSION_VARIANTS, are given the same
+ * packets for a message, so sessions may share them.
+ */
+void session_add_cursor(
+    struct session *s, struct session_cursor *c, struct str room, int64_t since, size_t newest_max, unsigned variant);
 void session_remove_cursor(struct session_cursor *c);
 
 /* Something was queued or a cursor set: the held GET is looked at when the turn ends. */

@@ -7,7 +7,8 @@ import { connect, fastcgi } from './fastcgi.mjs';
 import { binary, daemon, root, run, tempDir } from './harness.mjs';
 
 const OPTIONS = ['socket', 'database', 'pid-file', 'cors', 'wait-max', 'body-max', 'message-max', 'depth-max', 'reply-max', 'queue-max', 'queue-bytes',
-	'ring-bytes', 'readers', 'lock-wait', 'search-timeout', 'send-timeout', 'request-timeout', 'connections-max', 'log-level', 'new-epoch', 'help', 'version'];
+	'ring-bytes', 'readers', 'lock-wait', 'search-timeout', 'send-timeout', 'request-timeout', 'connections-max',
+	'ping-interval', 'ping-timeout', 'connect-timeout', 'max-payload', 'sessions-max', 'session-queue', 'namespaces-max', 'attachments-max', 'recovery', 'ephemeral', 'log-level', 'new-epoch', 'help', 'version'];
 
 describe('config: --help', () => {
 	it('names every option, and the defaults the interface promises', async () => {
@@ -50,6 +51,7 @@ describe('config: what is refused', () => {
 		[['--readers', '0'], /readers/],
 		[['--readers', '99999999999999999999'], /readers/],
 		[['--queue-max', '0'], /queue-max/],
+		[['--attachments-max', '11'], /--attachments-max must be 0 to 10, not '11'/],
 		[['--log-level', 'loud'], /log-level/],
 		[['--cors', ''], /cors/],
 		[['--cors', 'page.example'], /cors/],

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { clients, connected, io, socket } from '../conformance/clients.mjs';
-import { assembled, binary, moment, open, Session } from '../conformance/wire.mjs';
+import { assembled, binary, moment, open, SEPARATOR, Session } from '../conformance/wire.mjs';
 import { alive, ms, pending, room, server, sleep, start, until } from './harness.mjs';
 
 const PLACE = (num) => `{"_placeholder":true,"num":${num}}`;
@@ -108,6 +108,22 @@ describe('relay: connecting', () => {
 		await until(async () => (await four[0].post(...Array.from({ length: 100 }, (_, i) => `42${i}["e"]`))).status === 400,
 			{ what: 'a session with too much in its queue to end' });
 		assert.equal((await own.get('/healthz')).status, 200);
+	});
+
+	it('refuses more attachments than --attachments-max', async (t) => {
+		const own = await start({ t, flags: '--attachments-max 1' });
+		const session = await open(t, own);
+		await enter(session);
+		await session.send(`451-["e",${PLACE(0)}]`, binary(1));
+		assert.deepEqual((await assembled(session)).args.slice(0, 2), ['e', Buffer.from([1])]);
+		await session.post(`452-["e",${PLACE(0)},${PLACE(1)}]`);
+		assert.deepEqual(await session.rest(), []);
+
+		const none = await start({ t, flags: '--attachments-max 0' });
+		const plainly = await open(t, none);
+		await enter(plainly);
+		await plainly.post(`451-["e",${PLACE(0)}]`);
+		assert.deepEqual(await plainly.rest(), []);
 	});
 });
 
@@ -603,6 +619,18 @@ describe('relay: recovery', () => {
 		assert.equal(await late.packet(), `42/${name},["chat message","next","${id}"]`);
 	});
 
+	it('serverOffset goes back 10,000 messages at most, also when memory does not hold them', async (t) => {
+		const own = await start({ t, flags: '--ring-bytes 0' });
+		await own.sql(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10020)
+			INSERT INTO messages(text) SELECT 'm' || i FROM n`);
+		const id = await own.sent('last');
+		const session = await open(t, own);
+		await enter(session, '/', { serverOffset: 0 });
+		const packets = await session.packets(10_000);
+		assert.equal(packets[0], `42["chat message","m22","${id - 9999}"]`);
+		assert.match(packets.at(-1), /"last"/);
+	});
+
 	it('knows how old the missed are when memory does not', { todo: 'the limits are judged by memory alone' }, async (t) => {
 		const own = await start({ t, flags: '--recovery 2 --ring-bytes 20000' });
 		const join = async (auth) => {
@@ -823,6 +851,61 @@ describe('relay: binary', () => {
 		await session.send(`453-/${name},["e",${PLACE(2)},${PLACE(0)},${PLACE(0)}]`, binary(1), binary(2), binary(3));
 		const { args } = await assembled(session);
 		assert.deepEqual(args.slice(0, 4), ['e', Buffer.from([3]), Buffer.from([1]), Buffer.from([1])]);
+	});
+});
+
+describe('relay: one answer for many', () => {
+	it('everybody gets the packets that are theirs, whoever stands at the same place', async (t) => {
+		const own = await start({ t });
+		const kinds = [];
+		for (const namespace of ['/', '/main'])
+			for (const meta of [false, true])
+				for (const few of [false, true])
+					kinds.push({ namespace, meta, few });
+		const all = await Promise.all([...kinds, ...kinds, ...kinds].map(async (kind) => {
+			const one = await open(t, own, kind.few ? { headers: {} } : {});
+			await enter(one, kind.namespace, { meta: kind.meta });
+			return { ...kind, one };
+		}));
+		const held = all.map(({ one }) => one.packet());
+		const id = await own.sent('x');
+		for (const [i, { namespace, meta }] of all.entries()) {
+			const name = namespace === '/' ? '' : '/main,';
+			const told = (await held[i]).replace(/"at":"[^"]*"/, '"at":"…"');
+			assert.equal(told, `42${name}["chat message","x",${meta ? `{"id":${id},"room":"main","sender":"","at":"…"},` : ''}"${id}"]`);
+		}
+		// Many at once: those that ask again while others are still told miss and repeat nothing.
+		const rest = all.map(async ({ one, few }) => {
+			const packets = [];
+			while (packets.length < 100) {
+				const { text } = await one.get();
+				const some = text.split(SEPARATOR);
+				assert.ok(!few || some.length <= 16, `${some.length} packets`);
+				packets.push(...some);
+			}
+			return packets.map((packet) => Number(/"(\d+)"\]$/.exec(packet)[1]));
+		});
+		const ids = [];
+		for (let i = 0; i < 10; i++)
+			ids.push(...await Promise.all(Array.from({ length: 10 }, () => own.sent('y'))));
+		ids.sort((a, b) => a - b);
+		for (const told of rest)
+			assert.deepEqual(await told, ids);
+	});
+
+	it('one with something of its own to be told gets it in its place', async (t) => {
+		const name = room();
+		const own = await start({ t });
+		const [a, b, c] = await Promise.all([open(t, own), open(t, own), open(t, own)]);
+		for (const one of [a, b, c])
+			await enter(one, `/${name}`);
+		await enter(c, '/other');
+		const held = [a, b, c].map((one) => one.packet());
+		await a.send(`42/${name},7["e"]`);
+		const [event] = await Promise.all(held);
+		for (const told of held)
+			assert.equal(await told, event);
+		assert.match(await a.packet(), new RegExp(`^43/${name},7`));
 	});
 });
 

@@ -87,7 +87,7 @@ on_connect(void *ctx, struct member *m, struct str auth, struct buf *reply, stru
 	member_set_data(m, p);
 	buf_add(reply, STR(",\"pid\":\"1\""));
 	if (str_eq(nsp, STR("/c")))
-		session_add_cursor(member_session(m), member_cursor(m), STR("main"), 0, 0);
+		session_add_cursor(member_session(m), member_cursor(m), STR("main"), 0, 0, 0);
 	return MEMBER_ACCEPT;
 }
 
@@ -225,7 +225,7 @@ on_event(void *ctx, struct member *m, const struct packet *p, const struct membe
 }
 
 static unsigned
-on_packets(void *ctx, struct member *m, const struct message *message, struct buf *body)
+on_packets(void *ctx, struct member *m, struct message *message, struct buf *body)
 {
 	(void)ctx;
 	(void)m;
@@ -318,8 +318,10 @@ static void
 open_all(struct fuzz *f, uint8_t options)
 {
 	static const size_t queues[] = {30, 100, 1000, 1000000};
-	struct member_options member = {
-	    .depth_max = DEPTH_MAX, .message_max = MESSAGE_MAX, .namespaces_max = NAMESPACES_MAX};
+	struct member_options member = {.depth_max = DEPTH_MAX,
+	    .message_max = MESSAGE_MAX,
+	    .namespaces_max = NAMESPACES_MAX,
+	    .attachments_max = PACKET_ATTACHMENTS_MAX};
 	struct session_options session = {.ping_interval_ms = 1000000,
 	    .ping_timeout_ms = 1000000,
 	    .connect_timeout_ms = 1000000,

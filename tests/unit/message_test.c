@@ -61,6 +61,38 @@ test_publish(void **state)
 	message_drop(m);
 }
 
+/* The arguments of an event, from the fields and from the JSON that was made of them. */
+static void
+assert_args(struct str body, bool is_args, const char *want)
+{
+	struct message_fields f = {.room = STR("r"), .event = STR("\""), .body = body, .is_args = is_args};
+	struct message *m = message_new(&f);
+	struct buf b;
+
+	for (int published = 0; published < 2; published++) {
+		if (published)
+			assert_int_equal(message_publish(m), 0);
+		buf_init(&b, SIZE_MAX);
+		message_add_args(&b, m);
+		assert_str(buf_str(&b), want);
+		buf_fini(&b);
+	}
+	message_drop(m);
+}
+
+static void
+test_add_args(void **state)
+{
+	(void)state;
+	assert_args(STR("b\n"), false, "\"\\\"\",\"b\\n\"");
+	assert_args(STR(""), false, "\"\\\"\",\"\"");
+	assert_args(STR("[]"), true, "\"\\\"\"");
+	assert_args(STR(" \r\n[\t\n] \n"), true, "\"\\\"\"");
+	assert_args(STR("[\"a\"]"), true, "\"\\\"\",\"a\"");
+	assert_args(STR("\n[ 1.50,[2],\"]\"]\n"), true, "\"\\\"\",1.50,[2],\"]\"");
+	assert_args(STR("[\"\xFF\",1]"), true, "\"\\\"\",\"\xEF\xBF\xBD\",1");
+}
+
 static void
 assert_message(const struct message_fields *f, struct str snippet, const char *want)
 {
@@ -247,6 +279,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_copy),
 	    cmocka_unit_test(test_publish),
+	    cmocka_unit_test(test_add_args),
 	    cmocka_unit_test(test_json),
 	    cmocka_unit_test(test_args),
 	    cmocka_unit_test(test_time),
