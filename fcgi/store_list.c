@@ -7,14 +7,15 @@ enum { START_CHARS = 200, CHAR_BYTES = 4, START_BYTES = (START_CHARS + 1) * CHAR
 
 /*
  * The rooms as they were at the head ?1, newest first. Table rooms may know of messages above it already; only for such
- * a room are its messages asked. Its last message is looked up by id, so a row of a room without messages is passed
- * over.
+ * a room are its messages asked, and the column behind the text, which SQLite finds by a walk through all of a long
+ * one. Each last message is looked up by id, so a row of a room without messages is passed over.
  */
 static const char ROOMS[] =
-    "SELECT r.name, r.id, r.n, m.at, m.event, m.sender, substr(CAST(coalesce(m.text, m.args) AS BLOB), 1, ?4) FROM ("
-    "SELECT name, id, n FROM (SELECT name,"
+    "SELECT r.name, r.id, r.n, coalesce(r.at, m.at), m.event, m.sender, typeof(m.text) = 'null' FROM ("
+    "SELECT name, id, at, n FROM (SELECT name,"
     " CASE WHEN last <= ?1 THEN last ELSE (SELECT max(id) FROM messages INDEXED BY messages_room"
     " WHERE room = name AND id <= ?1) END AS id,"
+    " CASE WHEN last <= ?1 THEN at END AS at,"
     " CASE WHEN last <= ?1 THEN n ELSE n - (SELECT count(*) FROM messages INDEXED BY messages_room"
     " WHERE room = name AND id > ?1) END AS n FROM rooms)"
     " WHERE id < ?2 ORDER BY id DESC LIMIT ?3) AS r CROSS JOIN messages AS m ON m.id = r.id ORDER BY r.id DESC";
@@ -36,18 +37,49 @@ start_length(struct str s)
 	return n;
 }
 
-static void
-add_room(struct buf *json, sqlite3_stmt *stmt)
+/*
+ * The beginning of a message's text or args: only what is shown is read, however long it is. A row that got past the
+ * CHECKs may have neither. An SQLite result code (SQLITE_OK is good).
+ */
+static int
+read_start(struct store *s, int64_t id, bool is_args, char bytes[START_BYTES], size_t *n)
 {
-	char time[MESSAGE_TIME_SIZE], shown[START_BYTES + sizeof CUT];
-	struct str text = store_column(stmt, 6);
-	size_t n = start_length(text);
+	sqlite3_blob *blob = NULL;
+	int size, code = sqlite3_blob_open(s->db, "main", "messages", is_args ? "args" : "text", id, 0, &blob);
 
+	*n = 0;
+	if (code != SQLITE_OK)
+		return code == SQLITE_ERROR ? SQLITE_OK : code;
+	size = sqlite3_blob_bytes(blob);
+	if (size > START_BYTES)
+		size = START_BYTES;
+	code = sqlite3_blob_read(blob, bytes, size, 0);
+	sqlite3_blob_close(blob);
+	*n = (size_t)size;
+	return code;
+}
+
+/* An SQLite result code (SQLITE_OK is good). */
+static int
+add_room(struct store *s, struct buf *json, sqlite3_stmt *stmt)
+{
+	char time[MESSAGE_TIME_SIZE], text[START_BYTES + sizeof CUT];
+	int64_t id = sqlite3_column_int64(stmt, 1);
+	size_t n, shown;
+	int code = read_start(s, id, sqlite3_column_int(stmt, 6) != 0, text, &n);
+
+	if (code != SQLITE_OK)
+		return code;
+	shown = start_length((struct str){text, n});
+	if (shown < n) {
+		memcpy(text + shown, CUT, sizeof CUT);
+		shown += sizeof CUT - 1;
+	}
 	message_time(sqlite3_column_int64(stmt, 3), time);
 	buf_add(json, STR("{\"name\":"));
 	buf_add_json(json, store_column(stmt, 0));
 	buf_add(json, STR(",\"last\":"));
-	buf_add_int(json, sqlite3_column_int64(stmt, 1));
+	buf_add_int(json, id);
 	buf_printf(json, ",\"at\":\"%s\",\"n\":", time);
 	buf_add_int(json, sqlite3_column_int64(stmt, 2));
 	buf_add(json, STR(",\"event\":"));
@@ -55,13 +87,9 @@ add_room(struct buf *json, sqlite3_stmt *stmt)
 	buf_add(json, STR(",\"sender\":"));
 	buf_add_json(json, store_column(stmt, 5));
 	buf_add(json, STR(",\"text\":"));
-	memcpy(shown, text.p, n);
-	if (n < text.n) {
-		memcpy(shown + n, CUT, sizeof CUT);
-		n += sizeof CUT - 1;
-	}
-	buf_add_json(json, (struct str){shown, n});
+	buf_add_json(json, (struct str){text, shown});
 	buf_add_char(json, '}');
+	return SQLITE_OK;
 }
 
 /* An SQLite result code (SQLITE_OK is good). */
@@ -76,7 +104,6 @@ read_rooms(struct store *s, struct store_list *l)
 	sqlite3_bind_int64(stmt, 1, l->head);
 	sqlite3_bind_int64(stmt, 2, l->after);
 	sqlite3_bind_int64(stmt, 3, (int64_t)l->limit + 1);
-	sqlite3_bind_int64(stmt, 4, START_BYTES);
 	while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
 		size_t at = l->json.n;
 
@@ -85,7 +112,9 @@ read_rooms(struct store *s, struct store_list *l)
 			break;
 		if (l->n > 0)
 			buf_add_char(&l->json, ',');
-		add_room(&l->json, stmt);
+		code = add_room(s, &l->json, stmt);
+		if (code != SQLITE_OK)
+			break;
 		l->more = l->n > 0 && l->json.n > s->options.reply_max;
 		if (l->more) {
 			l->json.n = at;

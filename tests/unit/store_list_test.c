@@ -150,6 +150,9 @@ test_shown(void **state)
 	assert_shown("'e', '', 1, CAST(x'61006200' AS TEXT), NULL", ",\"text\":\"a\\u0000b\\u0000\"");
 	assert_shown("'e', '', 1, CAST(x'61ff62' AS TEXT), NULL", ",\"text\":\"a\xEF\xBF\xBD"
 	                                                          "b\"");
+	test_other(&fx, "PRAGMA ignore_check_constraints = ON");
+	assert_shown("'e', '', 1, NULL, NULL", ",\"text\":\"\"");
+	test_other(&fx, "PRAGMA ignore_check_constraints = OFF");
 	/* 200 characters are shown whole, of however many bytes, and of 201 the first 200. */
 	for (size_t i = 0; i < 200; i++)
 		strcat(wide, "\xF0\x9F\x8E\x88");
