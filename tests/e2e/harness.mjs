@@ -47,6 +47,16 @@ process.on('exit', () => {
 	for (const folder of folders)
 		fs.rmSync(folder, { recursive: true, force: true });
 });
+// A child that a failed test left behind would keep this process from ending, and the whole run with it.
+after(() => {
+	for (const child of children) {
+		try {
+			process.kill(-child.pid, 'SIGKILL');
+		} catch {
+			// It ended by itself.
+		}
+	}
+});
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
 	process.on(signal, () => process.exit(1));
 
