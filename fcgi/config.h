@@ -38,6 +38,7 @@ struct config {
 	int64_t session_queue;   /* bytes that wait for one session */
 	int64_t namespaces_max;  /* of one session */
 	int64_t recovery_s;      /* longest absence that a Socket.IO client recovers from; 0: none */
+	int64_t recovery_max;    /* most messages that it gets then */
 	const char *ephemeral;   /* names of events that are not stored, with commas between */
 	int64_t connections_max; /* 0: what the limit on descriptors allows */
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "member_held.h"
 
 enum { ROOM_NAME_MAX = 128, ASKED_MAX = 1000, ROOMS_MAX = 1000 };
 
@@ -66,6 +67,11 @@ struct client {
 	size_t text_n, bytes_n;
 	unsigned expected;
 	struct member_bytes bytes;
+	/* Its CONNECT that the application has put off, and what came behind it: */
+	struct member *joining;
+	char *auth;
+	size_t auth_n;
+	struct held_packets held;
 };
 
 static struct str
@@ -206,6 +212,15 @@ end_member(struct member *m, bool left)
 		STAILQ_REMOVE_HEAD(&m->asked, link);
 		free(a);
 	}
+	free(m);
+}
+
+/* A member that will not join after all. */
+static void
+drop_joining(struct member *m)
+{
+	session_remove_cursor(&m->cursor);
+	m->all->app.disconnected(m->all->app.ctx, m, false);
 	free(m);
 }
 
@@ -399,6 +414,21 @@ join(struct members *all, struct client *client, struct member *m, struct str au
 	return true;
 }
 
+/* The application answers later, by member_accept(). */
+static bool
+put_off(struct client *client, struct member *m, struct str auth)
+{
+	client->auth = malloc(auth.n + 1);
+	if (client->auth == NULL)
+		return false;
+	memcpy(client->auth, auth.p, auth.n);
+	client->auth_n = auth.n;
+	client->joining = m;
+	/* The client has done its part. */
+	session_connected(m->session);
+	return true;
+}
+
 static bool
 connect(struct members *all, struct session *s, struct client *client, const struct packet *p)
 {
@@ -419,16 +449,25 @@ connect(struct members *all, struct session *s, struct client *client, const str
 	buf_init(&reply, 4096);
 	buf_init(&error, 4096);
 	answer = all->app.connect(all->app.ctx, m, p->json, &reply, &error);
-	if (answer == MEMBER_ACCEPT && join(all, client, m, p->json, buf_str(&reply)))
-		m = NULL;
-	else if (answer == MEMBER_ACCEPT)
-		good = false;
-	else
-		refuse(
-		    s, p->nsp, answer == MEMBER_UNKNOWN ? STR("{\"message\":\"Invalid namespace\"}") : buf_str(&error));
-	if (m != NULL)
+	switch (answer) {
+	case MEMBER_ACCEPT:
+		good = join(all, client, m, p->json, buf_str(&reply));
+		break;
+	case MEMBER_LATER:
+		good = put_off(client, m, p->json);
+		break;
+	case MEMBER_REFUSE:
+		refuse(s, p->nsp, buf_str(&error));
+		break;
+	case MEMBER_UNKNOWN:
+		refuse(s, p->nsp, STR("{\"message\":\"Invalid namespace\"}"));
+		break;
+	}
+	if (answer == MEMBER_REFUSE || answer == MEMBER_UNKNOWN) {
 		session_remove_cursor(&m->cursor);
-	free(m);
+		free(m);
+	} else if (!good)
+		drop_joining(m);
 	buf_fini(&reply);
 	buf_fini(&error);
 	return good;
@@ -541,6 +580,8 @@ on_text(void *ctx, struct session *s, struct str text)
 	struct buf copy;
 	bool good;
 
+	if (client->joining != NULL)
+		return held_add(&client->held, false, text, all->options.message_max);
 	if (client->text != NULL || text.n > all->options.message_max)
 		return false;
 	buf_init(&copy, text.n * 3 + 1);
@@ -562,6 +603,8 @@ on_binary(void *ctx, struct session *s, struct str bytes)
 	struct str text;
 	bool good;
 
+	if (client->joining != NULL)
+		return held_add(&client->held, true, bytes, all->options.message_max);
 	if (client->text == NULL || bytes.n > all->options.message_max - client->bytes_n ||
 	    (blob = blob_new(bytes.n)) == NULL)
 		return false;
@@ -582,6 +625,32 @@ on_binary(void *ctx, struct session *s, struct str bytes)
 	return good;
 }
 
+void
+member_accept(struct member *m, struct str reply)
+{
+	struct members *all = m->all;
+	struct session *s = m->session;
+	struct client *client = session_data(s);
+	struct held_packet *p;
+	char *auth = client->auth;
+	bool good;
+
+	assert(client->joining == m);
+	client->joining = NULL;
+	client->auth = NULL;
+	good = join(all, client, m, (struct str){auth, client->auth_n}, reply);
+	free(auth);
+	if (!good)
+		drop_joining(m);
+	/* What any of them does may end the session, or be another CONNECT that is put off. */
+	while (good && session_data(s) == client && client->joining == NULL && (p = held_take(&client->held)) != NULL) {
+		good = (p->binary ? on_binary : on_text)(all, s, (struct str){p->bytes, p->n});
+		free(p);
+	}
+	if (!good)
+		session_end(s, STR("1"));
+}
+
 static int
 on_opened(void *ctx, struct session *s)
 {
@@ -592,6 +661,7 @@ on_opened(void *ctx, struct session *s)
 	if (client == NULL)
 		return -1;
 	LIST_INIT(&client->members);
+	held_init(&client->held);
 	return 0;
 }
 
@@ -605,6 +675,10 @@ on_ended(void *ctx, struct session *s)
 		return;
 	while (!LIST_EMPTY(&client->members))
 		end_member(LIST_FIRST(&client->members), false);
+	if (client->joining != NULL)
+		drop_joining(client->joining);
+	free(client->auth);
+	held_fini(&client->held);
 	drop_incoming(client);
 	free(client);
 	session_set_data(s, NULL);

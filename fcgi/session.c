@@ -511,8 +511,11 @@ read_behind(struct session *s, struct session_cursor *c)
 	    .cursor = c,
 	    .resets = rooms_resets(s->all->rooms)};
 	memcpy(r->room, c->room, c->room_n);
-	r->tail = (struct store_tail){
-	    .room = {r->room, c->room_n}, .since = c->since, .head = rooms_head(s->all->rooms), .limit = READ_LIMIT};
+	r->tail = (struct store_tail){.room = {r->room, c->room_n},
+	    .since = c->since,
+	    .head = rooms_head(s->all->rooms),
+	    .limit = READ_LIMIT,
+	    .newest_max = c->newest_max};
 	if (readers_add(s->all->readers, &r->job) == 0) {
 		s->reading = r;
 		return;
