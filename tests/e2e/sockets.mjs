@@ -7,7 +7,7 @@ import { ms, until, within } from './harness.mjs';
 import { random } from './load.mjs';
 
 // Tests have no time for a client's usual patience.
-const QUICK = { forceNew: true, reconnectionDelay: 20, reconnectionDelayMax: 100 };
+const QUICK = { forceNew: true, reconnectionDelay: 5, reconnectionDelayMax: 50 };
 
 /**
  * Follows a room from the head on: it recovers, or (versions that cannot) goes on behind auth.serverOffset. What it saw is
