@@ -38,6 +38,7 @@ static const struct number NUMBERS[] = {
     {"namespaces-max", AT(namespaces_max), 1, 1000, 32, "N", "namespaces that one session may join"},
     {"attachments-max", AT(attachments_max), 0, 10, 10, "N", "binary arguments of one event or acknowledgement"},
     {"recovery", AT(recovery_s), 0, 31536000, 86400, "SECONDS", "a client absent so long misses nothing; 0: off"},
+    {"recovery-max", AT(recovery_max), 1, 1000000, 10000, "N", "messages it may have missed at most"},
     {"connections-max", AT(connections_max), 0, 10000000, 0, "N", "from the web server; 0: as descriptors allow"},
 };
 enum { N_NUMBERS = sizeof NUMBERS / sizeof NUMBERS[0] };

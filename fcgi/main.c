@@ -32,7 +32,6 @@ enum {
 	QUIET_MS = 200,         /* without a request, before a stop is over */
 	STOP_MAX_MS = 20000,
 	STOP_STEP_MS = 20,
-	RECOVERY_MESSAGES = 10000,
 };
 
 struct daemon {
@@ -173,7 +172,7 @@ open_socketio(struct daemon *d)
 	struct relay_options relay = {.ephemeral = c->ephemeral,
 	    .recovery = c->recovery_s > 0,
 	    .recovery_ms = c->recovery_s * 1000,
-	    .recovery_messages = RECOVERY_MESSAGES,
+	    .recovery_messages = c->recovery_max,
 	    .message_max = (size_t)c->message_max};
 	struct member_options member = {.depth_max = (size_t)c->depth_max,
 	    .message_max = (size_t)c->message_max,
@@ -190,7 +189,7 @@ open_socketio(struct daemon *d)
 	token_secret(relay.secret);
 	if (store_secret(d->writer, relay.secret, sizeof relay.secret) != 0)
 		return -1;
-	d->relay = relay_new(&relay, d->rooms, d->commit);
+	d->relay = relay_new(&relay, d->rooms, d->commit, d->readers);
 	if (d->relay == NULL)
 		return no_memory();
 	app = relay_app(d->relay);

@@ -146,6 +146,17 @@ member_free(struct member *m)
 	free(m);
 }
 
+/* A member that will not join after all, though the application counted on it. */
+static void
+drop(struct member *m)
+{
+	const struct member_app *app = &m->nsp->all->app;
+
+	session_remove_cursor(&m->cursor);
+	app->disconnected(app->ctx, m, false);
+	member_free(m);
+}
+
 void
 member_end(struct member *m, bool left)
 {
@@ -195,6 +206,25 @@ join(struct member *m, struct str auth, struct str reply)
 	app->connected(app->ctx, m, auth);
 }
 
+/* The application answers later, by member_accept(). false: no memory. */
+static bool
+put_off(struct client *client, struct member *m, struct str auth)
+{
+	struct joining *j = malloc(sizeof *j + auth.n);
+
+	if (j == NULL)
+		return false;
+	j->member = m;
+	held_init(&j->held);
+	j->auth_n = auth.n;
+	if (auth.n > 0)
+		memcpy(j->auth, auth.p, auth.n);
+	client->joining = j;
+	/* The client has done its part. */
+	session_connected(m->session);
+	return true;
+}
+
 bool
 member_connect(struct members *all, struct session *s, const struct packet *p)
 {
@@ -203,6 +233,7 @@ member_connect(struct members *all, struct session *s, const struct packet *p)
 	struct member *m;
 	struct buf reply, error;
 	enum member_answer answer;
+	bool good = true;
 
 	if (p->nsp.n > MEMBER_NAMESPACE_MAX) {
 		refuse(s, p->nsp, unknown);
@@ -216,15 +247,50 @@ member_connect(struct members *all, struct session *s, const struct packet *p)
 	buf_init(&reply, 4096);
 	buf_init(&error, 4096);
 	answer = all->app.connect(all->app.ctx, m, p->json, &reply, &error);
-	if (answer == MEMBER_ACCEPT)
+	switch (answer) {
+	case MEMBER_ACCEPT:
 		join(m, p->json, buf_str(&reply));
-	else {
+		break;
+	case MEMBER_LATER:
+		good = put_off(client, m, p->json);
+		if (!good)
+			drop(m);
+		break;
+	case MEMBER_REFUSE:
+	case MEMBER_UNKNOWN:
 		refuse(s, p->nsp, answer == MEMBER_UNKNOWN ? unknown : buf_str(&error));
 		member_free(m);
+		break;
 	}
 	buf_fini(&reply);
 	buf_fini(&error);
-	return true;
+	return good;
+}
+
+void
+member_accept(struct member *m, struct str reply)
+{
+	struct members *all = m->nsp->all;
+	struct session *s = m->session;
+	struct client *client = session_data(s);
+	struct joining *j = client->joining;
+	struct held_packet *p;
+	bool good = true;
+
+	assert(j != NULL && j->member == m);
+	client->joining = NULL;
+	join(m, (struct str){j->auth, j->auth_n}, reply);
+	/* What any of them does may end the session, or be another CONNECT that is put off: the rest waits for that. */
+	while (good && session_data(s) == client && client->joining == NULL && (p = held_take(&j->held)) != NULL) {
+		good = (p->binary ? member_on_binary : member_on_text)(all, s, (struct str){p->bytes, p->n});
+		free(p);
+	}
+	if (good && session_data(s) == client && client->joining != NULL)
+		held_move(&client->joining->held, &j->held);
+	held_fini(&j->held);
+	free(j);
+	if (!good)
+		session_end(s, STR("1"));
 }
 
 /* ---- the layer ---- */
@@ -252,6 +318,11 @@ on_ended(void *ctx, struct session *s)
 		return;
 	while (!LIST_EMPTY(&client->members))
 		member_end(LIST_FIRST(&client->members), false);
+	if (client->joining != NULL) {
+		drop(client->joining->member);
+		held_fini(&client->joining->held);
+		free(client->joining);
+	}
 	member_drop_incoming(client);
 	free(client);
 	session_set_data(s, NULL);

@@ -6,7 +6,9 @@
  * sender, rooms, volatile emits and acknowledgements of the client's is here.
  *
  * States of a namespace in a session: not joined -> (CONNECT, the application accepts) joined -> left, by DISCONNECT of
- * either side or the session's end. Anything that the protocol does not allow ends the session at once.
+ * either side or the session's end. Where the application has to find out first, it is not joined -> (MEMBER_LATER)
+ * joining -> (member_accept) joined; what the client sends meanwhile, to whichever namespace, waits and is handled
+ * then. Anything that the protocol does not allow ends the session at once.
  */
 #ifndef MEMBER_H
 #define MEMBER_H
@@ -26,13 +28,14 @@ struct member_bytes {
 };
 
 /* What a CONNECT gets. */
-enum member_answer { MEMBER_ACCEPT, MEMBER_REFUSE, MEMBER_UNKNOWN };
+enum member_answer { MEMBER_ACCEPT, MEMBER_REFUSE, MEMBER_UNKNOWN, MEMBER_LATER };
 
 struct member_app {
 	void *ctx;
 	/*
 	 * A CONNECT: m is not joined yet; auth is its payload, "" for none. To refuse, add the error's JSON object to
-	 * error. The application may put members into the reply by reply (`,"pid":"…"`), and set a cursor.
+	 * error. The application may put members into the reply by reply (`,"pid":"…"`), and set a cursor. Or it
+	 * answers later: by member_accept(), or by ending the session.
 	 */
 	enum member_answer (*connect)(
 	    void *ctx, struct member *m, struct str auth, struct buf *reply, struct buf *error);
@@ -40,7 +43,7 @@ struct member_app {
 	void (*connected)(void *ctx, struct member *m, struct str auth);
 	/* An event: p->event, p->args, p->has_id. bytes may be held by blob_hold(). */
 	void (*event)(void *ctx, struct member *m, const struct packet *p, const struct member_bytes *bytes);
-	/* It left; with `left` it said so itself. The last call for it. */
+	/* It left; with `left` it said so itself. The last call for each that was accepted, or was to be later. */
 	void (*disconnected)(void *ctx, struct member *m, bool left);
 	/* The packets of a stored message for a member with a cursor; returns how many. May be NULL. */
 	unsigned (*packets)(void *ctx, struct member *m, struct message *message, struct buf *body);
@@ -48,7 +51,7 @@ struct member_app {
 
 struct member_options {
 	size_t depth_max;
-	size_t message_max;       /* bytes of one message with all its attachments */
+	size_t message_max;       /* bytes of one message with all its attachments, and of what waits for an answer */
 	size_t namespaces_max;    /* of one session */
 	unsigned attachments_max; /* of one packet; at most PACKET_ATTACHMENTS_MAX */
 };
@@ -65,6 +68,10 @@ const char *member_id(const struct member *m);
 
 /* While it connects: it is the one that had this id before, of TOKEN_ID_SIZE - 1 characters. */
 void member_set_id(struct member *m, struct str id);
+
+/* Answers the CONNECT that was put off; the client's packets that waited for this are handled before it returns. */
+void member_accept(struct member *m, struct str reply);
+
 struct session *member_session(const struct member *m);
 struct session_cursor *member_cursor(struct member *m);
 void *member_data(const struct member *m);

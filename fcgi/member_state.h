@@ -6,6 +6,7 @@
 #define MEMBER_STATE_H
 
 #include "member.h"
+#include "member_held.h"
 
 struct asked;
 struct in_room;
@@ -44,11 +45,20 @@ struct members {
 	LIST_HEAD(nsp_place, nsp) table[MEMBER_PLACES];
 };
 
+/* A member whose CONNECT is answered later, and what its client sends meanwhile. */
+struct joining {
+	struct member *member;
+	struct held_packets held;
+	size_t auth_n;
+	char auth[];
+};
+
 /* What a session's data is here. */
 struct client {
 	LIST_HEAD(, member) members;
 	size_t n;
 	struct incoming *incoming; /* a binary packet whose attachments are still coming, or NULL */
+	struct joining *joining;   /* its CONNECT that the application has put off, or NULL */
 };
 
 /* ---- member.c ---- */

@@ -150,6 +150,18 @@ struct store_tail {
 enum store_status store_tail(struct store *s, struct store_tail *t);
 void store_tail_fini(struct store_tail *t);
 
+/* How much lies in a room behind a client. */
+struct store_missed {
+	/* asked: */
+	struct str room;
+	int64_t since, head; /* above since, up to head */
+	int64_t limit;       /* counted no further */
+	/* answered: */
+	int64_t n;
+	int64_t oldest_ms; /* the time of the first of them, if there is any */
+};
+enum store_status store_missed(struct store *s, struct store_missed *m);
+
 enum store_cursor { STORE_NEWEST, STORE_BEFORE, STORE_AFTER, STORE_AROUND, STORE_ON };
 
 /* A page of history, or (q not empty) of a search. */

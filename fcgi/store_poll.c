@@ -103,3 +103,32 @@ store_tail_fini(struct store_tail *t)
 		message_drop(t->messages[i]);
 	free(t->messages);
 }
+
+enum store_status
+store_missed(struct store *s, struct store_missed *m)
+{
+	struct store_rooms rooms = {.names = {m->room}, .n = 1};
+	struct store_filter f = {.rooms = &rooms, .from_ms = INT64_MIN, .until_ms = INT64_MAX};
+	int code = store_read_begin(s);
+	sqlite3_stmt *stmt;
+
+	m->n = 0;
+	if (code == SQLITE_OK) {
+		stmt = store_select(s, &f, "at", m->since, m->head, false, 1);
+		code = stmt == NULL ? SQLITE_NOMEM : sqlite3_step(stmt);
+		if (code == SQLITE_ROW)
+			m->oldest_ms = sqlite3_column_int64(stmt, 0);
+		if (stmt != NULL)
+			sqlite3_reset(stmt);
+	}
+	if (code == SQLITE_ROW) {
+		/* Of the index alone. */
+		stmt = store_select(s, &f, "id", m->since, m->head, false, (size_t)m->limit);
+		code = stmt == NULL ? SQLITE_NOMEM : SQLITE_ROW;
+		while (code == SQLITE_ROW && (code = sqlite3_step(stmt)) == SQLITE_ROW)
+			m->n++;
+		if (stmt != NULL)
+			sqlite3_reset(stmt);
+	}
+	return store_read_end(s, code == SQLITE_DONE ? SQLITE_OK : code, "count what a client missed");
+}

@@ -29,8 +29,8 @@ function page(t, url, options = {}) {
 		one.auth.serverOffset = serverOffset;
 	});
 	self.submit = (text) => {
-		// The id is gone while there is no connection; the tutorial's user cannot see that, and neither should it matter. But
-		// then its offset has not the form of one, and is a part of the message.
+		// The id is gone while there is no connection, and then this is undefined-17. The tutorial's user cannot see that, and
+		// neither should it matter.
 		const clientOffset = `${one.id}-${counter++}`;
 		one.emit('chat message', text, clientOffset);
 		self.sent++;
@@ -56,12 +56,12 @@ async function compare(server, name, pages) {
 	}
 }
 
-/** All of them type, while they are connected, until all messages are sent. */
+/** All of them type until all messages are sent; half of them rest while they are offline. */
 function talk(pages) {
 	let next = 0;
 	const done = Promise.all(pages.map(async (one, i) => {
 		while (next < MESSAGES) {
-			if (one.socket.connected)
+			if (one.socket.connected || i % 2)
 				one.submit(`message ${next++} of ${i}`);
 			await sleep(random(0, 20));
 		}

@@ -3,11 +3,13 @@
 //
 // Clients are unmodified ones from npm, or Socket.IO by hand where the wire matters.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { clients, connected, io, socket } from '../conformance/clients.mjs';
 import { assembled, binary, moment, open, SEPARATOR, Session } from '../conformance/wire.mjs';
-import { alive, ms, pending, room, server, sleep, start, until } from './harness.mjs';
+import { alive, ms, pending, room, server, sleep, start, until, within } from './harness.mjs';
 
 const PLACE = (num) => `{"_placeholder":true,"num":${num}}`;
 const base64 = (...parts) => parts.map((part) => Buffer.from(part).toString('base64'));
@@ -205,12 +207,50 @@ describe('relay: events are messages', () => {
 			assert.equal(JSON.parse((await session.packet()).slice(`42/${name},`.length))[0], event);
 			assert.equal((await all(s, name)).at(-1).event, event);
 		}
-		// A name that is too long, or empty, is none, and not worth the connection.
-		const count = (await all(s, name)).length;
-		await session.send(`42/${name},1["${'a'.repeat(129)}"]`, `42/${name},2[""]`, `42/${name},3["last"]`);
+	});
+
+	it('are refused with an error where no repetition could help, and the next one goes on', async (t) => {
+		const name = room();
+		const session = await open(t, s);
+		await enter(session, `/${name}`);
+		for (const event of [`"${'a'.repeat(129)}"`, '""', '7', '-1.5']) {
+			await session.send(`42/${name},1[${event},1]`);
+			const ack = await session.packet();
+			assert.ok(ack.startsWith(`43/${name},1[`), ack);
+			const [answer, ...more] = JSON.parse(ack.slice(`43/${name},1`.length));
+			assert.deepEqual(more, []);
+			assert.deepEqual(Object.keys(answer), ['error', 'code']);
+			assert.match(answer.error, /name.* 1 to 128 bytes/);
+			assert.equal(answer.code, 'bad_field');
+		}
+		// Who did not ask is not told.
+		await session.send(`42/${name},[""]`, `42/${name},["last"]`);
 		assert.match(await session.packet(), /"last"/);
-		assert.match(await session.packet(), new RegExp(`^43/${name},3`));
-		assert.equal((await all(s, name)).length, count + 1);
+		assert.deepEqual((await all(s, name)).map((m) => m.event), ['last']);
+	});
+
+	it('are refused by rules of the database too, and a client with retries goes on', async (t) => {
+		const own = await start({ t });
+		await own.sql("CREATE TRIGGER no BEFORE INSERT ON messages WHEN NEW.text = 'forbidden' BEGIN SELECT RAISE(ABORT, 'forbidden'); END");
+		const one = await connected(t, io, own.url, { retries: 3, ackTimeout: 10_000 });
+		const answers = await Promise.all(['a', 'forbidden', 'b'].map((text, i) => new Promise((resolve) =>
+			one.emit('chat message', text, `0123456789abcdef-${i}`, (error, answer) => resolve(error ?? answer)))));
+		assert.deepEqual(answers, [{ id: answers[0].id }, { error: 'the database\'s rules refuse this message; nothing was stored', code: 'bad_field' }, { id: answers[2].id }]);
+		assert.deepEqual((await all(own, 'main')).map((m) => m.text), ['a', 'b']);
+	});
+
+	it('get no answer when they could not be stored for now: the client repeats them', async (t) => {
+		const own = await start({ t, flags: '--lock-wait 0' });
+		const one = await connected(t, io, own.url, { retries: 50, ackTimeout: ms(500) });
+		const lock = spawn('sqlite3', [own.db], { stdio: ['pipe', 'pipe', 'inherit'] });
+		t.after(() => lock.kill());
+		lock.stdin.write("BEGIN IMMEDIATE; SELECT 'locked';\n");
+		await once(lock.stdout, 'data');
+		const answer = new Promise((resolve) => one.emit('chat message', 'hi', '0123456789abcdef-0', (error, got) => resolve(error ?? got)));
+		assert.ok(await pending(answer, ms(1200)));
+		lock.stdin.end('ROLLBACK;\n');
+		const { id } = await within(ms(15_000), answer);
+		assert.deepEqual((await all(own, 'main')).map((m) => [m.id, m.text]), [[id, 'hi']]);
 	});
 
 	it('from /send and from SQL reach clients, in the order of the log', async (t) => {
@@ -324,8 +364,62 @@ describe('relay: the tutorial', () => {
 		const key = '0123456789abcdef-1';
 		await session.send(`42/${name},1["chat message","one","${key}"]`, `42/${name},2["chat message","two","${key}"]`);
 		await session.packets(4);
-		assert.deepEqual((await all(s, name)).map(plain),
-			[{ event: 'chat message', sender: '', text: 'one' }, { event: 'chat message', sender: '', args: ['two', key] }]);
+		const want = [{ event: 'chat message', sender: '', text: 'one' }, { event: 'chat message', sender: '', args: ['two', key] }];
+		assert.deepEqual((await all(s, name)).map(plain), want);
+		// And a repeat of that is a repeat.
+		const { id } = (await all(s, name))[1];
+		await session.send(`42/${name},3["chat message","two","${key}"]`);
+		assert.equal(await session.packet(), `43/${name},3[{"id":${id}}]`);
+		assert.deepEqual((await all(s, name)).map(plain), want);
+	});
+
+	it('knows whose a client offset is that was made while the client had no id', async (t) => {
+		const name = room();
+		const said = async (session, text, key, count = 2) => {
+			await session.send(`42/${name},1["chat message","${text}","${key}"]`);
+			const packets = await session.packets(count);
+			return JSON.parse(packets.at(-1).slice(`43/${name},1`.length))[0].id;
+		};
+		const a = await open(t, s);
+		const { pid } = await enter(a, `/${name}`);
+		const first = await said(a, 'hi', 'undefined-0');
+		assert.equal(await said(a, 'hi', 'undefined-0', 1), first, 'a repeat');
+		// Another client counts from 0 too, and may say the same.
+		const b = await open(t, s);
+		await enter(b, `/${name}`);
+		const second = await said(b, 'hi', 'undefined-0');
+		assert.notEqual(second, first);
+		assert.equal(await said(b, 'hi', 'undefined-0', 1), second);
+		const third = await said(b, 'ho', 'undefined-0');
+		assert.equal(await said(b, 'ho', 'undefined-0', 1), third, 'a repeat of another text');
+		await a.leave();
+		await crash(s);
+		const again = await open(t, s);
+		assert.equal((await enter(again, `/${name}`, { pid, offset: String(third) })).pid, pid);
+		assert.equal(await said(again, 'hi', 'undefined-0', 1), first, 'a repeat after a crash');
+		assert.deepEqual((await all(s, name)).map(({ text, args }) => text ?? args), ['hi', 'hi', ['ho', 'undefined-0']]);
+	});
+
+	it('shows what its last client\'s user typed while it was offline', async (t) => {
+		const name = room();
+		const page = (from) => {
+			const one = socket(t, io, `${s.url}/${name}`, { auth: { serverOffset: 0 }, ackTimeout: 10_000, retries: 3, autoConnect: false });
+			one.shown = [];
+			one.on('chat message', (text, serverOffset) => {
+				one.shown.push(text);
+				one.auth.serverOffset = serverOffset;
+			});
+			for (let counter = 0; counter < 3; counter++)
+				one.emit('chat message', `${counter} ${from}`, `${one.id}-${counter}`);
+			return one;
+		};
+		const pages = [page('same'), page('same')];
+		for (const one of pages)
+			one.connect();
+		await until(() => pages.every((one) => one.shown.length === 6));
+		assert.deepEqual(pages[0].shown, pages[1].shown);
+		assert.deepEqual([...pages[0].shown].sort(), ['0 same', '0 same', '1 same', '1 same', '2 same', '2 same']);
+		assert.match(pages[0].auth.serverOffset, /^\d+$/);
 	});
 
 	it('takes anything else for what it is', async (t) => {
@@ -334,7 +428,7 @@ describe('relay: the tutorial', () => {
 		await enter(session, `/${name}`);
 		const key = '0123456789abcdef-1';
 		const others = [
-			'"a","b"', '"a","undefined-0"', '"a","0123456789abcde-1"', '"a","0123456789abcdef-"', '"a","0123456789abcdef-1x"', `"a","${key}","c"`, `1,"${key}"`,
+			'"a","b"', '"a","undefined-"', '"a","undefined-1x"', '"a","undefined-01234567890"', '"a","undefine-1"', '"a","0123456789abcde-1"', '"a","0123456789abcdef-"', '"a","0123456789abcdef-1x"', `"a","${key}","c"`, `1,"${key}"`,
 			`"${key}","a"`, '"a","0123456789abcdé-1"', '"a","12345678-1234-1234-1234-1234567890ag"',
 		];
 		for (let i = 0; i < 2; i++) {
@@ -631,33 +725,138 @@ describe('relay: recovery', () => {
 		assert.match(packets.at(-1), /"last"/);
 	});
 
-	it('knows how old the missed are when memory does not', { todo: 'the limits are judged by memory alone' }, async (t) => {
-		const own = await start({ t, flags: '--recovery 2 --ring-bytes 20000' });
-		const join = async (auth) => {
-			const session = await open(t, own);
-			const reply = await enter(session, '/', auth);
-			await session.leave();
-			return reply;
-		};
-		const first = await join();
-		for (let i = 0; i < 100; i++)
-			await own.sent(`${i} ${'x'.repeat(500)}`);
-		await sleep(2500);
-		for (let i = 0; i < 100; i++)
-			await own.sent(`${i} ${'x'.repeat(500)}`); // memory holds young ones only
-		assert.notEqual((await join({ pid: first.pid })).sid, first.sid, 'the oldest missed message is too old');
+	/** A client that is gone, and n messages that it missed; --recovery-max is 10. */
+	async function missed(t, flags, n, room = 'main') {
+		const own = await start({ t, flags: `--recovery-max 10 ${flags}` });
+		const session = await open(t, own);
+		const reply = await enter(session, '/', {});
+		await session.leave();
+		for (let i = 0; i < n; i++)
+			await own.sent(`${i} ${'x'.repeat(500)}`, { room });
+		return { own, ...reply };
+	}
+	const NO_MEMORY = '--ring-bytes 1000';
+
+	for (const [where, flags, forget] of [['memory', '', undefined], ['the database', NO_MEMORY, undefined], ['it after a restart', '', crash]]) {
+		it(`--recovery-max messages are enough, one more is too much, as ${where} knows`, async (t) => {
+			for (const n of [10, 11]) {
+				const { own, sid, pid } = await missed(t, flags, n);
+				await forget?.(own);
+				const again = await open(t, own);
+				assert.equal((await enter(again, '/', { pid })).sid === sid, n === 10, `${n} missed`);
+				await again.send('421["end"]');
+				for (let i = 0; i < (n === 10 ? n : 0); i++)
+					assert.match(await again.packet(), new RegExp(`"${i} x`));
+				assert.match(await again.packet(), /"end"/);
+			}
+		});
+	}
+
+	it('counts messages of its own room only', async (t) => {
+		const { own, sid, pid } = await missed(t, NO_MEMORY, 20, 'other');
+		assert.equal((await enter(await open(t, own), '/', { pid })).sid, sid);
 	});
 
-	it('knows how many were missed when memory does not', { todo: 'likewise' }, async (t) => {
-		const many = await start({ t, flags: '--ring-bytes 20000' });
-		const session = await open(t, many);
-		const second = await enter(session);
-		await session.leave();
-		await many.sql(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10500)
-			INSERT INTO messages(text) SELECT 'm' || i FROM n`);
-		await many.sent('end');
-		const late = await open(t, many);
-		assert.notEqual((await enter(late, '/', { pid: second.pid })).sid, second.sid, 'too many were missed');
+	it('--recovery-max bounds what serverOffset brings, too', async (t) => {
+		for (const flags of ['', NO_MEMORY]) {
+			const { own } = await missed(t, flags, 20);
+			const session = await open(t, own);
+			await enter(session, '/', { serverOffset: 0 });
+			const packets = await session.packets(10);
+			assert.match(packets[0], /"10 x/);
+			assert.match(packets[9], /"19 x/);
+		}
+	});
+
+	it('knows how old the missed are when memory does not', async (t) => {
+		for (const [age, recovered] of [[2500, false], [0, true]]) {
+			const own = await start({ t, flags: `--recovery 2 ${NO_MEMORY}` });
+			const first = await open(t, own);
+			const { sid, pid } = await enter(first);
+			await first.leave();
+			await own.sent('old');
+			await sleep(age);
+			for (let i = 0; i < 20; i++)
+				await own.sent(`${i} ${'x'.repeat(500)}`); // memory holds young ones only
+			assert.equal((await enter(await open(t, own), '/', { pid })).sid === sid, recovered, `after ${age} ms`);
+		}
+	});
+
+	it('judges by the database after a restart, and by nothing when nothing was missed', async (t) => {
+		const own = await start({ t, flags: '--recovery 1' });
+		const sessions = await Promise.all([open(t, own), open(t, own)]);
+		const [late, quiet] = [await enter(sessions[0]), await enter(sessions[1], '/quiet')];
+		await Promise.all(sessions.map((one) => one.leave()));
+		await own.sent('missed');
+		await sleep(1500);
+		await crash(own);
+		assert.notEqual((await enter(await open(t, own), '/', { pid: late.pid })).sid, late.sid);
+		assert.equal((await enter(await open(t, own), '/quiet', { pid: quiet.pid })).sid, quiet.sid);
+	});
+
+	it('handles what a client sends before it is answered, in order', async (t) => {
+		const { own, sid, pid } = await missed(t, NO_MEMORY, 5);
+		const last = await own.head();
+		const again = await open(t, own);
+		await again.send(`40${JSON.stringify({ pid })}`, '421["a"]', '40/other', `451-2["file",${PLACE(0)}]`, binary(1, 2), '42/other,3["b"]', '3');
+		const packets = await again.packets(5 + 2 + 4 + 3);
+		assert.deepEqual(packets.slice(0, 5).map((packet) => /\d+/.exec(JSON.parse(packet.slice(2))[1])[0]), ['0', '1', '2', '3', '4']);
+		assert.equal(packets[5], `40${JSON.stringify({ sid, pid })}`);
+		assert.match(packets[6], /^40\/other,/);
+		const rest = packets.slice(7), ids = [last + 1, last + 2, last + 3];
+		assert.deepEqual(rest.filter((packet) => !/^43/.test(packet)),
+			[`42["a","${ids[0]}"]`, `451-["file",${PLACE(0)},"${ids[1]}"]`, binary(1, 2), `42/other,["b","${ids[2]}"]`]);
+		assert.deepEqual(rest.filter((packet) => /^43/.test(packet)), [`431[{"id":${ids[0]}}]`, `432[{"id":${ids[1]}}]`, `43/other,3[{"id":${ids[2]}}]`]);
+		await again.leave();
+
+		// Good-bye before the answer is good-bye.
+		const brief = await open(t, own);
+		await brief.send(`40${JSON.stringify({ pid })}`, '41', '40/other', '42/other,["c"]');
+		assert.equal(await brief.packet(), `40${JSON.stringify({ sid, pid })}`);
+		assert.match(await brief.packet(), /^40\/other,/);
+		assert.match(await brief.packet(), /^42\/other,\["c"/);
+		assert.notEqual((await enter(await open(t, own), '/', { pid })).sid, sid);
+	});
+
+	it('ends a session that does not wait and breaks the protocol, or sends too much', async (t) => {
+		const { own, sid, pid } = await missed(t, `${NO_MEMORY} --message-max 100000`, 5);
+		const connect = `40${JSON.stringify({ pid })}`;
+		for (const packets of [[connect], ['42/elsewhere,["x"]'], ['9'], [binary(1)], Array(20).fill(`42["${'x'.repeat(9000)}"]`), [Array(50_000).fill('b').join('\x1e')]]) {
+			const again = await open(t, own);
+			await again.send(connect, ...packets);
+			await again.rest();
+			assert.equal(again.ended.status, 400, packets[0].slice(0, 50));
+		}
+		assert.equal((await enter(await open(t, own), '/', { pid })).sid, sid);
+	});
+
+	it('takes the time it takes: no connect timeout strikes, and who leaves meanwhile is forgotten', async (t) => {
+		const timeout = ms(500);
+		const { own, sid, pid } = await missed(t, `${NO_MEMORY} --readers 1 --connect-timeout ${timeout}`, 5);
+		await own.sql(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+			INSERT INTO messages(room, text) SELECT 'many', 'x' FROM n`);
+		// One reader has plenty to do first: to find that nobody said anything.
+		const pages = Array.from({ length: ms(120) }, () => own.history({ room: 'many', sender: 'nobody' }));
+		await Promise.race(pages);
+		const connect = `40${JSON.stringify({ pid })}`;
+		const began = performance.now();
+		const [again, hasty, rude] = await Promise.all(Array.from({ length: 3 }, async () => {
+			const session = await open(t, own);
+			await session.send(connect);
+			return session;
+		}));
+		const held = hasty.get();
+		await sleep(50);
+		await hasty.send('1');
+		assert.equal((await held).text, '6');
+		await rude.send('2');
+		const packets = await again.packets(6);
+		const took = performance.now() - began;
+		assert.ok(took > timeout, `${took} ms are enough to mean something`);
+		assert.equal(packets[5], `40${JSON.stringify({ sid, pid })}`);
+		assert.equal((await rude.get()).status, 400);
+		await Promise.all(pages);
+		assert.equal((await own.get('/healthz')).status, 200);
 	});
 
 	it('survives an orderly restart', async (t) => {

@@ -4,7 +4,8 @@
  *
  * An input is a byte of options, then requests: the number of a session, '0' to '3', and the body, up to a byte 0x1D,
  * or 0x1C, which ends the turn of the loop too. In the place of a number, 'c' and 'e' and a number close and end that
- * session. A session that there is not is opened first. No GET is ever held, so no FastCGI is needed.
+ * session. A session that there is not is opened first. No GET is ever held, so no FastCGI is needed. Whoever joins a
+ * namespace of /w is accepted in the next turn.
  */
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -28,7 +29,7 @@ enum {
 struct person {
 	struct member *member; /* NULL: gone */
 	int session;
-	bool joined;
+	bool joined, waits;
 	struct member_bytes kept;
 };
 
@@ -80,11 +81,15 @@ on_connect(void *ctx, struct member *m, struct str auth, struct buf *reply, stru
 		return MEMBER_UNKNOWN;
 	for (size_t i = 0; i < f->n_people; i++)
 		MUST(f->people[i]->member == NULL || f->people[i]->session != f->current ||
-		     !str_eq(member_namespace(f->people[i]->member), nsp));
+		     (!f->people[i]->waits && !str_eq(member_namespace(f->people[i]->member), nsp)));
 	p->member = m;
 	p->session = f->current;
 	f->people[f->n_people++] = p;
 	member_set_data(m, p);
+	if (str_starts(nsp, STR("/w"))) {
+		p->waits = true;
+		return MEMBER_LATER;
+	}
 	buf_add(reply, STR(",\"pid\":\"1\""));
 	if (str_eq(nsp, STR("/c")))
 		session_add_cursor(member_session(m), member_cursor(m), STR("main"), 0, 0, 0);
@@ -97,7 +102,7 @@ on_connected(void *ctx, struct member *m, struct str auth)
 	struct person *p = member_data(m);
 
 	(void)ctx;
-	MUST(p != NULL && p->member == m && !p->joined);
+	MUST(p != NULL && p->member == m && !p->joined && !p->waits);
 	p->joined = true;
 	if (auth.n > 0)
 		member_emit(m, STR("\"hello\""), NULL);
@@ -250,8 +255,8 @@ check_all(struct fuzz *f)
 
 			if (p->member == NULL || p->session != i)
 				continue;
-			MUST(s != NULL && p->joined && member_session(p->member) == s);
-			members++;
+			MUST(s != NULL && p->joined != p->waits && member_session(p->member) == s);
+			members += p->joined;
 		}
 		MUST(members <= NAMESPACES_MAX);
 		if (s == NULL)
@@ -289,12 +294,29 @@ request(struct fuzz *f, struct str text)
 		session_post(s, (struct str){text.p + 1, text.n - 1});
 }
 
+/* Who waits for an answer gets it: what was held goes on, and may put off the next. */
+static void
+accept_waiting(struct fuzz *f)
+{
+	for (size_t i = 0; i < f->n_people; i++) {
+		struct person *p = f->people[i];
+
+		if (p->member == NULL || !p->waits)
+			continue;
+		p->waits = false;
+		f->current = p->session;
+		member_accept(p->member, STR(",\"pid\":\"2\""));
+	}
+	check_all(f);
+}
+
 /* A turn of the loop: the requests that have come. */
 static void
 on_turn(void *ctx)
 {
 	struct fuzz *f = ctx;
 
+	accept_waiting(f);
 	for (;;) {
 		size_t n = 0;
 		bool end;

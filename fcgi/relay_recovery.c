@@ -1,0 +1,191 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "readers.h"
+#include "relay_internal.h"
+
+enum { SIGNED_MAX = 320 };
+
+/* ---- pids ---- */
+
+/* What a pid's signature covers: of which log it is, whose, where, and from when on. */
+static struct str
+signed_text(const struct relay *r, char text[SIGNED_MAX], struct str id, struct str nsp, int64_t head)
+{
+	int n = snprintf(
+	    text, SIGNED_MAX, "%s\n%.*s\n%.*s\n%" PRId64, rooms_epoch(r->rooms), STR_ARGS(id), STR_ARGS(nsp), head);
+
+	return (struct str){text, (size_t)n};
+}
+
+void
+relay_make_pid(const struct relay *r, char pid[RELAY_PID_MAX], struct str id, struct str nsp, int64_t head)
+{
+	char text[SIGNED_MAX], signature[TOKEN_ID_SIZE];
+
+	token_sign(r->options.secret, signed_text(r, text, id, nsp, head), signature);
+	snprintf(pid, RELAY_PID_MAX, "%.*s.%" PRId64 ".%s", STR_ARGS(id), head, signature);
+}
+
+void
+relay_note_left(struct relay *r, struct str id)
+{
+	memcpy(r->left[r->n_left++ % RELAY_LEFT_MAX], id.p, TOKEN_ID_SIZE);
+}
+
+static bool
+has_left(const struct relay *r, struct str id)
+{
+	for (size_t i = 0; i < r->n_left && i < RELAY_LEFT_MAX; i++)
+		if (str_eq(str_of(r->left[i]), id))
+			return true;
+	return false;
+}
+
+bool
+relay_read_pid(const struct relay *r, struct str pid, struct str offset, struct str nsp, struct comeback *back)
+{
+	char text[SIGNED_MAX];
+	struct str id = str_cut(&pid, '.'), number = str_cut(&pid, '.');
+	uint64_t n;
+
+	if (!r->options.recovery || id.n != TOKEN_ID_SIZE - 1 || nsp.n > MEMBER_NAMESPACE_MAX ||
+	    !str_uint(number, (uint64_t)MESSAGE_ID_MAX, &n))
+		return false;
+	if (!token_check(r->options.secret, signed_text(r, text, id, nsp, (int64_t)n), pid) || has_left(r, id))
+		return false;
+	*back = (struct comeback){.since = (int64_t)n, .head = (int64_t)n};
+	memcpy(back->id, id.p, id.n);
+	if (str_uint(offset, (uint64_t)MESSAGE_ID_MAX, &n) && (int64_t)n > back->since)
+		back->since = (int64_t)n;
+	return true;
+}
+
+/* ---- how much was missed ---- */
+
+static enum recovery
+within_limits(const struct relay *r, int64_t missed, int64_t oldest_ms)
+{
+	if (missed == 0)
+		return RECOVERY_YES;
+	return missed <= r->options.recovery_messages && clock_wall_ms() - oldest_ms <= r->options.recovery_ms
+	           ? RECOVERY_YES
+	           : RECOVERY_NO;
+}
+
+enum recovery
+relay_judge(const struct relay *r, struct str room_name, int64_t since)
+{
+	struct room *room = room_find(r->rooms, room_name);
+	const struct ring_chain *chain = room == NULL ? NULL : room_chain(room);
+	size_t place;
+
+	if (since > rooms_head(r->rooms))
+		return RECOVERY_NO;
+	if (since == rooms_head(r->rooms))
+		return RECOVERY_YES;
+	if (since < (chain == NULL ? rooms_floor(r->rooms) : chain->floor))
+		return RECOVERY_ASK;
+	place = chain == NULL ? 0 : ring_above(chain, since);
+	if (chain == NULL || place == chain->n)
+		return RECOVERY_YES;
+	return within_limits(r, (int64_t)(chain->n - place), ring_at(chain, place)->f.at_ms);
+}
+
+/* A client that waits for what the database says. */
+struct lookup {
+	struct job job;
+	LIST_ENTRY(lookup) link;
+	struct relay *relay;
+	struct participant *who; /* NULL: it left meanwhile */
+	struct comeback back;
+	int64_t server_offset;
+	uint64_t resets; /* rooms_resets() of the log that was asked */
+	struct store_missed missed;
+	char room[MESSAGE_ROOM_MAX];
+	enum store_status status;
+};
+
+static void
+look_up(void *store, struct job *job)
+{
+	struct lookup *l = (struct lookup *)(void *)job;
+
+	l->status = store_missed(store, &l->missed);
+}
+
+static void
+looked_up(struct job *job)
+{
+	struct lookup *l = (struct lookup *)(void *)job;
+	struct relay *r = l->relay;
+	struct participant *who = l->who;
+	struct buf reply;
+
+	LIST_REMOVE(l, link);
+	if (who != NULL && l->status != STORE_OK) {
+		/* Not to be taken for a stranger: it comes back with its pid and asks again. */
+		session_end(member_session(who->member), STR("1"));
+	} else if (who != NULL) {
+		/* What was read of a log that is another one by now says nothing; nor does a pid of it. */
+		bool recovered = l->resets == rooms_resets(r->rooms) && !has_left(r, str_of(l->back.id)) &&
+		                 within_limits(r, l->missed.n, l->missed.oldest_ms) == RECOVERY_YES;
+
+		who->lookup = NULL;
+		buf_init(&reply, 4096);
+		relay_admit(r, who, recovered ? &l->back : NULL, l->server_offset, &reply);
+		member_accept(who->member, buf_str(&reply));
+		buf_fini(&reply);
+	}
+	free(l);
+}
+
+void
+relay_look_up(
+    struct relay *r, struct participant *who, struct str room, const struct comeback *back, int64_t server_offset)
+{
+	struct lookup *l = calloc(1, sizeof *l);
+
+	if (l != NULL) {
+		*l = (struct lookup){.job = {.run = look_up, .done = looked_up},
+		    .relay = r,
+		    .who = who,
+		    .back = *back,
+		    .server_offset = server_offset,
+		    .resets = rooms_resets(r->rooms)};
+		memcpy(l->room, room.p, room.n);
+		l->missed = (struct store_missed){.room = {l->room, room.n},
+		    .since = back->since,
+		    .head = rooms_head(r->rooms),
+		    .limit = r->options.recovery_messages + 1};
+	}
+	if (l != NULL && readers_add(r->readers, &l->job) == 0) {
+		LIST_INSERT_HEAD(&r->lookups, l, link);
+		who->lookup = l;
+		return;
+	}
+	free(l);
+	session_close(member_session(who->member));
+}
+
+void
+relay_forget_lookup(struct participant *who)
+{
+	if (who->lookup != NULL)
+		who->lookup->who = NULL;
+	who->lookup = NULL;
+}
+
+void
+relay_free_lookups(struct relay *r)
+{
+	struct lookup *l;
+
+	while ((l = LIST_FIRST(&r->lookups)) != NULL) {
+		LIST_REMOVE(l, link);
+		free(l);
+	}
+}
