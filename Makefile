@@ -55,6 +55,11 @@ $(B)/unit/room_memory_test: LDFLAGS += -Wl,--wrap=malloc
 $(B)/conformanced: tests/conformance/conformanced.c $(LIB_OBJ)
 	$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -o $@ $< $(LIB_OBJ) $(LIBS)
 
+# The daemon whose allocations, disk and clock fail when a test says so; see tests/fault/inject.c.
+FAULTY = malloc calloc realloc strdup memfd_create clock_gettime
+$(B)/longlined-fault: tests/fault/inject.c $(OBJ)
+	$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) $(FAULTY:%=-Wl,--wrap=%) -o $@ $< $(OBJ) $(LIBS)
+
 unit: $(UNIT) ## run the unit tests
 	@bad=0; for t in $(UNIT); do echo "== $$t"; $$t || bad=1; done; exit $$bad
 
@@ -107,6 +112,8 @@ page: $(B)/longlined ## the page: without a DOM, and in headless Chromium
 ifeq ($(B),build)
 build/asan/longlined: FORCE
 	@$(MAKE) --no-print-directory B=build/asan CFLAGS="-O1 -g $(ASAN)" $@
+build/asan/longlined-fault: FORCE
+	@$(MAKE) --no-print-directory B=build/asan CFLAGS="-O1 -g $(ASAN)" $@
 build/tsan/longlined: FORCE
 	@$(MAKE) --no-print-directory B=build/tsan CFLAGS="-O1 -g $(TSAN)" $@
 build/cover/longlined: FORCE
@@ -118,6 +125,13 @@ endif
 asan: build/asan/longlined ## unit and end-to-end tests with AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory B=build/asan CFLAGS="-O1 -g $(ASAN)" unit
 	LONGLINED="$(CURDIR)/build/asan/longlined" TEST_SLOW=4 scripts/node-test tests/e2e
+
+fault: build/asan/longlined-fault ## each allocation and each call to the disk made to fail in turn, under AddressSanitizer
+	TEST_SLOW=4 scripts/node-test tests/fault
+
+SOAK_MINUTES ?= 5
+soak: $(B)/longlined ## everything at once, with kills, for SOAK_MINUTES, one line a minute
+	SOAK_MINUTES=$(SOAK_MINUTES) node tests/soak/soak.mjs
 
 tsan: build/tsan/longlined ## end-to-end tests with ThreadSanitizer
 	LONGLINED="$(CURDIR)/build/tsan/longlined" TEST_SLOW=4 scripts/node-test tests/e2e
@@ -167,7 +181,7 @@ install: $(B)/longlined ## install below DESTDIR and PREFIX; BASE=/chat for a su
 	install -m 644 scripts/systemd/longline.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/longline.conf"
 
 FORCE:
-.PHONY: all client unit replay fuzz fuzz-run layers format warnings check e2e conformance page asan tsan cover fmt clean help install FORCE
+.PHONY: all client unit replay fuzz fuzz-run layers format warnings check e2e conformance page asan fault soak tsan cover fmt clean help install FORCE
 .DELETE_ON_ERROR:
 
 -include $(OBJ:.o=.d)

@@ -1,0 +1,165 @@
+// fault.mjs: arms the failures of inject.c in a running daemon, and goes through all points of a scenario in turn.
+//
+// Environment: FAULT_STEP   take each n-th point only (1: every point)
+//              FAULT_KINDS  only these of KINDS, with commas between
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { ms, root, sleep, start, tempDir, until } from '../e2e/harness.mjs';
+import { assertSaw, assertStored, follow, stored } from '../e2e/load.mjs';
+
+/** The kinds of inject.c, in its order. */
+export const KINDS = ['allocate', 'read', 'write', 'full', 'sync', 'open', 'lock', 'shm', 'db-allocate'];
+const OFFSET = { kind: 0, forever: 4, left: 8, failed: 16, clock: 24, seen: 32 };
+
+export const step = Number(process.env.FAULT_STEP || 1);
+export const faulty = path.resolve(root, process.env.LONGLINED_FAULT || 'build/asan/longlined-fault');
+
+/** The file through which a daemon is told what is to fail; `env` leads the daemon to it. */
+export class Faults {
+	constructor() {
+		this.path = path.join(tempDir(), 'control');
+		this.fd = fs.openSync(this.path, 'w+');
+		fs.ftruncateSync(this.fd, OFFSET.seen + 8 * KINDS.length);
+		this.disarm();
+		this.env = { LONGLINED: faulty, LONGLINE_FAULT: this.path };
+	}
+
+	#put(offset, value, wide = true) {
+		const bytes = Buffer.alloc(wide ? 8 : 4);
+		wide ? bytes.writeBigInt64LE(BigInt(value)) : bytes.writeUInt32LE(value);
+		fs.writeSync(this.fd, bytes, 0, bytes.length, offset);
+	}
+
+	#get(offset) {
+		const bytes = Buffer.alloc(8);
+		fs.readSync(this.fd, bytes, 0, 8, offset);
+		return Number(bytes.readBigInt64LE());
+	}
+
+	/** The call of this kind that comes after `skip` others fails, and with `forever` all that follow. */
+	arm(kind, skip = 0, forever = false) {
+		this.disarm();
+		this.#put(OFFSET.failed, 0);
+		this.#put(OFFSET.left, skip);
+		this.#put(OFFSET.forever, forever ? 1 : 0, false);
+		this.#put(OFFSET.kind, KINDS.indexOf(kind), false);
+	}
+
+	disarm() {
+		this.#put(OFFSET.kind, KINDS.length, false);
+	}
+
+	/** How many calls have been made to fail since it was armed. */
+	failed() {
+		return this.#get(OFFSET.failed);
+	}
+
+	/** How many calls of a kind there have been. */
+	seen(kind) {
+		return this.#get(OFFSET.seen + 8 * KINDS.indexOf(kind));
+	}
+
+	/** Sets the time of day off by so many milliseconds, as the daemon and its SQLite see it. */
+	clock(offset) {
+		this.#put(OFFSET.clock, offset);
+	}
+}
+
+/** A request that may fail, but only as requests may: resolves to the response, or null if the connection was cut. */
+export async function attempt(promise) {
+	let res;
+	try {
+		res = await promise;
+	} catch (error) {
+		// An answer that does not come at all is no failure that a fault excuses.
+		assert.doesNotMatch(error.message, /no answer/);
+		return null;
+	}
+	// What cannot be told apart from a session that ended is 400.
+	assert.ok([200, 201, 304, 400, 500, 502, 503].includes(res.status), `${res.status}: ${res.text}`);
+	return res;
+}
+
+/** Sends until it is answered: what was stored by an attempt that failed must not be stored again. */
+async function deliver(server, log, text, rooms) {
+	const key = text.split(' ')[0];
+	for (;;) {
+		const res = await attempt(server.send({ text, key, room: rooms }));
+		if (res?.status === 201 || res?.status === 200) {
+			log.answered.set(text, res.json.id);
+			return;
+		}
+		assert.notEqual(res?.status, 400, res?.text);
+		await sleep(5);
+	}
+}
+
+/**
+ * Goes through a scenario with each point of each kind failing: once, and from then on until the scenario is over. After
+ * each the daemon must serve again; at the end nothing answered may be lost or doubled, a reader that went on from its
+ * cursor all the time has seen each message once and in order, and AddressSanitizer has found nothing, leaks included.
+ * `scenario(server, tag)` gets a new word each time, makes its requests through attempt(), and gives [[text, room]] of
+ * the messages that it tried to send, all with the text's first word as key.
+ */
+export async function torture(t, scenario, { kinds = process.env.FAULT_KINDS?.split(',') ?? KINDS, prepare, flags = '' } = {}) {
+	const faults = new Faults();
+	const server = await start({ t, env: faults.env, flags: `--lock-wait 1 ${flags}` });
+	await prepare?.(server);
+	const reader = await follow(server, { patient: true, wait: 5 }).start();
+	const pid = server.pid();
+	const log = { answered: new Map() };
+	let n = 0, armed = 0, slowest = 0;
+
+	/** One go; the messages are sent again when nothing fails any more. */
+	const go = async (arm) => {
+		const tag = `t${n++}`;
+		arm?.();
+		let sent;
+		try {
+			sent = await scenario(server, tag) ?? [];
+		} finally {
+			faults.disarm();
+		}
+		const began = performance.now();
+		for (const [text, room] of sent)
+			await deliver(server, log, text, room);
+		await until(async () => (await attempt(server.get('/healthz')))?.status === 200,
+			{ timeout: ms(10_000), what: `the daemon to be well again after ${tag}` });
+		if (arm)
+			slowest = Math.max(slowest, performance.now() - began);
+	};
+
+	await go();
+	for (const kind of kinds) {
+		const before = faults.seen(kind);
+		await go();
+		await go();
+		const points = Math.ceil((faults.seen(kind) - before) / 2);
+		for (let point = 0; point < points; point += step) {
+			for (const forever of [false, true]) {
+				let failed;
+				try {
+					await go(() => faults.arm(kind, point, forever));
+					failed = faults.failed();
+				} catch (error) {
+					error.message = `${kind} ${point} of ${points}${forever ? ' and on' : ''}: ${error.message}`;
+					throw error;
+				}
+				armed += failed > 0;
+				assert.equal(server.pid(), pid, `the daemon died: ${kind} ${point}${forever ? ' and on' : ''}\n${server.log().slice(-4000)}`);
+			}
+		}
+		t.diagnostic(`${kind}: ${points} points`);
+	}
+	const rows = await stored(server);
+	await reader.reach(rows);
+	await reader.stop();
+	assertStored([log], rows.filter(({ text }) => /^t\d+/.test(text)));
+	assert.deepEqual(reader.odd.slice(0, 3), [], `answers that a fault does not excuse\n${server.log().split('\n').filter((l) => !/^20.* debug/.test(l)).slice(-40).join('\n')}`);
+	assertSaw(reader, rows);
+	assert.equal(await server.sql('PRAGMA integrity_check'), 'ok');
+	t.diagnostic(`${armed} failures injected; ${log.answered.size} messages, none lost or doubled; well again after ${slowest.toFixed(0)} ms at most`);
+	await server.stop();
+}
+
