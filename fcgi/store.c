@@ -118,8 +118,13 @@ open_db(struct store *s, bool create, char error[STORE_ERROR_SIZE])
 		close_db(s);
 		return -1;
 	}
-	store_exec(s, "PRAGMA synchronous = FULL");
-	store_exec(s, "PRAGMA temp_store = MEMORY");
+	if (store_exec(s, "PRAGMA synchronous = FULL") != SQLITE_OK ||
+	    store_exec(s, "PRAGMA temp_store = MEMORY") != SQLITE_OK) {
+		snprintf(error, STORE_ERROR_SIZE, "cannot set up the database %s: %s", s->options.path,
+		    sqlite3_errmsg(s->db));
+		close_db(s);
+		return -1;
+	}
 	/* A first look makes SQLite open the WAL, if the file has one. */
 	(void)store_number(s, "SELECT count(*) FROM sqlite_master", 0);
 	s->wal_inode = store_wal_inode(s);

@@ -3,9 +3,10 @@
 #include "store_writer.h"
 #include "token.h"
 
-/* Whether two messages are the same to their readers; a foreign row may say in args what we say in text. */
+/* Whether two messages are the same to their readers; a foreign row may say in args what we say in text. Without memory
+ * that is noted. */
 static bool
-same_message(struct message_fields a, struct message_fields b)
+same_message(struct store *s, struct message_fields a, struct message_fields b)
 {
 	struct buf json_a, json_b;
 	bool same;
@@ -20,7 +21,9 @@ same_message(struct message_fields a, struct message_fields b)
 	buf_init(&json_b, SIZE_MAX);
 	message_add_json(&json_a, &a, STR(""));
 	message_add_json(&json_b, &b, STR(""));
-	same = buf_ok(&json_a) && buf_ok(&json_b) && str_eq(buf_str(&json_a), buf_str(&json_b));
+	if (!buf_ok(&json_a) || !buf_ok(&json_b))
+		store_note(s, SQLITE_NOMEM);
+	same = str_eq(buf_str(&json_a), buf_str(&json_b));
 	buf_fini(&json_a);
 	buf_fini(&json_b);
 	return same;
@@ -36,21 +39,21 @@ find_key(struct store *s, struct store_send *send)
 	int code;
 
 	if (stmt == NULL)
-		return sqlite3_errcode(s->db);
+		return s->trouble;
 	store_bind_str(stmt, 1, f->room);
 	store_bind_str(stmt, 2, f->key);
 	code = sqlite3_step(stmt);
 	if (code == SQLITE_ROW) {
 		store_row(s, stmt, &was);
-		send->outcome = sqlite3_column_int(stmt, 7) == (int)f->n_attachments && same_message(was, *f)
+		send->outcome = sqlite3_column_int(stmt, 7) == (int)f->n_attachments && same_message(s, was, *f)
 		                    ? STORE_REPLAYED
 		                    : STORE_KEY_CONFLICT;
 		send->id = was.id;
 		send->at_ms = was.at_ms;
 		code = SQLITE_DONE;
 	}
-	sqlite3_reset(stmt);
-	return code;
+	store_reset(s, stmt);
+	return code == SQLITE_DONE && s->trouble != SQLITE_OK ? s->trouble : code;
 }
 
 static int
@@ -67,7 +70,7 @@ insert_attachments(struct store *s, int64_t id, const struct message_fields *f)
 		buf_reset(&bytes, SIZE_MAX);
 		token_add_decoded(&bytes, base64);
 		if (stmt == NULL || !buf_ok(&bytes)) {
-			code = stmt == NULL ? sqlite3_errcode(s->db) : SQLITE_NOMEM;
+			code = stmt == NULL ? s->trouble : SQLITE_NOMEM;
 			break;
 		}
 		sqlite3_bind_int64(stmt, 1, id);
@@ -88,7 +91,7 @@ insert(struct store *s, struct store_send *send)
 	int code;
 
 	if (stmt == NULL)
-		return sqlite3_errcode(s->db);
+		return s->trouble;
 	sqlite3_clear_bindings(stmt);
 	store_bind_str(stmt, 1, f->room);
 	store_bind_str(stmt, 2, f->event);

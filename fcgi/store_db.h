@@ -27,7 +27,11 @@ struct store {
 	int64_t busy_wait_ms;   /* how long a lock is waited for */
 	int64_t busy_since;     /* clock_ms() of the first try, 0: none */
 	int64_t deadline_us;    /* clock_us() at which a search is cut; 0: none */
+	int trouble;            /* the first SQLite error of this job that its statement's caller did not look at */
 	struct buf attachments; /* of the last row */
+	int said;               /* the error that was logged last, */
+	int64_t said_ms;        /* and clock_ms() then */
+	unsigned unsaid;        /* how often it has come again since */
 	/* The writer's: */
 	bool started;
 	int64_t missing_ms; /* clock_ms() when the file was first found missing; 0: it is not */
@@ -46,8 +50,21 @@ struct store {
 
 /* In store_stmt.c: statements and rows. */
 
-/* The statement for sql, ready to be bound; NULL, logged, when it cannot be prepared. It stays the store's. */
+/*
+ * A row that cannot be read is not a row that is not there. So whatever goes wrong between the beginning of a job and
+ * its end is kept in s->trouble, by the functions below, and a job whose trouble is not SQLITE_OK has failed, whatever
+ * it found. Each job begins with trouble = SQLITE_OK.
+ */
+
+/* Keeps code as the trouble of this job, unless it is SQLITE_OK or there is one already. */
+void store_note(struct store *s, int code);
+
+/* The statement for sql, ready to be bound; NULL, noted as trouble, when it cannot be prepared. It stays the store's.
+ */
 sqlite3_stmt *store_prepare(struct store *s, const char *sql);
+
+/* Ends a statement that rows were read of; an error in its last step, or in a column, is noted. */
+void store_reset(struct store *s, sqlite3_stmt *stmt);
 
 /* One step of a statement without rows, and its reset. An SQLite result code (SQLITE_DONE is good). */
 int store_run(sqlite3_stmt *stmt);
@@ -58,7 +75,7 @@ int store_run_with(struct store *s, const char *sql, int64_t a, int64_t b);
 /* sql without parameters or rows. An SQLite result code (SQLITE_OK is good). */
 int store_exec(struct store *s, const char *sql);
 
-/* The first column of the first row of sql as a number, or otherwise (also on errors). */
+/* The first column of the first row of sql as a number, or otherwise (also on errors, which are noted). */
 int64_t store_number(struct store *s, const char *sql, int64_t otherwise);
 
 /* Makes a status of an SQLite result code; logs what is not ordinary, with `doing`. */

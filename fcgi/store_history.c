@@ -15,7 +15,7 @@ first_since(struct store *s, struct str room, int64_t moment)
 	sqlite3_bind_int64(stmt, 2, moment);
 	if (sqlite3_step(stmt) == SQLITE_ROW)
 		id = sqlite3_column_int64(stmt, 0);
-	sqlite3_reset(stmt);
+	store_reset(s, stmt);
 	stmt = store_prepare(s, "SELECT min(id) FROM (SELECT id, at FROM messages INDEXED BY messages_room"
 	                        " WHERE room = ? AND id < ? ORDER BY id DESC LIMIT 1000) WHERE at >= ?");
 	if (id == 0 || stmt == NULL)
@@ -25,7 +25,7 @@ first_since(struct store *s, struct str room, int64_t moment)
 	sqlite3_bind_int64(stmt, 3, moment);
 	if (sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_int64(stmt, 0) > 0)
 		id = sqlite3_column_int64(stmt, 0);
-	sqlite3_reset(stmt);
+	store_reset(s, stmt);
 	return id;
 }
 
@@ -52,7 +52,7 @@ page_of_moment(struct store *s, const struct store_page *p)
 			first = id;
 	}
 	if (stmt != NULL)
-		sqlite3_reset(stmt);
+		store_reset(s, stmt);
 	return first;
 }
 

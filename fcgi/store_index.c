@@ -35,11 +35,11 @@ fill_changes(struct store *s, int64_t indexed, int *left)
 		int64_t seq, id;
 
 		if (stmt == NULL)
-			return sqlite3_errcode(s->db);
+			return s->trouble;
 		code = sqlite3_step(stmt);
 		seq = sqlite3_column_int64(stmt, 0);
 		id = sqlite3_column_int64(stmt, 1);
-		sqlite3_reset(stmt);
+		store_reset(s, stmt);
 		if (code != SQLITE_ROW)
 			return code;
 		code = fill_changed(s, seq, id, indexed);
@@ -67,7 +67,7 @@ fill_end(struct store *s, int64_t indexed, int rows)
 		bytes += sqlite3_column_int64(stmt, 1);
 		n++;
 	}
-	sqlite3_reset(stmt);
+	store_reset(s, stmt);
 	return n == 0 ? s->head : end;
 }
 
@@ -113,12 +113,15 @@ store_fill(struct store *s, int64_t floor, struct store_news *news)
 	/* Notes are only taken away once they were told. */
 	if (code == SQLITE_DONE && !news->reset && !news->more)
 		code = fill(s, news);
+	if (code == SQLITE_DONE && s->trouble != SQLITE_OK)
+		code = s->trouble;
 	if (code == SQLITE_DONE)
 		code = store_commit(s);
 	if (code != SQLITE_OK)
 		status = store_give_up(s, code, "fill the index");
-	if (s->db != NULL)
-		store_exec(s, "PRAGMA synchronous = FULL");
+	/* No send may ever be committed without it; a connection that is opened anew has it. */
+	if (s->db != NULL && store_exec(s, "PRAGMA synchronous = FULL") != SQLITE_OK)
+		(void)store_reopen(s, false);
 	if (status == STORE_OK && news->reset)
 		status = store_start_anew(s, news);
 	store_tell_state(s, news);

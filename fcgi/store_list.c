@@ -100,7 +100,7 @@ read_rooms(struct store *s, struct store_list *l)
 	int code;
 
 	if (stmt == NULL)
-		return sqlite3_errcode(s->db);
+		return s->trouble;
 	sqlite3_bind_int64(stmt, 1, l->head);
 	sqlite3_bind_int64(stmt, 2, l->after);
 	sqlite3_bind_int64(stmt, 3, (int64_t)l->limit + 1);
@@ -122,7 +122,7 @@ read_rooms(struct store *s, struct store_list *l)
 		}
 		l->n++;
 	}
-	sqlite3_reset(stmt);
+	store_reset(s, stmt);
 	if (!buf_ok(&l->json))
 		return SQLITE_NOMEM;
 	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
@@ -139,9 +139,12 @@ store_list(struct store *s, struct store_list *l)
 	buf_init(&l->json, SIZE_MAX);
 	if ((s->db == NULL || store_moved(s)) && store_reopen(s, false) != 0)
 		return STORE_FAILED;
+	s->trouble = SQLITE_OK;
 	s->deadline_us = clock_us() + s->options.search_timeout_ms * 1000;
 	code = read_rooms(s, l);
 	s->deadline_us = 0;
+	if (code == SQLITE_OK)
+		code = s->trouble;
 	if (code == SQLITE_OK)
 		return STORE_OK;
 	status = store_failed(s, code, "read the rooms");

@@ -73,7 +73,7 @@ read_rows(struct store *s, struct store_news *news)
 	int code;
 
 	if (stmt == NULL)
-		return sqlite3_errcode(s->db);
+		return s->trouble;
 	sqlite3_bind_int64(stmt, 1, s->last_id);
 	while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
 		struct message *m;
@@ -91,11 +91,11 @@ read_rows(struct store *s, struct store_news *news)
 		bytes += m->size;
 		s->last_id = m->f.id;
 	}
-	sqlite3_reset(stmt);
+	store_reset(s, stmt);
 	return code == SQLITE_ROW ? SQLITE_DONE : code;
 }
 
-/* What a changed row is now; NULL when it is deleted, or nobody needs to know. */
+/* What a changed row is now; NULL when it is deleted. Without memory too, but that is noted. */
 static struct message *
 row_now(struct store *s, int64_t id)
 {
@@ -105,9 +105,9 @@ row_now(struct store *s, int64_t id)
 	if (stmt == NULL)
 		return NULL;
 	sqlite3_bind_int64(stmt, 1, id);
-	if (sqlite3_step(stmt) == SQLITE_ROW)
-		m = row_message(s, stmt);
-	sqlite3_reset(stmt);
+	if (sqlite3_step(stmt) == SQLITE_ROW && (m = row_message(s, stmt)) == NULL)
+		store_note(s, SQLITE_NOMEM);
+	store_reset(s, stmt);
 	return m;
 }
 
@@ -118,7 +118,7 @@ read_changes(struct store *s, int64_t floor, struct store_news *news)
 	int code;
 
 	if (stmt == NULL)
-		return sqlite3_errcode(s->db);
+		return s->trouble;
 	sqlite3_bind_int64(stmt, 1, s->last_change);
 	while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
 		struct store_change *c;
@@ -142,7 +142,7 @@ read_changes(struct store *s, int64_t floor, struct store_news *news)
 		news->n_changes++;
 		s->last_change = sqlite3_column_int64(stmt, 0);
 	}
-	sqlite3_reset(stmt);
+	store_reset(s, stmt);
 	return code == SQLITE_ROW ? SQLITE_DONE : code;
 }
 
@@ -155,7 +155,7 @@ same_epoch(struct store *s)
 	if (stmt == NULL)
 		return false;
 	same = sqlite3_step(stmt) == SQLITE_ROW && str_eq(store_column(stmt, 0), str_of(s->epoch));
-	sqlite3_reset(stmt);
+	store_reset(s, stmt);
 	return same;
 }
 
@@ -163,12 +163,16 @@ int
 store_read_news(struct store *s, int64_t floor, struct store_news *news)
 {
 	int64_t version = store_number(s, "PRAGMA data_version", -1), head;
+	bool known;
 	int code;
 
 	if (version >= 0 && version == s->data_version)
 		return SQLITE_DONE;
 	head = store_number(s, "SELECT seq FROM sqlite_sequence WHERE name = 'messages'", 0);
-	if (store_number(s, "PRAGMA user_version", 0) != schema_version || head < s->head || !same_epoch(s)) {
+	known = store_number(s, "PRAGMA user_version", 0) == schema_version && head >= s->head && same_epoch(s);
+	if (s->trouble != SQLITE_OK)
+		return s->trouble;
+	if (!known) {
 		s->wiped = head < s->head;
 		news->reset = true;
 		return SQLITE_DONE;
@@ -176,6 +180,8 @@ store_read_news(struct store *s, int64_t floor, struct store_news *news)
 	code = read_rows(s, news);
 	if (code == SQLITE_DONE)
 		code = read_changes(s, floor, news);
+	if (code == SQLITE_DONE && s->trouble != SQLITE_OK)
+		code = s->trouble;
 	if (code != SQLITE_DONE)
 		return code;
 	s->head = news->more ? s->last_id : head;

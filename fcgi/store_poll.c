@@ -18,7 +18,7 @@ deleted_id(struct store *s, const struct store_rooms *rooms)
 		store_bind_str(stmt, 1, rooms->names[i]);
 		if (sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_int64(stmt, 0) > greatest)
 			greatest = sqlite3_column_int64(stmt, 0);
-		sqlite3_reset(stmt);
+		store_reset(s, stmt);
 	}
 	return greatest;
 }
@@ -36,7 +36,7 @@ before_newest(struct store *s, const struct store_filter *f, int64_t head, int64
 		id = sqlite3_column_int64(stmt, 0);
 		n++;
 	}
-	sqlite3_reset(stmt);
+	store_reset(s, stmt);
 	return n < newest ? 0 : id - 1;
 }
 
@@ -92,7 +92,7 @@ store_tail(struct store *s, struct store_tail *t)
 			break;
 	}
 	if (stmt != NULL)
-		sqlite3_reset(stmt);
+		store_reset(s, stmt);
 	return store_read_end(s, code == SQLITE_DONE || code == SQLITE_ROW ? SQLITE_OK : code, "read for a session");
 }
 
@@ -119,7 +119,7 @@ store_missed(struct store *s, struct store_missed *m)
 		if (code == SQLITE_ROW)
 			m->oldest_ms = sqlite3_column_int64(stmt, 0);
 		if (stmt != NULL)
-			sqlite3_reset(stmt);
+			store_reset(s, stmt);
 	}
 	if (code == SQLITE_ROW) {
 		/* Of the index alone. */
@@ -128,7 +128,7 @@ store_missed(struct store *s, struct store_missed *m)
 		while (code == SQLITE_ROW && (code = sqlite3_step(stmt)) == SQLITE_ROW)
 			m->n++;
 		if (stmt != NULL)
-			sqlite3_reset(stmt);
+			store_reset(s, stmt);
 	}
 	return store_read_end(s, code == SQLITE_DONE ? SQLITE_OK : code, "count what a client missed");
 }

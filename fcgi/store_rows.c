@@ -100,6 +100,8 @@ store_select(struct store *s, const struct store_filter *f, const char *columns,
 	buf_add_char(&sql, '\0');
 	if (buf_ok(&sql))
 		stmt = store_prepare(s, sql.p);
+	else
+		store_note(s, SQLITE_NOMEM);
 	buf_fini(&sql);
 	if (stmt == NULL)
 		return NULL;
@@ -128,7 +130,7 @@ store_find_rows(struct store *s, struct store_found *r, const struct store_filte
 	*r = (struct store_found){.v = calloc(limit + 1, sizeof *r->v)};
 	buf_init(&r->json, SIZE_MAX);
 	if (stmt == NULL || r->v == NULL)
-		return stmt == NULL ? sqlite3_errcode(s->db) : SQLITE_NOMEM;
+		return stmt == NULL ? s->trouble : SQLITE_NOMEM;
 	while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
 		struct message_fields fields;
 		size_t at = r->json.n;
@@ -148,7 +150,7 @@ store_find_rows(struct store *s, struct store_found *r, const struct store_filte
 		r->v[r->n].at = at;
 		r->v[r->n++].n = r->json.n - at;
 	}
-	sqlite3_reset(stmt);
+	store_reset(s, stmt);
 	if (!buf_ok(&r->json))
 		return SQLITE_NOMEM;
 	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
@@ -169,7 +171,7 @@ store_anything(struct store *s, const struct store_filter *f, int64_t above, int
 	bool found = stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW;
 
 	if (stmt != NULL)
-		sqlite3_reset(stmt);
+		store_reset(s, stmt);
 	return found;
 }
 
@@ -189,6 +191,8 @@ store_short_span(struct store *s, const struct store_filter *f)
 	buf_add_char(&sql, '\0');
 	if (buf_ok(&sql))
 		stmt = store_prepare(s, sql.p);
+	else
+		store_note(s, SQLITE_NOMEM);
 	buf_fini(&sql);
 	if (stmt == NULL)
 		return false;
@@ -197,7 +201,7 @@ store_short_span(struct store *s, const struct store_filter *f)
 	bind_filter(stmt, f);
 	if (sqlite3_step(stmt) == SQLITE_ROW)
 		n = sqlite3_column_int64(stmt, 0);
-	sqlite3_reset(stmt);
+	store_reset(s, stmt);
 	return n < SPAN_ROWS;
 }
 
@@ -210,6 +214,7 @@ store_read_begin(struct store *s)
 		return SQLITE_CANTOPEN;
 	/* A filter that fits hardly anything would walk through all of the log. */
 	s->deadline_us = clock_us() + s->options.search_timeout_ms * 1000;
+	s->trouble = SQLITE_OK;
 	/* One view of the database for all statements of an answer. */
 	code = store_exec(s, "BEGIN");
 	return code;
@@ -221,6 +226,8 @@ store_read_end(struct store *s, int code, const char *doing)
 	enum store_status status = STORE_OK;
 
 	s->deadline_us = 0;
+	if (code == SQLITE_OK)
+		code = s->trouble;
 	if (code != SQLITE_OK)
 		status = s->db == NULL ? STORE_FAILED : store_failed(s, code, doing);
 	if (s->db != NULL && !sqlite3_get_autocommit(s->db))

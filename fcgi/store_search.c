@@ -158,7 +158,7 @@ read_hits(struct store *s, struct store_page *p, sqlite3_stmt *stmt)
 		p->older = -1; /* there was nothing behind the last */
 	if (!buf_ok(&p->json))
 		code = SQLITE_NOMEM;
-	sqlite3_reset(stmt);
+	store_reset(s, stmt);
 	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
@@ -174,7 +174,7 @@ search(struct store *s, struct store_page *p, struct str match)
 	                     " AND search.rowid NOT IN (SELECT id FROM changed) ORDER BY search.rowid DESC");
 
 	if (stmt == NULL)
-		return sqlite3_errcode(s->db);
+		return s->trouble;
 	store_bind_str(stmt, 1, match);
 	sqlite3_bind_int64(stmt, 2, p->cursor == STORE_BEFORE && p->at - 1 < p->head ? p->at - 1 : p->head);
 	sqlite3_bind_int64(stmt, 3, p->from_ms);
@@ -200,9 +200,12 @@ store_search(struct store *s, struct store_page *p)
 		buf_fini(&match);
 		return STORE_FAILED;
 	}
+	s->trouble = SQLITE_OK;
 	s->deadline_us = clock_us() + s->options.search_timeout_ms * 1000;
 	code = search(s, p, buf_str(&match));
 	s->deadline_us = 0;
+	if (code == SQLITE_OK)
+		code = s->trouble;
 	buf_fini(&match);
 	status = code == SQLITE_OK ? STORE_OK : store_failed(s, code, "search");
 	return status;

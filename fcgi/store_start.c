@@ -39,6 +39,12 @@ version_ok(struct store *s, int64_t version, char error[STORE_ERROR_SIZE])
 	bool ours = id == strtoll(APPLICATION_ID, NULL, 10) && version > 0;
 	bool empty = id == 0 && version == 0 && tables == 0;
 
+	if (s->trouble != SQLITE_OK) {
+		snprintf(error, STORE_ERROR_SIZE, "cannot read the database %s: %s%s", s->options.path,
+		    sqlite3_errstr(s->trouble),
+		    (s->trouble & 0xFF) == SQLITE_BUSY ? " (another program holds its lock)" : "");
+		return false;
+	}
 	if (version > schema_version) {
 		snprintf(error, STORE_ERROR_SIZE,
 		    "the database %s has version %lld, newer than the %d this program knows: run a newer longlined",
@@ -84,19 +90,13 @@ start_transaction(struct store *s, char error[STORE_ERROR_SIZE], int *code)
 	if ((*code = store_exec(s, "BEGIN IMMEDIATE")) != SQLITE_OK)
 		return -1;
 	version = store_number(s, "PRAGMA user_version", -1);
-	if (version < 0) {
-		*code = sqlite3_errcode(s->db);
+	if (!version_ok(s, version, error))
 		return -1;
-	}
-	if (!version_ok(s, version, error)) {
-		*code = SQLITE_OK;
-		return -1;
-	}
 	if (version < schema_version && (*code = migrate(s, version)) != SQLITE_OK)
 		return -1;
 	if (s->options.new_epoch && (*code = store_new_epoch(s)) != SQLITE_OK)
 		return -1;
-	if ((*code = mend(s)) != SQLITE_OK)
+	if ((*code = mend(s)) != SQLITE_OK || (*code = s->trouble) != SQLITE_OK)
 		return -1;
 	if ((*code = store_exec(s, "COMMIT")) != SQLITE_OK)
 		return -1;
@@ -113,18 +113,18 @@ read_state(struct store *s)
 	int code;
 
 	if (stmt == NULL)
-		return sqlite3_errcode(s->db);
+		return s->trouble;
 	code = sqlite3_step(stmt);
 	epoch = code == SQLITE_ROW ? store_column(stmt, 0) : STR("");
 	snprintf(s->epoch, sizeof s->epoch, "%.*s", STR_ARGS(epoch));
-	sqlite3_reset(stmt);
+	store_reset(s, stmt);
 	if (code != SQLITE_ROW)
 		return code == SQLITE_DONE ? SQLITE_CORRUPT : code;
 	s->data_version = store_number(s, "PRAGMA data_version", -1);
 	s->head = store_number(s, "SELECT seq FROM sqlite_sequence WHERE name = 'messages'", 0);
 	s->last_id = s->head;
 	s->last_change = store_number(s, "SELECT seq FROM sqlite_sequence WHERE name = 'changed'", 0);
-	return SQLITE_OK;
+	return s->trouble;
 }
 
 int
@@ -135,6 +135,7 @@ store_start(struct store *s, int64_t lock_wait_ms, char error[STORE_ERROR_SIZE])
 
 	s->busy_wait_ms = lock_wait_ms;
 	error[0] = '\0';
+	s->trouble = SQLITE_OK;
 	/* Looked at before anything is changed: it may be somebody else's file. */
 	if (!version_ok(s, store_number(s, "PRAGMA user_version", 0), error))
 		return -1;
@@ -182,7 +183,7 @@ store_secret(struct store *s, unsigned char *value, size_t n)
 		code = sqlite3_step(stmt);
 		if (code == SQLITE_ROW && (size_t)sqlite3_column_bytes(stmt, 0) == n)
 			memcpy(value, sqlite3_column_blob(stmt, 0), n);
-		sqlite3_reset(stmt);
+		store_reset(s, stmt);
 	}
 	if (code == SQLITE_ROW)
 		return 0;

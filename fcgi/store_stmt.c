@@ -1,9 +1,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "log.h"
 #include "store_db.h"
 #include "token.h"
+
+enum { SAY_AGAIN_MS = 10000 };
 
 struct str
 store_column(sqlite3_stmt *stmt, int column)
@@ -20,10 +23,23 @@ store_bind_str(sqlite3_stmt *stmt, int parameter, struct str value)
 	sqlite3_bind_text64(stmt, parameter, value.n == 0 ? "" : value.p, value.n, SQLITE_STATIC, SQLITE_UTF8);
 }
 
+void
+store_note(struct store *s, int code)
+{
+	if (s->trouble == SQLITE_OK)
+		s->trouble = code;
+}
+
+void
+store_reset(struct store *s, sqlite3_stmt *stmt)
+{
+	store_note(s, sqlite3_reset(stmt));
+}
+
 sqlite3_stmt *
 store_prepare(struct store *s, const char *sql)
 {
-	sqlite3_stmt *stmt;
+	sqlite3_stmt *stmt = NULL;
 	char *copy;
 	size_t i;
 
@@ -31,7 +47,9 @@ store_prepare(struct store *s, const char *sql)
 		if (strcmp(s->statements[i].sql, sql) == 0)
 			return s->statements[i].stmt;
 	copy = strdup(sql);
-	if (copy == NULL || sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL) != SQLITE_OK) {
+	store_note(s,
+	    copy == NULL ? SQLITE_NOMEM : sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL));
+	if (stmt == NULL) {
 		free(copy);
 		return NULL;
 	}
@@ -78,7 +96,7 @@ store_run_with(struct store *s, const char *sql, int64_t a, int64_t b)
 	sqlite3_stmt *stmt = store_prepare(s, sql);
 
 	if (stmt == NULL)
-		return sqlite3_errcode(s->db);
+		return s->trouble;
 	sqlite3_bind_int64(stmt, 1, a);
 	if (sqlite3_bind_parameter_count(stmt) > 1)
 		sqlite3_bind_int64(stmt, 2, b);
@@ -92,7 +110,7 @@ store_exec(struct store *s, const char *sql)
 	int code;
 
 	if (stmt == NULL)
-		return sqlite3_errcode(s->db);
+		return s->trouble;
 	do
 		code = sqlite3_step(stmt);
 	while (code == SQLITE_ROW);
@@ -110,8 +128,25 @@ store_number(struct store *s, const char *sql, int64_t otherwise)
 		return otherwise;
 	if (sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_type(stmt, 0) == SQLITE_INTEGER)
 		n = sqlite3_column_int64(stmt, 0);
-	sqlite3_reset(stmt);
+	store_reset(s, stmt);
 	return n;
+}
+
+/* Says what went wrong; the same again only now and then, since every send meets a full disk, and a log fills it. */
+static void
+say(struct store *s, const char *word, int code, const char *doing)
+{
+	int64_t now = clock_ms();
+
+	if (code == s->said && now - s->said_ms < SAY_AGAIN_MS) {
+		s->unsaid++;
+		return;
+	}
+	log_error(word, "doing=\"%s\" file=\"%s\" code=%d error=\"%s\" unsaid=%u", doing, s->options.path, code,
+	    sqlite3_errmsg(s->db), s->unsaid);
+	s->said = code;
+	s->said_ms = now;
+	s->unsaid = 0;
 }
 
 enum store_status
@@ -124,12 +159,10 @@ store_failed(struct store *s, int code, const char *doing)
 	case SQLITE_INTERRUPT:
 		return STORE_TIMEOUT;
 	case SQLITE_FULL:
-		log_error("disk_full", "doing=\"%s\" file=\"%s\" error=\"%s\"", doing, s->options.path,
-		    sqlite3_errmsg(s->db));
+		say(s, "disk_full", code, doing);
 		return STORE_FULL;
 	default:
-		log_error("store", "doing=\"%s\" file=\"%s\" code=%d error=\"%s\"", doing, s->options.path, code,
-		    sqlite3_errmsg(s->db));
+		say(s, "store", code, doing);
 		return STORE_FAILED;
 	}
 }
@@ -152,7 +185,9 @@ read_attachments(struct store *s, struct message_fields *f)
 		    &s->attachments, (struct str){p == NULL ? "" : p, (size_t)sqlite3_column_bytes(stmt, 0)});
 		buf_add_char(&s->attachments, '"');
 	}
-	sqlite3_reset(stmt);
+	store_reset(s, stmt);
+	if (!buf_ok(&s->attachments))
+		store_note(s, SQLITE_NOMEM);
 	f->attachments = buf_str(&s->attachments);
 }
 

@@ -71,7 +71,10 @@ int
 store_begin(struct store *s, bool write)
 {
 	uint32_t before = walindex_changes(&s->walindex);
-	int code = store_exec(s, write ? "BEGIN IMMEDIATE" : "BEGIN");
+	int code;
+
+	s->trouble = SQLITE_OK;
+	code = store_exec(s, write ? "BEGIN IMMEDIATE" : "BEGIN");
 
 	/* With the lock nobody else commits. Without it, somebody may have since: then it is looked at once more. */
 	s->seen = write && code == SQLITE_OK ? walindex_changes(&s->walindex) : before;
