@@ -56,12 +56,15 @@ describe('stop: SIGTERM to the daemon', () => {
 		const kept = await connect(d.socket);
 		const history = { path: '/history', keep: true };
 		assert.equal((await kept.ask(history)).json.messages.length, 1);
+		const socketio = (query = '') => ({ path: '/socket.io/', query: `EIO=4&transport=polling${query}`, keep: true });
+		const { sid } = JSON.parse((await kept.ask(socketio())).text.slice(1));
 		const other = session(d.db, { t });
 		await other.run('BEGIN IMMEDIATE;');
 		const queued = send(d, 'holds it up');
 		assert.ok(await pending(queued, ms(200)));
 		d.signal('SIGTERM');
 		await sleep(50);
+		assert.equal((await within(ms(20_000), kept.ask(socketio(`&sid=${sid}`)), 'a late GET of a session')).text, '1');
 		for (let i = 0; i < 5; i++) {
 			assert.equal((await within(ms(10_000), kept.ask(history), 'a kept connection')).status, 200);
 			const poll = await within(ms(20_000), kept.ask({ path: '/poll', query: 'wait=50', keep: true }), 'a late poll');
