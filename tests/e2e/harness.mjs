@@ -18,6 +18,7 @@ import path from 'node:path';
 import { after, before } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { isMainThread } from 'node:worker_threads';
 
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const slow = Number(process.env.TEST_SLOW || 1);
@@ -34,29 +35,25 @@ const SANITIZER = /ERROR: AddressSanitizer|runtime error:|WARNING: ThreadSanitiz
 const folders = new Set();
 const children = new Set();
 
-process.on('exit', () => {
+const signalAll = (signal) => {
 	for (const child of children) {
 		try {
-			process.kill(-child.pid, 'SIGTERM');
+			process.kill(-child.pid, signal);
 		} catch {
 			// It ended by itself.
 		}
 	}
+};
+process.on('exit', () => {
+	signalAll('SIGTERM');
 	if (process.env.TEST_KEEP)
 		return;
 	for (const folder of folders)
 		fs.rmSync(folder, { recursive: true, force: true });
 });
 // A child that a failed test left behind would keep this process from ending, and the whole run with it.
-after(() => {
-	for (const child of children) {
-		try {
-			process.kill(-child.pid, 'SIGKILL');
-		} catch {
-			// It ended by itself.
-		}
-	}
-});
+if (isMainThread)
+	after(() => signalAll('SIGKILL'));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
 	process.on(signal, () => process.exit(1));
 
