@@ -70,6 +70,7 @@ describe('store: a file that changes under the daemon', () => {
 		/** What makes the daemon read the index of the WAL, and every connection the file. */
 		const use = async () => {
 			await s.sent('x');
+			await s.poll({ since: 'all', wait: 0 });
 			await s.poll({ since: 99, wait: 0 });
 			await Promise.all([s.history(), s.history({ q: 'x' }), s.get('/healthz')]);
 		};
