@@ -92,7 +92,7 @@ layers: ## check that includes point downward
 	@scripts/layers
 
 format: ## check the format of the C files
-	@if command -v clang-format >/dev/null; then clang-format --dry-run --Werror fcgi/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch]; \
+	@if command -v clang-format >/dev/null; then clang-format --dry-run --Werror fcgi/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/fault/*.[ch]; \
 	else echo "format: skipped, clang-format is not installed"; fi
 
 warnings: build/check/longlined
@@ -144,7 +144,7 @@ cover: build/cover/longlined ## lines of the daemon that the unit and end-to-end
 		f && /^Lines/ { sub(/Lines executed:/, ""); print f, $$0; f = "" }' | sort -u | column -t
 
 fmt: ## format the C files
-	clang-format -i fcgi/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch]
+	clang-format -i fcgi/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/fault/*.[ch]
 
 clean: ## remove what was built
 	rm -rf build

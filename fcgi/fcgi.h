@@ -67,8 +67,11 @@ struct fcgi_counts {
 struct fcgi *fcgi_new(struct loop *loop, const struct fcgi_options *options, const struct fcgi_handler *handler);
 void fcgi_free(struct fcgi *f);
 
-/* Takes one holding of reply, made by fcgi_frame(); reply may be NULL (no memory): then the connection is closed. */
-void fcgi_reply(struct fcgi *f, struct fcgi_conn *conn, struct blob *reply);
+/*
+ * Takes one holding of reply, made by fcgi_frame(); reply may be NULL (no memory): then the connection is closed.
+ * false: it was closed, and the peer cannot have all of the reply.
+ */
+bool fcgi_reply(struct fcgi *f, struct fcgi_conn *conn, struct blob *reply);
 
 /* The records of an answer: head is CGI headers with their empty line. NULL without memory. */
 struct blob *fcgi_frame(struct str head, struct str body);

@@ -112,7 +112,7 @@ static enum record_result
 walk_input(struct fcgi *f, struct fcgi_io *io)
 {
 	size_t over = 0, at = io->walk.done;
-	enum record_result result;
+	enum record_result result = RECORD_PART;
 
 	if (!io->over) {
 		result = record_walk(&io->walk, buf_str(&io->in), f->options.body_max, &over);

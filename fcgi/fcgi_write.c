@@ -141,9 +141,10 @@ reframe(struct blob *from, uint16_t request_id, bool last)
 	return b;
 }
 
-void
+bool
 fcgi_reply(struct fcgi *f, struct fcgi_conn *c, struct blob *reply)
 {
+	bool good = true;
 	ssize_t n;
 
 	assert(c->state == OPEN);
@@ -152,7 +153,7 @@ fcgi_reply(struct fcgi *f, struct fcgi_conn *c, struct blob *reply)
 		reply = reframe(reply, c->request_id, f->draining);
 	if (reply == NULL) {
 		fcgi_close(f, c);
-		return;
+		return false;
 	}
 	n = send(c->fd, reply->p, reply->n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -162,14 +163,16 @@ fcgi_reply(struct fcgi *f, struct fcgi_conn *c, struct blob *reply)
 	if (n == (ssize_t)reply->n)
 		end_reply(f, c);
 	else if (n < 0 || fcgi_begin_io(f, c, f->options.send_wait_ms) == NULL)
-		fcgi_close(f, c);
+		good = false;
 	else {
 		c->io->out = blob_hold(reply);
 		f->counts.writing++;
 		c->io->sent = (size_t)n;
 		c->io->unread = INT_MAX;
-		if (loop_want_output(f->loop, c->fd, c->generation, true) != 0)
-			fcgi_close(f, c);
+		good = loop_want_output(f->loop, c->fd, c->generation, true) == 0;
 	}
+	if (!good)
+		fcgi_close(f, c);
 	blob_drop(reply);
+	return good;
 }

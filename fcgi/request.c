@@ -116,11 +116,11 @@ frame(struct requests *all, bool cors, int status, struct str type, struct str h
 	return b;
 }
 
-void
+bool
 request_send(struct requests *all, struct fcgi_conn *conn, struct blob *reply)
 {
 	all->replies++;
-	fcgi_reply(all->fcgi, conn, reply);
+	return fcgi_reply(all->fcgi, conn, reply);
 }
 
 void
@@ -129,7 +129,7 @@ request_reply(
 {
 	struct slot *slot = fcgi_slot(conn);
 
-	request_send(all, conn, frame(all, slot->cors, status, type, headers, body));
+	(void)request_send(all, conn, frame(all, slot->cors, status, type, headers, body));
 }
 
 /* A strong validator made from the content (RFC 9110 section 8.8.3): its hash and its length. */

@@ -59,7 +59,8 @@ void request_tagged(struct requests *all, struct fcgi_conn *conn, struct str if_
 struct blob *request_json(struct requests *all, bool cors, struct str headers, struct str body);
 /* The same with plain text, for a session. */
 struct blob *request_text(struct requests *all, bool cors, struct str body);
-void request_send(struct requests *all, struct fcgi_conn *conn, struct blob *reply);
+/* Like fcgi_reply(). */
+bool request_send(struct requests *all, struct fcgi_conn *conn, struct blob *reply);
 
 /* Answers with an error; the format says what was wrong and what was expected. */
 void request_fail(struct requests *all, struct fcgi_conn *conn, enum problem p, const char *format, ...)

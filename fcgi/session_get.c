@@ -34,7 +34,7 @@ make_reply(struct sessions *all, struct fcgi_conn *conn, struct str body)
 void
 session_reply(struct sessions *all, struct fcgi_conn *conn, struct str body)
 {
-	request_send(all->requests, conn, make_reply(all, conn, body));
+	(void)request_send(all->requests, conn, make_reply(all, conn, body));
 }
 
 struct fcgi_conn *
@@ -164,6 +164,15 @@ wait(struct session *s)
 	}
 }
 
+/* What the reply holds is out of the queue, and behind the cursors: a session whose reply did not get away has a hole.
+ */
+static void
+send_reply(struct session *s, struct blob *reply)
+{
+	if (!request_send(s->all->requests, session_take_held(s), reply))
+		session_end(s, STR("1"));
+}
+
 /* The answer that only this session gets, kept at *shared for the next one unless shared is NULL. */
 static void
 answer(struct session *s, struct room_answer *shared, const struct news *news)
@@ -192,7 +201,7 @@ answer(struct session *s, struct room_answer *shared, const struct news *news)
 		shared->reply = blob_hold(reply);
 		shared->last = news->cursor->since;
 	}
-	request_send(s->all->requests, session_take_held(s), reply);
+	send_reply(s, reply);
 }
 
 void
@@ -211,7 +220,7 @@ session_flush(struct session *s)
 	}
 	news.cursor->since = shared->last;
 	blob_hold(shared->reply);
-	request_send(s->all->requests, session_take_held(s), shared->reply);
+	send_reply(s, shared->reply);
 }
 
 void

@@ -58,7 +58,7 @@ export function follow(server, { rooms: names = ['*'], wait = 10, limit, drop, r
 			self.odd.push({ cursor, ...rest });
 		for (const message of messages) {
 			self.ids.push(message.id);
-			content.update(`${message.id} ${message.room} ${message.text}\n`);
+			content.update(`${message.id} ${message.room} ${message.text ?? 'args'}\n`);
 			onMessage?.(message);
 		}
 		if (next < (messages.at(-1)?.id ?? cursor) || (more && messages.length === 0))
@@ -223,7 +223,7 @@ export function assertSaw(reader, log) {
 	}
 	const content = crypto.createHash('sha256');
 	for (const { id, room, text } of due)
-		content.update(`${id} ${room} ${text}\n`);
+		content.update(`${id} ${room} ${text ?? 'args'}\n`);
 	assert.equal(reader.digest, content.digest('hex'), `what a reader of ${reader.rooms} got is not what is stored`);
 	assert.deepEqual(reader.odd, [], 'answers that no reader should get here');
 }
