@@ -52,6 +52,25 @@ $(B)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(LIB_OBJ) | $(B)/unit
 $(B)/conformanced: tests/conformance/conformanced.c $(LIB_OBJ)
 	$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -o $@ $< $(LIB_OBJ) $(LIBS)
 
+# ---- what it does under load, beside floors and peers ----
+
+BENCH_CFLAGS = -O2 -g
+LOAD = load crowd rate conn dialect proc
+
+bench: $(B)/longlined build/bench/load build/bench/floor ## measure; BENCH=fanout,sends N=1000 PAIRS=5 choose what
+	@[ tests/bench/node_modules/.package-lock.json -nt tests/bench/package-lock.json ] || ! command -v npm >/dev/null || \
+		npm --prefix tests/bench ci --no-audit --no-fund || echo "bench: without the reference server of Socket.IO" >&2
+	@BENCH='$(BENCH)' N='$(N)' PAIRS='$(PAIRS)' SECONDS='$(SECONDS)' ROWS='$(ROWS)' node tests/bench/bench.mjs
+
+build/bench/load: $(LOAD:%=tests/bench/%.c) tests/bench/load.h | build/bench
+	$(CC) $(STD) $(CPPFLAGS) $(BENCH_CFLAGS) $(WARNINGS) -o $@ $(filter %.c,$^)
+
+build/bench/floor: tests/bench/floor.c | build/bench
+	$(CC) $(STD) $(CPPFLAGS) $(BENCH_CFLAGS) $(WARNINGS) -o $@ $<
+
+build/bench:
+	mkdir -p $@
+
 unit: $(UNIT) ## run the unit tests
 	@bad=0; for t in $(UNIT); do echo "== $$t"; $$t || bad=1; done; exit $$bad
 
@@ -164,7 +183,7 @@ install: $(B)/longlined ## install below DESTDIR and PREFIX; BASE=/chat for a su
 	install -m 644 scripts/systemd/longline.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/longline.conf"
 
 FORCE:
-.PHONY: all client unit replay fuzz fuzz-run layers format warnings check e2e conformance page asan tsan cover fmt clean help install FORCE
+.PHONY: all bench client unit replay fuzz fuzz-run layers format warnings check e2e conformance page asan tsan cover fmt clean help install FORCE
 .DELETE_ON_ERROR:
 
 -include $(OBJ:.o=.d)

@@ -1,0 +1,36 @@
+// bench.mjs: measures the parts that are named, and writes build/bench/PART.json and a table of each.
+//
+// Environment: BENCH    parts, with commas between (all of them)
+//              N        held requests (5,000)
+//              PAIRS    how often the servers take turns (5)
+//              SECONDS  of each run in a closed loop (2)
+import fs from 'node:fs';
+import path from 'node:path';
+import { root } from '../e2e/harness.mjs';
+import { fanout, saturation } from './fanout.mjs';
+import { about } from './servers.mjs';
+
+const parts = { fanout, saturation };
+
+const number = (name, fallback) => {
+	const value = Number(process.env[name] || fallback);
+	if (!(value > 0))
+		throw new Error(`${name} must be a positive number, not '${process.env[name]}'`);
+	return value;
+};
+
+const options = { n: number('N', 5_000), pairs: number('PAIRS', 5), seconds: number('SECONDS', 2) };
+const names = (process.env.BENCH || Object.keys(parts).join()).split(',');
+const unknown = names.find((name) => !parts[name]);
+if (unknown)
+	throw new Error(`there is no part '${unknown}'; there are ${Object.keys(parts).join(', ')}`);
+const folder = path.join(root, 'build/bench');
+fs.mkdirSync(folder, { recursive: true });
+for (const name of names) {
+	const began = Date.now();
+	const result = { part: name, about: about(), options, ...await parts[name](options) };
+	fs.writeFileSync(path.join(folder, `${name}.json`), `${JSON.stringify(result, null, '\t')}\n`);
+	console.log(`${name}: ${((Date.now() - began) / 1000).toFixed(0)} s`);
+	console.log(JSON.stringify(result, null, 1));
+}
+process.exit(0);
