@@ -57,7 +57,7 @@ $(B)/conformanced: tests/conformance/conformanced.c $(LIB_OBJ)
 BENCH_CFLAGS = -O2 -g
 LOAD = load crowd rate conn dialect proc
 
-bench: $(B)/longlined build/bench/load build/bench/floor ## measure; BENCH=fanout,sends N=1000 PAIRS=5 choose what
+bench: $(B)/longlined build/bench/load build/bench/floor build/bench/insert ## measure; BENCH=fanout,sends N=1000 PAIRS=5 choose what
 	@[ tests/bench/node_modules/.package-lock.json -nt tests/bench/package-lock.json ] || ! command -v npm >/dev/null || \
 		npm --prefix tests/bench ci --no-audit --no-fund || echo "bench: without the reference server of Socket.IO" >&2
 	@BENCH='$(BENCH)' N='$(N)' PAIRS='$(PAIRS)' SECONDS='$(SECONDS)' ROWS='$(ROWS)' node tests/bench/bench.mjs
@@ -67,6 +67,9 @@ build/bench/load: $(LOAD:%=tests/bench/%.c) tests/bench/load.h | build/bench
 
 build/bench/floor: tests/bench/floor.c | build/bench
 	$(CC) $(STD) $(CPPFLAGS) $(BENCH_CFLAGS) $(WARNINGS) -o $@ $<
+
+build/bench/insert: tests/bench/insert.c | build/bench
+	$(CC) $(STD) $(CPPFLAGS) $(BENCH_CFLAGS) $(WARNINGS) -o $@ $< -lsqlite3
 
 build/bench:
 	mkdir -p $@

@@ -3,14 +3,19 @@
 // Environment: BENCH    parts, with commas between (all of them)
 //              N        held requests (5,000)
 //              PAIRS    how often the servers take turns (5)
-//              SECONDS  of each run in a closed loop (2)
+//              SECONDS  of each run in a closed loop (1)
+//              ROWS     lengths of the logs that are read, with commas between (10,000 and 1,000,000)
 import fs from 'node:fs';
 import path from 'node:path';
 import { root } from '../e2e/harness.mjs';
+import { bounds } from './bounds.mjs';
 import { fanout, saturation } from './fanout.mjs';
+import { pin } from './generator.mjs';
+import { reads } from './reads.mjs';
+import { sends } from './sends.mjs';
 import { about } from './servers.mjs';
 
-const parts = { fanout, saturation };
+const parts = { fanout, saturation, sends, reads, bounds };
 
 const number = (name, fallback) => {
 	const value = Number(process.env[name] || fallback);
@@ -19,7 +24,9 @@ const number = (name, fallback) => {
 	return value;
 };
 
-const options = { n: number('N', 5_000), pairs: number('PAIRS', 5), seconds: number('SECONDS', 2) };
+const options = { n: number('N', 5_000), pairs: number('PAIRS', 5), seconds: number('SECONDS', 1) };
+options.rows = (process.env.ROWS || '10000,1000000').split(',').map(Number);
+pin(process.pid);
 const names = (process.env.BENCH || Object.keys(parts).join()).split(',');
 const unknown = names.find((name) => !parts[name]);
 if (unknown)

@@ -23,13 +23,13 @@ async function crowd(server, dialect, n) {
 	return { name: server.name, server, load, bytes, told: [] };
 }
 
-/** The crowds that there are: what is not installed is left out. */
+/** The crowds that there are: what is not installed is left out. Heartbeats come rarely, as all of a crowd come at once. */
 async function crowds(n) {
 	const all = [
 		['poll', await longline({ name: 'longline /poll' })],
 		['poll', await floor()],
 		['nchan', await nchan()],
-		['socketio', await longline({ name: 'longline Socket.IO' })],
+		['socketio', await longline({ name: 'longline Socket.IO', flags: '--ping-interval 60000' })],
 		['socketio', await reference()],
 	].filter(([, server]) => server);
 	const made = [];

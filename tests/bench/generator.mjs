@@ -1,11 +1,14 @@
 // generator.mjs: build/bench/load at the other end of a pipe, on a processor of its own.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { root, within } from '../e2e/harness.mjs';
 
 /** Which processors the servers have, and which the generator. */
 export const cpus = { servers: process.env.BENCH_SERVERS ?? '0', generator: process.env.BENCH_GENERATOR ?? '1' };
+
+/** Keeps a process, all its threads, off the servers' processors. */
+export const pin = (pid) => spawnSync('taskset', ['-a', '-c', '-p', cpus.generator, String(pid)]);
 
 const running = new Set();
 process.on('exit', () => running.forEach((proc) => proc.kill('SIGKILL')));

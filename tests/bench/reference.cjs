@@ -15,5 +15,5 @@ const server = http.createServer((req, res) => {
 		res.end('{}\n');
 	});
 });
-const io = new Server(server, { transports: ['polling'], serveClient: false });
+const io = new Server(server, { transports: ['polling'], serveClient: false, pingInterval: 60_000 });
 server.listen({ path: process.argv[2], backlog: 65535 });
