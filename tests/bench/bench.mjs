@@ -1,4 +1,4 @@
-// bench.mjs: measures the parts that are named, and writes build/bench/PART.json and a table of each.
+// bench.mjs: measures the parts that are named, and writes of each build/bench/PART.json, tables and plots.
 //
 // Environment: BENCH    parts, with commas between (all of them)
 //              N        held requests (5,000)
@@ -7,11 +7,11 @@
 //              ROWS     lengths of the logs that are read, with commas between (10,000 and 1,000,000)
 import fs from 'node:fs';
 import path from 'node:path';
-import { root } from '../e2e/harness.mjs';
 import { bounds } from './bounds.mjs';
 import { fanout, saturation } from './fanout.mjs';
 import { pin } from './generator.mjs';
 import { reads } from './reads.mjs';
+import { folder, report } from './report.mjs';
 import { sends } from './sends.mjs';
 import { about } from './servers.mjs';
 
@@ -31,13 +31,14 @@ const names = (process.env.BENCH || Object.keys(parts).join()).split(',');
 const unknown = names.find((name) => !parts[name]);
 if (unknown)
 	throw new Error(`there is no part '${unknown}'; there are ${Object.keys(parts).join(', ')}`);
-const folder = path.join(root, 'build/bench');
 fs.mkdirSync(folder, { recursive: true });
 for (const name of names) {
 	const began = Date.now();
 	const result = { part: name, about: about(), options, ...await parts[name](options) };
 	fs.writeFileSync(path.join(folder, `${name}.json`), `${JSON.stringify(result, null, '\t')}\n`);
-	console.log(`${name}: ${((Date.now() - began) / 1000).toFixed(0)} s`);
-	console.log(JSON.stringify(result, null, 1));
+	const { text, plots } = report(result);
+	for (const [plot, svg] of Object.entries(plots))
+		fs.writeFileSync(path.join(folder, `${plot}.svg`), svg);
+	console.log(`\n## ${name} (${((Date.now() - began) / 1000).toFixed(0)} s)\n\n${text}`);
 }
 process.exit(0);

@@ -1,4 +1,5 @@
 // growth.mjs: a log of many messages, made by SQL before any daemon runs, and then filled into the index by the daemon.
+import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { root, run, sql, tempDir, until } from '../e2e/harness.mjs';
@@ -32,9 +33,13 @@ const rows = (from, n, of) => `
 	COMMIT;
 	PRAGMA wal_checkpoint(TRUNCATE);`;
 
-/** Longline with a log of n messages, all of them in the index. Tells how fast both was. */
-export async function grown(n) {
+/** A log of n messages, all of them in the index, made once and kept below build/; and how fast that went. */
+async function kept(n) {
 	const { dataDir, db } = await empty();
+	const schema = crypto.createHash('sha256').update(await sql(db, 'SELECT sql FROM sqlite_schema')).digest('hex').slice(0, 12);
+	const folder = path.join(root, 'build/bench/logs', `${n}-${schema}`), figures = path.join(folder, 'growth.json');
+	if (fs.existsSync(figures))
+		return folder;
 	const began = performance.now();
 	for (let at = 1; at <= n; at += CHUNK) {
 		const { code, stderr } = await run('sqlite3', ['-bail', db], { input: rows(at, Math.min(CHUNK, n - at + 1), n), timeout: 600_000 });
@@ -42,13 +47,26 @@ export async function grown(n) {
 			throw new Error(`sqlite3: ${stderr}`);
 	}
 	const inserted = performance.now();
-	const server = await longline({ name: `longline, ${n} messages`, dataDir });
+	const server = await longline({ dataDir });
 	const indexing = performance.now();
 	await until(async () => await server.metric(/indexed/) === n, { timeout: 3_600_000, every: 50, what: 'the index to be filled' });
 	const indexed = performance.now();
-	server.growth = {
+	await server.stop();
+	fs.mkdirSync(folder, { recursive: true });
+	fs.copyFileSync(db, path.join(folder, 'longline.db'));
+	fs.rmSync(dataDir, { recursive: true });
+	fs.writeFileSync(figures, JSON.stringify({
 		insert_rows_s: Math.round(n / (inserted - began) * 1000), index_rows_s: Math.round(n / (indexed - indexing) * 1000),
-		bytes: fs.statSync(db).size,
-	};
+		bytes: fs.statSync(path.join(folder, 'longline.db')).size,
+	}));
+	return folder;
+}
+
+/** Longline with a log of n messages. */
+export async function grown(n) {
+	const folder = await kept(n), dataDir = tempDir('longline-bench-');
+	fs.copyFileSync(path.join(folder, 'longline.db'), path.join(dataDir, 'longline.db'), fs.constants.COPYFILE_FICLONE);
+	const server = await longline({ name: `longline, ${n} messages`, dataDir });
+	server.growth = JSON.parse(fs.readFileSync(path.join(folder, 'growth.json')));
 	return server;
 }
