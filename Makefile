@@ -62,6 +62,9 @@ bench: $(B)/longlined build/bench/load build/bench/floor build/bench/insert ## m
 		npm --prefix tests/bench ci --no-audit --no-fund || echo "bench: without the reference server of Socket.IO" >&2
 	@BENCH='$(BENCH)' N='$(N)' PAIRS='$(PAIRS)' SECONDS='$(SECONDS)' ROWS='$(ROWS)' node tests/bench/bench.mjs
 
+bench-docs: ## put the figures of the last bench into docs/PERFORMANCE.md
+	@node tests/bench/report.mjs
+
 build/bench/load: $(LOAD:%=tests/bench/%.c) tests/bench/load.h | build/bench
 	$(CC) $(STD) $(CPPFLAGS) $(BENCH_CFLAGS) $(WARNINGS) -o $@ $(filter %.c,$^)
 
@@ -106,7 +109,7 @@ layers: ## check that includes point downward
 	@scripts/layers
 
 format: ## check the format of the C files
-	@if command -v clang-format >/dev/null; then clang-format --dry-run --Werror fcgi/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch]; \
+	@if command -v clang-format >/dev/null; then clang-format --dry-run --Werror fcgi/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch]; \
 	else echo "format: skipped, clang-format is not installed"; fi
 
 warnings: build/check/longlined
@@ -149,7 +152,7 @@ cover: build/cover/longlined ## lines of the daemon that the unit and end-to-end
 		f && /^Lines/ { sub(/Lines executed:/, ""); print f, $$0; f = "" }' | sort -u | column -t
 
 fmt: ## format the C files
-	clang-format -i fcgi/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch]
+	clang-format -i fcgi/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch]
 
 clean: ## remove what was built
 	rm -rf build
@@ -186,7 +189,7 @@ install: $(B)/longlined ## install below DESTDIR and PREFIX; BASE=/chat for a su
 	install -m 644 scripts/systemd/longline.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/longline.conf"
 
 FORCE:
-.PHONY: all bench client unit replay fuzz fuzz-run layers format warnings check e2e conformance page asan tsan cover fmt clean help install FORCE
+.PHONY: all bench bench-docs client unit replay fuzz fuzz-run layers format warnings check e2e conformance page asan tsan cover fmt clean help install FORCE
 .DELETE_ON_ERROR:
 
 -include $(OBJ:.o=.d)

@@ -13,7 +13,7 @@ import { pin } from './generator.mjs';
 import { reads } from './reads.mjs';
 import { folder, report } from './report.mjs';
 import { sends } from './sends.mjs';
-import { about } from './servers.mjs';
+import { about, quiet } from './servers.mjs';
 
 const parts = { fanout, saturation, sends, reads, bounds };
 
@@ -34,7 +34,7 @@ if (unknown)
 fs.mkdirSync(folder, { recursive: true });
 for (const name of names) {
 	const began = Date.now();
-	const result = { part: name, about: about(), options, ...await parts[name](options) };
+	const result = { part: name, about: about(), options, ...await quiet(() => parts[name](options)) };
 	fs.writeFileSync(path.join(folder, `${name}.json`), `${JSON.stringify(result, null, '\t')}\n`);
 	const { text, plots } = report(result);
 	for (const [plot, svg] of Object.entries(plots))

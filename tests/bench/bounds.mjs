@@ -111,7 +111,7 @@ async function inserts() {
 	const program = await talker(path.join(root, 'build/bench/insert'), [server.db]);
 	const figures = {};
 	let seq = 0;
-	for (const [name, n, every, hold] of [['every 20 ms', 200, 20, 0], ['held open for 50 ms', 60, 80, 50], ['one every second', 12, 1000, 0], ['after 6 s of silence', 4, 6000, 0]]) {
+	for (const [name, n, every, hold] of [['every 20 ms', 200, 20, 0], ['held open for 50 ms', 60, 80, 50], ['one every second', 12, 1000, 0], ['after 6 s of silence', 3, 6000, 0]]) {
 		const { commits } = await program.ask(`rows ${load.run} ${seq} ${n} ${every} ${hold}`);
 		seq += n;
 		await sleep(300);

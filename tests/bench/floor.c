@@ -89,8 +89,11 @@ write_rest(struct conn *c)
 	ssize_t sent = send(c->fd, c->out + c->out_at, c->out_n - c->out_at, MSG_NOSIGNAL);
 	struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
 
-	if (sent > 0)
-		c->out_at += (size_t)sent;
+	if (sent < 0 && errno != EAGAIN) {
+		drop(c);
+		return;
+	}
+	c->out_at += sent > 0 ? (size_t)sent : 0;
 	if (c->out_at < c->out_n)
 		return;
 	free(c->out);

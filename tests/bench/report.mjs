@@ -12,8 +12,13 @@ export const folder = path.join(root, 'build/bench');
 const count = (n) => (n === undefined ? '' : Math.round(n).toLocaleString('en'));
 const kib = (bytes) => (bytes === undefined ? '' : round(bytes / 1024));
 
-const about = ({ about: on, options }) => `${on.cpu}, ${on.cores} cores (servers on one, the generator on the other), ${on.memory_gib} GiB, ${on.disk}; `
-	+ `Linux ${on.kernel}, nginx ${on.nginx}, SQLite ${on.sqlite}, Node ${on.node}, ${on.compiler}; commit ${on.commit}, ${on.date}; PAIRS=${options.pairs} SECONDS=${options.seconds}.`;
+/** More of a CPU than this used by others, and times are not to be believed. */
+const NOISE = 0.1;
+
+const about = ({ about: on, options, elsewhere }) => `${on.cpu}, ${on.cores} cores (servers on one, the generator on the other), ${on.memory_gib} GiB, ${on.disk}; `
+	+ `Linux ${on.kernel}, nginx ${on.nginx}, SQLite ${on.sqlite}, Node ${on.node}, ${on.compiler}; commit ${on.commit}, ${on.date}; PAIRS=${options.pairs} SECONDS=${options.seconds}.`
+	+ (elsewhere === undefined ? '' : elsewhere > NOISE ? ` **The machine was not quiet: other programs used ${Math.round(elsewhere * 100)} % of a CPU meanwhile. Take ratios, not times.**`
+		: ` Other programs used ${Math.round(elsewhere * 100)} % of a CPU meanwhile.`);
 
 function fanout({ n, rounds, servers }) {
 	const names = Object.keys(servers);

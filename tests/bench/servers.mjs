@@ -121,20 +121,39 @@ const said = (command, ...args) => {
 	return `${stdout ?? ''}${stderr ?? ''}`;
 };
 
+/** CPU seconds of all, and of this program and what it has started and outlived, so far. */
+function usedSeconds() {
+	const numbers = (file, from) => fs.readFileSync(file, 'utf8').split('\n')[0].replace(/^.*\) /, 'x ').split(/\s+/).slice(from).map(Number);
+	const [user, nice, system, , , irq, soft, steal] = numbers('/proc/stat', 1);
+	const own = numbers('/proc/self/stat', 1);
+	return { all: (user + nice + system + irq + soft + steal) / 100, own: (own[11] + own[12] + own[13] + own[14]) / 100 };
+}
+
+/** How much of one CPU others used while fn ran: what tells whether its figures can be believed. */
+export async function quiet(fn) {
+	const before = usedSeconds(), began = performance.now();
+	const result = await fn();
+	const after = usedSeconds();
+	const elsewhere = (after.all - before.all - (after.own - before.own)) / ((performance.now() - began) / 1000);
+	return { ...result, elsewhere: Number(Math.max(0, elsewhere).toFixed(2)) };
+}
+
 /** The machine and the versions, without names of either. */
 export function about() {
 	const cpuinfo = fs.readFileSync('/proc/cpuinfo', 'utf8');
 	const disk = said('findmnt', '-n', '-o', 'FSTYPE,MAJ:MIN', '-T', tempDir()).trim().split(/\s+/);
-	let rotates;
-	try {
-		rotates = fs.readFileSync(`/sys/dev/block/${disk[1]}/queue/rotational`, 'utf8').trim() === '1';
-	} catch {
-		rotates = undefined; // a partition, or no disk at all
+	const block = `/sys/dev/block/${disk[1]}`;
+	let kind = 'unknown disk'; // a file system in memory, say
+	if (fs.existsSync(block)) {
+		// A partition has no queue of its own. What a virtual disk says about itself means nothing.
+		const whole = fs.existsSync(`${block}/queue`) ? block : path.join(fs.realpathSync(block), '..');
+		kind = path.basename(fs.realpathSync(whole)).startsWith('vd') ? 'virtual disk (virtio)'
+			: fs.readFileSync(`${whole}/queue/rotational`, 'utf8').trim() === '1' ? 'rotating disk' : 'SSD';
 	}
 	return {
 		cpu: /model name\s*: (.*)/.exec(cpuinfo)?.[1], cores: (cpuinfo.match(/^processor/gm) ?? []).length,
 		memory_gib: Math.round(Number(/MemTotal:\s+(\d+)/.exec(fs.readFileSync('/proc/meminfo', 'utf8'))[1]) / 2 ** 20),
-		disk: `${disk[0]}, ${rotates === undefined ? 'unknown disk' : rotates ? 'rotating disk' : 'SSD or virtual disk'}`,
+		disk: `${disk[0]}, ${kind}`,
 		kernel: said('uname', '-r').trim().replace(/^(\d+\.\d+\.\d+).*/, '$1'),
 		nginx: /nginx\/(\S+)/.exec(said('nginx', '-v'))?.[1], sqlite: said('sqlite3', '--version').split(' ')[0], node: process.version,
 		compiler: said(process.env.CC || 'cc', '--version').split('\n')[0],
