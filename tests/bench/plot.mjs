@@ -25,8 +25,9 @@ export function bars({ title, unit, series, groups, bar, log = false }) {
 		});
 		y += list.length * ROW + GAP;
 	}
+	const step = (WIDTH + RIGHT) / Math.max(4, series.length);
 	const legend = series.length > 1 ? series.map((name, i) =>
-		`<rect x="${LEFT + i * 130}" y="${TOP - 6}" width="12" height="12" fill="${COLOURS[i % COLOURS.length]}"/><text x="${LEFT + 17 + i * 130}" y="${TOP + 4}">${escape(name)}</text>`) : [];
+		`<rect x="${LEFT + i * step}" y="${TOP - 6}" width="12" height="12" fill="${COLOURS[i % COLOURS.length]}"/><text x="${LEFT + 17 + i * step}" y="${TOP + 4}">${escape(name)}</text>`) : [];
 	const line = bar === undefined ? [] : [`<line x1="${x(bar).toFixed(1)}" x2="${x(bar).toFixed(1)}" y1="${TOP + 14}" y2="${y - GAP + 4}" stroke="#b0483f" stroke-dasharray="4 3"/>`];
 	const width = LEFT + WIDTH + RIGHT;
 	return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${y}" width="${width}" height="${y}" font-family="sans-serif" font-size="12" fill="#333">

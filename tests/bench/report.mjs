@@ -58,7 +58,7 @@ function sends({ conns, 'SQLite alone': sqlite }) {
 		text: ['Sends of 100 bytes, one after the other on each connection; longline answers when they are synced to the disk, the others store nothing.',
 			table(['connections', 'a second', 'p50 ms', 'p99 ms', 'CPU us', 'sends/commit'], lines), `SQLite alone, a commit for each row: ${count(sqlite.rate)} a second, ${sqlite.each_ms} ms each.`].join('\n\n'),
 		plots: {
-			sends: bars({ title: 'Sends', unit: 'a second (each decade as wide)', log: true, series: kinds, groups: Object.entries(conns).map(([n, by]) => ({ name: `${n} connections`, values: kinds.map((kind) => by[kind].rate) })) }),
+			sends: bars({ title: 'Sends', unit: 'a second (each decade as wide)', log: true, series: kinds, groups: Object.entries(conns).map(([n, by]) => ({ name: `${n} at once`, values: kinds.map((kind) => by[kind].rate) })) }),
 		},
 	};
 }
@@ -74,7 +74,7 @@ function reads({ conns, logs }) {
 	return {
 		text: text.join('\n\n'),
 		plots: {
-			reads: bars({ title: `Reading, p50`, unit: 'ms (each decade as wide)', log: true, series: [...sizes.map((n) => `${count(n)} messages`), 'floor'],
+			reads: bars({ title: 'Reading, p50', unit: 'ms (each decade as wide)', log: true, series: [...sizes.map((n) => `${count(n)} messages`), 'floor'],
 				groups: Object.keys(logs[sizes[0]].kinds).map((name) => ({ name, values: [...sizes.map((n) => logs[n].kinds[name].longline.p50_ms), logs[sizes[0]].kinds[name].floor.p50_ms] })) }),
 		},
 	};
@@ -101,7 +101,10 @@ const writers = { fanout, saturation, sends, reads, bounds };
 /** A part as {text, plots: {name: svg}}. */
 export function report(result) {
 	const { text, plots } = writers[result.part](result);
-	return { text: `${text}\n\n${about(result)}`, plots };
+	// A plot is looked at without its table.
+	const marked = result.elsewhere > NOISE ? Object.fromEntries(Object.entries(plots).map(([name, svg]) =>
+		[name, svg.replace('</text>', ' (the machine was not quiet)</text>')])) : plots;
+	return { text: `${text}\n\n${about(result)}`, plots: marked };
 }
 
 function main() {
