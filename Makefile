@@ -60,6 +60,31 @@ FAULTY = malloc calloc realloc strdup memfd_create clock_gettime
 $(B)/longlined-fault: tests/fault/inject.c $(OBJ)
 	$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) $(FAULTY:%=-Wl,--wrap=%) -o $@ $< $(OBJ) $(LIBS)
 
+# ---- what it does under load, beside floors and peers ----
+
+BENCH_CFLAGS = -O2 -g
+LOAD = load crowd rate conn dialect proc
+
+bench: $(B)/longlined build/bench/load build/bench/floor build/bench/insert ## measure; BENCH=fanout,sends N=1000 PAIRS=5 choose what
+	@[ tests/bench/node_modules/.package-lock.json -nt tests/bench/package-lock.json ] || ! command -v npm >/dev/null || \
+		npm --prefix tests/bench ci --no-audit --no-fund || echo "bench: without the reference server of Socket.IO" >&2
+	@BENCH='$(BENCH)' N='$(N)' PAIRS='$(PAIRS)' SECONDS='$(SECONDS)' ROWS='$(ROWS)' node tests/bench/bench.mjs
+
+bench-docs: ## put the figures of the last bench into docs/PERFORMANCE.md
+	@node tests/bench/report.mjs
+
+build/bench/load: $(LOAD:%=tests/bench/%.c) tests/bench/load.h | build/bench
+	$(CC) $(STD) $(CPPFLAGS) $(BENCH_CFLAGS) $(WARNINGS) -o $@ $(filter %.c,$^)
+
+build/bench/floor: tests/bench/floor.c | build/bench
+	$(CC) $(STD) $(CPPFLAGS) $(BENCH_CFLAGS) $(WARNINGS) -o $@ $<
+
+build/bench/insert: tests/bench/insert.c | build/bench
+	$(CC) $(STD) $(CPPFLAGS) $(BENCH_CFLAGS) $(WARNINGS) -o $@ $< -lsqlite3
+
+build/bench:
+	mkdir -p $@
+
 unit: $(UNIT) ## run the unit tests
 	@bad=0; for t in $(UNIT); do echo "== $$t"; $$t || bad=1; done; exit $$bad
 
@@ -92,7 +117,7 @@ layers: ## check that includes point downward
 	@scripts/layers
 
 format: ## check the format of the C files
-	@if command -v clang-format >/dev/null; then clang-format --dry-run --Werror fcgi/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/fault/*.[ch]; \
+	@if command -v clang-format >/dev/null; then clang-format --dry-run --Werror fcgi/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/fault/*.[ch] tests/bench/*.[ch]; \
 	else echo "format: skipped, clang-format is not installed"; fi
 
 warnings: build/check/longlined
@@ -144,7 +169,7 @@ cover: build/cover/longlined ## lines of the daemon that the unit and end-to-end
 		f && /^Lines/ { sub(/Lines executed:/, ""); print f, $$0; f = "" }' | sort -u | column -t
 
 fmt: ## format the C files
-	clang-format -i fcgi/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/fault/*.[ch]
+	clang-format -i fcgi/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/fault/*.[ch] tests/bench/*.[ch]
 
 clean: ## remove what was built
 	rm -rf build
@@ -181,7 +206,7 @@ install: $(B)/longlined ## install below DESTDIR and PREFIX; BASE=/chat for a su
 	install -m 644 scripts/systemd/longline.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/longline.conf"
 
 FORCE:
-.PHONY: all client unit replay fuzz fuzz-run layers format warnings check e2e conformance page asan fault soak tsan cover fmt clean help install FORCE
+.PHONY: all client unit replay fuzz fuzz-run layers format warnings check e2e conformance page asan fault soak bench bench-docs tsan cover fmt clean help install FORCE
 .DELETE_ON_ERROR:
 
 -include $(OBJ:.o=.d)

@@ -1,0 +1,44 @@
+// bench.mjs: measures the parts that are named, and writes of each build/bench/PART.json, tables and plots.
+//
+// Environment: BENCH    parts, with commas between (all of them)
+//              N        held requests (5,000)
+//              PAIRS    how often the servers take turns (5)
+//              SECONDS  of each run in a closed loop (1)
+//              ROWS     lengths of the logs that are read, with commas between (10,000 and 1,000,000)
+import fs from 'node:fs';
+import path from 'node:path';
+import { bounds } from './bounds.mjs';
+import { fanout, saturation } from './fanout.mjs';
+import { pin } from './generator.mjs';
+import { reads } from './reads.mjs';
+import { folder, report } from './report.mjs';
+import { sends } from './sends.mjs';
+import { about, quiet } from './servers.mjs';
+
+const parts = { fanout, saturation, sends, reads, bounds };
+
+const number = (name, fallback) => {
+	const value = Number(process.env[name] || fallback);
+	if (!(value > 0))
+		throw new Error(`${name} must be a positive number, not '${process.env[name]}'`);
+	return value;
+};
+
+const options = { n: number('N', 5_000), pairs: number('PAIRS', 5), seconds: number('SECONDS', 1) };
+options.rows = (process.env.ROWS || '10000,1000000').split(',').map(Number);
+pin(process.pid);
+const names = (process.env.BENCH || Object.keys(parts).join()).split(',');
+const unknown = names.find((name) => !parts[name]);
+if (unknown)
+	throw new Error(`there is no part '${unknown}'; there are ${Object.keys(parts).join(', ')}`);
+fs.mkdirSync(folder, { recursive: true });
+for (const name of names) {
+	const began = Date.now();
+	const result = { part: name, about: about(), options, ...await quiet(() => parts[name](options)) };
+	fs.writeFileSync(path.join(folder, `${name}.json`), `${JSON.stringify(result, null, '\t')}\n`);
+	const { text, plots } = report(result);
+	for (const [plot, svg] of Object.entries(plots))
+		fs.writeFileSync(path.join(folder, `${plot}.svg`), svg);
+	console.log(`\n## ${name} (${((Date.now() - began) / 1000).toFixed(0)} s)\n\n${text}`);
+}
+process.exit(0);

@@ -1,0 +1,112 @@
+/*
+ * load: a generator of load for servers on this machine. Subscribers hold one request each; senders and getters ask in
+ * a closed loop or at fixed times. Connections go to 127.0.0.1 only, and all numbers have a maximum.
+ *
+ * load.c    commands on standard input, one a line, each answered by one line of JSON
+ * crowd.c   subscribers, and what a message to all of them takes
+ * rate.c    requests in a closed loop, or at fixed times
+ * conn.c    connections: requests out, whole answers in
+ * dialect.c how to subscribe and send: Longline's /poll, Socket.IO's polling, nchan's long-polling
+ * proc.c    what the servers' processes used
+ */
+#ifndef LOAD_H
+#define LOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	SUBSCRIBERS_MAX = 15000,
+	CONNS_MAX = 256, /* of each other kind */
+	REQUEST_MAX = 2048,
+	ANSWER_MAX = 4 << 20,
+	SEQ_MAX = 4 << 20, /* messages of one run */
+	TEXT_BYTES = 100,
+	GROUPS_MAX = 4,
+	PIDS_MAX = 64,
+};
+
+struct conn;
+
+struct answer {
+	int status;
+	const char *head, *body;
+	size_t body_n;
+	int64_t at_ns; /* when the kernel had it */
+};
+
+typedef void (*answered_fn)(struct conn *, const struct answer *);
+
+struct conn {
+	int fd;
+	bool asked, open;
+	uint8_t step; /* of the dialect's handshake */
+	answered_fn answered;
+	long long cursor;
+	char token[64];   /* session, or a cursor that is no number */
+	int64_t asked_ns; /* when it was asked, or should have been */
+	long seq;         /* of the message it sends */
+	unsigned answers;
+	char *bytes; /* of an answer that has come in part */
+	size_t n, size, whole;
+};
+
+struct dialect {
+	const char *name;
+	const char *send;                                   /* path that takes a message */
+	bool (*holds)(const struct conn *);                 /* whether its next request is the one that is held */
+	size_t (*next)(const struct conn *, char *request); /* what to ask now */
+	bool (*take)(struct conn *, const struct answer *); /* false: not an answer that it should get */
+};
+
+/* conn.c */
+extern int load_port;
+int64_t now_ns(void); /* wall clock, as the kernel stamps what arrives */
+void conns_start(void);
+void conn_open(struct conn *, answered_fn);
+void conn_close(struct conn *);
+void conn_ask(struct conn *, const char *request, size_t n);
+void conn_ask_body(struct conn *, const char *request, size_t n, const char *body, size_t body_n);
+bool pump(int wait_ms); /* handles what came; true: a command waits on standard input */
+extern unsigned long conns_bad;
+extern char conns_why[160]; /* the first that went wrong */
+void conns_failed(const char *why, size_t n);
+
+/* dialect.c */
+const struct dialect *dialect_find(const char *name);
+size_t request_get(char *out, const char *path);
+size_t request_send(char *out, const char *path, const char *text);
+size_t request_head(char *out, const char *method, const char *path, const char *type, size_t body_n);
+
+/* proc.c */
+void groups_set(char *words); /* NAME=PID,PID NAME=PID */
+struct usage {
+	int n;
+	int64_t ns[GROUPS_MAX];
+};
+struct usage groups_usage(void); /* CPU time of each group so far */
+void groups_print(const struct usage *from, const struct usage *to);
+
+/* crowd.c */
+extern unsigned run_id; /* in each text, so that an older run's are not taken for ours */
+void crowd_open(const struct dialect *, size_t n);
+void crowd_close(void);
+void crowd_fanout(void);
+void crowd_saturate(size_t window, int64_t for_ms);
+void crowd_term(int pid, int64_t wait_ms);
+void crowd_arrivals(void);
+size_t crowd_text(char *out, long seq);
+long crowd_new_seq(int64_t at_ns);
+bool crowd_has(long seq);                  /* whether each subscriber has it */
+int64_t crowd_took(long seq, int64_t now); /* from its time to the last subscriber's, or until now */
+void settle(void);                         /* until the servers rest */
+
+/* rate.c */
+void times_print(const char *name, float *us, size_t n);
+void rate_send(const struct dialect *, size_t conns, int64_t for_ms);
+void rate_get(size_t conns, int64_t for_ms, const char *path);
+void rate_post(size_t conns, int64_t for_ms, const char *path, size_t body_n);
+void rate_pulse(const struct dialect *, int64_t every_ms, int64_t for_ms, char *kinds);
+
+#endif

@@ -1,0 +1,128 @@
+// report.mjs: what bench.mjs measured, as tables and plots. By itself it puts what build/bench/ holds into
+// docs/PERFORMANCE.md, between the marks there, and the plots beside it.
+import fs from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { root } from '../e2e/harness.mjs';
+import { round, table } from './figures.mjs';
+import { bars } from './plot.mjs';
+
+export const folder = path.join(root, 'build/bench');
+
+const count = (n) => (n === undefined ? '' : Math.round(n).toLocaleString('en'));
+const kib = (bytes) => (bytes === undefined ? '' : round(bytes / 1024));
+
+/** More of a CPU than this used by others, and times are not to be believed. */
+const NOISE = 0.1;
+
+const about = ({ about: on, options, elsewhere }) => `${on.cpu}, ${on.cores} cores (servers on one, the generator on the other), ${on.memory_gib} GiB, ${on.disk}; `
+	+ `Linux ${on.kernel}, nginx ${on.nginx}, SQLite ${on.sqlite}, Node ${on.node}, ${on.compiler}; commit ${on.commit}, ${on.date}; PAIRS=${options.pairs} SECONDS=${options.seconds}.`
+	+ (elsewhere === undefined ? '' : elsewhere > NOISE ? ` **The machine was not quiet: other programs used ${Math.round(elsewhere * 100)} % of a CPU meanwhile. Take ratios, not times.**`
+		: ` Other programs used ${Math.round(elsewhere * 100)} % of a CPU meanwhile.`);
+
+function fanout({ n, rounds, servers }) {
+	const names = Object.keys(servers);
+	const lines = names.map((name) => {
+		const { ms, cpu_us: cpu, bytes, to_first: to } = servers[name];
+		return [name, ms.first, ms.p50, ms.p99, ms.last, cpu.nginx, cpu.daemon, kib(bytes.nginx), kib(bytes.daemon), to.last, to.cpu];
+	});
+	const ratios = servers['longline Socket.IO'] && servers.reference ? [`Socket.IO beside /poll, paired: the last ${servers['longline Socket.IO'].to_first.last} times as late, `
+		+ `CPU ${servers['longline Socket.IO'].to_first.cpu} times (bar: 1.3); the reference server ${servers.reference.to_first.last} and ${servers.reference.to_first.cpu} times.`] : [];
+	return {
+		text: [`One message to ${count(n)} held requests, medians of ${rounds}. Times in ms, CPU in us for each delivery and re-poll, memory in KiB for each.`,
+			table(['', 'first', 'p50', 'p99', 'last', 'CPU nginx', 'CPU server', 'memory nginx', 'memory server', 'last, x /poll', 'CPU, x /poll'], lines), ...ratios].join('\n\n'),
+		plots: {
+			'fanout-last': bars({ title: `The last of ${count(n)} has it`, unit: 'ms', series: ['last'], groups: names.map((name) => ({ name, values: [servers[name].ms.last] })) }),
+			'fanout-cpu': bars({ title: 'CPU for each delivery', unit: 'us', series: ['nginx', 'server'], groups: names.map((name) => ({ name, values: [servers[name].cpu_us.nginx, servers[name].cpu_us.daemon] })) }),
+		},
+	};
+}
+
+function saturation({ n, servers }) {
+	const names = Object.keys(servers);
+	return {
+		text: [`As many messages to ${count(n)} held requests as will go, at most 1 and 8 of them under way.`,
+			table(['', 'deliveries/s, 1', 'CPU us', 'deliveries/s, 8', 'CPU us'],
+				names.map((name) => [name, count(servers[name][1].deliveries_s), servers[name][1].cpu_us, count(servers[name][8].deliveries_s), servers[name][8].cpu_us]))].join('\n\n'),
+		plots: {
+			saturation: bars({ title: 'Deliveries at saturation', unit: 'a second', series: ['1 under way', '8 under way'], groups: names.map((name) => ({ name, values: [servers[name][1].deliveries_s, servers[name][8].deliveries_s] })) }),
+		},
+	};
+}
+
+function sends({ conns, 'SQLite alone': sqlite }) {
+	const lines = Object.entries(conns).flatMap(([n, by]) => Object.entries(by).map(([name, one]) =>
+		[`${n}: ${name}`, count(one.rate), one.p50_ms, one.p99_ms, one.cpu_us, one.sends_per_commit]));
+	const kinds = Object.keys(Object.values(conns)[0]);
+	return {
+		text: ['Sends of 100 bytes, one after the other on each connection; longline answers when they are synced to the disk, the others store nothing.',
+			table(['connections', 'a second', 'p50 ms', 'p99 ms', 'CPU us', 'sends/commit'], lines), `SQLite alone, a commit for each row: ${count(sqlite.rate)} a second, ${sqlite.each_ms} ms each.`].join('\n\n'),
+		plots: {
+			sends: bars({ title: 'Sends', unit: 'a second (each decade as wide)', log: true, series: kinds, groups: Object.entries(conns).map(([n, by]) => ({ name: `${n} at once`, values: kinds.map((kind) => by[kind].rate) })) }),
+		},
+	};
+}
+
+function reads({ conns, logs }) {
+	const sizes = Object.keys(logs);
+	const text = sizes.flatMap((n) => {
+		const { growth, kinds } = logs[n];
+		return [`A log of ${count(n)} messages (${count(growth.bytes / 1e6)} MB; inserted by SQL at ${count(growth.insert_rows_s)} rows a second, indexed by the daemon at ${count(growth.index_rows_s)}); ${conns} connections, each asks one after the other.`,
+			table(['', 'a second', 'p50 ms', 'p99 ms', 'CPU us', 'bytes', 'floor a second', 'floor p50 ms', 'floor CPU us'], Object.entries(kinds).map(([name, { longline: a, floor: b }]) =>
+				[name, count(a.rate), a.p50_ms, a.p99_ms, a.cpu_us, count(a.bytes), count(b.rate), b.p50_ms, b.cpu_us]))];
+	});
+	return {
+		text: text.join('\n\n'),
+		plots: {
+			reads: bars({ title: 'Reading, p50', unit: 'ms (each decade as wide)', log: true, series: [...sizes.map((n) => `${count(n)} messages`), 'floor'],
+				groups: Object.keys(logs[sizes[0]].kinds).map((name) => ({ name, values: [...sizes.map((n) => logs[n].kinds[name].longline.p50_ms), logs[sizes[0]].kinds[name].floor.p50_ms] })) }),
+		},
+	};
+}
+
+function bounds({ others, inserts, restart }) {
+	const kinds = ['send', 'delivery', 'poll', 'history', 'healthz'];
+	const cell = (one) => (one ? `${one.p50} / ${one.p99} / ${one.max}` : '');
+	return {
+		text: ['How long everybody else waits meanwhile, ms: p50 / p99 / max. Bar: p99 below 50.',
+			table(['', ...kinds], Object.entries(others).map(([name, by]) => [name, ...kinds.map((kind) => cell(by[kind]))])),
+			'Rows inserted by another program, from its commit to the last of 20 readers, ms. Bar: 50.',
+			table(['', 'p50 / p99 / max', 'rows'], Object.entries(inserts).map(([name, one]) => [name, cell(one), one.n])),
+			`Restart through an inherited socket with 500 held polls: the last was answered ${restart.last_ms} ms after SIGTERM (the worst of all runs: ${restart.worst_last_ms}; bar: 1,000), all were held by the next daemon after ${restart.all_held_again_ms} ms.`].join('\n\n'),
+		plots: {
+			bounds: bars({ title: 'Everybody else meanwhile, p99', unit: 'ms (each decade as wide)', log: true, bar: 50, series: kinds,
+				groups: Object.entries(others).map(([name, by]) => ({ name, values: kinds.map((kind) => by[kind]?.p99) })) }),
+		},
+	};
+}
+
+const writers = { fanout, saturation, sends, reads, bounds };
+
+/** A part as {text, plots: {name: svg}}. */
+export function report(result) {
+	const { text, plots } = writers[result.part](result);
+	// A plot is looked at without its table.
+	const marked = result.elsewhere > NOISE ? Object.fromEntries(Object.entries(plots).map(([name, svg]) =>
+		[name, svg.replace('</text>', ' (the machine was not quiet)</text>')])) : plots;
+	return { text: `${text}\n\n${about(result)}`, plots: marked };
+}
+
+function main() {
+	const file = path.join(root, 'docs/PERFORMANCE.md');
+	let page = fs.readFileSync(file, 'utf8');
+	for (const part of Object.keys(writers)) {
+		const from = path.join(folder, `${part}.json`);
+		if (!fs.existsSync(from))
+			continue;
+		const { text, plots } = report(JSON.parse(fs.readFileSync(from)));
+		fs.mkdirSync(path.join(root, 'docs/performance'), { recursive: true });
+		for (const [name, svg] of Object.entries(plots))
+			fs.writeFileSync(path.join(root, 'docs/performance', `${name}.svg`), svg);
+		const images = Object.keys(plots).map((name) => `![](performance/${name}.svg)`).join('\n');
+		page = page.replace(new RegExp(`(<!-- ${part} -->\n)[^]*?(<!-- /${part} -->)`), (_, a, b) => `${a}\n${text}\n\n${images}\n\n${b}`);
+	}
+	fs.writeFileSync(file, page);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href)
+	main();
