@@ -216,7 +216,7 @@ for (const path of ['/engine.io/', '/socket.io/']) {
 }
 
 describe('/engine.io/ as an echo', () => {
-	const s = conformance({ brisk: true });
+	const s = conformance();
 
 	it('gives back one packet of text', async (t) => {
 		const session = await open(t, s, echo);
