@@ -1,6 +1,5 @@
 #include "checkpoint.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -13,6 +12,7 @@ enum {
 	TRUNCATE_MS = 2000, /* without a commit, before the WAL is emptied */
 	TRUNCATE_AGAIN_MS = 10000,
 	CHECKPOINT_PAGES = 1000,
+	RESTART_PAGES = 4000,   /* 16 MB */
 	WAL_WARN_PAGES = 65536, /* 256 MB */
 };
 
@@ -24,7 +24,8 @@ struct checkpoint {
 	enum store_status status;
 	struct timer timer;
 	uint8_t timer_kind;
-	int64_t pages;
+	int64_t pages, copied; /* in the WAL; and when it was last copied */
+	bool restart;          /* little is left to be copied, and then the WAL can begin anew */
 };
 
 static struct checkpoint *
@@ -48,11 +49,13 @@ done(struct job *job)
 
 	c->running = false;
 	if (c->truncate && c->status == STORE_OK) {
-		c->pages = 0;
+		c->pages = c->copied = 0;
 		c->wal_said = false;
 	} else if (c->truncate)
 		loop_timer_set(c->loop, &c->timer, c->timer_kind, TRUNCATE_AGAIN_MS);
-	else if (c->pages >= WAL_WARN_PAGES && !c->wal_said) {
+	else if (c->pages >= RESTART_PAGES)
+		c->restart = true;
+	if (c->pages >= WAL_WARN_PAGES && !c->wal_said) {
 		c->wal_said = true;
 		log_warning("wal_large", "pages=%lld detail=\"does another program keep a read transaction open?\"",
 		    (long long)c->pages);
@@ -65,6 +68,7 @@ start(struct checkpoint *c, bool truncate)
 	if (c->running)
 		return;
 	c->truncate = truncate;
+	c->copied = c->pages;
 	c->running = worker_add(c->worker, &c->job) == 0;
 }
 
@@ -108,14 +112,29 @@ checkpoint_free(struct checkpoint *c)
 void
 checkpoint_wrote(struct checkpoint *c, int64_t pages)
 {
+	if (pages < c->pages)
+		c->copied = 0; /* it began anew */
 	c->pages = pages;
 }
 
 void
 checkpoint_if_large(struct checkpoint *c)
 {
-	if (c->pages >= CHECKPOINT_PAGES)
+	if (c->pages - c->copied >= CHECKPOINT_PAGES)
 		start(c, false);
+}
+
+bool
+checkpoint_wants_writer(const struct checkpoint *c)
+{
+	return c->restart && !c->running;
+}
+
+void
+checkpoint_restarted(struct checkpoint *c)
+{
+	c->restart = false;
+	c->copied = c->pages;
 }
 
 void

@@ -46,6 +46,9 @@ run(void *store, struct job *job)
 	case PROBE:
 		c->status = store_probe(store, c->failed);
 		break;
+	case RESTART:
+		c->status = store_checkpoint(store, false);
+		break;
 	}
 	c->took_us = clock_us() - began;
 }
@@ -134,6 +137,7 @@ end_batch(struct commit *c)
 	checkpoint_later(c->checkpoint);
 	for (size_t i = 0; i < c->n_sends; i++)
 		finish(c, STAILQ_FIRST(&c->queue), outcome_of(&c->sends[i]), c->sends[i].id, c->sends[i].at_ms);
+	commit_tell(c, &c->probes, true);
 }
 
 static void
@@ -178,6 +182,8 @@ done(struct job *job)
 	struct commit *c = of_job(job);
 
 	c->running = false;
+	if (c->watch != NULL)
+		watch_rest(c->watch, false);
 	publish(c);
 	if (c->task != FILL)
 		c->filled_last = false;
@@ -199,6 +205,9 @@ done(struct job *job)
 	case PROBE:
 		commit_end_probe(c);
 		break;
+	case RESTART:
+		checkpoint_restarted(c->checkpoint);
+		break;
 	}
 	commit_end_look(c);
 	commit_tell_index(c);
@@ -213,7 +222,11 @@ start(struct commit *c, enum task task)
 	c->task = task;
 	c->running = true;
 	c->floor = rooms_floor(c->rooms);
-	if (task != PROBE) {
+	c->looked_signs = c->signs;
+	/* Its own writes are told of in one piece when it has ended; what others commit meanwhile it sees itself. */
+	if (c->watch != NULL)
+		watch_rest(c->watch, true);
+	if (task != PROBE && task != RESTART) {
 		c->look_due = false;
 		STAILQ_CONCAT(&c->looking, &c->looks);
 	}
@@ -250,9 +263,11 @@ turn(void *ctx)
 
 	if (c->running)
 		return false;
-	if (c->queued > 0 && !c->retry_waits && !commit_index_first(c) && take_queue(c))
+	if (checkpoint_wants_writer(c->checkpoint))
+		start(c, RESTART);
+	else if (c->queued > 0 && !c->retry_waits && !commit_index_first(c) && take_queue(c))
 		start(c, BATCH);
-	else if (c->look_due || !STAILQ_EMPTY(&c->looks))
+	else if (!STAILQ_EMPTY(&c->looks) || (c->look_due && commit_look_needed(c)))
 		start(c, LOOK);
 	else if (!STAILQ_EMPTY(&c->probes))
 		start(c, PROBE);

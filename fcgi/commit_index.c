@@ -6,9 +6,9 @@
 #include "room.h"
 
 enum {
-	REST_MS = 50,            /* without a send, before the index is filled */
-	REST_FAILED_MS = 1000,   /* after the index could not be filled */
-	INDEX_BEHIND_MAX = 5000, /* rows; then it is filled between batches */
+	REST_MS = 50,              /* without a send, before the index is filled */
+	REST_FAILED_MS = 1000,     /* after the index could not be filled */
+	INDEX_BEHIND_MAX = 100000, /* rows; then it is filled between batches */
 };
 
 void

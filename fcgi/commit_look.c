@@ -41,15 +41,16 @@ commit_plan_look(struct commit *c)
 	}
 }
 
-/* Somebody writes: another program, or the writer itself, whose batches look as well. */
 /* Reading may work though writing does not: those who rode on a batch that failed get a look of their own. */
 void
 commit_end_look(struct commit *c)
 {
 	bool ok = c->status == STORE_OK || c->status == STORE_BUSY;
 
-	if (c->task == PROBE)
+	if (c->task == PROBE || c->task == RESTART)
 		return;
+	if (c->status == STORE_OK)
+		c->unsure = c->unsure && c->signs != c->looked_signs;
 	commit_plan_look(c);
 	if (c->task == BATCH && !ok) {
 		STAILQ_CONCAT(&c->looking, &c->looks);
@@ -68,11 +69,16 @@ commit_end_probe(struct commit *c)
 	commit_tell(c, &c->probes, c->probe_ok);
 }
 
+/* Somebody writes: another program, or the writer itself, whose batches look as well. */
 static void
-on_sign(void *ctx)
+on_sign(void *ctx, bool wal_only)
 {
 	struct commit *c = ctx;
 
+	if (!wal_only) {
+		c->unsure = true;
+		c->signs++;
+	}
 	c->last_sign_ms = clock_ms();
 	c->look_step_ms = 1;
 	if (c->running || c->last_sign_ms - c->committed_ms < OWN_SIGN_MS)
@@ -106,6 +112,7 @@ commit_watch(struct commit *c)
 	if (c->watch == NULL)
 		log_warning("no_inotify", "detail=\"the database is looked at every %d ms instead\"", LOOK_BLIND_MS);
 	c->look_due = true;
+	c->unsure = true;
 }
 
 struct waiting *
@@ -133,6 +140,19 @@ commit_current(struct commit *c)
 	uint32_t changes = walindex_changes(&c->walindex);
 
 	return changes == 0 || changes == c->seen;
+}
+
+bool
+commit_look_needed(struct commit *c)
+{
+	uint32_t changes = walindex_changes(&c->walindex);
+
+	/* Asking costs a fiftieth of looking. */
+	if (c->watch == NULL || c->unsure || changes == 0 || changes != c->seen)
+		return true;
+	c->look_due = false;
+	commit_plan_look(c);
+	return false;
 }
 
 int

@@ -23,7 +23,7 @@ struct waiting {
 };
 STAILQ_HEAD(waitings, waiting);
 
-enum task { BATCH, LOOK, FILL, PROBE };
+enum task { BATCH, LOOK, FILL, PROBE, RESTART };
 
 struct commit {
 	struct commit_options options;
@@ -53,6 +53,8 @@ struct commit {
 	int64_t locked_since_ms; /* 0: no other program holds the lock */
 	int64_t lock_step_ms, look_step_ms, last_sign_ms, committed_ms;
 	bool failed; /* the last batch */
+	bool unsure; /* something happened to the files that the counter of the walindex does not tell */
+	unsigned signs, looked_signs; /* how often; and when the job under way began */
 	bool retry_waits, look_due, fill_due, fill_waits, rested, filled_last;
 	struct timer retry_timer, look_timer, rest_timer, index_timer;
 	uint8_t retry_kind, look_kind, rest_kind, index_kind;
@@ -73,6 +75,9 @@ void commit_plan_look(struct commit *c);
 void commit_end_look(struct commit *c);
 
 void commit_end_probe(struct commit *c);
+
+/* Whether a look that is due would find anything. */
+bool commit_look_needed(struct commit *c);
 
 /* Someone who waits, at the end of a list; NULL when there are too many. */
 struct waiting *commit_add_waiting(

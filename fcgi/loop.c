@@ -107,6 +107,17 @@ loop_add_source(struct loop *loop, int fd, loop_source_fn *fn, void *ctx)
 }
 
 void
+loop_pause_source(struct loop *loop, int fd, bool paused)
+{
+	for (int i = 0; i < SOURCES_MAX; i++)
+		if (loop->sources[i].fd == fd) {
+			struct epoll_event e = {.events = paused ? 0 : EPOLLIN, .data.u64 = token(i, 0)};
+
+			(void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, fd, &e);
+		}
+}
+
+void
 loop_remove_source(struct loop *loop, int fd)
 {
 	for (int i = 0; i < SOURCES_MAX; i++)

@@ -46,6 +46,9 @@ void loop_stop(struct loop *loop);
 int loop_add_source(struct loop *loop, int fd, loop_source_fn *fn, void *ctx);
 void loop_remove_source(struct loop *loop, int fd);
 
+/* While a source is paused fn is not called; what is there then is found when it is resumed. */
+void loop_pause_source(struct loop *loop, int fd, bool paused);
+
 /* Connections: edge-triggered for input and hang-up, and for output while want_output. 0, or -1 with errno. */
 void loop_on_conn(struct loop *loop, loop_conn_fn *fn, void *ctx);
 int loop_add_conn(struct loop *loop, int fd, uint32_t generation);

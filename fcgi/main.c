@@ -145,6 +145,7 @@ open_store(struct daemon *d, const struct store_options *options)
 {
 	char error[STORE_ERROR_SIZE];
 
+	store_setup();
 	d->writer = store_open(options, true, error);
 	if (d->writer != NULL && store_start(d->writer, d->config.lock_wait_s * 1000, error) == 0) {
 		d->checkpointer = store_open(options, false, error);

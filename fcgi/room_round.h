@@ -32,6 +32,7 @@ struct rounds {
 	TAILQ_HEAD(, round) busy; /* under way or due */
 	round_ended_fn *ended;
 	uint64_t woken;
+	bool began; /* a round, in this call of rounds_tell() */
 };
 
 void rounds_init(struct rounds *all, round_ended_fn *ended);

@@ -131,6 +131,13 @@ open_db(struct store *s, bool create, char error[STORE_ERROR_SIZE])
 	return 0;
 }
 
+void
+store_setup(void)
+{
+	/* Statistics that nobody reads, under a lock that all threads share, taken with each allocation. */
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 struct store *
 store_open(const struct store_options *options, bool create, char error[STORE_ERROR_SIZE])
 {

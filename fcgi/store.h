@@ -36,6 +36,9 @@ enum store_status {
 
 struct store;
 
+/* Settings of SQLite for the whole process; before the first store is opened. */
+void store_setup(void);
+
 /* Opens the file, creating it when create. NULL, with what is wrong in error. Nothing is read or migrated yet. */
 struct store *store_open(const struct store_options *options, bool create, char error[STORE_ERROR_SIZE]);
 void store_close(struct store *s);

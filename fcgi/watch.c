@@ -13,7 +13,7 @@ struct watch {
 	struct loop *loop;
 	int fd;
 	char name[NAME_MAX + 1]; /* of the file within its folder */
-	void (*fn)(void *ctx);
+	watch_fn *fn;
 	void *ctx;
 };
 
@@ -22,7 +22,8 @@ on_input(void *ctx)
 {
 	struct watch *w = ctx;
 	_Alignas(struct inotify_event) char bytes[4096];
-	bool ours = false;
+	bool ours = false, wal_only = true;
+	size_t length = strlen(w->name);
 	ssize_t n;
 
 	while ((n = read(w->fd, bytes, sizeof bytes)) > 0)
@@ -30,15 +31,19 @@ on_input(void *ctx)
 			struct inotify_event *e = (struct inotify_event *)(void *)p;
 
 			/* Without a name it is about the folder, or events were lost. */
-			ours = ours || e->len == 0 || strncmp(e->name, w->name, strlen(w->name)) == 0;
+			if (e->len == 0 || strncmp(e->name, w->name, length) == 0) {
+				ours = true;
+				wal_only = wal_only && e->len > 0 && (e->mask & IN_MODIFY) != 0 &&
+				           strcmp(e->name + length, "-wal") == 0;
+			}
 			p += sizeof *e + e->len;
 		}
 	if (ours)
-		w->fn(w->ctx);
+		w->fn(w->ctx, wal_only);
 }
 
 struct watch *
-watch_new(struct loop *loop, const char *path, void (*fn)(void *ctx), void *ctx)
+watch_new(struct loop *loop, const char *path, watch_fn *fn, void *ctx)
 {
 	struct watch *w = calloc(1, sizeof *w);
 	const char *slash = strrchr(path, '/');
@@ -59,6 +64,12 @@ watch_new(struct loop *loop, const char *path, void (*fn)(void *ctx), void *ctx)
 		return NULL;
 	}
 	return w;
+}
+
+void
+watch_rest(struct watch *w, bool rest)
+{
+	loop_pause_source(w->loop, w->fd, rest);
 }
 
 void

@@ -7,11 +7,22 @@
 #ifndef WATCH_H
 #define WATCH_H
 
+#include <stdbool.h>
+
 struct loop;
 struct watch;
 
-/* fn is called in the loop, once for any number of events. NULL where there is no inotify, or not for this folder. */
-struct watch *watch_new(struct loop *loop, const char *path, void (*fn)(void *ctx), void *ctx);
+/*
+ * fn is called in the loop, once for any number of events; `wal_only`: nothing happened but that the write-ahead log
+ * was written to, as every transaction does. NULL where there is no inotify, or not for this folder.
+ */
+typedef void watch_fn(void *ctx, bool wal_only);
+struct watch *watch_new(struct loop *loop, const char *path, watch_fn *fn, void *ctx);
+
+/* While it rests nothing is told; what happened meanwhile is told after it. Many writes in a row then cost one event.
+ */
+void watch_rest(struct watch *w, bool rest);
+
 void watch_free(struct watch *w);
 
 #endif

@@ -8,11 +8,13 @@ static struct fixture {
 	struct loop *loop;
 	char folder[TEST_PATH_SIZE], path[TEST_PATH_SIZE + 16];
 	size_t signs;
+	bool wal_only; /* the last one */
 } fx;
 
 static void
-on_sign(void *ctx)
+on_sign(void *ctx, bool wal_only)
 {
+	fx.wal_only = wal_only;
 	assert_ptr_equal(ctx, &fx);
 	fx.signs++;
 }
@@ -79,9 +81,11 @@ steps(void *ctx, int turn)
 		write_to("log.db");
 		return TEST_AGAIN;
 	case 1:
-		write_to("log.db-wal");
+		assert_false(fx.wal_only);
+		write_to("log.db-wal"); /* and makes it */
 		return TEST_AGAIN;
 	case 2:
+		assert_false(fx.wal_only);
 		write_to("other.db");
 		seen = false;
 		return TEST_AGAIN;
@@ -109,6 +113,52 @@ steps(void *ctx, int turn)
 	}
 }
 
+/* A rest in which much happens. */
+static enum test_next
+rest_steps(void *ctx, int turn)
+{
+	struct watch *w = ctx;
+
+	switch (turn) {
+	case 0:
+		write_to("log.db-wal");
+		return TEST_AGAIN;
+	case 1:
+		fx.signs = 0;
+		watch_rest(w, true);
+		write_to("log.db-wal");
+		return TEST_AGAIN;
+	case 2:
+		write_to("log.db-wal");
+		return TEST_AGAIN;
+	case 3:
+		assert_int_equal(fx.signs, 0);
+		watch_rest(w, false);
+		return TEST_AGAIN;
+	case 4:
+		assert_int_equal(fx.signs, 1);
+		assert_true(fx.wal_only);
+		write_to("log.db-wal");
+		write_to("log.db");
+		return TEST_AGAIN;
+	default:
+		assert_false(fx.wal_only);
+		return TEST_STOP;
+	}
+}
+
+static void
+test_rest(void **state)
+{
+	struct watch *w = watch_new(fx.loop, fx.path, on_sign, &fx);
+
+	(void)state;
+	if (w == NULL)
+		skip(); /* no inotify here */
+	test_run(fx.loop, rest_steps, w);
+	watch_free(w);
+}
+
 static void
 test_signs(void **state)
 {
@@ -134,6 +184,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_signs, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_rest, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_no_folder, setup, teardown),
 	};
 
