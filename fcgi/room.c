@@ -73,6 +73,7 @@ static void
 fini(struct room *room)
 {
 	ring_chain_fini(&room->chain);
+	round_fini(&room->rooms->rounds, &room->round);
 	forget_answers(room);
 }
 
@@ -121,7 +122,7 @@ rooms_new(struct loop *loop, size_t ring_bytes_max)
 	rooms->places = TABLE_MIN;
 
 	ring_init(&rooms->ring, ring_bytes_max, chain_emptied, rooms);
-	rounds_init(&rooms->rounds, round_ended);
+	rounds_init(&rooms->rounds, loop, round_ended);
 	init(rooms, &rooms->all, STR("*"));
 	rooms->all.view = &rooms->ring.all;
 	loop_hook(loop, LOOP_WAKE, rounds_tell, &rooms->rounds);
@@ -308,7 +309,7 @@ room_session_answer(struct room *room, unsigned kind)
 bool
 room_busy(const struct room *room)
 {
-	return room->round.listed;
+	return round_busy(&room->round);
 }
 
 void
@@ -381,7 +382,7 @@ room_wait(struct room *room, struct waiter *w, enum room_waiter_kind kind, int64
 	w->since = (uint64_t)since & ((UINT64_C(1) << 53) - 1);
 	w->kind = kind & 3;
 	w->era = room->rooms->resets & 7;
-	round_add(&room->round, w);
+	round_add(&room->rooms->rounds, &room->round, w);
 }
 
 void

@@ -1,5 +1,6 @@
 #include "room.h"
 
+#include "clock.h"
 #include "message.h"
 #include "test.h"
 
@@ -259,6 +260,75 @@ test_no_next_round(void **state)
 {
 	(void)state;
 	test_run(fx.loop, no_next_steps, NULL);
+}
+
+/* A round takes its time. */
+static void
+slowly(struct reader *r)
+{
+	(void)r;
+	clock_sleep_ms(1);
+}
+
+enum { CROWD = 300, BACK = CROWD - CROWD / 8 };
+
+/* After a large round the next one waits until most are back, or as long as the last one took. */
+static enum test_next
+rest_steps(void *ctx, int turn)
+{
+	static int phase;
+
+	(void)ctx;
+	if (turn == 0)
+		phase = 0;
+	switch (phase) {
+	case 0:
+		fx.on_wake = slowly;
+		for (size_t i = 0; i < CROWD; i++)
+			wait_in(i, 0, 0);
+		publish(0);
+		phase++;
+		return TEST_AGAIN;
+	case 1:
+		if (room_busy(place(0)))
+			return TEST_AGAIN;
+		assert_int_equal(fx.n_told, CROWD);
+		fx.on_wake = NULL;
+		publish(0); /* nobody is back yet */
+		assert_true(room_busy(place(0)));
+		for (size_t i = 0; i < BACK - 1; i++)
+			wait_in(i, 0, 1);
+		phase++;
+		return TEST_AGAIN;
+	case 2:
+		assert_int_equal(fx.n_told, CROWD);
+		wait_in(BACK - 1, 0, 1);
+		fx.on_wake = slowly;
+		phase++;
+		return TEST_AGAIN;
+	case 3:
+		if (room_busy(place(0)))
+			return TEST_AGAIN;
+		assert_int_equal(fx.n_told, CROWD + BACK);
+		wait_in(0, 0, 2);
+		publish(0);
+		phase++;
+		return TEST_AGAIN;
+	case 4:
+		assert_int_equal(fx.n_told, CROWD + BACK);
+		phase++;
+		return TEST_WAIT;
+	default:
+		/* The others stay away. */
+		return fx.n_told == CROWD + BACK + 1 ? TEST_STOP : TEST_WAIT;
+	}
+}
+
+static void
+test_rest(void **state)
+{
+	(void)state;
+	test_run(fx.loop, rest_steps, NULL);
 }
 
 static enum test_next
@@ -575,6 +645,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_waiting, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_rounds, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_no_next_round, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_rest, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_fairness, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_unwait, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_reset, setup, teardown),
