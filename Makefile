@@ -16,9 +16,14 @@ BASE ?=
 B ?= build
 SRC = $(wildcard fcgi/*.c)
 OBJ = $(SRC:fcgi/%.c=$(B)/%.o) $(B)/schema.o
-LIB_OBJ = $(filter-out $(B)/main.o,$(OBJ))
+# All but main.o, for the daemon and for every other program of its modules.
+LIB = $(B)/longline.a
 SQL = $(sort $(wildcard sql/*.sql))
 UNIT = $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*_test.c))
+
+# What is done, in a word, so that a warning is not lost among the commands; V=1 shows these instead.
+V ?=
+say = $(if $(filter-out 0,$(V)),,@echo '$1 $2'; )
 
 ASAN = -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 TSAN = -fsanitize=thread
@@ -29,36 +34,39 @@ all: $(B)/longlined client ## build the daemon, and fetch the client file
 client: ## Socket.IO's client file from npm, into build/client, for nginx to serve
 	@scripts/fetch-client build/client
 
-$(B)/longlined: $(OBJ)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/longlined: $(B)/main.o $(LIB)
+	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(LIB): $(filter-out $(B)/main.o,$(OBJ))
+	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
 
 $(B)/%.o: fcgi/%.c Makefile | $(B)
-	$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(WERROR) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(WERROR) -MMD -MP -c -o $@ $<
 
 # The SQL files as C strings, in the order of their numbers.
 $(B)/schema.c: $(SQL) scripts/embed-sql | $(B)
-	scripts/embed-sql $(SQL) > $@.new && mv $@.new $@
+	$(call say,SQL,$@)scripts/embed-sql $(SQL) > $@.new && mv $@.new $@
 
 $(B)/schema.o: $(B)/schema.c
-	$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 $(B) $(B)/unit:
-	mkdir -p $@
+	@mkdir -p $@
 
-$(B)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(LIB_OBJ) | $(B)/unit
-	$(CC) $(STD) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(WARNINGS) $(WERROR) $(LDFLAGS) -o $@ $< $(LIB_OBJ) -lcmocka $(LIBS)
+$(B)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(LIB) | $(B)/unit
+	$(call say,LD,$@)$(CC) $(STD) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(WARNINGS) $(WERROR) $(LDFLAGS) -o $@ $< $(LIB) -lcmocka $(LIBS)
 
 # A test that lets allocations of the modules fail.
 $(B)/unit/room_memory_test: LDFLAGS += -Wl,--wrap=malloc
 
 # The server that Socket.IO's conformance tests talk to: the same modules, another application.
-$(B)/conformanced: tests/conformance/conformanced.c $(LIB_OBJ)
-	$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -o $@ $< $(LIB_OBJ) $(LIBS)
+$(B)/conformanced: tests/conformance/conformanced.c $(LIB)
+	$(call say,LD,$@)$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # The daemon whose allocations, disk and clock fail when a test says so; see tests/fault/inject.c.
 FAULTY = malloc calloc realloc strdup memfd_create clock_gettime
-$(B)/longlined-fault: tests/fault/inject.c $(OBJ)
-	$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) $(FAULTY:%=-Wl,--wrap=%) -o $@ $< $(OBJ) $(LIBS)
+$(B)/longlined-fault: tests/fault/inject.c $(B)/main.o $(LIB)
+	$(call say,LD,$@)$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) $(FAULTY:%=-Wl,--wrap=%) -o $@ $^ $(LIBS)
 
 # ---- what it does under load, beside floors and peers ----
 
@@ -74,16 +82,16 @@ bench-docs: ## put the figures of the last bench into docs/PERFORMANCE.md
 	@node tests/bench/report.mjs
 
 build/bench/load: $(LOAD:%=tests/bench/%.c) tests/bench/load.h | build/bench
-	$(CC) $(STD) $(CPPFLAGS) $(BENCH_CFLAGS) $(WARNINGS) -o $@ $(filter %.c,$^)
+	$(call say,LD,$@)$(CC) $(STD) $(CPPFLAGS) $(BENCH_CFLAGS) $(WARNINGS) -o $@ $(filter %.c,$^)
 
 build/bench/floor: tests/bench/floor.c | build/bench
-	$(CC) $(STD) $(CPPFLAGS) $(BENCH_CFLAGS) $(WARNINGS) -o $@ $<
+	$(call say,LD,$@)$(CC) $(STD) $(CPPFLAGS) $(BENCH_CFLAGS) $(WARNINGS) -o $@ $<
 
 build/bench/insert: tests/bench/insert.c | build/bench
-	$(CC) $(STD) $(CPPFLAGS) $(BENCH_CFLAGS) $(WARNINGS) -o $@ $< -lsqlite3
+	$(call say,LD,$@)$(CC) $(STD) $(CPPFLAGS) $(BENCH_CFLAGS) $(WARNINGS) -o $@ $< -lsqlite3
 
 build/bench:
-	mkdir -p $@
+	@mkdir -p $@
 
 unit: $(UNIT) ## run the unit tests
 	@bad=0; for t in $(UNIT); do echo "== $$t"; $$t || bad=1; done; exit $$bad
@@ -96,8 +104,8 @@ FUZZ_SECONDS ?= 30
 replay: $(FUZZ:%=$(B)/replay/%) ## run the fuzz targets over their kept inputs
 	@for t in $(FUZZ); do echo "== replay $$t"; $(B)/replay/$$t tests/fuzz/corpus/$$t || exit 1; done
 
-$(B)/replay/%: tests/fuzz/%_fuzz.c tests/fuzz/replay.c tests/fuzz/fuzz.h $(LIB_OBJ) | $(B)/replay
-	$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -o $@ $< tests/fuzz/replay.c $(LIB_OBJ) $(LIBS)
+$(B)/replay/%: tests/fuzz/%_fuzz.c tests/fuzz/replay.c tests/fuzz/fuzz.h $(LIB) | $(B)/replay
+	$(call say,LD,$@)$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -o $@ $< tests/fuzz/replay.c $(LIB) $(LIBS)
 
 fuzz: ## libFuzzer, FUZZ_SECONDS for each target (needs clang)
 	@$(MAKE) --no-print-directory B=build/fuzz CC=clang CFLAGS="-O1 -g -fsanitize=fuzzer-no-link $(ASAN)" fuzz-run
@@ -107,11 +115,11 @@ fuzz-run: $(FUZZ:%=$(B)/fuzz/%)
 		$(B)/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 \
 		-artifact_prefix=$(B)/fuzz/$$t- $(B)/corpus/$$t tests/fuzz/corpus/$$t || exit 1; done
 
-$(B)/fuzz/%: tests/fuzz/%_fuzz.c tests/fuzz/fuzz.h $(LIB_OBJ) | $(B)/fuzz
-	$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(LIB_OBJ) $(LIBS)
+$(B)/fuzz/%: tests/fuzz/%_fuzz.c tests/fuzz/fuzz.h $(LIB) | $(B)/fuzz
+	$(call say,LD,$@)$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
 
 $(B)/fuzz $(B)/replay:
-	mkdir -p $@
+	@mkdir -p $@
 
 layers: ## check that includes point downward
 	@scripts/layers
