@@ -80,12 +80,13 @@ $(foreach t,request send,$(B)/replay/$(t) $(B)/fuzz/$(t)): LDFLAGS += $(STUB:%=-
 $(B)/replay/%: tests/fuzz/%_fuzz.c tests/fuzz/replay.c $(wildcard tests/fuzz/*.h) $(LIB_OBJ) | $(B)/replay
 	$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -o $@ $< tests/fuzz/replay.c $(LIB_OBJ) $(LIBS)
 
-fuzz: ## libFuzzer, FUZZ_SECONDS for each target (needs clang)
+fuzz: ## libFuzzer, FUZZ_SECONDS for each target (needs clang); FUZZ=daemon for one
 	@$(MAKE) --no-print-directory B=build/fuzz CC=clang CFLAGS="-O1 -g -fsanitize=fuzzer-no-link $(ASAN)" fuzz-run
 
 fuzz-run: $(FUZZ:%=$(B)/fuzz/%)
 	@for t in $(FUZZ); do echo "== fuzz $$t"; mkdir -p $(B)/corpus/$$t; \
-		$(B)/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 \
+		dict=$$(ls tests/fuzz/$$t.dict 2>/dev/null); \
+		$(B)/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 $${dict:+-dict=$$dict} \
 		-artifact_prefix=$(B)/fuzz/$$t- $(B)/corpus/$$t tests/fuzz/corpus/$$t || exit 1; done
 
 $(B)/fuzz/%: tests/fuzz/%_fuzz.c $(wildcard tests/fuzz/*.h) $(LIB_OBJ) | $(B)/fuzz

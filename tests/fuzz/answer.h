@@ -37,8 +37,10 @@ names_expand(struct buf *b, struct str s, const struct names *names)
 			buf_add_char(b, s.p[i]);
 			continue;
 		}
-		buf_add(b, str_of(c == 'p' ? names->pid : c == 'i' ? names->id : c == 'e' ? names->epoch
-		                                                                          : names->sid[c - '0']));
+		buf_add(b, str_of(c == 'p'   ? names->pid
+		                  : c == 'i' ? names->id
+		                  : c == 'e' ? names->epoch
+		                             : names->sid[c - '0']));
 		i++;
 	}
 }

@@ -1,8 +1,8 @@
 /*
  * stub: what stands below the handlers, for fuzz targets that drive them without a socket, a database or a thread.
  *
- * The linker's --wrap leads the calls here (see the Makefile). A connection is a slot and a state; what is handed to the
- * commit queue, the readers or a look is kept until the target lets it be done.
+ * The linker's --wrap leads the calls here (see the Makefile). A connection is a slot and a state; what is handed to
+ * the commit queue, the readers or a look is kept until the target lets it be done.
  */
 #ifndef STUB_H
 #define STUB_H
