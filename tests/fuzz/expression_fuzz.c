@@ -97,7 +97,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	buf_init(&match, EXPRESSION_MAX);
 	if (expression(&match, &p) && buf_ok(&match)) {
 		(void)run(syntax, buf_str(&match));
-		check_found(p.q, buf_str(&match));
+		if ((bytes[0] & 12) == 0) /* it takes ten times as long */
+			check_found(p.q, buf_str(&match));
 	}
 	buf_fini(&match);
 	return 0;
