@@ -104,18 +104,25 @@ FUZZ_SECONDS ?= 30
 replay: $(FUZZ:%=$(B)/replay/%) ## run the fuzz targets over their kept inputs
 	@for t in $(FUZZ); do echo "== replay $$t"; $(B)/replay/$$t tests/fuzz/corpus/$$t || exit 1; done
 
-$(B)/replay/%: tests/fuzz/%_fuzz.c tests/fuzz/replay.c tests/fuzz/fuzz.h $(LIB) | $(B)/replay
+# What tests/fuzz/stub.h puts in the place of sockets, threads and the database.
+STUB = fcgi_slot fcgi_of_slot fcgi_handle fcgi_find fcgi_reply fcgi_counts commit_add commit_look commit_probe \
+	commit_want_index commit_current commit_indexed commit_counts readers_add readers_add_search \
+	store_poll store_history store_search store_list store_tail store_missed clock_ms
+$(foreach t,request send,$(B)/replay/$(t) $(B)/fuzz/$(t)): LDFLAGS += $(STUB:%=-Wl,--wrap=%)
+
+$(B)/replay/%: tests/fuzz/%_fuzz.c tests/fuzz/replay.c $(wildcard tests/fuzz/*.h) $(LIB) | $(B)/replay
 	$(call say,LD,$@)$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -o $@ $< tests/fuzz/replay.c $(LIB) $(LIBS)
 
-fuzz: ## libFuzzer, FUZZ_SECONDS for each target (needs clang)
+fuzz: ## libFuzzer, FUZZ_SECONDS for each target (needs clang); FUZZ=daemon for one
 	@$(MAKE) --no-print-directory B=build/fuzz CC=clang CFLAGS="-O1 -g -fsanitize=fuzzer-no-link $(ASAN)" fuzz-run
 
 fuzz-run: $(FUZZ:%=$(B)/fuzz/%)
 	@for t in $(FUZZ); do echo "== fuzz $$t"; mkdir -p $(B)/corpus/$$t; \
-		$(B)/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 \
+		dict=$$(ls tests/fuzz/$$t.dict 2>/dev/null); \
+		$(B)/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 $${dict:+-dict=$$dict} \
 		-artifact_prefix=$(B)/fuzz/$$t- $(B)/corpus/$$t tests/fuzz/corpus/$$t || exit 1; done
 
-$(B)/fuzz/%: tests/fuzz/%_fuzz.c tests/fuzz/fuzz.h $(LIB) | $(B)/fuzz
+$(B)/fuzz/%: tests/fuzz/%_fuzz.c $(wildcard tests/fuzz/*.h) $(LIB) | $(B)/fuzz
 	$(call say,LD,$@)$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(LIB) $(LIBS)
 
 $(B)/fuzz $(B)/replay:

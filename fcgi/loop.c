@@ -255,10 +255,12 @@ wait_ms(const struct loop *loop)
 			bits &= ~(~UINT64_C(0) << first % 64);
 		if (bits != 0) {
 			uint32_t slot = word * 64 + (uint32_t)__builtin_ctzll(bits);
-			int64_t step = (int64_t)loop->step + 1 + (slot + SLOTS - first) % SLOTS;
-			int64_t left = loop->start_ms + step * STEP_MS - clock_ms();
+			uint32_t step = loop->step + 1 + (slot + SLOTS - first) % SLOTS;
+			int64_t now = clock_ms() - loop->start_ms;
+			/* Steps are told apart by their difference: in 199 days they begin anew. */
+			int32_t steps = (int32_t)(step - (uint32_t)(now / STEP_MS));
 
-			return left < 0 ? 0 : (int)left;
+			return steps <= 0 ? 0 : (int)(steps * STEP_MS - now % STEP_MS);
 		}
 	}
 	return -1;
@@ -316,6 +318,7 @@ loop_run(struct loop *loop)
 		for (enum loop_phase phase = LOOP_LATE; phase < LOOP_PHASES; phase++)
 			more = run_hooks(loop, phase) || more;
 	}
+	loop->stopping = false;
 }
 
 void

@@ -38,7 +38,7 @@ typedef bool loop_hook_fn(void *ctx);
 struct loop *loop_new(void);
 void loop_free(struct loop *loop);
 
-/* Until loop_stop(). */
+/* Until loop_stop(); may be called again. */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 

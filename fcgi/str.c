@@ -52,7 +52,8 @@ str_cut(struct str *s, char at)
 	struct str before = *s;
 
 	if (found == NULL) {
-		*s = (struct str){s->p + s->n, 0};
+		/* To NULL, which a view of nothing may be, nothing can be added. */
+		*s = (struct str){s->n > 0 ? s->p + s->n : s->p, 0};
 		return before;
 	}
 	before.n = (size_t)(found - s->p);

@@ -1,11 +1,13 @@
 /*
- * What is accepted is JSON for SQLite too, whose CHECK it must pass; and a message made of it is JSON.
+ * What is accepted is JSON for SQLite too, whose CHECK it must pass; and a message made of it is JSON. The readers of
+ * JSON agree with each other, and what is written as JSON is read as the same.
  */
 #include "json.h"
 
 #include <sqlite3.h>
 
 #include "fuzz.h"
+#include "json_text.h"
 #include "message.h"
 
 enum { DEPTH_MAX = 1000 };
@@ -36,6 +38,22 @@ struct told {
 	bool bad_utf8; /* half a surrogate pair is only found at the end */
 };
 
+/* A number, true, false or null as JSON has them. */
+static bool
+scalar(struct str s)
+{
+	size_t i = s.p[0] == '-', digits = 0;
+
+	if (str_eq(s, STR("null")) || str_eq(s, STR("true")) || str_eq(s, STR("false")))
+		return true;
+	for (; i < s.n; i++)
+		if (s.p[i] >= '0' && s.p[i] <= '9')
+			digits++;
+		else if (strchr(".eE+-", s.p[i]) == NULL || digits == 0)
+			return false;
+	return digits > 0;
+}
+
 static void
 on_member(void *ctx, struct str name, enum json_type type, struct str value)
 {
@@ -52,7 +70,7 @@ on_member(void *ctx, struct str name, enum json_type type, struct str value)
 		MUST(value.p[0] == '[' && value.p[value.n - 1] == ']');
 		break;
 	case JSON_OTHER:
-		MUST(value.n == 0);
+		MUST(value.n == 0 || scalar(value));
 		break;
 	}
 }
@@ -75,6 +93,88 @@ plain(struct str text)
 		    (text.p[i] == '\\' && i + 1 < text.n && text.p[i + 1] == 'u'))
 			return false;
 	return true;
+}
+
+struct count {
+	size_t n;
+	enum json_type first;
+};
+
+static void
+on_element(void *ctx, struct str name, enum json_type type, struct str value)
+{
+	struct count *count = ctx;
+
+	MUST(name.n == 0);
+	(void)value;
+	if (count->n++ == 0)
+		count->first = type;
+}
+
+/* The two readers of one text agree about it. */
+static void
+check_payload(struct str text, enum json_result object, enum json_result array)
+{
+	struct json_payload payload;
+	struct count count = {0};
+	enum json_result result = json_payload(text, DEPTH_MAX, &payload);
+
+	if (array == JSON_OK || object == JSON_OK)
+		/* Members may be one deeper than the object around them, which the other counts. */
+		MUST(result == JSON_OK || (result == JSON_TOO_DEEP && object == JSON_OK));
+	else if (result == JSON_OK)
+		MUST(!str_utf8(text) || json_lone_surrogate(text));
+	if (result == JSON_OK && array == JSON_OK) {
+		MUST(payload.is_array && json_array(text, DEPTH_MAX, on_element, &count) == JSON_OK);
+		MUST(count.n == payload.n && (count.n == 0 || count.first == payload.first));
+		MUST(payload.first_end <= text.n);
+	}
+	if (result == JSON_OK && object == JSON_OK)
+		MUST(!payload.is_array && payload.n == 0);
+	buf_fini(&payload.strings);
+}
+
+/* What is mended has no half of a pair any more, is as long as it was, and is not touched a second time. */
+static void
+check_mended(struct str text, bool good)
+{
+	char *copy = malloc(text.n + (text.n == 0));
+
+	MUST(copy != NULL);
+	if (text.n > 0)
+		memcpy(copy, text.p, text.n);
+	json_mend(copy, text.n);
+	MUST(!json_lone_surrogate((struct str){copy, text.n}));
+	MUST(!good || str_eq((struct str){copy, text.n}, text));
+	free(copy);
+}
+
+/* Any bytes as a JSON string, read again, are those bytes with what is no UTF-8 replaced. */
+static void
+on_string(void *ctx, struct str name, enum json_type type, struct str value)
+{
+	(void)name;
+	MUST(type == JSON_STRING && str_eq(value, *(struct str *)ctx));
+}
+
+static void
+check_string(struct str bytes)
+{
+	struct buf json, clean;
+	struct str want;
+
+	buf_init(&json, SIZE_MAX);
+	buf_init(&clean, SIZE_MAX);
+	buf_add_char(&json, '[');
+	buf_add_json(&json, bytes);
+	buf_add_char(&json, ']');
+	buf_add_utf8(&clean, bytes);
+	MUST(buf_ok(&json) && buf_ok(&clean));
+	want = buf_str(&clean);
+	MUST(str_utf8(want) && (!str_utf8(bytes) || str_eq(want, bytes)));
+	MUST(json_array(buf_str(&json), 1, on_string, &want) == JSON_OK);
+	buf_fini(&clean);
+	buf_fini(&json);
 }
 
 static void
@@ -108,6 +208,9 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	MUST(array != JSON_OK || (type != NULL && strcmp(type, "array") == 0));
 	if (array == JSON_OK)
 		check_message(text);
+	check_payload(text, object, array);
+	check_mended(text, object == JSON_OK || array == JSON_OK);
+	check_string(text);
 	/* And the other way: what another program may insert can be read by others. */
 	if (plain(text) && type != NULL) {
 		MUST(strcmp(type, "object") != 0 || object == JSON_OK || object == JSON_TOO_DEEP);

@@ -8,8 +8,13 @@
 static void
 add_encoded(struct buf *b, struct str s)
 {
-	for (size_t i = 0; i < s.n; i++)
-		buf_printf(b, "%%%02X", (unsigned char)s.p[i]);
+	static const char digits[] = "0123456789ABCDEF";
+
+	for (size_t i = 0; i < s.n; i++) {
+		buf_add_char(b, '%');
+		buf_add_char(b, digits[(unsigned char)s.p[i] / 16]);
+		buf_add_char(b, digits[(unsigned char)s.p[i] % 16]);
+	}
 }
 
 int

@@ -47,6 +47,7 @@ struct fuzz {
 	struct person *people[PEOPLE_MAX];
 	size_t n_people;
 	struct str rest;
+	bool ending; /* nothing but the end of the turn is wanted */
 	int event_fd;
 };
 
@@ -316,6 +317,10 @@ on_turn(void *ctx)
 {
 	struct fuzz *f = ctx;
 
+	if (f->ending) {
+		loop_stop(f->loop);
+		return;
+	}
 	accept_waiting(f);
 	for (;;) {
 		size_t n = 0;
@@ -337,9 +342,8 @@ on_turn(void *ctx)
 }
 
 static void
-open_all(struct fuzz *f, uint8_t options)
+open_all(struct fuzz *f, size_t queue_bytes_max)
 {
-	static const size_t queues[] = {30, 100, 1000, 1000000};
 	struct member_options member = {.depth_max = DEPTH_MAX,
 	    .message_max = MESSAGE_MAX,
 	    .namespaces_max = NAMESPACES_MAX,
@@ -348,7 +352,7 @@ open_all(struct fuzz *f, uint8_t options)
 	    .ping_timeout_ms = 1000000,
 	    .connect_timeout_ms = 1000000,
 	    .sessions_max = SESSIONS,
-	    .queue_bytes_max = queues[options & 3],
+	    .queue_bytes_max = queue_bytes_max,
 	    .reply_max = 1000000};
 	struct member_app app = {.ctx = f,
 	    .connect = on_connect,
@@ -369,24 +373,62 @@ open_all(struct fuzz *f, uint8_t options)
 	MUST(f->event_fd >= 0 && loop_add_source(f->loop, f->event_fd, on_turn, f) == 0);
 }
 
+/* All ends as at a stop, so that what was not freed is found. */
+static void
+close_all(struct fuzz *f)
+{
+	if (f->loop == NULL)
+		return;
+	sessions_free(f->sessions);
+	members_free(f->members);
+	rooms_free(f->rooms);
+	loop_free(f->loop);
+	close(f->event_fd);
+}
+
+/* One of each size of queue is kept from input to input. */
+static struct fuzz kept[4];
+
+static void
+close_kept(void)
+{
+	for (int i = 0; i < 4; i++)
+		close_all(&kept[i]);
+}
+
+/* Nobody is left for the next input. */
+static void
+end_all(struct fuzz *f)
+{
+	for (int i = 0; i < SESSIONS; i++)
+		if (session_at(f, i) != NULL)
+			session_end(f->known[i].session, STR("1"));
+	for (size_t i = 0; i < f->n_people; i++) {
+		MUST(f->people[i]->member == NULL);
+		free(f->people[i]);
+	}
+	f->n_people = 0;
+	f->ending = true;
+	loop_run(f->loop);
+	f->ending = false;
+	MUST(sessions_count(f->sessions) == 0);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
-	static struct fuzz f;
+	static const size_t queues[] = {30, 100, 1000, 1000000};
+	struct fuzz *f;
 
 	if (n == 0)
 		return 0;
-	f = (struct fuzz){.rest = {(const char *)bytes + 1, n - 1}};
-	open_all(&f, bytes[0]);
-	loop_run(f.loop);
-	sessions_free(f.sessions);
-	for (size_t i = 0; i < f.n_people; i++) {
-		MUST(f.people[i]->member == NULL);
-		free(f.people[i]);
-	}
-	members_free(f.members);
-	rooms_free(f.rooms);
-	loop_free(f.loop);
-	close(f.event_fd);
+	f = &kept[bytes[0] & 3];
+	if (kept[0].loop == NULL && kept[1].loop == NULL && kept[2].loop == NULL && kept[3].loop == NULL)
+		atexit(close_kept);
+	if (f->loop == NULL)
+		open_all(f, queues[bytes[0] & 3]);
+	f->rest = (struct str){(const char *)bytes + 1, n - 1};
+	loop_run(f->loop);
+	end_all(f);
 	return 0;
 }

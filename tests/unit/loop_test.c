@@ -276,6 +276,30 @@ test_standstill(void **state)
 	assert_int_equal(fx.fired, 500);
 }
 
+/* After 199 days the clock of the wheel begins anew: whoever waits over that moment waits no shorter, and sleeps. */
+static void
+test_months(void **state)
+{
+	static const int64_t round_ms = (INT64_C(1) << 32) * 4;
+
+	(void)state;
+	now_ms += round_ms / 3;
+	run();
+	now_ms += round_ms / 3;
+	waits_for_ever = false;
+	loop_run(fx.loop);
+	now_ms += round_ms - round_ms / 3 * 2 - 1000;
+	waits_for_ever = false;
+	for (size_t i = 0; i < 200; i++)
+		set(i, (int64_t)i * 10);
+	loop_run(fx.loop);
+	assert_int_equal(fx.fired, 200);
+	set(0, 300000);
+	waits_for_ever = false;
+	loop_run(fx.loop);
+	assert_int_equal(fx.fired, 201);
+}
+
 /* A moment that has passed is the next one. */
 static void
 test_passed(void **state)
@@ -482,6 +506,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_no_wait, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_standstill, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_passed, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_months, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_order_of_a_turn, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_conns, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_removed_source, setup, teardown),

@@ -1,0 +1,105 @@
+/*
+ * What is typed into the search becomes an expression that FTS5 can read, whatever it is; and what is looked for is
+ * found in itself: a text of all the words that are wanted has them.
+ *
+ * The expression is made by a function of store_search.c's own, so that file is part of this one, and the index is in
+ * memory: a thousand times as fast as search_fuzz.c, which asks the whole of it.
+ */
+#define store_search expression_store_search
+#include "../../fcgi/store_search.c"
+
+#include "fuzz.h"
+
+static sqlite3 *db;
+static sqlite3_stmt *find, *put, *take, *size_of, *syntax;
+
+static void
+prepare(const char *sql, sqlite3_stmt **stmt)
+{
+	MUST(sqlite3_prepare_v2(db, sql, -1, stmt, NULL) == SQLITE_OK);
+}
+
+static void
+open_index(void)
+{
+	MUST(sqlite3_open(":memory:", &db) == SQLITE_OK);
+	MUST(sqlite3_exec(db,
+	         "CREATE VIRTUAL TABLE search USING fts5 (room, sender, body,"
+	         " tokenize = 'unicode61 remove_diacritics 2');"
+	         "CREATE VIRTUAL TABLE empty USING fts5 (room, sender, body,"
+	         " tokenize = 'unicode61 remove_diacritics 2')",
+	         NULL, NULL, NULL) == SQLITE_OK);
+	prepare("SELECT rowid FROM search WHERE search MATCH ?1", &find);
+	prepare("SELECT rowid FROM empty WHERE empty MATCH ?1", &syntax);
+	prepare("INSERT INTO search(rowid, room, sender, body) VALUES(1, 'r6D61696E', 's616E6E', ?1)", &put);
+	prepare("DELETE FROM search WHERE rowid = 1", &take);
+	/* The number of tokens of the third column, as a varint behind those of the first two. */
+	prepare("SELECT sz FROM search_docsize WHERE id = 1", &size_of);
+}
+
+static bool
+run(sqlite3_stmt *stmt, struct str text)
+{
+	int code;
+
+	sqlite3_bind_text64(stmt, 1, text.n == 0 ? "" : text.p, text.n, SQLITE_STATIC, SQLITE_UTF8);
+	code = sqlite3_step(stmt);
+	MUST(code == SQLITE_ROW || code == SQLITE_DONE);
+	sqlite3_reset(stmt);
+	return code == SQLITE_ROW;
+}
+
+/* Whether a text of the wanted words, each on a line, is found by them. */
+static void
+check_found(struct str q, struct str match)
+{
+	struct str rest = q;
+	struct term t;
+	struct buf all;
+	bool has_tokens = false;
+
+	buf_init(&all, SIZE_MAX);
+	while (next_term(&rest, &t)) {
+		if (t.not )
+			break; /* what is not wanted may be in it */
+		for (size_t i = 0; i < t.text.n; i++)
+			buf_add_char(&all, t.text.p[i] == '\0' ? ' ' : t.text.p[i]);
+		buf_add_char(&all, '\n');
+	}
+	if (!t.not &&all.n > 0) {
+		(void)run(put, buf_str(&all));
+		MUST(sqlite3_step(size_of) == SQLITE_ROW && sqlite3_column_bytes(size_of, 0) >= 3);
+		has_tokens = ((const unsigned char *)sqlite3_column_blob(size_of, 0))[2] != 0;
+		sqlite3_reset(size_of);
+		MUST(run(find, match) == has_tokens);
+		(void)run(take, STR(""));
+	}
+	buf_fini(&all);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+	struct store_page p = {.q = {(const char *)bytes + 1, n - 1}};
+	struct buf match;
+
+	/* As the query is read: UTF-8, or it is refused. */
+	if (n < 1 || !str_utf8(p.q))
+		return 0;
+	if (db == NULL)
+		open_index();
+	p.rooms.all = (bytes[0] & 1) != 0;
+	p.rooms.names[0] = STR("main");
+	p.rooms.names[1] = STR("ops");
+	p.rooms.n = 2;
+	p.by_sender = (bytes[0] & 2) != 0;
+	p.sender = STR("ann");
+	buf_init(&match, EXPRESSION_MAX);
+	if (expression(&match, &p) && buf_ok(&match)) {
+		(void)run(syntax, buf_str(&match));
+		if ((bytes[0] & 12) == 0) /* it takes ten times as long */
+			check_found(p.q, buf_str(&match));
+	}
+	buf_fini(&match);
+	return 0;
+}

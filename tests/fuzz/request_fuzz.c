@@ -1,0 +1,364 @@
+/*
+ * Requests of all kinds to all that answers, Socket.IO's sessions and the relay among them, in one long-lived log:
+ * each is answered once or held, and what is answered or stored is well-formed (answer.h, stub.h).
+ *
+ * An input is a byte of options, then steps with 0x1D between, which begin with what they do:
+ *   q N request   on connection N, see stub_read(); with $0 to $3, $p, $i, $e for what was learned (answer.h)
+ *   c N           its peer hangs up
+ *   t, a N        the turn ends; N times 200 ms pass
+ *   s N, l N, j N the oldest send, look, reading is done, with outcome N
+ *   p N message   another program's message: its event, 0x1F, its body
+ *   n, x          memory is (not) true; the next answer does not get away
+ */
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "health.h"
+#include "history.h"
+#include "log.h"
+#include "loop.h"
+#include "poll.h"
+#include "relay.h"
+#include "room.h"
+#include "roomlist.h"
+#include "route.h"
+#include "send.h"
+#include "socketio.h"
+#include "stub.h"
+
+enum { SESSIONS_MAX = 16, WAIT_MAX_MS = 55000 };
+
+static struct world {
+	struct loop *loop;
+	struct rooms *rooms;
+	struct requests requests;
+	struct poll *poll;
+	struct send send;
+	struct history history;
+	struct roomlist roomlist;
+	struct health health;
+	struct relay *relay;
+	struct members *members;
+	struct sessions *sessions;
+	struct socketio socketio;
+	struct routes routes;
+	char sids[SESSIONS_MAX][TOKEN_ID_SIZE]; /* of an input */
+	size_t n_sids;
+	struct str rest;
+	bool ending;
+	int event_fd;
+} w;
+
+static void
+gone(struct fcgi_conn *c)
+{
+	struct slot *slot = (struct slot *)(void *)c->slot;
+
+	if (!c->open)
+		return;
+	if (slot->parked == PARKED_POLL)
+		poll_gone(w.poll, c);
+	else if (slot->parked == PARKED_SESSION)
+		session_gone(session_of(c));
+	c->open = false;
+}
+
+/* Whether it is answered, or waits for something. */
+static void
+check_open(const struct fcgi_conn *c)
+{
+	const struct slot *slot = (const struct slot *)(const void *)c->slot;
+
+	MUST(!c->open || slot->parked != PARKED_NOT || stub.n_sends + stub.n_looks + stub.n_jobs > 0);
+}
+
+static void
+request(size_t i, struct str text)
+{
+	struct fcgi_request from = {.conn = &stub.conns[i]};
+	struct request r;
+	struct buf b;
+
+	gone(&stub.conns[i]);
+	buf_init(&b, SIZE_MAX);
+	names_expand(&b, text, &stub.names);
+	MUST(buf_ok(&b));
+	stub_read(&from, buf_str(&b));
+	stub_open(i);
+	request_init(&r, &w.requests, &from, sizeof stub.conns[i].slot);
+	route_request(&w.routes, &r);
+	check_open(&stub.conns[i]);
+	buf_fini(&b);
+}
+
+static void
+publish(struct message *m)
+{
+	m->f.id = rooms_head(w.rooms) + 1;
+	m->f.at_ms = clock_wall_ms();
+	MUST(message_publish(m) == 0 && json_object(m->json, ANSWER_DEPTH_MAX, NULL, NULL, NULL) == JSON_OK);
+	MUST(answer_valid_for_sqlite(m->json));
+	rooms_publish(w.rooms, message_hold(m));
+	rooms_publish_end(w.rooms, m->f.id);
+}
+
+static void
+end_send(enum commit_outcome outcome)
+{
+	struct stub_send send = stub_take_send();
+	int64_t id = 1;
+
+	if (outcome > COMMIT_LOCKED)
+		outcome = COMMIT_STORED;
+	if (outcome == COMMIT_STORED) {
+		publish(send.message);
+		id = send.message->f.id;
+	}
+	send.fn(send.ctx, send.handle, outcome, send.message, id, send.message->f.at_ms);
+	message_drop(send.message);
+}
+
+static void
+end_look(bool ok)
+{
+	struct stub_look look = stub_take_look();
+
+	look.fn(look.ctx, look.handle, ok);
+}
+
+static void
+end_job(unsigned how)
+{
+	struct job *job = stub_take_job();
+
+	stub.status = (enum store_status)(how % (STORE_SYNTAX + 1));
+	/* Nothing but a search has a syntax or an end. */
+	stub.missed = how >> 4 & 3;
+	job->run(NULL, job);
+	job->done(job);
+}
+
+/* A row as any program may insert it: its text may have any bytes. */
+static void
+other_program(unsigned how, struct str body)
+{
+	static const struct str rooms[] = {{"main", 4}, {"ops", 3}, {"x", 1}, {"y", 1}};
+	struct str event = str_cut(&body, 0x1F);
+	struct message_fields f = {.room = rooms[how & 3],
+	    .event = event.n == 0 || event.n > MESSAGE_EVENT_MAX ? STR("e") : event,
+	    .sender = how & 4 ? STR("\xFF\"x") : STR("ann"),
+	    .body = body,
+	    .is_args = (how & 8) != 0};
+	struct message *m;
+
+	if (f.is_args && (json_array(body, ANSWER_DEPTH_MAX - 100, NULL, NULL) != JSON_OK))
+		return;
+	if (how & 16 && f.is_args) {
+		f.attachments = STR("\"AQL/\",\"\"");
+		f.n_attachments = 2;
+	}
+	m = message_new(&f);
+	MUST(m != NULL);
+	publish(m);
+	message_drop(m);
+}
+
+/* false: the turn ends. */
+static bool
+step(struct str text)
+{
+	unsigned char what = text.n > 0 ? (unsigned char)text.p[0] : 't', n = text.n > 1 ? (unsigned char)text.p[1] : 0;
+	struct str more = text.n > 2 ? (struct str){text.p + 2, text.n - 2} : STR("");
+
+	switch (what) {
+	case 'q':
+		request(n % STUB_CONNS, more);
+		return true;
+	case 'c':
+		gone(&stub.conns[n % STUB_CONNS]);
+		return true;
+	case 'a':
+		stub.now_ms += (n & 63) * 200;
+		return false;
+	case 's':
+		if (stub.n_sends > 0)
+			end_send((enum commit_outcome)(n & 7));
+		return true;
+	case 'l':
+		if (stub.n_looks > 0)
+			end_look(n & 1);
+		return true;
+	case 'j':
+		if (stub.n_jobs > 0)
+			end_job(n);
+		return true;
+	case 'p':
+		other_program(n, more);
+		return true;
+	case 'n':
+		stub.not_current = !stub.not_current;
+		return true;
+	case 'x':
+		stub.lost = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void
+on_turn(void *ctx)
+{
+	(void)ctx;
+	if (w.ending) {
+		loop_stop(w.loop);
+		return;
+	}
+	for (;;) {
+		bool last = memchr(w.rest.p, 0x1D, w.rest.n) == NULL, more = step(str_cut(&w.rest, 0x1D));
+
+		if (last) {
+			loop_stop(w.loop);
+			return;
+		}
+		if (!more)
+			return;
+	}
+}
+
+/* Sessions are known by the answers to their handshakes. */
+static void
+on_answer(struct str cgi)
+{
+	const struct answer *a = &stub.answer;
+
+	(void)cgi;
+	if (str_starts(a->body, STR("0{\"sid\":\""))) {
+		MUST(w.n_sids < SESSIONS_MAX);
+		MUST(names_learn(w.sids[w.n_sids++], TOKEN_ID_SIZE, a->body, "\"sid\":\"", "\""));
+	}
+}
+
+static void
+open_socketio(void)
+{
+	struct relay_options relay = {.ephemeral = "typing",
+	    .recovery = true,
+	    .recovery_ms = 1000000,
+	    .recovery_messages = 3,
+	    .message_max = 100000};
+	struct member_options member = {
+	    .depth_max = 1000, .message_max = 100000, .namespaces_max = 4, .attachments_max = PACKET_ATTACHMENTS_MAX};
+	struct session_options session = {.ping_interval_ms = 2500,
+	    .ping_timeout_ms = 2000,
+	    .connect_timeout_ms = 4500,
+	    .sessions_max = SESSIONS_MAX,
+	    .queue_bytes_max = 100000,
+	    .reply_max = 1000};
+	struct member_app app;
+
+	token_secret(relay.secret);
+	w.relay = relay_new(&relay, w.rooms, NULL, NULL);
+	MUST(w.relay != NULL);
+	app = relay_app(w.relay);
+	w.members = members_new(&member, &app);
+	w.sessions = sessions_new(w.loop, &session, &w.requests, w.rooms, NULL);
+	MUST(w.members != NULL && w.sessions != NULL);
+	relay_set_members(w.relay, w.members);
+	w.socketio = (struct socketio){.requests = &w.requests,
+	    .sessions = w.sessions,
+	    .layer = members_layer(w.members),
+	    .ping_interval_ms = session.ping_interval_ms,
+	    .ping_timeout_ms = session.ping_timeout_ms,
+	    .max_payload = 1000000};
+}
+
+static void
+close_all(void)
+{
+	sessions_free(w.sessions);
+	poll_free(w.poll);
+	members_free(w.members);
+	relay_free(w.relay);
+	rooms_free(w.rooms);
+	loop_free(w.loop);
+	close(w.event_fd);
+}
+
+static void
+open_all(void)
+{
+	struct poll_options poll = {.wait_max_ms = WAIT_MAX_MS, .reply_max = 1000};
+
+	log_set_level(LOG_ERROR);
+	stub.now_ms = 1000000;
+	stub.answered = on_answer;
+	MUST((w.loop = loop_new()) != NULL && (w.rooms = rooms_new(w.loop, 4000)) != NULL);
+	w.poll = poll_new(w.loop, &poll, &w.requests, w.rooms, NULL, NULL);
+	MUST(w.poll != NULL);
+	MUST(poll_slot_size() <= sizeof stub.conns[0].slot && session_slot_size() <= sizeof stub.conns[0].slot);
+	open_socketio();
+	w.send = (struct send){.requests = &w.requests, .body_max = 100000, .message_max = 50000, .depth_max = 1000};
+	w.history = (struct history){.requests = &w.requests, .rooms = w.rooms};
+	w.roomlist = (struct roomlist){.requests = &w.requests, .rooms = w.rooms};
+	w.health = (struct health){.requests = &w.requests,
+	    .rooms = w.rooms,
+	    .poll = w.poll,
+	    .sessions = w.sessions,
+	    .database = "/nonexistent"};
+	w.routes = (struct routes){&w.send, w.poll, &w.history, &w.roomlist, &w.health, &w.socketio};
+	/* Always readable: each turn begins with on_turn(). */
+	w.event_fd = eventfd(1, EFD_CLOEXEC);
+	MUST(w.event_fd >= 0 && loop_add_source(w.loop, w.event_fd, on_turn, NULL) == 0);
+	atexit(close_all);
+}
+
+/* Whatever waits gets its answer, whoever is held hangs up: nothing is left for the next input. */
+static void
+end_all(void)
+{
+	stub.lost = stub.not_current = false;
+	while (stub.n_sends + stub.n_looks + stub.n_jobs > 0) {
+		while (stub.n_jobs > 0)
+			end_job(STORE_FAILED);
+		while (stub.n_looks > 0)
+			end_look(false);
+		while (stub.n_sends > 0)
+			end_send(COMMIT_FAILED);
+	}
+	for (int i = 0; i < STUB_CONNS; i++) {
+		check_open(&stub.conns[i]);
+		gone(&stub.conns[i]);
+	}
+	for (size_t i = 0; i < w.n_sids; i++) {
+		struct session *s = session_find(w.sessions, members_layer(w.members), str_of(w.sids[i]));
+
+		if (s != NULL)
+			session_end(s, STR("1"));
+	}
+	w.n_sids = 0;
+	w.ending = true;
+	loop_run(w.loop);
+	w.ending = false;
+	MUST(sessions_count(w.sessions) == 0 && poll_parked(w.poll) == 0);
+	MUST(stub.n_sends + stub.n_looks + stub.n_jobs == 0);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+	static const char *const origins[] = {NULL, "*", "https://chat.example", NULL};
+
+	if (n == 0)
+		return 0;
+	if (w.loop == NULL)
+		open_all();
+	rooms_reset(w.rooms, "0123456789abcdef", bytes[0] & 4 ? 40 : 0);
+	stub.names = (struct names){.epoch = "0123456789abcdef"};
+	w.requests.cors = origins[bytes[0] & 3];
+	w.rest = (struct str){(const char *)bytes + 1, n - 1};
+	loop_run(w.loop);
+	end_all();
+	return 0;
+}

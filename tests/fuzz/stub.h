@@ -1,0 +1,382 @@
+/*
+ * stub: what stands below the handlers, for fuzz targets that drive them without a socket, a database or a thread.
+ *
+ * The linker's --wrap leads the calls here (see the Makefile). A connection is a slot and a state; what is handed to
+ * the commit queue, the readers or a look is kept until the target lets it be done.
+ */
+#ifndef STUB_H
+#define STUB_H
+
+#include "answer.h"
+#include "commit.h"
+#include "fcgi.h"
+#include "readers.h"
+#include "record.h"
+#include "request.h"
+
+enum { STUB_CONNS = 8, STUB_WAITING_MAX = 64 };
+
+struct fcgi_conn {
+	bool open;
+	uint32_t serial;
+	_Alignas(8) char slot[256];
+};
+
+struct stub_send {
+	struct message *message;
+	commit_sent_fn *fn;
+	void *ctx;
+	uint64_t handle;
+};
+
+struct stub_look {
+	commit_looked_fn *fn;
+	void *ctx;
+	uint64_t handle;
+};
+
+/* Everything that was asked of the outside. */
+static struct stub {
+	struct fcgi_conn conns[STUB_CONNS];
+	struct names names;
+	struct answer answer; /* the last one; its views end with the call */
+	unsigned answers;
+	void (*answered)(struct str cgi); /* sees each answer; may be NULL */
+	struct stub_send sends[STUB_WAITING_MAX];
+	struct stub_look looks[STUB_WAITING_MAX];
+	struct job *jobs[STUB_WAITING_MAX];
+	size_t n_sends, n_looks, n_jobs;
+	enum store_status status; /* of whatever is read */
+	int64_t missed;
+	bool not_current, lost; /* memory is not true; the next answer does not get away */
+	int64_t now_ms;
+} stub;
+
+void *__wrap_fcgi_slot(struct fcgi_conn *c);
+struct fcgi_conn *__wrap_fcgi_of_slot(void *slot);
+uint64_t __wrap_fcgi_handle(struct fcgi_conn *c);
+struct fcgi_conn *__wrap_fcgi_find(struct fcgi *f, uint64_t handle);
+bool __wrap_fcgi_reply(struct fcgi *f, struct fcgi_conn *c, struct blob *reply);
+struct fcgi_counts __wrap_fcgi_counts(const struct fcgi *f);
+int __wrap_commit_add(struct commit *c, struct message *m, commit_sent_fn *fn, void *ctx, uint64_t handle);
+int __wrap_commit_look(struct commit *c, commit_looked_fn *fn, void *ctx, uint64_t handle);
+int __wrap_commit_probe(struct commit *c, commit_looked_fn *fn, void *ctx, uint64_t handle);
+int __wrap_commit_want_index(struct commit *c, int64_t wait_ms, commit_looked_fn *fn, void *ctx, uint64_t handle);
+bool __wrap_commit_current(struct commit *c);
+int64_t __wrap_commit_indexed(const struct commit *c);
+struct commit_counts __wrap_commit_counts(const struct commit *c);
+int __wrap_readers_add(struct readers *r, struct job *job);
+int __wrap_readers_add_search(struct readers *r, struct job *job);
+enum store_status __wrap_store_poll(struct store *s, struct store_poll *p);
+enum store_status __wrap_store_history(struct store *s, struct store_page *p);
+enum store_status __wrap_store_search(struct store *s, struct store_page *p);
+enum store_status __wrap_store_list(struct store *s, struct store_list *l);
+enum store_status __wrap_store_tail(struct store *s, struct store_tail *t);
+enum store_status __wrap_store_missed(struct store *s, struct store_missed *m);
+int64_t __wrap_clock_ms(void);
+
+void *
+__wrap_fcgi_slot(struct fcgi_conn *c)
+{
+	return c->slot;
+}
+
+struct fcgi_conn *
+__wrap_fcgi_of_slot(void *slot)
+{
+	return (struct fcgi_conn *)(void *)((char *)slot - offsetof(struct fcgi_conn, slot));
+}
+
+uint64_t
+__wrap_fcgi_handle(struct fcgi_conn *c)
+{
+	return (uint64_t)c->serial << 32 | (uint64_t)(c - stub.conns);
+}
+
+struct fcgi_conn *
+__wrap_fcgi_find(struct fcgi *f, uint64_t handle)
+{
+	struct fcgi_conn *c = &stub.conns[(uint32_t)handle];
+
+	(void)f;
+	return c->open && c->serial == (uint32_t)(handle >> 32) ? c : NULL;
+}
+
+/* The CGI answer that is in the records of a reply. */
+static inline void
+stub_unframe(struct buf *cgi, struct str records)
+{
+	bool ended = false;
+
+	while (records.n > 0) {
+		size_t n;
+
+		MUST(!ended && records.n >= 8 && records.p[0] == 1 && records.p[3] == 1 && records.p[6] == 0);
+		n = (size_t)(unsigned char)records.p[4] << 8 | (unsigned char)records.p[5];
+		MUST(records.n >= 8 + n);
+		ended = records.p[1] == 3;
+		MUST(ended ? n == 8 && records.p[12] == 0 : records.p[1] == 6 && n > 0);
+		if (!ended)
+			buf_add(cgi, (struct str){records.p + 8, n});
+		records = (struct str){records.p + 8 + n, records.n - 8 - n};
+	}
+	MUST(ended && buf_ok(cgi));
+}
+
+bool
+__wrap_fcgi_reply(struct fcgi *f, struct fcgi_conn *c, struct blob *reply)
+{
+	struct buf cgi;
+	bool good = !stub.lost;
+
+	(void)f;
+	MUST(c->open && reply != NULL);
+	c->open = false;
+	stub.lost = false;
+	stub.answers++;
+	buf_init(&cgi, SIZE_MAX);
+	stub_unframe(&cgi, (struct str){reply->p, reply->n});
+	stub.answer = answer_check(buf_str(&cgi));
+	names_learn_all(&stub.names, &stub.answer);
+	if (stub.answered != NULL)
+		stub.answered(buf_str(&cgi));
+	buf_fini(&cgi);
+	blob_drop(reply);
+	return good;
+}
+
+struct fcgi_counts
+__wrap_fcgi_counts(const struct fcgi *f)
+{
+	(void)f;
+	return (struct fcgi_counts){.requests = stub.answers};
+}
+
+/* What is handed to the database is what its rules allow. */
+static inline void
+stub_check_message(const struct message_fields *f)
+{
+	struct str list = f->attachments, base64;
+	unsigned n = 0;
+
+	MUST(message_room_ok(f->room) && message_event_ok(f->event));
+	MUST(f->sender.n <= MESSAGE_SENDER_MAX && str_utf8(f->sender));
+	MUST(f->key.n <= MESSAGE_KEY_MAX && str_utf8(f->key) && str_utf8(f->body));
+	MUST(!f->is_args ||
+	     (json_array(f->body, ANSWER_DEPTH_MAX, NULL, NULL) == JSON_OK && answer_valid_for_sqlite(f->body)));
+	while (message_next_attachment(&list, &base64)) {
+		MUST(answer_base64(base64));
+		n++;
+	}
+	MUST(n == f->n_attachments && n <= PACKET_ATTACHMENTS_MAX && (n == 0 || f->is_args));
+}
+
+int
+__wrap_commit_add(struct commit *c, struct message *m, commit_sent_fn *fn, void *ctx, uint64_t handle)
+{
+	(void)c;
+	stub_check_message(&m->f);
+	if (stub.n_sends == STUB_WAITING_MAX)
+		return -1;
+	stub.sends[stub.n_sends++] = (struct stub_send){m, fn, ctx, handle};
+	return 0;
+}
+
+int
+__wrap_commit_look(struct commit *c, commit_looked_fn *fn, void *ctx, uint64_t handle)
+{
+	(void)c;
+	if (stub.n_looks == STUB_WAITING_MAX)
+		return -1;
+	stub.looks[stub.n_looks++] = (struct stub_look){fn, ctx, handle};
+	return 0;
+}
+
+int
+__wrap_commit_probe(struct commit *c, commit_looked_fn *fn, void *ctx, uint64_t handle)
+{
+	return __wrap_commit_look(c, fn, ctx, handle);
+}
+
+int
+__wrap_commit_want_index(struct commit *c, int64_t wait_ms, commit_looked_fn *fn, void *ctx, uint64_t handle)
+{
+	MUST(wait_ms >= 0);
+	return __wrap_commit_look(c, fn, ctx, handle);
+}
+
+bool
+__wrap_commit_current(struct commit *c)
+{
+	(void)c;
+	return !stub.not_current;
+}
+
+int64_t
+__wrap_commit_indexed(const struct commit *c)
+{
+	(void)c;
+	return stub.missed;
+}
+
+struct commit_counts
+__wrap_commit_counts(const struct commit *c)
+{
+	(void)c;
+	return (struct commit_counts){.queued = stub.n_sends};
+}
+
+int
+__wrap_readers_add(struct readers *r, struct job *job)
+{
+	(void)r;
+	if (stub.n_jobs == STUB_WAITING_MAX)
+		return -1;
+	stub.jobs[stub.n_jobs++] = job;
+	return 0;
+}
+
+int
+__wrap_readers_add_search(struct readers *r, struct job *job)
+{
+	return __wrap_readers_add(r, job);
+}
+
+enum store_status
+__wrap_store_poll(struct store *s, struct store_poll *p)
+{
+	(void)s;
+	MUST(p->rooms.all || (p->rooms.n >= 1 && p->rooms.n <= STORE_ROOMS_MAX));
+	MUST(p->limit >= 1 && p->limit <= 1000 && p->since >= 0 && p->newest >= 0 && p->newest <= 1000);
+	if (p->newest > 0)
+		p->since = 0;
+	p->last_id = p->since;
+	p->gap = stub.missed > 0;
+	buf_init(&p->json, SIZE_MAX);
+	return stub.status;
+}
+
+static inline void
+stub_check_page(const struct store_page *p)
+{
+	MUST(p->rooms.all || (p->rooms.n >= 1 && p->rooms.n <= STORE_ROOMS_MAX));
+	MUST(p->limit >= 1 && p->limit <= 1000 && str_utf8(p->q) && str_utf8(p->sender));
+	for (size_t i = 0; i < p->rooms.n && !p->rooms.all; i++)
+		MUST(message_room_ok(p->rooms.names[i]));
+}
+
+enum store_status
+__wrap_store_history(struct store *s, struct store_page *p)
+{
+	(void)s;
+	stub_check_page(p);
+	p->older = p->newer = stub.missed - 1;
+	buf_init(&p->json, SIZE_MAX);
+	return stub.status;
+}
+
+enum store_status
+__wrap_store_search(struct store *s, struct store_page *p)
+{
+	MUST(p->q.n > 0);
+	return __wrap_store_history(s, p);
+}
+
+enum store_status
+__wrap_store_list(struct store *s, struct store_list *l)
+{
+	(void)s;
+	MUST(l->limit >= 1);
+	buf_init(&l->json, SIZE_MAX);
+	return stub.status;
+}
+
+enum store_status
+__wrap_store_tail(struct store *s, struct store_tail *t)
+{
+	(void)s;
+	MUST(message_room_ok(t->room) && t->since >= 0 && t->since <= t->head);
+	return stub.status;
+}
+
+enum store_status
+__wrap_store_missed(struct store *s, struct store_missed *m)
+{
+	(void)s;
+	MUST(message_room_ok(m->room) && m->since >= 0 && m->since <= m->head);
+	m->n = stub.missed;
+	m->oldest_ms = 0;
+	return stub.status;
+}
+
+int64_t
+__wrap_clock_ms(void)
+{
+	return stub.now_ms;
+}
+
+/* Takes the oldest of what waits. */
+static inline struct job *
+stub_take_job(void)
+{
+	struct job *job = stub.jobs[0];
+
+	memmove(stub.jobs, stub.jobs + 1, --stub.n_jobs * sizeof stub.jobs[0]);
+	return job;
+}
+
+static inline struct stub_look
+stub_take_look(void)
+{
+	struct stub_look look = stub.looks[0];
+
+	memmove(stub.looks, stub.looks + 1, --stub.n_looks * sizeof stub.looks[0]);
+	return look;
+}
+
+static inline struct stub_send
+stub_take_send(void)
+{
+	struct stub_send send = stub.sends[0];
+
+	memmove(stub.sends, stub.sends + 1, --stub.n_sends * sizeof stub.sends[0]);
+	return send;
+}
+
+/*
+ * The request in text: parts with 0x1F between, of which the first is the method, the second the path, and each other
+ * NAME=value as the web server would say it, up to an empty one, behind which the body is. What a part says is cut at a
+ * byte 0, as C strings are.
+ */
+static inline void
+stub_read(struct fcgi_request *r, struct str text)
+{
+	static const struct str names[] = {{"REQUEST_METHOD", 14}, {"SCRIPT_NAME", 11}};
+
+	r->n_params = 0;
+	for (int i = 0; text.n > 0; i++) {
+		struct str value = str_cut(&text, 0x1F), name;
+
+		if (i >= 2 && value.n == 0)
+			break;
+		name = i < 2 ? names[i] : str_cut(&value, '=');
+		value = str_cut(&value, '\0');
+		if (r->n_params < FCGI_PARAMS_READ_MAX)
+			r->params[r->n_params++] = (struct fcgi_param){name, value};
+	}
+	r->body = text;
+}
+
+/* Opens conns[i] for a request, as fcgi does. */
+static inline struct fcgi_conn *
+stub_open(size_t i)
+{
+	struct fcgi_conn *c = &stub.conns[i];
+
+	MUST(!c->open);
+	c->open = true;
+	c->serial++;
+	return c;
+}
+
+#endif
