@@ -206,8 +206,11 @@ store_reopen(struct store *s, bool create)
 	if (moved && leave_wal(s, create) != 0)
 		return -1;
 	close_db(s);
-	if (moved)
+	s->data_version = -1; /* each connection has numbers of its own */
+	if (moved) {
+		s->started = false;
 		walindex_refresh(&s->walindex);
+	}
 	if (open_db(s, create, error) != 0) {
 		log_error("store", "doing=reopen error=\"%s\"", error);
 		return -1;
