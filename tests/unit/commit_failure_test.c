@@ -248,6 +248,39 @@ test_look_on_failed_batch(void **state)
 }
 
 static enum test_next
+always_failing_steps(void *ctx, int turn)
+{
+	static size_t next;
+
+	(void)ctx;
+	if (turn < 5)
+		return TEST_WAIT;
+	if (fx.step == 0) {
+		test_disk.write_errno = ENOSPC;
+		next = 0;
+		fx.began_ms = clock_ms();
+	}
+	/* One for the next batch comes while a batch is under way. */
+	if (next < fx.n_done + 20 && next < SENDS)
+		assert_int_equal(add(next++, "a", "lost", ""), 0);
+	if (fx.step++ == 0) {
+		assert_int_equal(commit_look(fx.commit, on_looked, &fx, 7), 0);
+		assert_int_equal(commit_probe(fx.commit, on_looked, &fx, 8), 0);
+	}
+	assert_true(fx.n_done < SENDS / 2);
+	return fx.n_looked < 2 ? TEST_AGAIN : TEST_STOP;
+}
+
+/* Batch after batch fails: who waits for a look or a probe does not wait for the end of them. */
+static void
+test_always_failing(void **state)
+{
+	(void)state;
+	run(always_failing_steps);
+	assert_true(fx.n_done < 50);
+}
+
+static enum test_next
 wiped_steps(void *ctx, int turn)
 {
 	(void)ctx;
@@ -293,6 +326,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_index_wait, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_index_after_failure, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_look_on_failed_batch, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_always_failing, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_wiped, setup, teardown),
 	};
 
