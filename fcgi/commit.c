@@ -258,7 +258,7 @@ take_queue(struct commit *c)
 	return true;
 }
 
-/* Who rode on a batch that failed has its look before the next one, or it would wait as long as sends go on and fail. */
+/* Who rode on a batch that failed has its look before the next one, which may fail as well, and the one after that. */
 static bool
 look_first(const struct commit *c)
 {

@@ -212,7 +212,7 @@ store_reopen(struct store *s, bool create)
 		walindex_refresh(&s->walindex);
 	}
 	if (open_db(s, create, error) != 0) {
-		log_error("store", "doing=reopen error=\"%s\"", error);
+		store_say(s, "store", SQLITE_CANTOPEN, "reopen", error);
 		return -1;
 	}
 	return 0;
