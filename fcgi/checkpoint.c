@@ -75,8 +75,13 @@ start(struct checkpoint *c, bool truncate)
 static void
 on_truncate_timer(void *ctx, struct timer *t)
 {
+	struct checkpoint *c = ctx;
+
 	(void)t;
-	start(ctx, true);
+	if (c->running)
+		checkpoint_later(c);
+	else
+		start(c, true);
 }
 
 struct checkpoint *

@@ -64,6 +64,7 @@ publish(struct commit *c)
 	if (news->reset) {
 		rooms_reset(c->rooms, news->epoch, news->head);
 		walindex_refresh(&c->walindex);
+		c->seen = 0;
 		c->counts.indexed = 0;
 	} else {
 		for (size_t i = 0; i < news->n_messages; i++)
@@ -149,6 +150,8 @@ fail_batch(struct commit *c)
 	c->locked_since_ms = 0;
 	for (size_t i = 0; i < c->n_sends; i++)
 		finish(c, STAILQ_FIRST(&c->queue), c->status == STORE_FULL ? COMMIT_FULL : COMMIT_FAILED, 0, 0);
+	/* A probe's own turn may never come while sends go on. */
+	commit_tell(c, &c->probes, false);
 }
 
 /* Another program has the lock: the batch stays where it is, but nobody waits for ever. */
@@ -255,6 +258,13 @@ take_queue(struct commit *c)
 	return true;
 }
 
+/* Who rode on a batch that failed has its look before the next one, which may fail as well, and the one after that. */
+static bool
+look_first(const struct commit *c)
+{
+	return c->failed && c->task == BATCH && !STAILQ_EMPTY(&c->looks);
+}
+
 /* The COMMIT phase of a turn. */
 static bool
 turn(void *ctx)
@@ -265,7 +275,7 @@ turn(void *ctx)
 		return false;
 	if (checkpoint_wants_writer(c->checkpoint))
 		start(c, RESTART);
-	else if (c->queued > 0 && !c->retry_waits && !commit_index_first(c) && take_queue(c))
+	else if (c->queued > 0 && !c->retry_waits && !look_first(c) && !commit_index_first(c) && take_queue(c))
 		start(c, BATCH);
 	else if (!STAILQ_EMPTY(&c->looks) || (c->look_due && commit_look_needed(c)))
 		start(c, LOOK);

@@ -7,10 +7,11 @@
 #include "watch.h"
 
 enum {
-	LOOK_STEP_MS = 16,  /* between looks, after the first few */
-	LOOK_FOR_MS = 5000, /* after the last sign that somebody writes */
-	OWN_SIGN_MS = 3,    /* after a commit of ours a sign is most likely of it */
-	LOOK_BLIND_MS = 25, /* where no sign is to be had */
+	LOOK_STEP_MS = 16,   /* between looks, after the first few */
+	LOOK_FOR_MS = 5000,  /* after the last sign that somebody writes */
+	OWN_SIGN_MS = 3,     /* after a commit of ours a sign is most likely of it */
+	LOOK_BLIND_MS = 25,  /* where no sign is to be had */
+	LOOK_AGAIN_MS = 500, /* after one that failed, when nothing else asks for it */
 	PROBE_KEEP_MS = 1000,
 	WAITING_MAX = 10000,
 };
@@ -38,7 +39,8 @@ commit_plan_look(struct commit *c)
 	else if (now - c->last_sign_ms < LOOK_FOR_MS) {
 		c->look_step_ms = c->look_step_ms >= LOOK_STEP_MS ? LOOK_STEP_MS : c->look_step_ms * 2 + 1;
 		loop_timer_set(c->loop, &c->look_timer, c->look_kind, c->look_step_ms);
-	}
+	} else if (c->unsure)
+		loop_timer_set(c->loop, &c->look_timer, c->look_kind, LOOK_AGAIN_MS);
 }
 
 /* Reading may work though writing does not: those who rode on a batch that failed get a look of their own. */
@@ -51,6 +53,8 @@ commit_end_look(struct commit *c)
 		return;
 	if (c->status == STORE_OK)
 		c->unsure = c->unsure && c->signs != c->looked_signs;
+	else if (c->task == LOOK)
+		c->unsure = true;
 	commit_plan_look(c);
 	if (c->task == BATCH && !ok) {
 		STAILQ_CONCAT(&c->looking, &c->looks);

@@ -206,10 +206,13 @@ store_reopen(struct store *s, bool create)
 	if (moved && leave_wal(s, create) != 0)
 		return -1;
 	close_db(s);
-	if (moved)
+	s->data_version = -1; /* each connection has numbers of its own */
+	if (moved) {
+		s->started = false;
 		walindex_refresh(&s->walindex);
+	}
 	if (open_db(s, create, error) != 0) {
-		log_error("store", "doing=reopen error=\"%s\"", error);
+		store_say(s, "store", SQLITE_CANTOPEN, "reopen", error);
 		return -1;
 	}
 	return 0;

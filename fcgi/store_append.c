@@ -199,6 +199,7 @@ store_append(struct store *s, struct store_send *sends, size_t n, int64_t floor,
 		log_error("store", "doing=\"tell sends\" error=\"no memory\"");
 		s->last_id = news->n_messages > 0 ? news->messages[news->n_messages - 1]->f.id : s->last_id;
 		s->data_version = -1;
+		news->more = true;
 	}
 	store_tell_state(s, news);
 	return STORE_OK;

@@ -78,6 +78,9 @@ int store_exec(struct store *s, const char *sql);
 /* The first column of the first row of sql as a number, or otherwise (also on errors, which are noted). */
 int64_t store_number(struct store *s, const char *sql, int64_t otherwise);
 
+/* Logs what went wrong; the same again only now and then, since every send meets a full disk, and a log fills it. */
+void store_say(struct store *s, const char *word, int code, const char *doing, const char *error);
+
 /* Makes a status of an SQLite result code; logs what is not ordinary, with `doing`. */
 enum store_status store_failed(struct store *s, int code, const char *doing);
 

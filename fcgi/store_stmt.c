@@ -132,9 +132,8 @@ store_number(struct store *s, const char *sql, int64_t otherwise)
 	return n;
 }
 
-/* Says what went wrong; the same again only now and then, since every send meets a full disk, and a log fills it. */
-static void
-say(struct store *s, const char *word, int code, const char *doing)
+void
+store_say(struct store *s, const char *word, int code, const char *doing, const char *error)
 {
 	int64_t now = clock_ms();
 
@@ -142,8 +141,8 @@ say(struct store *s, const char *word, int code, const char *doing)
 		s->unsaid++;
 		return;
 	}
-	log_error(word, "doing=\"%s\" file=\"%s\" code=%d error=\"%s\" unsaid=%u", doing, s->options.path, code,
-	    sqlite3_errmsg(s->db), s->unsaid);
+	log_error(word, "doing=\"%s\" file=\"%s\" code=%d error=\"%s\" unsaid=%u", doing, s->options.path, code, error,
+	    s->unsaid);
 	s->said = code;
 	s->said_ms = now;
 	s->unsaid = 0;
@@ -159,10 +158,10 @@ store_failed(struct store *s, int code, const char *doing)
 	case SQLITE_INTERRUPT:
 		return STORE_TIMEOUT;
 	case SQLITE_FULL:
-		say(s, "disk_full", code, doing);
+		store_say(s, "disk_full", code, doing, sqlite3_errmsg(s->db));
 		return STORE_FULL;
 	default:
-		say(s, "store", code, doing);
+		store_say(s, "store", code, doing, sqlite3_errmsg(s->db));
 		return STORE_FAILED;
 	}
 }

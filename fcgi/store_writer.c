@@ -18,6 +18,7 @@ store_start_anew(struct store *s, struct store_news *news)
 
 	store_news_fini(news);
 	s->data_version = -1;
+	s->seen = 0; /* another file counts anew, and may come to the same number */
 	s->options.new_epoch = true;
 	s->started = false;
 	if (store_start(s, START_ANEW_MS, error) != 0) {
@@ -60,7 +61,8 @@ void
 store_tell_state(struct store *s, struct store_news *news)
 {
 	news->head = s->head;
-	news->seen = s->seen;
+	/* Of a state that was not told to its end the rest is still to be looked for. */
+	news->seen = news->more ? 0 : s->seen;
 	news->wal_pages = s->wal_pages;
 	s->wal_pages = 0;
 	memcpy(news->epoch, s->epoch, sizeof news->epoch);
@@ -106,6 +108,7 @@ store_give_up(struct store *s, int code, const char *doing)
 
 	store_roll_back(s);
 	s->data_version = -1;
+	s->seen = 0;
 	if ((code & 0xFF) == SQLITE_CORRUPT || (code & 0xFF) == SQLITE_NOTADB || (code & 0xFF) == SQLITE_IOERR ||
 	    (code & 0xFF) == SQLITE_ERROR)
 		(void)store_reopen(s, false);
@@ -170,6 +173,9 @@ store_checkpoint(struct store *s, bool truncate)
 {
 	int code;
 
+	/* Another file is not taken up here: the writer's next job does that, under a new epoch. */
+	if (s->started && (s->db == NULL || store_moved(s)))
+		return STORE_BUSY;
 	if ((s->db == NULL || store_moved(s)) && store_reopen(s, false) != 0)
 		return STORE_FAILED;
 	s->busy_wait_ms = 0;

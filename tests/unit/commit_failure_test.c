@@ -247,6 +247,89 @@ test_look_on_failed_batch(void **state)
 	assert_int_equal(rooms_head(fx.rooms), 1);
 }
 
+static int read_errno; /* 0: the disk can be read */
+
+/* Before the C library's, for SQLite too. */
+ssize_t pread64(int fd, void *p, size_t n, off64_t at);
+
+ssize_t
+pread64(int fd, void *p, size_t n, off64_t at)
+{
+	errno = read_errno;
+	return read_errno != 0 ? -1 : preadv(fd, &(struct iovec){p, n}, 1, at);
+}
+
+static enum test_next
+unreadable_steps(void *ctx, int turn)
+{
+	(void)ctx;
+	switch (fx.step) {
+	case 0:
+		if (turn == 0)
+			fx.began_ms = clock_ms();
+		/* Until the index is filled, which would look as well. */
+		if (clock_ms() - fx.began_ms < 300)
+			return TEST_WAIT;
+		test_other(&fx.db, "INSERT INTO messages (text) VALUES ('theirs')");
+		read_errno = EIO;
+		fx.began_ms = clock_ms();
+		fx.step = 1;
+		return TEST_WAIT;
+	case 1:
+		assert_int_equal(rooms_head(fx.rooms), 0);
+		if (clock_ms() - fx.began_ms < 6000)
+			return TEST_WAIT;
+		read_errno = 0;
+		fx.began_ms = clock_ms();
+		fx.step = 2;
+		return TEST_WAIT;
+	default:
+		assert_true(clock_ms() - fx.began_ms < 5000);
+		return rooms_head(fx.rooms) < 1 ? TEST_WAIT : TEST_STOP;
+	}
+}
+
+/* For longer than is looked after a sign, looking failed: what another program committed is still looked for. */
+static void
+test_unreadable(void **state)
+{
+	(void)state;
+	run(unreadable_steps);
+}
+
+static enum test_next
+always_failing_steps(void *ctx, int turn)
+{
+	static size_t next;
+
+	(void)ctx;
+	if (turn < 5)
+		return TEST_WAIT;
+	if (fx.step == 0) {
+		test_disk.write_errno = ENOSPC;
+		next = 0;
+		fx.began_ms = clock_ms();
+	}
+	/* One for the next batch comes while a batch is under way. */
+	if (next < fx.n_done + 20 && next < SENDS)
+		assert_int_equal(add(next++, "a", "lost", ""), 0);
+	if (fx.step++ == 0) {
+		assert_int_equal(commit_look(fx.commit, on_looked, &fx, 7), 0);
+		assert_int_equal(commit_probe(fx.commit, on_looked, &fx, 8), 0);
+	}
+	assert_true(fx.n_done < SENDS / 2);
+	return fx.n_looked < 2 ? TEST_AGAIN : TEST_STOP;
+}
+
+/* Batch after batch fails: who waits for a look or a probe does not wait for the end of them. */
+static void
+test_always_failing(void **state)
+{
+	(void)state;
+	run(always_failing_steps);
+	assert_true(fx.n_done < 50);
+}
+
 static enum test_next
 wiped_steps(void *ctx, int turn)
 {
@@ -293,6 +376,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_index_wait, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_index_after_failure, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_look_on_failed_batch, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_unreadable, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_always_failing, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_wiped, setup, teardown),
 	};
 

@@ -293,6 +293,29 @@ test_freed(void **state)
 	commit_free(NULL);
 }
 
+enum { ROWS = 4500 };
+
+static enum test_next
+many_rows_steps(void *ctx, int turn)
+{
+	(void)ctx;
+	if (turn == 0)
+		test_other(&fx.db,
+		    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)"
+		    " INSERT INTO messages (text) SELECT i FROM n",
+		    ROWS);
+	return rooms_head(fx.rooms) < ROWS ? TEST_WAIT : TEST_STOP;
+}
+
+/* More than one look holds: the next begins at once, and waits for no sign. */
+static void
+test_many_rows(void **state)
+{
+	(void)state;
+	run(many_rows_steps);
+	assert_true(commit_counts(fx.commit).looks >= 5);
+}
+
 int
 main(void)
 {
@@ -305,6 +328,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_look_asked, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_probe, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_index, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_many_rows, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_freed, setup, teardown),
 	};
 

@@ -231,6 +231,33 @@ test_seen(void **state)
 	assert_int_not_equal(changes, fx.news.seen);
 }
 
+/* A state of which not all was told is not said to be known, or nobody would ask for the rest. */
+static void
+test_not_all_seen(void **state)
+{
+	(void)state;
+	test_other(&fx, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)"
+	                " INSERT INTO messages (text) SELECT i FROM n");
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(test_look(&fx, 0), STORE_OK);
+		assert_true(fx.news.more);
+		assert_int_equal(fx.news.seen, 0);
+	}
+	assert_int_equal(test_look(&fx, 0), STORE_OK);
+	assert_false(fx.news.more);
+	assert_int_not_equal(fx.news.seen, 0);
+
+	/* A piece of the index that meets a lock has not even looked. */
+	test_other(&fx, "INSERT INTO messages (text) VALUES ('theirs'); BEGIN IMMEDIATE");
+	store_news_fini(&fx.news);
+	assert_int_equal(store_fill(fx.store, 0, &fx.news), STORE_BUSY);
+	assert_int_equal(fx.news.n_messages, 0);
+	assert_int_equal(fx.news.seen, 0);
+	test_other(&fx, "ROLLBACK");
+	assert_int_equal(test_look(&fx, 0), STORE_OK);
+	assert_news("2501:theirs ");
+}
+
 int
 main(void)
 {
@@ -243,6 +270,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_more_changes, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_started_again, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_seen, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_not_all_seen, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("store_news", tests, NULL, NULL);

@@ -15,6 +15,7 @@ assert_reset(int64_t head, const char *was)
 	char epoch[100];
 
 	assert_true(fx.news.reset);
+	assert_int_equal(fx.news.seen, 0); /* what was known is of another file's counter */
 	assert_int_equal(fx.news.head, head);
 	assert_int_equal(store_head(fx.store), head);
 	assert_int_equal(fx.news.n_messages, 0);
@@ -128,6 +129,29 @@ test_restored(void **state)
 	assert_int_equal(test_number(&fx, "SELECT count(*) FROM messages WHERE text = 'ours'"), 1);
 }
 
+/* Put in its place between two jobs of the writer, one of which only checkpoints: that must not take it up unseen. */
+static void
+test_replaced_before_checkpoint(void **state)
+{
+	char epoch[STORE_EPOCH_SIZE], path[TEST_PATH_SIZE + 32], copy[TEST_PATH_SIZE + 16];
+	struct store_send send;
+
+	(void)state;
+	fill_up(epoch);
+	snprintf(copy, sizeof copy, "%s/copy.db", fx.folder);
+	test_other(&fx, "VACUUM INTO '%s'", copy);
+	assert_int_equal(rename(copy, fx.path), 0);
+	snprintf(path, sizeof path, "%s-wal", fx.path);
+	unlink(path);
+	snprintf(path, sizeof path, "%s-shm", fx.path);
+	unlink(path);
+	(void)store_checkpoint(fx.store, false);
+	assert_int_equal(append("main", "ours", "", &send), STORE_BUSY);
+	assert_reset(3, epoch);
+	assert_int_equal(append("main", "ours", "", &send), STORE_OK);
+	assert_news("4:ours ");
+}
+
 /* Removed file by file: what is sent in between does not go into a file that is about to lose its WAL. */
 static void
 test_removed(void **state)
@@ -231,6 +255,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_wiped_clean, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_other_epoch, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_restored, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_replaced_before_checkpoint, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_removed, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_gone_for_a_moment, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_replaced_by_rubbish, setup, teardown),
