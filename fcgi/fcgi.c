@@ -25,8 +25,12 @@ static void accept_some(void *ctx);
 static void
 listen_start(struct fcgi *f)
 {
-	if (!f->draining && !f->listening)
-		f->listening = loop_add_source(f->loop, f->options.listen_fd, accept_some, f) == 0;
+	if (f->draining || f->listening)
+		return;
+	f->listening = loop_add_source(f->loop, f->options.listen_fd, accept_some, f) == 0;
+	/* Whether that is enough for all that wait will be known a while from now. */
+	if (f->full_said)
+		loop_timer_set(f->loop, &f->listen_timer, f->listen_kind, LISTEN_AGAIN_MS);
 }
 
 static void
@@ -41,12 +45,14 @@ static void
 listen_again(void *ctx, struct timer *t)
 {
 	struct fcgi *f = ctx;
+	bool enough = f->listening;
 
 	listen_start(f);
 	/* Over, and not only for a moment: the next time it is said again. */
-	if (f->counts.conns < f->full_conns / 10 * 9)
+	if (enough && f->counts.conns * 10 <= f->full_conns * 9) {
+		log_info("accept", "connections=%zu detail=\"new connections are taken again\"", f->counts.conns);
 		f->full_said = false;
-	else
+	} else
 		loop_timer_set(f->loop, t, f->listen_kind, LISTEN_AGAIN_MS);
 }
 

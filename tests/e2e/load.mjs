@@ -25,6 +25,25 @@ export function quantile(values, part) {
 export const spread = (times) => `p50 ${quantile(times, 0.5).toFixed(1)} p99 ${quantile(times, 0.99).toFixed(1)} `
 	+ `max ${quantile(times, 1).toFixed(1)} ms of ${times.length}`;
 
+/**
+ * Begins to measure how late this program's own timers go off, which is what the machine adds to every time taken here.
+ * Gives a function that ends it and returns the sum in ms, for limits of what ought to be over soon.
+ */
+export function lateness() {
+	const EVERY_MS = 10;
+	let sum = 0, last = performance.now();
+	const timer = setInterval(() => {
+		const now = performance.now();
+		sum += Math.max(0, now - last - EVERY_MS);
+		last = now;
+	}, EVERY_MS);
+	timer.unref();
+	return () => {
+		clearInterval(timer);
+		return sum;
+	};
+}
+
 /** Whether it was stopped, as it is when a test has failed: nobody goes on then, or the test would never end. */
 const gone = (server) => server.proc?.done;
 
