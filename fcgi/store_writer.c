@@ -162,6 +162,7 @@ store_probe(struct store *s, bool thorough)
 
 	if (s->db == NULL || !s->started)
 		return STORE_FAILED;
+	s->trouble = SQLITE_OK;
 	code = write_probe(s, thorough ? PROBE_BYTES : 0);
 	if (code == SQLITE_OK && thorough)
 		code = write_probe(s, 0);
