@@ -1,142 +1,400 @@
-// app.js: wires the line, the list and the document together, and nothing else.
+// app.js: wires the line, the room that is open, and the document together, and nothing else.
 //
 // The room is in the address: #room, or #room/ID for one message.
-import { Live, Outbox, Server } from './transport.js';
+import { exported } from './export.js';
+import { Feed } from './feed.js';
+import { DiskStore, MemoryStore, Outbox } from './outbox.js';
+import { Prefs } from './prefs.js';
+import { offsetOf } from './query.js';
+import { Reader } from './reader.js';
+import { Rooms } from './rooms.js';
+import { Search } from './search.js';
 import { Timeline } from './timeline.js';
-import { View, dayOf } from './view.js';
+import { Server } from './transport.js';
+import { View, dayOf, save } from './view.js';
 
 const ROOM = /^[A-Za-z0-9._-]{1,64}$/;
-const KEEP = 1000; // rows in the document, while the reader is at the end
+const VISITED = 31; // with the room that is open, as many as one poll may name
+const FILE_MOST = 4_000_000; // bytes; what is longer the web server would not even let pass
+const EVENT_BYTES = 128;
+const LIST_MS = 60_000; // the list of rooms is live but for rooms too loud to be followed
+const TICK_MS = 5_000;
+const ASLEEP_MS = 20_000; // a tick this late means that the machine slept
 
+const forbidden = (read) => {
+	try {
+		return read();
+	} catch {
+		return null; // storage may be forbidden
+	}
+};
+const prefs = new Prefs(forbidden(() => localStorage), forbidden(() => sessionStorage));
 const server = new Server({ fetch: (...request) => fetch(...request) });
-const isOnline = () => navigator.onLine;
+const rooms = new Rooms(prefs.get('read', {}));
+const folder = new URL('.', location.href).pathname; // two Longlines of one site share nothing
+const disk = forbidden(() => indexedDB);
 
 let room = '';
 let timeline = new Timeline();
-let live = null;
-let loaded = false;
-let unseen = 0;
-let wanted = null; // the message a permalink asks for, until its room is loaded
-let remark = ''; // what is wrong with the address, likewise
+let reader = null;
+let fresh = 0; // came since the reader left the end
+let goal = {}; // what is being opened: { id }, { day }, { oldest }, { unread } or the newest
+let remark = ''; // to be said in the list once it is there
+let visited = prefs.get('visited', []);
+let pending = false;
 
 const view = new View({
-	submit({ sender, text }) {
-		outbox.add({ room, sender, text: wellFormed(text), key: newKey() });
+	submit: ({ sender, text }) => type({ sender, text: wellFormed(text) }),
+	files: ({ sender, files }) => attach(sender, files),
+	name: (text) => prefs.set('name', text),
+	draft: (text) => prefs.setOf(room, 'drafts', text || null),
+	retry: (key) => feed.retry(key),
+	discard: (key) => feed.discard(key),
+	reconnect: () => wake({ force: true }),
+	woken() {
+		feed.show(room, view.visible, visited);
+		if (view.visible) wake();
+		show();
 	},
-	name(text) {
-		safely(() => localStorage.setItem('longline.name', text));
-	},
-	retry: (key) => outbox.retry(key),
-	discard: (key) => outbox.discard(key),
-	reconnect() {
-		live.wake({ force: true });
-		outbox.wake({ force: true });
-	},
-	woken: () => wake(),
 	ended(atEnd) {
-		if (atEnd) unseen = 0;
-		view.unseen(unseen);
+		if (atEnd) fresh = 0;
+		newest();
 	},
+	seen(id) {
+		if (view.visible) read(id, timeline.after(id) + reader.newer.known);
+	},
+	edges({ top, bottom }) {
+		if (top) reader.back();
+		if (bottom) reader.onward();
+	},
+	older: () => reader.back(),
+	newer: () => reader.onward(),
+	oldest: () => (timeline.older === null ? view.log.toTop() : open({ oldest: true }, { after: 0 })),
+	newest: () => toNewest(),
+	day: (day) => open({ day }, { on: day, tz: offsetOf(day) }),
+	firstUnread: () => open({ unread: true }, { around: timeline.mark }),
+	readAll() {
+		mark(null);
+		show();
+	},
+	go: (name) => {
+		location.hash = `#${name}`;
+	},
+	again: () => readAddress(),
+	walk(by) {
+		const names = rooms.list(room).map(({ name }) => name);
+		location.hash = `#${names.at((names.indexOf(room) + by) % names.length)}`;
+	},
+	search: (text, scope) => {
+		view.found.fresh();
+		search.find(text, [scope === 'all' ? '*' : room]);
+	},
+	moreHits: () => search.more(),
+	closed: () => search.clear(),
+	export(form) {
+		const [list, title] = search.hits.length ? [search.hits, 'search'] : [timeline.messages, room];
+		const { name, type, content } = exported(list, form, title);
+		save(name, new Blob([content], { type }));
+	},
+	notify: (on) => notify(on),
+});
+
+const search = new Search(server, ({ hits, state }) => {
+	view.found.show(hits, state);
+	view.exports(hits.length ? 'Save what was found' : 'Save what is shown');
 });
 
 const outbox = new Outbox(server, {
+	store: disk ? new DiskStore(disk, `longline ${folder}`) : new MemoryStore(),
 	on: {
-		changed(item) {
-			save();
-			if (item.room !== room) return;
-			timeline.unsent(item);
+		changed(item, own) {
+			if (own) feed.tell({ type: 'item', item: { ...item } });
+			if (item.room === room) timeline.unsent(item);
 			show();
 		},
-		sent(item, reply) {
-			save();
-			if (item.room !== room) return;
-			timeline.sent(item, reply);
+		sent(item, reply, own) {
+			if (own) feed.tell({ type: 'sent', item: { ...item }, reply });
+			if (item.room === room) timeline.sent(item, reply);
 			show();
 		},
-		discarded(item) {
-			save();
+		discarded(item, own) {
+			if (own) feed.tell({ type: 'discarded', item: { ...item } });
 			timeline.discard(item.key);
 			show();
 		},
 	},
 });
 
-function follow(name) {
-	live?.stop();
+const feed = new Feed(server, {
+	outbox,
+	isOnline: () => navigator.onLine,
+	tabs: {
+		name: `longline ${folder}`,
+		id: newKey(),
+		locks: navigator.locks,
+		Channel: globalThis.BroadcastChannel,
+	},
+	on: {
+		told({ type, room: name, mark: { id, n } }) {
+			if (type !== 'read') return;
+			rooms.readAlso(name, { id, n });
+			showRooms();
+		},
+		event(event) {
+			switch (event.type) {
+				case 'state':
+					view.connection(event);
+					if (event.name !== 'connected') return;
+					outbox.wake();
+					reader.wake();
+					return;
+				case 'rooms':
+					if (feed.brings(room)) reader.ready();
+					else reader.unready();
+					return;
+				case 'news':
+					heard(event.messages);
+					return;
+				case 'hole':
+					reader.hole();
+					list();
+					return;
+				case 'gap':
+					gap(event.since);
+					return;
+				case 'reset':
+					rooms.forget();
+					prefs.set('read', {});
+					reader.unready();
+					mark(null);
+					remark = 'The log on the server was replaced. This is what it holds now.';
+					open({});
+					list();
+					return;
+				case 'refused':
+					say(`The server refuses to show this room: ${event.problem}`);
+			}
+		},
+	},
+});
+
+function enter(name) {
+	reader?.stop();
 	room = name;
+	fresh = 0;
 	timeline = new Timeline();
-	loaded = false;
-	unseen = 0;
-	view.room(room);
 	for (const item of outbox.items) if (item.room === room) timeline.unsent(item);
-	show();
-	live = new Live(server, {
+	const here = prefs.here('mark');
+	timeline.mark = here?.room === room ? here.id : rooms.readOf(room);
+	visited = [room, ...visited.filter((other) => other !== room)].slice(0, VISITED);
+	prefs.set('visited', visited);
+	reader = new Reader(server, {
 		room,
-		isOnline,
+		timeline,
 		on: {
-			state(state) {
-				view.connection(state);
-				if (state.name === 'connected') outbox.wake();
+			changed(what) {
+				if (what === 'opened') arrive();
+				else if (what === 'far') far();
+				else show();
 			},
-			opened(messages, older, why) {
-				timeline.open(messages, older);
-				if (why === 'reset') {
-					timeline.note('warning', 'The log on the server was replaced. This is what it holds now.');
-				}
-				loaded = true;
-				unseen = 0;
-				show();
-				answerAddress();
-			},
-			messages(list) {
-				unseen += timeline.add(list);
-				if (view.following) {
-					unseen = 0;
-					timeline.trim(KEEP);
-				}
-				show();
-			},
-			gap() {
-				timeline.note('warning', 'Some messages were deleted before they could be shown here.');
-				show();
-			},
-			refused(failure) {
-				timeline.note('warning', `The server refuses to show this room: ${failure.message}`);
-				show();
-			},
+			arrived,
+			problem: (text) => say(text),
 		},
 	});
-	live.start();
+	view.room(room);
+	view.draft(prefs.of(room, 'drafts') ?? '');
+	feed.show(room, view.visible, visited);
+	if (feed.brings(room)) reader.ready();
+	showRooms();
 }
 
+function open(what, where = {}) {
+	goal = what;
+	return reader.open(where);
+}
+
+function draw() {
+	pending = false;
+	reader.keep(view.log.following);
+	const complete = reader.opened && timeline.newer === null;
+	view.log.rows(timeline.rows(dayOf), { complete, busy: reader.busy, loaded: reader.opened });
+	newest();
+}
+
+// Whatever happens in one go is drawn once.
 function show() {
-	view.rows(timeline.rows(dayOf), loaded);
-	view.unseen(unseen);
+	if (pending) return;
+	pending = true;
+	queueMicrotask(() => pending && draw());
 }
 
-function answerAddress() {
-	if (!loaded) return;
-	if (wanted !== null && !view.reveal(wanted)) {
-		remark = `Message ${wanted} is not among the newest messages of this room.`;
-	}
-	if (remark) {
-		timeline.note('warning', remark);
-		show();
-	}
-	wanted = null;
+function say(text) {
+	timeline.note('warning', text);
+	show();
+}
+
+function newest() {
+	if (reader) view.newest({ hidden: view.log.following, fresh, newer: reader.newer });
+}
+
+function toNewest() {
+	fresh = 0;
+	if (timeline.newer !== null) open({});
+	else view.log.toEnd();
+	newest();
+}
+
+// A window has been opened: the reader is put where he wanted to go.
+function arrive() {
+	const { id, day, oldest, unread } = goal;
+	goal = {};
+	if (id && !timeline.has(id)) remark = `Message ${id} is not in this room, or no longer.`;
+	if (remark) timeline.note('warning', remark);
 	remark = '';
+	draw();
+	if (id) view.log.reveal(`message ${id}`, { target: true });
+	else if (unread) view.log.reveal('mark');
+	else if (day) view.log.reveal(`message ${timeline.first}`);
+	else if (oldest) view.log.toTop();
+	else if (timeline.newer === null) {
+		view.log.toEnd();
+		view.log.backTo('mark');
+		if (timeline.mark === null) mark(timeline.last);
+	}
+	const above = timeline.mark !== null && timeline.older !== null && timeline.mark < timeline.first;
+	view.firstUnread(above && !unread ? 'Go to the first unread message ↑' : '');
+	newest();
+	if (!rooms.asked) list();
+}
+
+// So much was missed that the window no longer reaches the end. Who was there goes there.
+function far() {
+	if (view.log.following) open({});
+	show();
+}
+
+function heard(messages) {
+	for (const message of messages) rooms.heard(message);
+	reader.heard(messages.filter((message) => message.room === room));
+	showRooms();
+	tellOutside(messages);
+}
+
+// Messages that are new since the room was opened.
+function arrived(messages) {
+	const before = timeline.newer === null ? timeline.after(messages[0].id - 1) === timeline.size : false;
+	const { id } = messages.at(-1);
+	if (view.visible && view.log.following) {
+		// Nothing stands out as new to who is looking, but what already does goes on doing so.
+		if (timeline.mark === null || (rooms.readOf(room) ?? 0) <= timeline.mark || before) mark(id);
+		read(id, 0);
+		view.log.announce(messages);
+	} else {
+		if ((rooms.readOf(room) ?? 0) > (timeline.mark ?? 0)) mark(rooms.readOf(room));
+		fresh += messages.length;
+	}
+}
+
+function mark(id) {
+	timeline.mark = id;
+	prefs.setHere('mark', id === null ? null : { room, id });
+	if (id === null) view.firstUnread('');
+}
+
+function read(id, left) {
+	if (!rooms.read(room, id, left)) return;
+	prefs.setOf(room, 'read', rooms.markOf(room));
+	feed.tell({ type: 'read', room, mark: rooms.markOf(room) });
+	showRooms();
+}
+
+function showRooms() {
+	view.rooms(rooms.list(room), room);
+	const unread = visited.reduce((sum, name) => sum + rooms.unread(name), 0);
+	view.title(`${unread ? `(${unread}) ` : ''}#${room} · Longline`);
+}
+
+let listed = 0;
+
+async function list() {
+	rooms.asked = true;
+	listed = Date.now();
+	const found = await server.rooms().catch(() => null);
+	if (!found) return;
+	rooms.listed(found);
+	showRooms();
+}
+
+// The feed speaks for all its rooms; whether this one lost something only a question about it alone can tell.
+async function gap(since) {
+	const asked = room;
+	const answer = await server.poll({ rooms: [room], since, wait: 0, limit: 1 }).catch(() => ({ gap: true }));
+	if (answer.gap && room === asked) say('Some messages were deleted before they could be shown here.');
+}
+
+function type(message) {
+	outbox.add({ room, key: newKey(), ...message });
+	mark(null);
+	toNewest();
+}
+
+async function attach(sender, files) {
+	const where = room;
+	for (const file of files) {
+		if (file.size > FILE_MOST) {
+			say(`${file.name} is too large: it has ${file.size} bytes, and at most ${FILE_MOST} can be sent.`);
+			continue;
+		}
+		// Its bytes as they are now; the file itself may change or go before they are sent.
+		const bytes = await file.arrayBuffer().catch(() => null);
+		if (!bytes) {
+			say(`${file.name} cannot be read.`);
+			continue;
+		}
+		let event = wellFormed(`file:${file.name}`);
+		while (new TextEncoder().encode(event).length > EVENT_BYTES) event = [...event].slice(0, -1).join('');
+		outbox.add({ room: where, sender, key: newKey(), blob: new Blob([bytes]), event });
+	}
+	toNewest();
+}
+
+async function notify(on) {
+	const able = typeof Notification === 'function';
+	const allowed = able && on ? await Notification.requestPermission() : 'denied';
+	const yes = on && allowed === 'granted';
+	prefs.set('notify', yes);
+	view.notify(yes, on && !yes ? 'This browser does not allow it here.' : '');
+}
+
+// One tab speaks for all, and only when none of them is looked at.
+function tellOutside(messages) {
+	if (!feed.leading || feed.watched || !prefs.get('notify') || Notification.permission !== 'granted') return;
+	const message = messages.findLast(({ sender, room: name }) => visited.includes(name) && sender !== prefs.get('name', ''));
+	if (!message) return;
+	try {
+		const title = `${message.sender || 'no name'} in #${message.room}`;
+		const note = new Notification(title, { body: (message.text ?? message.event).slice(0, 200), tag: message.room });
+		note.onclick = () => {
+			window.focus();
+			location.hash = `#${message.room}/${message.id}`;
+		};
+	} catch {
+		// A phone's browser wants a service worker for it.
+	}
 }
 
 function readAddress() {
-	const [name = '', id = ''] = safely(() => decodeURIComponent(location.hash.slice(1)), '').split('/');
-	wanted = /^\d{1,16}$/.test(id) ? Number(id) : null;
+	const [name = '', number = ''] = (forbidden(() => decodeURIComponent(location.hash.slice(1))) ?? '').split('/');
+	const id = /^\d{1,15}$/.test(number) ? Number(number) : null;
 	const known = name === '' || ROOM.test(name);
 	const next = known ? name || 'main' : 'main';
-	if (!known) {
-		remark = `“${name}” cannot be a room: up to 64 of A-Z, a-z, 0-9, dot, dash and underscore. This is main.`;
-	}
-	if (next !== room) follow(next);
-	else answerAddress();
+	const changed = next !== room;
+	if (changed) enter(next);
+	if (!known) remark = `“${name}” cannot be a room: up to 64 of A-Z, a-z, 0-9, dot, dash and underscore. This is main.`;
+	if (id && timeline.has(id)) view.log.reveal(`message ${id}`, { target: true });
+	else if (id) open({ id }, { around: id });
+	else if (changed) open({});
+	else if (remark) say(remark);
 }
 
 // Half a surrogate pair has no UTF-8 and would be refused.
@@ -149,29 +407,32 @@ function newKey() {
 	return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-// Storage may be forbidden or full; the page is poorer then, but works.
-function safely(read, otherwise) {
-	try {
-		return read() ?? otherwise;
-	} catch {
-		return otherwise;
-	}
+function wake(how) {
+	feed.wake(how);
+	reader.wake(how);
 }
 
-// What is unsent survives a reload of this tab. The keys make it harmless to send again what had arrived after all.
-function save() {
-	safely(() => sessionStorage.setItem('longline.unsent', JSON.stringify(outbox.items)));
-}
+let ticked = Date.now();
 
-view.name(safely(() => localStorage.getItem('longline.name'), ''));
-for (const item of safely(() => JSON.parse(sessionStorage.getItem('longline.unsent')), [])) outbox.add(item);
+view.name(prefs.get('name', ''));
+view.notify(prefs.get('notify', false));
 readAddress();
+feed.start();
 
-function wake() {
-	live.wake();
-	outbox.wake();
-}
 addEventListener('hashchange', readAddress);
-addEventListener('online', wake);
-addEventListener('offline', wake); // a quick request finds out whether it is true
-addEventListener('pageshow', (event) => event.persisted && wake());
+addEventListener('online', () => wake());
+addEventListener('offline', () => wake()); // a quick request finds out whether it is true
+navigator.connection?.addEventListener?.('change', () => wake());
+addEventListener('pagehide', () => feed.stop());
+addEventListener('pageshow', (event) => {
+	if (!event.persisted) return;
+	feed.start();
+	wake();
+});
+setInterval(() => {
+	const late = Date.now() - ticked > TICK_MS + ASLEEP_MS;
+	ticked = Date.now();
+	if (!view.visible) return;
+	if (late) wake();
+	if (rooms.asked && Date.now() - listed > LIST_MS) list();
+}, TICK_MS);

@@ -2,19 +2,26 @@
 //
 // Pure: no document, no network, no clock. The view asks for rows() and draws them.
 //
-// What must hold:
+// It is a window on the log: what it holds has no hole, `older` and `newer` are the cursors to what lies beyond, null
+// where nothing does. What must hold:
 //   - messages stand in order of id, each id once, in whatever order and however often they are added;
-//   - a message typed here is shown once: as unsent until the server has given it an id, as that message afterwards.
+//   - a message typed here is shown once: as unsent until the server has given it an id, as that message afterwards;
+//   - however far one scrolls, the window is no heavier than trimmed to.
 
 const TOGETHER_MS = 5 * 60_000; // messages of one sender closer than this share one heading
+const LEAST = 30; // so many are kept whatever they weigh, to fill any screen
+const HEAVY = 4000; // so many characters weigh as much as a message of its own
+const HEAVY_BINARY = 40_000; // it lies in memory, but makes no long text to lay out
 
 export class Timeline {
 	#messages = []; // ascending by id
 	#known = new Map(); // id -> message
 	#notes = []; // { key, after, kind, text }: stands behind the message with the id `after`
 	#unsent = new Map(); // key -> { item, claim }
-	#older = null; // cursor to what came before, null if this is the beginning
 	#noteCount = 0;
+	older = null; // cursor to what came before, null if this is the beginning
+	newer = null; // cursor to what comes after, null if this is the end
+	mark = null; // what came after this id was new to the reader
 
 	get size() {
 		return this.#messages.length;
@@ -28,34 +35,82 @@ export class Timeline {
 		return this.#messages.at(-1)?.id ?? 0;
 	}
 
+	/** The last id that the server's lists brought; one of our own above it may have others before it. */
+	get solid() {
+		return this.#messages.findLast(({ ours }) => !ours)?.id ?? 0;
+	}
+
+	get messages() {
+		return this.#messages;
+	}
+
+	get unsentCount() {
+		return this.#unsent.size;
+	}
+
 	has(id) {
 		return this.#known.has(id);
 	}
 
+	/** How many messages of the window come after this id. */
+	after(id) {
+		return this.#messages.length - this.#place(id);
+	}
+
 	/** Forgets all messages and notes for a fresh page; what is unsent stays. */
-	open(messages, older) {
+	open(messages, older, newer = null) {
 		this.#messages = [];
 		this.#known.clear();
 		this.#notes = [];
-		this.#older = older;
+		this.older = older;
+		this.newer = newer;
 		for (const entry of this.#unsent.values()) entry.claim = null;
 		this.#insert(messages);
 	}
 
-	/** Answers how many of them were new. */
+	/** New messages at the end of the log. Answers how many of them were not known. */
 	add(messages) {
 		const fresh = this.#insert(messages);
 		for (const message of fresh) this.#claim(message);
 		return fresh.length;
 	}
 
-	/** Drops the oldest so that `most` remain. */
+	/** A page that ends where this window begins. */
+	prepend(messages, older) {
+		this.older = older;
+		this.#insert(messages);
+	}
+
+	/** A page that begins where this window ends. */
+	append(messages, newer) {
+		this.newer = newer;
+		return this.add(messages);
+	}
+
+	/** The end is no longer known: what comes after the last certain message must be read. */
+	detach() {
+		this.newer = this.solid;
+		for (const { id } of this.#messages.splice(this.#place(this.solid))) this.#known.delete(id);
+	}
+
+	/** Drops the oldest until the rest weighs at most `most`. Answers how many went. */
 	trim(most) {
-		const dropped = this.#messages.splice(0, Math.max(0, this.#messages.length - most));
-		if (!dropped.length) return;
-		for (const { id } of dropped) this.#known.delete(id);
+		const count = this.#messages.length - this.#fits([...this.#messages].reverse(), most);
+		if (!count) return 0;
+		for (const { id } of this.#messages.splice(0, count)) this.#known.delete(id);
 		this.#notes = this.#notes.filter(({ after }) => after >= this.first);
-		this.#older = this.first;
+		this.older = this.first;
+		return count;
+	}
+
+	/** Drops the newest likewise. */
+	trimEnd(most) {
+		const gone = this.#messages.splice(this.#fits(this.#messages, most));
+		if (!gone.length) return 0;
+		for (const { id } of gone) this.#known.delete(id);
+		this.#notes = this.#notes.filter(({ after }) => after <= this.last);
+		this.newer = this.last;
+		return gone.length;
 	}
 
 	/** A remark in the list, behind what is shown now. */
@@ -67,8 +122,8 @@ export class Timeline {
 	/** An unsent item is new, or its state has changed. */
 	unsent(item) {
 		const entry = this.#unsent.get(item.key);
-		if (entry) entry.item = item;
-		else this.#unsent.set(item.key, { item, claim: null });
+		if (entry) entry.item = { ...item };
+		else this.#unsent.set(item.key, { item: { ...item }, claim: null });
 	}
 
 	/** The item is given up. */
@@ -79,17 +134,20 @@ export class Timeline {
 	/** The server has the item: as message `id`, committed `at`. The poll will bring it too, if it has not yet. */
 	sent({ key, room, sender, text }, { id, at }) {
 		this.#unsent.delete(key);
-		if (!this.#known.has(id)) this.#insert([{ id, room, event: 'chat message', sender, text, at, ours: true }]);
+		if (this.newer !== null || this.#known.has(id) || text === undefined) return;
+		this.#insert([{ id, room, event: 'chat message', sender, text, at, ours: true }]);
 	}
 
 	/**
 	 * What to draw, top to bottom; equal keys mean the same row. dayOf(at) names the reader's day of a time.
-	 *   { kind: 'older', before }  { kind: 'day', day, at }  { kind: 'message', message, headed }
-	 *   { kind: 'note', tone, text }  { kind: 'unsent', itemKey, sender, text, state, problem }
+	 *   { kind: 'older' } or { kind: 'beginning' }  { kind: 'day', day, at }  { kind: 'mark' }
+	 *   { kind: 'message', message, headed }  { kind: 'note', tone, text }
+	 *   { kind: 'unsent', itemKey, sender, text, blob, event, state, problem }  { kind: 'newer' }
 	 */
 	rows(dayOf) {
 		const rows = [];
-		if (this.#older !== null) rows.push({ key: 'older', kind: 'older', before: this.#older });
+		if (this.older !== null) rows.push({ key: 'older', kind: 'older' });
+		else if (this.#messages.length) rows.push({ key: 'beginning', kind: 'beginning' });
 		const notes = [...this.#notes];
 		const notesUpTo = (id) => {
 			while (notes.length && notes[0].after < id) {
@@ -97,9 +155,15 @@ export class Timeline {
 				rows.push({ key, kind: 'note', tone: kind, text });
 			}
 		};
+		// Without the message before it, nobody can say where the mark stands.
+		let unmarked = this.mark !== null && (this.older === null || this.first <= this.mark);
 		let day = null;
 		for (const message of this.#messages) {
 			notesUpTo(message.id);
+			if (unmarked && message.id > this.mark) {
+				rows.push({ key: 'mark', kind: 'mark' });
+				unmarked = false;
+			}
 			const itsDay = dayOf(message.at);
 			// A clock set back gives the same day twice, so the id makes the key unique.
 			if (itsDay !== day) rows.push({ key: `day ${itsDay} ${message.id}`, kind: 'day', day: itsDay, at: message.at });
@@ -107,10 +171,14 @@ export class Timeline {
 			rows.push({ key: `message ${message.id}`, kind: 'message', message, headed: !follows(rows.at(-1), message) });
 		}
 		notesUpTo(Infinity);
+		if (this.newer !== null) {
+			rows.push({ key: 'newer', kind: 'newer' });
+			return rows;
+		}
 		for (const { item, claim } of this.#unsent.values()) {
 			if (claim !== null && item.state !== 'failed') continue;
-			const { key, sender, text, state, problem } = item;
-			rows.push({ key: `unsent ${key}`, kind: 'unsent', itemKey: key, sender, text, state, problem });
+			const { key, sender, text, blob, event, state, problem } = item;
+			rows.push({ key: `unsent ${key}`, kind: 'unsent', itemKey: key, sender, text, blob, event, state, problem });
 		}
 		return rows;
 	}
@@ -126,10 +194,24 @@ export class Timeline {
 				this.#messages[this.#place(message.id) - 1] = message;
 				continue;
 			}
-			this.#messages.splice(this.#place(message.id), 0, message);
 			fresh.push(message);
 		}
+		const before = fresh.every(({ id }) => id < (this.first ?? 0));
+		if (before) this.#messages.unshift(...fresh.sort((a, b) => a.id - b.id));
+		else for (const message of fresh) this.#messages.splice(this.#place(message.id), 0, message);
 		return fresh;
+	}
+
+	// How many of these, from the first on, weigh at most `most`.
+	#fits(messages, most) {
+		let weight = 0;
+		for (let count = 0; count < messages.length; count += 1) {
+			const { text, attachments } = messages[count];
+			const binary = attachments?.reduce((sum, { length }) => sum + length, 0) ?? 0;
+			weight += 1 + (text?.length ?? 0) / HEAVY + binary / HEAVY_BINARY;
+			if (count >= most || (weight > most && count >= LEAST)) return count;
+		}
+		return messages.length;
 	}
 
 	// How many messages have an id of at most `id`. Nearly always all, so it looks from the end.
@@ -143,8 +225,9 @@ export class Timeline {
 	// stands among the unsent. The one it looks like is not drawn meanwhile; the answer, which names the id, decides.
 	#claim(message) {
 		for (const entry of this.#unsent.values()) {
-			const { tries, text } = entry.item;
-			if (entry.claim === null && tries > 0 && text === message.text) {
+			const { tries, text, event } = entry.item;
+			const alike = text === undefined ? message.attachments?.length && message.event === event : text === message.text;
+			if (entry.claim === null && tries > 0 && alike) {
 				entry.claim = message.id;
 				return;
 			}

@@ -1,0 +1,265 @@
+// outbox.js: what was typed and is not yet known to be stored: kept, and sent in order and exactly once.
+//
+// Each item carries an idempotency key made when it was typed, so sending it again after a lost answer, a reload, a
+// crash, or from two tabs at once stores nothing twice.
+//
+//   QUEUED -> SENDING -> sent, or WAITING (will be tried again), or FAILED (refused; a person decides by retry() or
+//   discard()). Only `queued` and `failed` outlive the page: what was on its way is sent again under its key.
+import { Backoff, Failure, Pause, browserClock } from './transport.js';
+
+/** Keeps items as long as the page lives: where there is no IndexedDB, and in tests. */
+export class MemoryStore {
+	#items = new Map();
+
+	async all() {
+		return [...this.#items.values()];
+	}
+
+	async put(item) {
+		this.#items.set(item.key, item);
+	}
+
+	async remove(key) {
+		this.#items.delete(key);
+	}
+}
+
+const done = (request) => new Promise((resolve, reject) => {
+	request.onsuccess = () => resolve(request.result);
+	request.onerror = () => reject(request.error);
+});
+
+/** Keeps items in IndexedDB, in the order in which they were first put. Every tab of the browser sees the same. */
+export class DiskStore {
+	#factory;
+	#name;
+	#open = null;
+
+	constructor(factory, name) {
+		this.#factory = factory;
+		this.#name = name;
+	}
+
+	async all() {
+		return (await this.#run('readonly', (store) => store.getAll())).map(({ seq, ...item }) => item);
+	}
+
+	async put(item) {
+		await this.#run('readwrite', async (store) => {
+			const seq = await done(store.index('key').getKey(item.key));
+			return store.put(seq === undefined ? { ...item } : { ...item, seq });
+		});
+	}
+
+	async remove(key) {
+		await this.#run('readwrite', async (store) => {
+			const seq = await done(store.index('key').getKey(key));
+			return seq === undefined ? store.count() : store.delete(seq);
+		});
+	}
+
+	async #run(mode, work) {
+		const db = await this.#database();
+		// What is written here stands for words that someone typed, so it may cost a sync.
+		const transaction = db.transaction('items', mode, { durability: 'strict' });
+		const ended = new Promise((resolve, reject) => {
+			transaction.oncomplete = resolve;
+			transaction.onabort = () => reject(transaction.error);
+		});
+		const [result] = await Promise.all([
+			(async () => done(await work(transaction.objectStore('items'))))(),
+			ended,
+		]);
+		return result;
+	}
+
+	#database() {
+		this.#open ??= new Promise((resolve, reject) => {
+			const request = this.#factory.open(this.#name, 1);
+			request.onupgradeneeded = () => {
+				const store = request.result.createObjectStore('items', { keyPath: 'seq', autoIncrement: true });
+				store.createIndex('key', 'key', { unique: true });
+			};
+			request.onerror = () => reject(request.error);
+			request.onblocked = () => reject(new Error('blocked'));
+			request.onsuccess = () => {
+				request.result.onversionchange = () => request.result.close();
+				request.result.onclose = () => {
+					this.#open = null;
+				};
+				resolve(request.result);
+			};
+		});
+		return this.#open;
+	}
+}
+
+/**
+ * The items, oldest first. Every tab shows them all; the one that was told to lead() sends them, one at a time.
+ *
+ * `on.changed(item, own)` after each change of state, `on.sent(item, reply, own)` when the server has it, and
+ * `on.discarded(item, own)`. What is `own` was done by this tab and must be told to the others, which take it by mirror().
+ */
+export class Outbox {
+	#server;
+	#store;
+	#on;
+	#pause;
+	#backoff;
+	#abort = null;
+	#items = [];
+	#writes = new Map(); // key -> the write of it under way
+	#stored = new Set(); // keys
+	#leading = false;
+	#running = false;
+
+	constructor(server, { on, store = new MemoryStore(), clock = browserClock, random = Math.random }) {
+		this.#server = server;
+		this.#store = store;
+		this.#on = on;
+		this.#pause = new Pause(clock);
+		this.#backoff = new Backoff({ random });
+	}
+
+	get items() {
+		return this.#items;
+	}
+
+	/** Takes in what is stored. What another tab has sent meanwhile without our hearing of it goes. */
+	async load() {
+		const before = this.#items.filter(({ key }) => this.#stored.has(key));
+		const kept = await this.#store.all().catch(() => null);
+		if (!kept) return;
+		const keys = new Set(kept.map(({ key }) => key));
+		for (const item of before) if (!keys.has(item.key)) this.#gone(item, () => this.#on.discarded(item, false));
+		const strangers = kept.filter(({ key }) => !this.#find(key)).map((item) => ({ ...item, tries: 0 }));
+		this.#items.unshift(...strangers); // what came in while we looked was typed later
+		for (const key of keys) this.#stored.add(key);
+		for (const item of strangers) this.#on.changed(item, false);
+		this.#run();
+	}
+
+	/** This tab sends from now on. */
+	async lead() {
+		await this.load();
+		this.#leading = true;
+		this.#run();
+	}
+
+	/** Another one sends from now on. */
+	follow() {
+		this.#leading = false;
+		this.#abort?.abort();
+		this.#pause.cut(true);
+	}
+
+	/** message: { room, sender, key } and either text, or { blob, event }. */
+	add(message) {
+		const item = { ...message, state: 'queued', tries: 0, problem: '' };
+		this.#items.push(item);
+		this.#on.changed(item, true);
+		this.#keep(item);
+		this.#run();
+		return item;
+	}
+
+	/** What another tab did: { type: 'item', item }, { type: 'sent', item, reply } or { type: 'discarded', item }. */
+	mirror({ type, item: { key }, item: news, reply }) {
+		const item = this.#find(key);
+		if (type === 'item') {
+			if (item) Object.assign(item, news);
+			else this.#items.push({ ...news });
+			this.#on.changed(this.#find(key), false);
+			this.#run();
+		} else if (item) {
+			this.#gone(item, () => (type === 'sent' ? this.#on.sent(item, reply, false) : this.#on.discarded(item, false)));
+		}
+	}
+
+	retry(key) {
+		const item = this.#find(key);
+		if (item?.state === 'failed') {
+			this.#set(item, 'queued');
+			this.#keep(item);
+		}
+		this.wake({ force: true });
+		this.#run();
+	}
+
+	discard(key) {
+		const item = this.#find(key);
+		if (!item || item.state === 'sending') return;
+		this.#forget(key);
+		this.#gone(item, () => this.#on.discarded(item, true));
+		this.#pause.cut(); // the next one need not wait for what this one suffered
+	}
+
+	/** The line may work again: try now rather than later. */
+	wake({ force = false } = {}) {
+		this.#backoff.reset();
+		this.#pause.cut(force);
+	}
+
+	#find(key) {
+		return this.#items.find((item) => item.key === key);
+	}
+
+	#gone(item, tell) {
+		this.#items.splice(this.#items.indexOf(item), 1);
+		tell();
+	}
+
+	#set(item, state, problem = '') {
+		item.state = state;
+		item.problem = problem;
+		this.#on.changed(item, true);
+	}
+
+	// A store that is full or forbidden is no reason not to send.
+	#keep(item) {
+		const { key, room, sender, text, blob, event, state, problem } = item;
+		const kept = { key, room, sender, ...(blob ? { blob, event } : { text }), problem };
+		const put = this.#store.put({ ...kept, state: state === 'failed' ? state : 'queued' });
+		this.#writes.set(key, put.then(() => this.#stored.add(key), () => {}));
+	}
+
+	// Removed only after it is in, or a late write would bring it back.
+	async #forget(key) {
+		await this.#writes.get(key);
+		this.#writes.delete(key);
+		this.#stored.delete(key);
+		await this.#store.remove(key).catch(() => {});
+	}
+
+	async #run() {
+		if (this.#running || !this.#leading) return;
+		this.#running = true;
+		const next = () => this.#leading && this.#items.find(({ state }) => state !== 'failed');
+		for (let item; (item = next()); ) await this.#deliver(item);
+		this.#running = false;
+	}
+
+	async #deliver(item) {
+		item.tries += 1;
+		this.#set(item, 'sending');
+		this.#abort = new AbortController();
+		try {
+			const { room, sender, text, blob, event, key } = item;
+			const message = blob ? { room, sender, key, blob, event } : { room, sender, text, key };
+			const reply = await this.#server.send(message, this.#abort.signal);
+			this.#backoff.reset();
+			this.#forget(key);
+			if (this.#find(key)) this.#gone(item, () => this.#on.sent(item, reply, true));
+		} catch (error) {
+			if (!(error instanceof Failure)) throw error;
+			if (!this.#leading || !this.#find(item.key)) return;
+			if (!error.passing) {
+				this.#set(item, 'failed', error.message);
+				this.#keep(item);
+				return;
+			}
+			this.#set(item, 'waiting', error.message);
+			await this.#pause.sleep(error.retryAfterMs + this.#backoff.next(), error.retryAfterMs);
+		}
+	}
+}

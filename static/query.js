@@ -1,0 +1,60 @@
+// query.js: what is typed into the search field, as parameters of /history.
+//
+// Words and "phrases" go to the server as they are; these are ours:
+//   from:name  from:"two words"   in:room (again and again)   after:2026-01-31   before:2026-01-31   on:2026-01-31
+// A day means the reader's own: `after` begins with it, `before` ends in front of it, `on` is that day alone.
+
+const OPERATOR = /(^|\s)(from|in|after|before|on):("[^"]*"?|\S*)/gi;
+const ROOM = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** Midnight at the beginning of a day, in the reader's time, or null if there is no such day. */
+function midnight(day, later = 0) {
+	const [, year, month, date] = /^(\d{4})-(\d{1,2})-(\d{1,2})$/.exec(day) ?? [];
+	if (!year) return null;
+	const time = new Date(Number(year), Number(month) - 1, Number(date));
+	if (time.getMonth() !== Number(month) - 1 || time.getDate() !== Number(date)) return null;
+	time.setDate(time.getDate() + later);
+	return time.toISOString();
+}
+
+/**
+ * Answers { params, problem }: `params` for URLSearchParams (an array of pairs), or null when there is nothing to ask.
+ * `rooms`: where to look if no in: says so.
+ */
+export function parse(text, rooms) {
+	const found = { from: null, rooms: [], since: null, until: null };
+	let problem = '';
+	const words = text.replace(OPERATOR, (_, blank, name, quoted) => {
+		const value = quoted.replace(/^"|"$/g, '');
+		const operator = name.toLowerCase();
+		if (operator === 'from') found.from = value;
+		else if (operator === 'in') {
+			const room = value.replace(/^#/, '');
+			if (room === '*') found.rooms.push('*');
+			else if (ROOM.test(room)) found.rooms.push(room);
+			else problem = `in: needs the name of a room, such as in:main`;
+		} else {
+			const begin = midnight(value);
+			if (begin === null) problem = `${operator}: needs a day, such as ${operator}:2026-01-31`;
+			if (operator !== 'before') found.since = begin;
+			if (operator === 'before') found.until = begin;
+			if (operator === 'on') found.until = begin && midnight(value, 1);
+		}
+		return ' ';
+	}).trim();
+	if (problem) return { params: null, problem };
+	const params = (found.rooms.length ? [...new Set(found.rooms)] : rooms).map((room) => ['room', room]);
+	if (words) params.push(['q', words]);
+	if (found.from !== null) params.push(['sender', found.from]);
+	if (found.since) params.push(['from', found.since]);
+	if (found.until) params.push(['until', found.until]);
+	if (!words && found.from === null && !found.since && !found.until) return { params: null, problem: '' };
+	return { params, problem: '' };
+}
+
+/** The offset of the reader's clock on a day, as /history wants it. */
+export function offsetOf(day) {
+	const minutes = -new Date(`${day}T00:00`).getTimezoneOffset();
+	const digits = (n) => String(Math.floor(n)).padStart(2, '0');
+	return `${minutes < 0 ? '-' : '+'}${digits(Math.abs(minutes) / 60)}:${digits(Math.abs(minutes) % 60)}`;
+}

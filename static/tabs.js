@@ -1,0 +1,122 @@
+// tabs.js: the tabs of one browser share one line to the server.
+//
+// A Web Lock makes one of them the leader: it holds the poll and sends what was typed. What it hears it tells the others
+// by BroadcastChannel. When it goes, the browser gives the lock to the next, which goes on from where it had heard to.
+// A leader that does not answer (frozen, say) loses the lock. Without locks or channel each tab is a leader of its own.
+//
+// It knows no document and nothing of what is said. States: STARTING -> FOLLOWING | LEADING; LEADING -> FOLLOWING when
+// the lock was taken away.
+
+const SILENCE_MS = 4_000; // a leader answers within this, however busy it is
+
+export class Tabs {
+	#name;
+	#locks;
+	#channel;
+	#clock;
+	#on;
+	#release = null; // ends our holding of the lock
+	#waiting = null; // aborts our waiting for it
+	#doubt = null; // runs out when the leader does not answer
+	leading = false;
+	id;
+
+	/**
+	 * `locks`: navigator.locks or nothing; `Channel`: BroadcastChannel or nothing.
+	 * `on.lead()` and `on.follow()` when our part changes; `on.led()` when another tab says that it leads;
+	 * `on.heard(message, from)` for what another tab posted.
+	 */
+	constructor({ name, id, locks, Channel, clock, on }) {
+		this.#name = name;
+		this.id = id;
+		this.#clock = clock;
+		this.#on = on;
+		this.#locks = locks && Channel ? locks : null;
+		this.#channel = this.#locks ? new Channel(name) : null;
+		if (this.#channel) this.#channel.onmessage = ({ data }) => this.#hear(data);
+	}
+
+	start() {
+		if (!this.#locks) {
+			this.#lead();
+			return;
+		}
+		this.#want(false);
+		this.ask();
+	}
+
+	/** Tells all other tabs. */
+	post(message) {
+		this.#channel?.postMessage({ ...message, tab: this.id });
+	}
+
+	/** Makes sure that there is a leader: it must answer, or it loses its part. */
+	ask() {
+		if (!this.#locks || this.leading || this.#doubt !== null) return;
+		this.post({ type: 'anybody' });
+		this.#doubt = this.#clock.setTimeout(() => {
+			this.#doubt = null;
+			if (!this.leading) this.#want(true);
+		}, SILENCE_MS);
+	}
+
+	/** This tab goes away, or into the back/forward cache; start() begins anew. */
+	stop() {
+		this.#sure();
+		this.#waiting?.abort();
+		this.#release?.();
+		this.#unlead();
+	}
+
+	#hear({ tab, ...message }) {
+		if (message.type === 'anybody') {
+			if (this.leading) this.post({ type: 'leader' });
+		} else if (message.type === 'leader') {
+			this.#sure();
+			this.#on.led();
+		} else {
+			this.#on.heard(message, tab);
+		}
+	}
+
+	#sure() {
+		this.#clock.clearTimeout(this.#doubt);
+		this.#doubt = null;
+	}
+
+	async #want(steal) {
+		this.#waiting?.abort();
+		const waiting = new AbortController();
+		this.#waiting = waiting;
+		// A request that takes the lock away cannot be withdrawn.
+		const options = steal ? { steal } : { signal: waiting.signal };
+		try {
+			await this.#locks.request(this.#name, options, () => {
+				if (waiting.signal.aborted) return null;
+				this.#lead();
+				return new Promise((resolve) => {
+					this.#release = resolve;
+				});
+			});
+		} catch {
+			// Withdrawn by ourselves, or taken away by a tab that had no answer from us: then it leads.
+			if (waiting !== this.#waiting || waiting.signal.aborted) return;
+			this.#unlead();
+			this.#want(false);
+		}
+	}
+
+	#lead() {
+		this.#sure();
+		this.leading = true;
+		this.post({ type: 'leader' });
+		this.#on.lead();
+	}
+
+	#unlead() {
+		this.#release = null;
+		if (!this.leading) return;
+		this.leading = false;
+		this.#on.follow();
+	}
+}

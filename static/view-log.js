@@ -1,0 +1,193 @@
+// view-log.js: the list of messages in the document: which rows, and where the reader stands.
+//
+// Rows come and go above and below the reader, who must not notice: while he is at the end he stays there, and
+// otherwise the first message in his sight stays where it is. The browser's own scroll anchoring is off, because it
+// does nothing at the very top, which is where older pages come in.
+import { draw, element, spoken } from './view-rows.js';
+
+const NEAR_END = 48; // pixels: who is this close to the end wants to stay there
+const AHEAD = 1.5; // screens: pages are fetched this early
+
+const same = (a, b) => Object.keys(b).every((name) => a[name] === b[name]);
+
+export class LogView {
+	#does;
+	#log = element('log');
+	#drawn = new Map(); // row key -> { row, node }
+	#context;
+	#complete = false; // the last row is the newest there is
+	#following = true; // the reader is at the end and wants to stay there
+	#look = null;
+	#open = null; // the article whose links are in the tab order
+
+	/** `does`: ended(whether), seen(id), edges({ top, bottom }), and what rows ask for. */
+	constructor(does) {
+		this.#does = does;
+		this.#context = { room: '', does };
+		this.#log.addEventListener('scroll', () => this.#scrolled(), { passive: true });
+		this.#log.addEventListener('focusin', ({ target }) => this.#enter(target.closest('article')));
+		// A keyboard slid in or a turned phone must not push the newest message out of sight.
+		new ResizeObserver(() => {
+			if (this.#following) this.toEnd();
+			this.#edges();
+		}).observe(this.#log);
+	}
+
+	get following() {
+		return this.#following;
+	}
+
+	/** Another room: an empty list. */
+	clear(room) {
+		this.#context = { ...this.#context, room };
+		this.#following = true;
+		this.#complete = false;
+		this.#drawn.clear();
+		this.#log.replaceChildren();
+	}
+
+	/** Makes the list show these rows; only what differs is touched. */
+	rows(rows, { complete, busy, loaded }) {
+		const log = this.#log;
+		const anchor = this.#following ? null : this.#firstInSight();
+		const stood = anchor?.offsetTop;
+		const focused = log.contains(document.activeElement);
+		const wanted = new Set(rows.map(({ key }) => key));
+		for (const [key, { node }] of this.#drawn) {
+			if (wanted.has(key)) continue;
+			node.remove();
+			this.#drawn.delete(key);
+		}
+		const nodes = rows.map((row) => this.#nodeOf(row));
+		let next = log.firstElementChild;
+		for (const node of nodes) {
+			if (node === next) next = next.nextElementSibling;
+			else log.insertBefore(node, next);
+		}
+		if (focused && !log.contains(document.activeElement)) log.focus({ preventScroll: true });
+		log.setAttribute('aria-busy', String(busy || !loaded));
+		element('empty').hidden = !loaded || rows.length > 0;
+		this.#complete = complete;
+		if (this.#following && complete) this.toEnd();
+		else if (anchor?.isConnected && anchor.offsetTop !== stood) log.scrollTop += anchor.offsetTop - stood;
+		this.#scrolled();
+	}
+
+	toEnd() {
+		this.#following = true;
+		this.#log.scrollTop = this.#log.scrollHeight;
+	}
+
+	/** The reader is no longer at the end, whatever the list looks like. */
+	leave() {
+		this.#following = false;
+	}
+
+	/** Shows the row with this key near the top; false if it is not in the list. `target`: it was asked for by name. */
+	reveal(key, { target = false } = {}) {
+		this.#log.querySelector('.target')?.classList.remove('target');
+		const node = this.#drawn.get(key)?.node;
+		if (!node) return false;
+		this.#following = false;
+		if (target) {
+			node.classList.add('target');
+			node.focus({ preventScroll: true });
+		}
+		this.#log.scrollTop = node.offsetTop - this.#log.clientHeight / (target ? 3 : 8);
+		this.#scrolled();
+		return true;
+	}
+
+	/** Back to this row, if it is above what is in sight. */
+	backTo(key) {
+		const node = this.#drawn.get(key)?.node;
+		if (node && node.offsetTop < this.#log.scrollTop) this.reveal(key);
+	}
+
+	toTop() {
+		this.#following = false;
+		this.#log.scrollTop = 0;
+		this.#scrolled();
+	}
+
+	/** Moves the focus to the next message, or the one before. */
+	step(by) {
+		const way = by > 0 ? 'nextElementSibling' : 'previousElementSibling';
+		const from = document.activeElement.closest('#log article');
+		let node = from ? from[way] : this.#firstInSight();
+		while (node && node.tagName !== 'ARTICLE') node = node[way];
+		if (!node) return;
+		node.focus({ preventScroll: true });
+		node.scrollIntoView({ block: 'nearest' });
+	}
+
+	/** Reads out what has just come. */
+	announce(messages) {
+		const said = messages.length > 3 ? [`${messages.length} new messages`] : messages.map(spoken);
+		element('announce').textContent = said.join('\n');
+	}
+
+	#nodeOf(row) {
+		const drawn = this.#drawn.get(row.key);
+		if (drawn && same(drawn.row, row)) return drawn.node;
+		const node = draw[row.kind](row, this.#context);
+		if (drawn?.node.classList.contains('target')) node.classList.add('target');
+		const focused = drawn?.node === document.activeElement;
+		drawn?.node.replaceWith(node);
+		if (focused) node.focus({ preventScroll: true });
+		this.#drawn.set(row.key, { row, node });
+		return node;
+	}
+
+	// The article that has the focus has its links in the tab order, and only that one.
+	#enter(article) {
+		if (article === this.#open || !article?.dataset.id) return;
+		for (const [node, index] of [[this.#open, -1], [article, 0]]) {
+			for (const inside of node?.querySelectorAll('a, button') ?? []) inside.tabIndex = index;
+		}
+		this.#open = article;
+	}
+
+	// The first row that ends below this line; rows stand in order, so half of them can be left out at each look.
+	#rowAt(line) {
+		const { children } = this.#log;
+		let [low, high] = [0, children.length];
+		while (low < high) {
+			const middle = (low + high) >> 1;
+			if (children[middle].offsetTop + children[middle].offsetHeight <= line) low = middle + 1;
+			else high = middle;
+		}
+		return children[low] ?? null;
+	}
+
+	#firstInSight() {
+		let node = this.#rowAt(this.#log.scrollTop);
+		while (node && !node.dataset.id) node = node.nextElementSibling;
+		return node;
+	}
+
+	#scrolled() {
+		const { scrollHeight, scrollTop, clientHeight } = this.#log;
+		const was = this.#following;
+		this.#following = this.#complete && scrollHeight - scrollTop - clientHeight <= NEAR_END;
+		if (this.#following !== was) this.#does.ended(this.#following);
+		this.#edges();
+		this.#look ??= setTimeout(() => this.#notice(), 150);
+	}
+
+	#edges() {
+		const { scrollHeight, scrollTop, clientHeight } = this.#log;
+		if (!clientHeight || !this.#drawn.size) return;
+		const ahead = AHEAD * clientHeight;
+		this.#does.edges({ top: scrollTop < ahead, bottom: scrollHeight - scrollTop - clientHeight < ahead });
+	}
+
+	// Which message is the last that can be read now.
+	#notice() {
+		this.#look = null;
+		let node = this.#rowAt(this.#log.scrollTop + this.#log.clientHeight - 4) ?? this.#log.lastElementChild;
+		while (node && !node.dataset.id) node = node.previousElementSibling;
+		const id = Number(node?.dataset.id ?? 0);
+		if (id) this.#does.seen(id);
+	}
+}

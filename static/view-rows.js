@@ -1,0 +1,217 @@
+// view-rows.js: makes the rows of the list. Like all of view*.js it may touch the document.
+//
+// Whatever comes from a message goes through textContent or into an attribute that cannot run, so no text can become
+// markup; the policy of the server (Trusted Types) forbids anything else.
+import { plain } from './export.js';
+import { TAGS, parse } from './markup.js';
+
+const TALL = 2_000; // characters, and
+const TALL_LINES = 24; // beyond which a message is shown in part first
+
+export const element = (id) => document.getElementById(id);
+
+export function make(name, className, ...content) {
+	const node = document.createElement(name);
+	if (className) node.className = className;
+	node.append(...content); // strings become text, never markup
+	return node;
+}
+
+export function button(label, run) {
+	const node = make('button', '', label);
+	node.type = 'button';
+	node.addEventListener('click', run);
+	return node;
+}
+
+/** The day of a time as the reader's calendar has it, for comparing. */
+export function dayOf(at) {
+	const date = new Date(at);
+	return `${date.getFullYear()}-${date.getMonth() + 1}-${date.getDate()}`;
+}
+
+const clockTime = new Intl.DateTimeFormat([], { hour: '2-digit', minute: '2-digit' });
+const exactTime = new Intl.DateTimeFormat([], {
+	weekday: 'long', year: 'numeric', month: 'long', day: 'numeric',
+	hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3, timeZoneName: 'short',
+});
+const dayName = new Intl.DateTimeFormat([], { weekday: 'long', year: 'numeric', month: 'long', day: 'numeric' });
+const shortDay = new Intl.DateTimeFormat([], { day: 'numeric', month: 'short', year: 'numeric' });
+
+// Rows written by other programs may hold anything as their time; show that rather than fail.
+const format = (how, at) => (Number.isNaN(Date.parse(at)) ? String(at) : how.format(new Date(at)));
+
+export function timeOf(at, brief = false) {
+	const today = dayOf(at) === dayOf(Date.now());
+	const time = make('time', '', format(brief && !today ? shortDay : clockTime, at));
+	time.dateTime = at;
+	return time;
+}
+
+// A steady hue for each name, so that one can be followed through the list. The golden angle keeps neighbours apart.
+function hueOf(name) {
+	let hash = 0;
+	for (const char of name) hash = (hash * 31 + char.codePointAt(0)) % 65521;
+	return Math.round(hash * 137.508) % 360;
+}
+
+export function senderOf(sender) {
+	const node = make('bdi', sender ? 'sender' : 'sender nobody', sender || 'no name');
+	node.style.setProperty('--hue', hueOf(sender));
+	return node;
+}
+
+function size(bytes) {
+	return bytes < 1000 ? `${bytes} bytes` : `${(bytes / 1000).toFixed(1)} kB`;
+}
+
+function bytesOf(base64) {
+	return Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+}
+
+// What the bytes say they are; a name could lie. Nothing that could hold a script is among these.
+function imageType(base64) {
+	let head;
+	try {
+		head = atob(base64.slice(0, 24));
+	} catch {
+		return null;
+	}
+	if (head.startsWith('\x89PNG\r\n')) return 'image/png';
+	if (head.startsWith('\xFF\xD8\xFF')) return 'image/jpeg';
+	if (head.startsWith('GIF8')) return 'image/gif';
+	if (head.startsWith('RIFF') && head.slice(8, 12) === 'WEBP') return 'image/webp';
+	return head.slice(4, 12) === 'ftypavif' ? 'image/avif' : null;
+}
+
+/** Hands the reader a file. */
+export function save(name, blob) {
+	const link = make('a', '');
+	link.href = URL.createObjectURL(blob);
+	link.download = name;
+	link.click();
+	setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+function fileOf(base64, name) {
+	const node = make('span', 'file');
+	const type = imageType(base64);
+	if (type) {
+		const image = make('img', '');
+		image.src = `data:${type};base64,${base64}`;
+		image.alt = name;
+		image.decoding = 'async';
+		node.append(image);
+	}
+	const bytes = Math.floor((base64.length * 3) / 4) - (/=*$/.exec(base64)[0].length);
+	node.append(button(`${name} ↓`, () => save(name, new Blob([bytesOf(base64)]))), ` ${size(bytes)}`);
+	return node;
+}
+
+function nodesOf(tree) {
+	return tree.map((node) => {
+		if (typeof node === 'string') return node;
+		if (!TAGS.includes(node.tag)) return '';
+		const made = make(node.tag, '', ...nodesOf(node.children));
+		if (node.tag === 'a') {
+			made.href = node.href;
+			made.target = '_blank';
+			made.rel = 'noopener noreferrer nofollow';
+		}
+		return made;
+	});
+}
+
+// What is not a plain text is shown as what it is: its arguments as JSON, its binary parts as pictures or files.
+function contentOf(message) {
+	const { event, text, args, attachments = [] } = message;
+	const files = attachments.filter((one) => typeof one === 'string');
+	const [, named] = /^file:(.+)$/s.exec(event) ?? [];
+	const name = (named ?? `${event}-${message.id}`).replace(/[/\\\p{C}]/gu, '_');
+	const parts = [];
+	if (event !== 'chat message' && !(files.length && named)) parts.push(make('span', 'event', event), ' ');
+	if (text !== undefined) parts.push(...nodesOf(parse(text)));
+	else if (!files.length || args.length > files.length) parts.push(make('code', '', JSON.stringify(args)));
+	for (const base64 of files) parts.push(fileOf(base64, name));
+	const body = make('div', 'text', ...parts);
+	body.dir = 'auto';
+	return body;
+}
+
+// A very long message is cut by its height only: all of it is there to be found and copied.
+function shortened(body, text = '') {
+	if (text.length < TALL && text.split('\n', TALL_LINES + 1).length <= TALL_LINES) return [body];
+	body.classList.add('tall');
+	const more = button('Show all', () => {
+		body.classList.remove('tall');
+		more.remove();
+	});
+	more.className = 'expand';
+	return [body, more];
+}
+
+const SAYS = {
+	queued: () => 'Waiting for its turn',
+	sending: () => 'Sending…',
+	waiting: (problem) => `Not sent yet: ${problem}`,
+	failed: (problem) => `Not sent: ${problem}`,
+};
+
+export const draw = {
+	older: (_, { does }) => make('p', 'note', button('Load older messages', does.older)),
+	newer: (_, { does }) => make('p', 'note', button('Load newer messages', does.newer)),
+	beginning: (_, { room }) => make('p', 'note', `This is where #${room} begins.`),
+	mark: () => make('p', 'mark', make('span', '', 'New')),
+	note: ({ tone, text }) => make('p', `note ${tone}`, text),
+
+	day({ at }, { does }) {
+		const name = button(format(dayName, at), () => does.pickDay(at));
+		name.title = 'Go to another day';
+		name.tabIndex = -1;
+		return make('p', 'day', name);
+	},
+
+	message({ message, headed }, { room }) {
+		const article = make('article', headed ? 'headed' : '');
+		article.dataset.id = message.id;
+		article.tabIndex = -1; // j, k and permalinks move the focus here
+		const link = make('a', 'time', timeOf(message.at));
+		link.href = `#${room}/${message.id}`;
+		link.title = `${format(exactTime, message.at)}\n${message.at}`;
+		link.setAttribute('aria-label', 'Permalink');
+		const sender = senderOf(message.sender);
+		// Who listens to single messages should hear from whom each is.
+		if (!headed) sender.className = 'unseen';
+		article.append(sender, ...shortened(contentOf(message), message.text), link);
+		// Hundreds of links would lie between the list and the message field; the article that has the focus opens its own.
+		for (const inside of article.querySelectorAll('a, button')) inside.tabIndex = -1;
+		return article;
+	},
+
+	unsent({ itemKey, sender, text, blob, event, state, problem }, { does }) {
+		const body = make('div', 'text', text ?? `${event.replace(/^file:/, '')} (${size(blob.size)})`);
+		body.dir = 'auto';
+		const fate = make('p', 'fate', make('span', '', SAYS[state](problem)));
+		if (state === 'waiting' || state === 'failed') {
+			const retry = button('Retry', () => does.retry(itemKey));
+			const discard = button('Discard', () => does.discard(itemKey));
+			fate.append(make('span', 'choice', retry, ' ', discard));
+		}
+		return make('article', `headed unsent ${state}`, senderOf(sender), ...shortened(body, text), fate);
+	},
+};
+
+/** What a new message is to be read out as. */
+export const spoken = (message) => `${message.sender || 'no name'}: ${plain(message).slice(0, 500)}`;
+
+/** One thing found: a link to its place in the log. */
+export function hitOf(message) {
+	const words = make('span', 'text');
+	words.dir = 'auto';
+	const snippet = message.snippet ?? [plain(message).slice(0, 300)];
+	words.append(...snippet.map((part, i) => (i % 2 ? make('mark', '', part) : part)));
+	const about = make('span', 'about', senderOf(message.sender), ` in #${message.room} · `, timeOf(message.at, true));
+	const link = make('a', '', about, words);
+	link.href = `#${message.room}/${message.id}`;
+	return make('li', '', link);
+}
