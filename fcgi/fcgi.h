@@ -6,12 +6,15 @@
  * the socket, else in a buffer of ours. An answer is one send(2) of ready-made bytes.
  *
  * States of a connection (struct fcgi_conn):
- *   IDLE     accepted, or kept after an answer        -> READING, OPEN  input()
- *   READING  part of a request is here, in a buffer   -> OPEN           input(); closed by late() or bad records
- *   OPEN     a request waits for its answer           -> WRITING, IDLE  fcgi_reply(); gone() when the peer hangs up
- *   WRITING  part of the answer waits for the socket  -> IDLE           output(); closed by late()
- * Invariants: exactly one of reply and gone ends OPEN. A connection closed in a turn is not used again in it: its
- * generation has changed. No function here waits for a peer.
+ *   IDLE     accepted, or kept after an answer        -> READING, OPEN  fcgi_input()
+ *   READING  part of a request is here, in a buffer   -> OPEN           fcgi_input_more(); closed by late() or bad
+ * records OPEN     a request waits for its answer           -> WRITING, IDLE  fcgi_reply(); gone() when the peer hangs
+ * up WRITING  part of the answer waits for the socket  -> IDLE           fcgi_output(); closed by late() Invariants:
+ * exactly one of reply and gone ends OPEN. A connection closed in a turn is not used again in it: its generation has
+ * changed. No function here waits for a peer.
+ *
+ * Files: fcgi.c (the listener, the table of connections, their events and ends), fcgi_read.c (from bytes to a request,
+ * by libfcgi), fcgi_write.c (answers, and readers that are slow); fcgi_conn.h is theirs alone.
  */
 #ifndef FCGI_H
 #define FCGI_H

@@ -1,7 +1,6 @@
 #include "history.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,40 +62,11 @@ make_body(struct buf *body, const struct reading *r)
 	buf_add(body, STR("}\n"));
 }
 
-/* A strong validator made from the content (RFC 9110 section 8.8.3): FNV-1a, with the length. */
-static void
-make_etag(char etag[64], struct str body)
-{
-	uint64_t h = UINT64_C(14695981039346656037);
-
-	for (size_t i = 0; i < body.n; i++)
-		h = (h ^ (unsigned char)body.p[i]) * UINT64_C(1099511628211);
-	snprintf(etag, 64, "\"%016" PRIx64 "-%zx\"", h, body.n);
-}
-
-/* If-None-Match (RFC 9110 section 13.1.2): *, or a list of tags, compared weakly. */
-static bool
-matches(struct str header, struct str etag)
-{
-	if (str_eq(str_trim(header), STR("*")))
-		return true;
-	while (header.n > 0) {
-		struct str tag = str_trim(str_cut(&header, ','));
-
-		if (str_starts(tag, STR("W/")))
-			tag = (struct str){tag.p + 2, tag.n - 2};
-		if (str_eq(tag, etag))
-			return true;
-	}
-	return false;
-}
-
 static void
 reply(struct reading *r, struct fcgi_conn *conn)
 {
 	struct requests *all = r->h->requests;
 	struct buf body;
-	char etag[64], headers[160];
 
 	make_body(&body, r);
 	if (!buf_ok(&body))
@@ -104,15 +74,9 @@ reply(struct reading *r, struct fcgi_conn *conn)
 	else if (r->page.newer < 0)
 		request_reply(
 		    all, conn, 200, STR("application/json"), STR("Cache-Control: no-store\r\n"), buf_str(&body));
-	else {
+	else
 		/* What has something newer behind it changes only when rows are deleted or updated. */
-		make_etag(etag, buf_str(&body));
-		snprintf(headers, sizeof headers, "ETag: %s\r\nCache-Control: no-cache\r\n", etag);
-		if (matches(r->if_none_match, str_of(etag)))
-			request_reply(all, conn, 304, STR(""), str_of(headers), STR(""));
-		else
-			request_reply(all, conn, 200, STR("application/json"), str_of(headers), buf_str(&body));
-	}
+		request_tagged(all, conn, r->if_none_match, buf_str(&body));
 	buf_fini(&body);
 }
 

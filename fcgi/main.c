@@ -22,6 +22,7 @@
 #include "readers.h"
 #include "relay.h"
 #include "room.h"
+#include "roomlist.h"
 #include "route.h"
 #include "send.h"
 #include "socketio.h"
@@ -47,6 +48,7 @@ struct daemon {
 	struct poll *poll;
 	struct send send;
 	struct history history;
+	struct roomlist roomlist;
 	struct health health;
 	struct relay *relay;
 	struct members *members;
@@ -237,6 +239,7 @@ wire(struct daemon *d)
 	    .depth_max = (size_t)c->depth_max};
 	d->history =
 	    (struct history){.requests = &d->requests, .rooms = d->rooms, .readers = d->readers, .commit = d->commit};
+	d->roomlist = (struct roomlist){.requests = &d->requests, .rooms = d->rooms, .readers = d->readers};
 	d->health = (struct health){.requests = &d->requests,
 	    .rooms = d->rooms,
 	    .commit = d->commit,
@@ -249,7 +252,7 @@ wire(struct daemon *d)
 	    .ping_interval_ms = c->ping_interval_ms,
 	    .ping_timeout_ms = c->ping_timeout_ms,
 	    .max_payload = (size_t)c->max_payload};
-	d->routes = (struct routes){&d->send, d->poll, &d->history, &d->health, &d->socketio};
+	d->routes = (struct routes){&d->send, d->poll, &d->history, &d->roomlist, &d->health, &d->socketio};
 }
 
 static size_t

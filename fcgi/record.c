@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Numbers of the FastCGI specification, section 8; <fastcgi.h> is fcgi.c's alone. */
+/* Numbers of the FastCGI specification, section 8; <fastcgi.h> is fcgi's alone. */
 enum { VERSION = 1, HEADER = 8, BEGIN = 1, PARAMS = 4, STDIN = 5, RESPONDER = 1, KEEP_CONN = 1 };
 
 static size_t

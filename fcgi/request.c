@@ -1,5 +1,6 @@
 #include "request.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -128,6 +129,47 @@ request_reply(
 	struct slot *slot = fcgi_slot(conn);
 
 	request_send(all, conn, frame(all, slot->cors, status, type, headers, body));
+}
+
+/* A strong validator made from the content (RFC 9110 section 8.8.3): FNV-1a, with the length. */
+static void
+make_etag(char etag[64], struct str body)
+{
+	uint64_t h = UINT64_C(14695981039346656037);
+
+	for (size_t i = 0; i < body.n; i++)
+		h = (h ^ (unsigned char)body.p[i]) * UINT64_C(1099511628211);
+	snprintf(etag, 64, "\"%016" PRIx64 "-%zx\"", h, body.n);
+}
+
+/* If-None-Match (RFC 9110 section 13.1.2): *, or a list of tags, compared weakly. */
+static bool
+matches(struct str header, struct str etag)
+{
+	if (str_eq(str_trim(header), STR("*")))
+		return true;
+	while (header.n > 0) {
+		struct str tag = str_trim(str_cut(&header, ','));
+
+		if (str_starts(tag, STR("W/")))
+			tag = (struct str){tag.p + 2, tag.n - 2};
+		if (str_eq(tag, etag))
+			return true;
+	}
+	return false;
+}
+
+void
+request_tagged(struct requests *all, struct fcgi_conn *conn, struct str if_none_match, struct str body)
+{
+	char etag[64], headers[160];
+
+	make_etag(etag, body);
+	snprintf(headers, sizeof headers, "ETag: %s\r\nCache-Control: no-cache\r\n", etag);
+	if (matches(if_none_match, str_of(etag)))
+		request_reply(all, conn, 304, STR(""), str_of(headers), STR(""));
+	else
+		request_reply(all, conn, 200, STR("application/json"), str_of(headers), body);
 }
 
 struct blob *

@@ -51,6 +51,9 @@ void request_open_cors(struct request *r);
 void request_reply(
     struct requests *all, struct fcgi_conn *conn, int status, struct str type, struct str headers, struct str body);
 
+/* 200 with JSON and an ETag of its own; or 304, when the header If-None-Match names that. */
+void request_tagged(struct requests *all, struct fcgi_conn *conn, struct str if_none_match, struct str body);
+
 /* 200 with JSON, not to be stored: the ready-made records, to be sent to any number of connections by request_send().
  */
 struct blob *request_json(struct requests *all, bool cors, struct str headers, struct str body);

@@ -4,6 +4,7 @@
 #include "history.h"
 #include "poll.h"
 #include "request.h"
+#include "roomlist.h"
 #include "send.h"
 #include "socketio.h"
 
@@ -16,6 +17,8 @@ route_request(const struct routes *routes, struct request *r)
 		send_request(routes->send, r);
 	else if (str_eq(r->path, STR("/history")))
 		history_request(routes->history, r);
+	else if (str_eq(r->path, STR("/rooms")))
+		roomlist_request(routes->roomlist, r);
 	else if (str_starts(r->path, STR("/socket.io/")))
 		socketio_request(routes->socketio, r);
 	else if (str_eq(r->path, STR("/healthz")))
@@ -24,5 +27,6 @@ route_request(const struct routes *routes, struct request *r)
 		health_metrics(routes->health, r);
 	else
 		request_fail(r->all, r->conn, PROBLEM_NOT_FOUND,
-		    "nothing is at this path; there are /send, /poll, /history, /socket.io/, /healthz and /metrics");
+		    "nothing is at this path; there are /send, /poll, /history, /rooms, /socket.io/, /healthz and "
+		    "/metrics");
 }

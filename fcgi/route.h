@@ -8,6 +8,7 @@ struct health;
 struct history;
 struct poll;
 struct request;
+struct roomlist;
 struct send;
 struct socketio;
 
@@ -15,6 +16,7 @@ struct routes {
 	struct send *send;
 	struct poll *poll;
 	struct history *history;
+	struct roomlist *roomlist;
 	struct health *health;
 	struct socketio *socketio;
 };

@@ -6,7 +6,8 @@
  * All may block on the disk, so none is used in the loop.
  *
  * Files: store.c (open, migrate), store_log.c (the writer's), store_read.c (pages for polls and history),
- * store_search.c (full text); store_db.h is theirs alone, and the only header that knows SQLite.
+ * store_list.c (the rooms), store_search.c (full text); store_db.h is theirs alone, and the only header that knows
+ * SQLite.
  */
 #ifndef STORE_H
 #define STORE_H
@@ -168,5 +169,18 @@ struct store_page {
 };
 enum store_status store_history(struct store *s, struct store_page *p);
 enum store_status store_search(struct store *s, struct store_page *p);
+
+/* A page of the rooms that have messages, the one with the newest first. */
+struct store_list {
+	/* asked: */
+	int64_t head;  /* as if nothing were above it */
+	int64_t after; /* rooms whose last message has a smaller id; INT64_MAX: from the first on */
+	size_t limit;
+	/* answered: */
+	struct buf json; /* the rooms, with commas between; buf_fini() it */
+	size_t n;
+	bool more;
+};
+enum store_status store_list(struct store *s, struct store_list *l);
 
 #endif

@@ -23,6 +23,7 @@ async function works(front, base) {
 		assert.equal(sent.status, 201, sent.text);
 		assert.equal((await within(ms(30_000), held)).json.messages[0].text, 'hi');
 		assert.equal((await at.history()).json.messages.at(-1).text, 'hi');
+		assert.equal((await at.get('/rooms')).json.rooms[0].text, 'hi');
 		assert.equal((await at.get('/healthz')).status, 200);
 		problem(assert, await at.poll('x=1'), 400, 'unknown_parameter');
 		problem(assert, await at.get('/none'), 404, 'not_found');

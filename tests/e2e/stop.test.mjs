@@ -76,6 +76,50 @@ describe('stop: SIGTERM to the daemon', () => {
 		assert.equal(await late, 'nothing', 'a new connection is not served');
 	});
 
+	/** Asks for the long page without reading the answer, most of which then waits in the daemon. */
+	async function slowReader(d) {
+		const reader = await connect(d.socket);
+		reader.conn.pause();
+		reader.reply = reader.ask({ path: '/history', keep: true });
+		reader.reply.catch(() => {});
+		return reader;
+	}
+	const writing = async (d, requests) => {
+		const metrics = (await fastcgi(d.socket, { path: '/metrics' })).text;
+		// The one that is open is this request itself.
+		return Number(/^longline_requests_total (\d+)/m.exec(metrics)[1]) >= requests && /^longline_requests_open 1$/m.test(metrics);
+	};
+
+	it('waits for answers that are on their way, however slowly they are read', async (t) => {
+		const d = await daemon({ t });
+		assert.equal((await send(d, 'x'.repeat(900_000))).status, 201);
+		const readers = [await slowReader(d), await slowReader(d), await slowReader(d)];
+		await until(() => writing(d, 5));
+		d.signal('SIGTERM');
+		assert.ok(await pending(d.exited, ms(800)), 'it waits for three');
+		readers[0].close();
+		for (const reader of readers.slice(1)) {
+			assert.ok(await pending(d.exited, ms(800)), 'it waits for the rest');
+			reader.conn.resume();
+			const res = await within(ms(10_000), reader.reply, 'the rest of the answer');
+			assert.deepEqual([res.status, res.json.messages[0].text.length], [200, 900_000]);
+		}
+		// Long before it would give up waiting.
+		assert.equal((await within(12_000, d.exited, 'the end')).code, 0);
+		for (const reader of readers)
+			reader.close();
+	});
+
+	it('does not wait longer than --send-timeout for one that does not read at all', async (t) => {
+		const d = await daemon({ t, flags: ['--send-timeout', '1'] });
+		assert.equal((await send(d, 'x'.repeat(900_000))).status, 201);
+		const reader = await slowReader(d);
+		await until(() => writing(d, 3));
+		d.signal('SIGTERM');
+		assert.equal((await within(12_000, d.exited, 'the end')).code, 0);
+		reader.close();
+	});
+
 	it('does not wait for a client that says nothing, nor for half a request', async (t) => {
 		const d = await daemon({ t });
 		const [silent, half] = [await connect(d.socket), await connect(d.socket)];

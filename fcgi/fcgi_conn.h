@@ -1,0 +1,76 @@
+/*
+ * fcgi_conn: what the files of fcgi share; nobody else includes it.
+ */
+#ifndef FCGI_CONN_H
+#define FCGI_CONN_H
+
+#include "buf.h"
+#include "fcgi.h"
+#include "loop.h"
+#include "record.h"
+
+enum { FCGI_PEEK_SIZE = 64 * 1024 };
+
+enum fcgi_state { CLOSED, IDLE, READING, OPEN, WRITING };
+
+/* What only a connection in READING or WRITING needs. */
+struct fcgi_io {
+	struct timer timer;
+	struct fcgi_conn *conn;
+	struct record_walk walk; /* READING */
+	struct buf in;
+	bool over;        /* part of the body was left out */
+	size_t dropped;   /* bytes of it */
+	struct blob *out; /* WRITING */
+	size_t sent;
+	int unread; /* bytes that the peer had not taken when the timer was set */
+};
+
+struct fcgi_conn {
+	int fd;
+	uint32_t generation; /* of the descriptor: changes when it is closed */
+	uint32_t serial;     /* of the request: changes when one begins */
+	uint16_t request_id;
+	uint8_t state;
+	bool keep;
+	struct fcgi_io *io;
+	_Alignas(8) char slot[];
+};
+
+struct fcgi {
+	struct loop *loop;
+	struct fcgi_options options;
+	struct fcgi_handler handler;
+	char *conns; /* indexed by descriptor */
+	size_t conn_size, conns_limit;
+	int highest_fd;
+	uint8_t late_kind, listen_kind;
+	struct timer listen_timer;
+	bool listening, full_said, draining;
+	size_t full_conns; /* when it was said */
+	int memory_fd;     /* feeds libfcgi what was buffered; -1: none yet */
+	struct buf body;
+	struct fcgi_counts counts;
+	char peek[FCGI_PEEK_SIZE];
+};
+
+/* fcgi.c. */
+
+/* What c needs while it reads or writes; after wait_ms it is closed as late. NULL without memory. */
+struct fcgi_io *fcgi_begin_io(struct fcgi *f, struct fcgi_conn *c, int64_t wait_ms);
+void fcgi_end_io(struct fcgi *f, struct fcgi_conn *c);
+
+/* Nothing for one that is closed. The descriptor may have been closed by libfcgi: then fd is -1 already. */
+void fcgi_close(struct fcgi *f, struct fcgi_conn *c);
+
+/* fcgi_read.c: bytes have come, or the end, for a connection that is IDLE; and for one that is READING. */
+void fcgi_input(struct fcgi *f, struct fcgi_conn *c);
+void fcgi_input_more(struct fcgi *f, struct fcgi_conn *c);
+
+/* fcgi_write.c: the socket of a connection that is WRITING has room again. */
+void fcgi_output(struct fcgi *f, struct fcgi_conn *c);
+
+/* Whether the peer of one that is WRITING has taken bytes since its timer was set; then it is set anew. */
+bool fcgi_output_moves(struct fcgi *f, struct fcgi_conn *c);
+
+#endif
