@@ -213,11 +213,11 @@ function open(what, where = {}) {
 	return reader.open(where);
 }
 
-function draw() {
+function draw(place) {
 	pending = false;
 	reader.keep(view.log.following);
 	const complete = reader.opened && timeline.newer === null;
-	view.log.rows(timeline.rows(dayOf), { complete, busy: reader.busy, loaded: reader.opened });
+	view.log.rows(timeline.rows(dayOf), { complete, busy: reader.busy, loaded: reader.opened, place });
 	newest();
 }
 
@@ -251,16 +251,17 @@ function arrive() {
 	if (id && !timeline.has(id)) remark = `Message ${id} is not in this room, or no longer.`;
 	if (remark) timeline.note('warning', remark);
 	remark = '';
-	draw();
-	if (id) view.log.reveal(`message ${id}`, { target: true });
-	else if (unread) view.log.reveal('mark');
-	else if (day) view.log.reveal(`message ${timeline.first}`);
-	else if (oldest) view.log.toTop();
-	else if (timeline.newer === null) {
-		view.log.toEnd();
-		view.log.backTo('mark');
-		if (timeline.mark === null) mark(timeline.last);
-	}
+	draw(() => {
+		if (id) view.log.reveal(`message ${id}`, { target: true });
+		else if (unread) view.log.reveal('mark');
+		else if (day) view.log.reveal(`message ${timeline.first}`);
+		else if (oldest) view.log.toTop();
+		else {
+			view.log.toEnd();
+			view.log.backTo('mark');
+		}
+	});
+	if (timeline.mark === null && timeline.newer === null) mark(timeline.last);
 	const above = timeline.mark !== null && timeline.older !== null && timeline.mark < timeline.first;
 	view.firstUnread(above && !unread ? 'Go to the first unread message ↑' : '');
 	newest();
@@ -282,17 +283,20 @@ function heard(messages) {
 
 // Messages that are new since the room was opened.
 function arrived(messages) {
-	const before = timeline.newer === null ? timeline.after(messages[0].id - 1) === timeline.size : false;
-	const { id } = messages.at(-1);
+	const { length } = messages;
+	const begin = messages[0].id - 1;
+	// Whether something else stands out as new already.
+	const marked = timeline.mark !== null && (timeline.newer !== null || timeline.after(timeline.mark) > length);
 	if (view.visible && view.log.following) {
-		// Nothing stands out as new to who is looking, but what already does goes on doing so.
-		if (timeline.mark === null || (rooms.readOf(room) ?? 0) <= timeline.mark || before) mark(id);
+		const { id } = messages.at(-1);
+		if (!marked) mark(id);
 		read(id, 0);
 		view.log.announce(messages);
-	} else {
-		if ((rooms.readOf(room) ?? 0) > (timeline.mark ?? 0)) mark(rooms.readOf(room));
-		fresh += messages.length;
+		return;
 	}
+	fresh += length;
+	const allRead = timeline.newer === null && timeline.after(rooms.readOf(room) ?? begin) <= length;
+	if (!marked || allRead) mark(begin);
 }
 
 function mark(id) {

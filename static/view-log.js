@@ -46,8 +46,8 @@ export class LogView {
 		this.#log.replaceChildren();
 	}
 
-	/** Makes the list show these rows; only what differs is touched. */
-	rows(rows, { complete, busy, loaded }) {
+	/** Makes the list show these rows; only what differs is touched. `place` puts the reader somewhere else by it. */
+	rows(rows, { complete, busy, loaded, place }) {
 		const log = this.#log;
 		const anchor = this.#following ? null : this.#firstInSight();
 		const stood = anchor?.offsetTop;
@@ -68,7 +68,8 @@ export class LogView {
 		log.setAttribute('aria-busy', String(busy || !loaded));
 		element('empty').hidden = !loaded || rows.length > 0;
 		this.#complete = complete;
-		if (this.#following && complete) this.toEnd();
+		if (place) place();
+		else if (this.#following && complete) this.toEnd();
 		else if (anchor?.isConnected && anchor.offsetTop !== stood) log.scrollTop += anchor.offsetTop - stood;
 		this.#scrolled();
 	}
@@ -76,11 +77,6 @@ export class LogView {
 	toEnd() {
 		this.#following = true;
 		this.#log.scrollTop = this.#log.scrollHeight;
-	}
-
-	/** The reader is no longer at the end, whatever the list looks like. */
-	leave() {
-		this.#following = false;
 	}
 
 	/** Shows the row with this key near the top; false if it is not in the list. `target`: it was asked for by name. */
@@ -94,7 +90,6 @@ export class LogView {
 			node.focus({ preventScroll: true });
 		}
 		this.#log.scrollTop = node.offsetTop - this.#log.clientHeight / (target ? 3 : 8);
-		this.#scrolled();
 		return true;
 	}
 
@@ -107,7 +102,6 @@ export class LogView {
 	toTop() {
 		this.#following = false;
 		this.#log.scrollTop = 0;
-		this.#scrolled();
 	}
 
 	/** Moves the focus to the next message, or the one before. */

@@ -279,7 +279,7 @@ describe('the page', () => {
 		await p.page.evaluate((hash) => {
 			location.hash = hash;
 		}, `#${name}/987654321`);
-		await p.log.getByText('Message 987654321 is not among').waitFor();
+		await p.log.getByText('Message 987654321 is not in this room').waitFor();
 	});
 
 	test('another room by the address; what cannot be one is said', async (t) => {
