@@ -9,9 +9,10 @@
 // LIVE -> BROWSING when the newest are trimmed away by scrolling back, and LIVE -> JOINING after a hole in the feed.
 import { Backoff, Failure, Pause, browserClock } from './transport.js';
 
-const PAGE = 100; // messages shown on opening, and of each page read by scrolling
+const PAGE = 100; // messages shown on opening
+const STEP = 50; // messages read by scrolling; more at once would be felt as a stutter
 const COUNT = 500; // newer ones are counted up to here
-const WINDOW = 400; // weight of what is kept, about a message each
+const WINDOW = 300; // weight of what is kept, about a message each
 const JOINS = 5; // pages read to catch up; who has missed more is shown the newest
 
 export class Reader {
@@ -104,7 +105,7 @@ export class Reader {
 	async back() {
 		const { older } = this.#timeline;
 		if (older === null) return;
-		await this.#page('older', { before: older, limit: PAGE }, (page) => {
+		await this.#page('older', { before: older, limit: STEP }, (page) => {
 			this.#timeline.prepend(page.messages, page.older ?? null);
 			this.#dropEnd();
 		});
@@ -115,7 +116,7 @@ export class Reader {
 		const { newer } = this.#timeline;
 		if (newer === null) return;
 		const ready = this.#ready;
-		await this.#page('newer', { after: newer, limit: PAGE }, (page) => {
+		await this.#page('newer', { after: newer, limit: STEP }, (page) => {
 			const fresh = this.#timeline.append(page.messages, page.newer ?? null);
 			this.#count.known = Math.max(0, this.#count.known - fresh);
 			this.#timeline.trim(WINDOW);

@@ -179,10 +179,10 @@ export const draw = {
 		link.href = `#${room}/${message.id}`;
 		link.title = `${format(exactTime, message.at)}\n${message.at}`;
 		link.setAttribute('aria-label', 'Permalink');
-		const sender = senderOf(message.sender);
 		// Who listens to single messages should hear from whom each is.
-		if (!headed) sender.className = 'unseen';
-		article.append(sender, ...shortened(contentOf(message), message.text), link);
+		if (headed) article.append(senderOf(message.sender));
+		else article.setAttribute('aria-label', message.sender || 'no name');
+		article.append(...shortened(contentOf(message), message.text), link);
 		// Hundreds of links would lie between the list and the message field; the article that has the focus opens its own.
 		for (const inside of article.querySelectorAll('a, button')) inside.tabIndex = -1;
 		return article;

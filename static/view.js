@@ -97,10 +97,11 @@ export class View {
 
 	/** What has come below what the reader looks at: new since he left the end, and all there is behind the window. */
 	newest({ hidden, fresh, newer }) {
+		const button = element('newest');
 		const behind = newer.known ? `${newer.known}${newer.open ? '+' : ''} newer ↓` : '↓';
-		element('newest').hidden = hidden;
-		element('newest').textContent = fresh ? `${fresh} new ↓` : behind;
-		element('newest').title = newer.known ? `${newer.known}${newer.open ? ' or more' : ''} newer messages` : '';
+		const text = fresh ? `${fresh} new ↓` : behind;
+		if (button.hidden !== hidden) button.hidden = hidden;
+		if (button.textContent !== text) button.textContent = text;
 	}
 
 	/** Offers the way to what is unread, further up than is shown. Empty: nothing is. */
