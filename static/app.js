@@ -61,7 +61,8 @@ const view = new View({
 		newest();
 	},
 	seen(id) {
-		if (view.visible) read(id, timeline.after(id) + reader.newer.known);
+		// Far from the end nobody can say how many are left.
+		if (view.visible && !reader.newer.open) read(id, timeline.after(id) + reader.newer.known);
 	},
 	edges({ top, bottom }) {
 		if (top) reader.back();
@@ -90,7 +91,10 @@ const view = new View({
 		search.find(text, [scope === 'all' ? '*' : room]);
 	},
 	moreHits: () => search.more(),
-	closed: () => search.clear(),
+	closed() {
+		search.clear();
+		view.exports('Save what is shown');
+	},
 	export(form) {
 		const [list, title] = search.hits.length ? [search.hits, 'search'] : [timeline.messages, room];
 		const { name, type, content } = exported(list, form, title);

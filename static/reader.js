@@ -220,15 +220,16 @@ export class Reader {
 		this.#live = false;
 		this.#joining = true;
 		for (let pages = 0; pages < JOINS && this.#joining; ) {
-			const last = this.#timeline.solid;
+			const after = this.#timeline.solid;
 			try {
-				const page = await this.#history(last ? { after: last, limit: PAGE } : { limit: PAGE }, signal);
+				const page = await this.#history(after ? { after, limit: PAGE } : { limit: PAGE }, signal);
 				if (signal.aborted || !this.#joining) return;
 				this.#backoff.reset();
 				pages += 1;
-				const messages = [...page.messages];
+				const { messages } = page;
 				const done = (page.newer ?? null) === null;
-				if (done) messages.push(...this.#early.splice(0));
+				const last = messages.at(-1)?.id ?? 0;
+				if (done) messages.push(...this.#early.splice(0).filter(({ id }) => id > last));
 				if (done) this.#joining = false;
 				if (done) this.#live = true;
 				this.#add(messages);

@@ -18,6 +18,7 @@ export class LogView {
 	#complete = false; // the last row is the newest there is
 	#following = true; // the reader is at the end and wants to stay there
 	#look = null;
+	#held = null; // { node, top }: what the reader reads, and where it stands in his sight
 	#open = null; // the article whose links are in the tab order
 
 	/** `does`: ended(whether), seen(id), edges({ top, bottom }), and what rows ask for. */
@@ -29,6 +30,7 @@ export class LogView {
 		// A keyboard slid in or a turned phone must not push the newest message out of sight.
 		new ResizeObserver(() => {
 			if (this.#following) this.toEnd();
+			else if (this.#held?.node.isConnected) this.#log.scrollTop = this.#held.node.offsetTop - this.#held.top;
 			this.#edges();
 		}).observe(this.#log);
 	}
@@ -166,6 +168,8 @@ export class LogView {
 		this.#following = this.#complete && scrollHeight - scrollTop - clientHeight <= NEAR_END;
 		if (this.#following !== was) this.#does.ended(this.#following);
 		this.#edges();
+		const node = this.#firstInSight();
+		this.#held = node && { node, top: node.offsetTop - scrollTop };
 		this.#look ??= setTimeout(() => this.#notice(), 150);
 	}
 

@@ -13,7 +13,7 @@ const dayOf = (at) => at.slice(0, 10);
 
 /** The rows in short: ids of messages, texts of the unsent in brackets, other kinds by name. */
 function shown(timeline) {
-	return timeline.rows(dayOf).filter(({ kind }) => kind !== 'day').map((row) => {
+	return timeline.rows(dayOf).filter(({ kind }) => kind !== 'day' && kind !== 'beginning').map((row) => {
 		if (row.kind === 'message') return row.message.id;
 		return row.kind === 'unsent' ? `[${row.text}]` : row.kind;
 	});
@@ -53,15 +53,15 @@ describe('order', () => {
 		timeline.unsent(item('mine'));
 		timeline.open([message(1, { text: 'of another log' })], null);
 		assert.deepEqual(shown(timeline), [1, '[mine]']);
-		assert.equal(timeline.rows(dayOf)[1].message.text, 'of another log');
+		assert.equal(timeline.messages[0].text, 'of another log');
 	});
 
 	test('older messages are offered while there are some', () => {
 		const timeline = new Timeline();
 		timeline.open([message(5)], 5);
-		assert.deepEqual(timeline.rows(dayOf)[0], { key: 'older', kind: 'older', before: 5 });
+		assert.deepEqual(timeline.rows(dayOf)[0], { key: 'older', kind: 'older' });
 		timeline.open([message(5)], null);
-		assert.equal(timeline.rows(dayOf)[0].kind, 'day');
+		assert.equal(timeline.rows(dayOf)[0].kind, 'beginning');
 	});
 
 	test('trim() drops the oldest and offers them as older', () => {
@@ -71,7 +71,7 @@ describe('order', () => {
 		assert.deepEqual(shown(timeline), [1, 2, 3, 4, 5]);
 		timeline.trim(2);
 		assert.deepEqual(shown(timeline), ['older', 4, 5]);
-		assert.equal(timeline.rows(dayOf)[0].before, 4);
+		assert.equal(timeline.older, 4);
 		assert.equal(timeline.has(1), false);
 	});
 });
