@@ -181,10 +181,51 @@ describe('rows', () => {
 		timeline.add([message(7, { at: minute(9), sender: 'bob' }), message(8, { at: minute(24 * 60), sender: 'bob' })]);
 		const rows = timeline.rows(dayOf);
 		assert.deepEqual(rows.map(({ kind }) => kind), [
-			'day', 'message', 'message', 'message', 'message', 'message', 'message', 'note', 'message', 'day', 'message',
+			'beginning', 'day', 'message', 'message', 'message', 'message', 'message', 'message', 'note', 'message', 'day', 'message',
 		]);
 		const headed = rows.filter(({ kind }) => kind === 'message').map((row) => row.headed);
 		assert.deepEqual(headed, [true, false, true, true, true, false, true, true]);
+	});
+
+	test('the mark stands before the first message that was new, once it is known which that is', () => {
+		const timeline = new Timeline();
+		timeline.mark = 4;
+		timeline.open([message(4), message(5)], 4);
+		assert.deepEqual(shown(timeline), ['older', 4, 'mark', 5]);
+		timeline.open([message(8), message(9)], 8);
+		assert.deepEqual(shown(timeline), ['older', 8, 9], 'the first unread may be further up');
+		timeline.open([message(8), message(9)], null);
+		assert.deepEqual(shown(timeline), ['mark', 8, 9]);
+		timeline.mark = 9;
+		assert.deepEqual(shown(timeline), [8, 9]);
+	});
+
+	test('what is unsent stands at the end of the log only', () => {
+		const timeline = new Timeline();
+		timeline.unsent(item('mine'));
+		timeline.open([message(1)], null, 1);
+		assert.deepEqual(shown(timeline), [1, 'newer']);
+		timeline.append([message(2)], null);
+		assert.deepEqual(shown(timeline), [1, 2, '[mine]']);
+	});
+
+	test('detach() keeps what is certain: one of our own may have others before it', () => {
+		const timeline = new Timeline();
+		timeline.open([message(1)], null);
+		timeline.unsent(item('k'));
+		timeline.sent(item('k'), { id: 5, at: minute(0) });
+		assert.deepEqual([timeline.last, timeline.solid], [5, 1]);
+		timeline.detach();
+		assert.deepEqual(shown(timeline), [1, 'newer']);
+		assert.equal(timeline.newer, 1);
+	});
+
+	test('heavy messages are trimmed sooner, but never to less than a screen', () => {
+		const timeline = new Timeline();
+		timeline.open(Array.from({ length: 100 }, (_, i) => message(i + 1, { text: 'x'.repeat(100_000) })), null);
+		timeline.trimEnd(300);
+		assert.equal(timeline.size, 30);
+		assert.deepEqual([timeline.first, timeline.newer], [1, 30]);
 	});
 
 	test('keys are unique and stay with their row', () => {

@@ -648,12 +648,60 @@ describe('Outbox', () => {
 		assert.deepEqual(s.stored(), ['a']);
 	});
 
-	test('what was saved from another life is sent under its old key', async () => {
-		const s = sender();
-		s.back.say('a', { key: 'k' });
-		s.outbox.add({ room: 'main', sender: '', text: 'a', key: 'k', state: 'sending', tries: 3 });
+	test('what was saved from another life is sent under its old key, in the order typed', async () => {
+		const store = new MemoryStore();
+		const before = sender({ store });
+		before.back.down = true;
+		for (const text of ['a', 'b', 'c']) before.add(text);
+		await settle();
+		const back = new FakeServer(before.clock);
+		back.say('a', { key: 'a' }); // it had arrived after all
+		back.next = () => problem(413, 'too large');
+		const after = sender({ store, back, clock: before.clock });
+		after.add('d');
+		await settle();
+		assert.deepEqual(after.stored(), ['a', 'b', 'c', 'd']);
+		assert.deepEqual((await store.all()).map(({ key, state }) => [key, state]), [['a', 'failed']]);
+		after.outbox.retry('a');
+		await settle();
+		assert.deepEqual(after.sent.at(-1), ['a', 1]);
+		assert.deepEqual(await store.all(), []);
+	});
+
+	test('who does not lead sends nothing, and takes what the others do', async () => {
+		const s = sender({ lead: false });
+		s.add('mine');
+		await settle();
+		assert.equal(s.back.requests.length, 0);
+		s.outbox.mirror({ type: 'item', item: { key: 'mine', state: 'failed', problem: 'no' } });
+		s.outbox.mirror({ type: 'item', item: { key: 'theirs', room: 'main', sender: '', text: 'theirs', state: 'queued', tries: 0 } });
+		assert.deepEqual(s.outbox.items.map(({ key, state }) => [key, state]), [['mine', 'failed'], ['theirs', 'queued']]);
+		s.outbox.mirror({ type: 'sent', item: { key: 'theirs' }, reply: { id: 7 } });
+		assert.deepEqual(s.sent, [['theirs', 7]]);
+		s.outbox.retry('mine');
+		s.outbox.lead();
+		await settle();
+		assert.deepEqual(s.stored(), ['mine']);
+	});
+
+	test('a file goes as its bytes, with the rest in the query', async () => {
+		let asked;
+		const server = new Server({ clock: new FakeClock(), fetch: async (url, init) => {
+			asked = { url, init };
+			return json({ id: 1 }, 201);
+		} });
+		const blob = new Blob(['x']);
+		await server.send({ room: 'main', sender: 'Ann Ö', key: 'k', blob, event: 'file:a b.png' });
+		assert.equal(asked.url, 'send?room=main&sender=Ann+%C3%96&key=k&event=file%3Aa+b.png');
+		assert.equal(asked.init.body, blob);
+		assert.equal(asked.init.headers['Content-Type'], 'application/octet-stream');
+	});
+
+	test('a store that fails is no reason not to send', async () => {
+		const refuse = () => Promise.reject(new Error('quota'));
+		const s = sender({ store: { all: refuse, put: refuse, remove: refuse } });
+		s.add('a');
 		await settle();
 		assert.deepEqual(s.stored(), ['a']);
-		assert.deepEqual(s.sent, [['a', 1]]);
 	});
 });
