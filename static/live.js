@@ -8,17 +8,15 @@ const HASTY_MS = 1_000; // a held poll that ends empty this soon was not held
 const BATCHES = 4; // who has missed more than this reads pages instead of being flooded
 
 /**
- * Follows rooms for as long as it is started. It brings what is new from the moment on in which it says `ready` for a
- * room; what was before is read from /history, after that moment, so that nothing falls between.
- *
- * `on(event)` is told, synchronously, plain objects that can be handed on to another tab as they are:
- *   { type: 'state', name, at }                 connecting, connected, reconnecting (at: when), offline (at: when, or null)
- *   { type: 'ready', rooms, cursor, epoch }     from this cursor on these rooms are followed
- *   { type: 'news', from, next, epoch, messages }  everything of these rooms above `from` and up to `next`, in order
- *   { type: 'gap', since }                      something after this id was deleted before we could get it
- *   { type: 'skipped', cursor }                 up to here, so much was missed that it is not brought: read pages
- *   { type: 'reset' }                           another log; what was shown is void
- *   { type: 'refused', problem }                the server will not have our request; wake() tries again
+ * Brings what is new from the moment on in which it says `ready`; what was before is read from /history after that
+ * moment, so that nothing falls between. `on(event)` is told plain objects, fit to be handed on to another tab:
+ *   { type: 'state', name, at }             connecting, connected, reconnecting (at: when), offline (at: when, or null)
+ *   { type: 'ready', rooms, cursor, epoch } from this cursor on these rooms are followed
+ *   { type: 'news', from, next, epoch, messages }  everything above `from` and up to `next`, in order
+ *   { type: 'gap', since }                  something after this id was deleted before we could get it
+ *   { type: 'skipped', cursor }             up to here so much was missed that it is not brought
+ *   { type: 'reset' }                       another log; what was shown is void
+ *   { type: 'refused', problem }            the server will not have our request; wake() tries again
  */
 export class Live {
 	#server;
@@ -29,7 +27,7 @@ export class Live {
 	#pause;
 	#backoff;
 	#abort = null;
-	#interrupted = ''; // why the request under way was given up by ourselves: 'wake' or 'rooms'
+	#interrupted = ''; // why we gave up the request under way: 'wake' or 'rooms'
 	#stopped = true;
 	#state = { name: '' };
 	#cursor;
@@ -58,13 +56,12 @@ export class Live {
 		return this.#state;
 	}
 
-	/** What a newcomer must know: null before there is a cursor. */
+	/** What a newcomer must know, or null. */
 	get ready() {
 		if (this.#cursor === null || !this.#announced) return null;
 		return { type: 'ready', rooms: this.#announced, cursor: this.#cursor, epoch: this.#epoch };
 	}
 
-	/** Follows until stop(). Runs once. */
 	async start() {
 		this.#stopped = false;
 		this.#tell('connecting');
@@ -86,7 +83,7 @@ export class Live {
 		this.#pause.cut(true);
 	}
 
-	/** Follows these rooms instead, beginning with the next request, which is made now if one is held. */
+	/** Follows these rooms from the next request on, which is made now. */
 	watch(rooms) {
 		if (String(rooms) === String(this.#rooms)) return;
 		this.#rooms = rooms;
@@ -96,9 +93,8 @@ export class Live {
 	}
 
 	/**
-	 * Something happened that may have mended or broken the line: the network came back or went, the page was woken.
-	 * A held poll may be hanging on a connection that is long gone, so it is given up for a quick one.
-	 * `force`: a person asked, so even Retry-After does not delay it.
+	 * Something happened that may have mended or broken the line. A held poll may hang on a connection that is long gone,
+	 * so it is given up for a quick one. `force`: a person asked, so even Retry-After does not delay it.
 	 */
 	wake({ force = false } = {}) {
 		if (this.#abort) {
@@ -111,7 +107,7 @@ export class Live {
 		this.#pause.cut(force);
 	}
 
-	// One request and what follows from it. Answers how long to rest before the next.
+	// One request; answers how long to rest before the next.
 	async #step() {
 		const rooms = this.#rooms;
 		if (this.#cursor === null) {
@@ -206,7 +202,7 @@ export class Live {
 			await this.#pause.sleep(2 ** 31 - 1); // until wake(): the same request would be refused again
 		} else {
 			const ms = failure.retryAfterMs + this.#backoff.next();
-			// Being told "offline" is a hint, not a fact (the server may be on this very machine), so we go on trying.
+			// Being told "offline" is a hint, not a fact, so we go on trying.
 			this.#tell(this.#isOnline() ? 'reconnecting' : 'offline', this.#clock.now() + ms);
 			await this.#pause.sleep(ms, failure.retryAfterMs);
 		}

@@ -3,8 +3,7 @@
 // Each item carries an idempotency key made when it was typed, so sending it again after a lost answer, a reload, a
 // crash, or from two tabs at once stores nothing twice.
 //
-//   QUEUED -> SENDING -> sent, or WAITING (will be tried again), or FAILED (refused; a person decides by retry() or
-//   discard()). Only `queued` and `failed` outlive the page: what was on its way is sent again under its key.
+//   QUEUED -> SENDING -> sent, or WAITING (will be tried again), or FAILED (refused; a person decides)
 import { Backoff, Failure, Pause, browserClock } from './transport.js';
 
 /** Keeps items as long as the page lives: where there is no IndexedDB, and in tests. */
@@ -24,73 +23,46 @@ export class MemoryStore {
 	}
 }
 
-const done = (request) => new Promise((resolve, reject) => {
+const result = (request) => new Promise((resolve, reject) => {
 	request.onsuccess = () => resolve(request.result);
 	request.onerror = () => reject(request.error);
 });
 
-/** Keeps items in IndexedDB, in the order in which they were first put. Every tab of the browser sees the same. */
+/** Keeps items in IndexedDB, where every tab of the browser sees them. */
 export class DiskStore {
-	#factory;
-	#name;
-	#open = null;
+	#open;
+	#database = null;
 
 	constructor(factory, name) {
-		this.#factory = factory;
-		this.#name = name;
+		this.#open = () => {
+			const request = factory.open(name, 1);
+			request.onupgradeneeded = () => request.result.createObjectStore('items', { keyPath: 'key' });
+			return result(request);
+		};
 	}
 
 	async all() {
-		return (await this.#run('readonly', (store) => store.getAll())).map(({ seq, ...item }) => item);
+		return (await this.#run('readonly', (store) => store.getAll())).sort((a, b) => a.typed - b.typed);
 	}
 
 	async put(item) {
-		await this.#run('readwrite', async (store) => {
-			const seq = await done(store.index('key').getKey(item.key));
-			return store.put(seq === undefined ? { ...item } : { ...item, seq });
-		});
+		await this.#run('readwrite', (store) => store.put(item));
 	}
 
 	async remove(key) {
-		await this.#run('readwrite', async (store) => {
-			const seq = await done(store.index('key').getKey(key));
-			return seq === undefined ? store.count() : store.delete(seq);
-		});
+		await this.#run('readwrite', (store) => store.delete(key));
 	}
 
 	async #run(mode, work) {
-		const db = await this.#database();
-		// What is written here stands for words that someone typed, so it may cost a sync.
-		const transaction = db.transaction('items', mode, { durability: 'strict' });
+		this.#database ??= this.#open();
+		// It stands for words that someone typed, so it may cost a sync.
+		const transaction = (await this.#database).transaction('items', mode, { durability: 'strict' });
 		const ended = new Promise((resolve, reject) => {
 			transaction.oncomplete = resolve;
 			transaction.onabort = () => reject(transaction.error);
 		});
-		const [result] = await Promise.all([
-			(async () => done(await work(transaction.objectStore('items'))))(),
-			ended,
-		]);
-		return result;
-	}
-
-	#database() {
-		this.#open ??= new Promise((resolve, reject) => {
-			const request = this.#factory.open(this.#name, 1);
-			request.onupgradeneeded = () => {
-				const store = request.result.createObjectStore('items', { keyPath: 'seq', autoIncrement: true });
-				store.createIndex('key', 'key', { unique: true });
-			};
-			request.onerror = () => reject(request.error);
-			request.onblocked = () => reject(new Error('blocked'));
-			request.onsuccess = () => {
-				request.result.onversionchange = () => request.result.close();
-				request.result.onclose = () => {
-					this.#open = null;
-				};
-				resolve(request.result);
-			};
-		});
-		return this.#open;
+		const [found] = await Promise.all([result(work(transaction.objectStore('items'))), ended]);
+		return found;
 	}
 }
 
@@ -112,11 +84,14 @@ export class Outbox {
 	#stored = new Set(); // keys
 	#leading = false;
 	#running = false;
+	#typed = 0; // when the last was
+	#clock;
 
 	constructor(server, { on, store = new MemoryStore(), clock = browserClock, random = Math.random }) {
 		this.#server = server;
 		this.#store = store;
 		this.#on = on;
+		this.#clock = clock;
 		this.#pause = new Pause(clock);
 		this.#backoff = new Backoff({ random });
 	}
@@ -132,7 +107,7 @@ export class Outbox {
 		if (!kept) return;
 		const keys = new Set(kept.map(({ key }) => key));
 		for (const item of before) if (!keys.has(item.key)) this.#gone(item, () => this.#on.discarded(item, false));
-		const strangers = kept.filter(({ key }) => !this.#find(key)).map((item) => ({ ...item, tries: 0 }));
+		const strangers = kept.filter(({ key }) => !this.#find(key));
 		this.#items.unshift(...strangers); // what came in while we looked was typed later
 		for (const key of keys) this.#stored.add(key);
 		for (const item of strangers) this.#on.changed(item, false);
@@ -155,7 +130,9 @@ export class Outbox {
 
 	/** message: { room, sender, key } and either text, or { blob, event }. */
 	add(message) {
-		const item = { ...message, state: 'queued', tries: 0, problem: '' };
+		// The order in which a reload finds them.
+		this.#typed = Math.max(this.#typed + 1, this.#clock.now());
+		const item = { ...message, typed: this.#typed, state: 'queued', tries: 0, problem: '' };
 		this.#items.push(item);
 		this.#on.changed(item, true);
 		this.#keep(item);
@@ -217,9 +194,8 @@ export class Outbox {
 
 	// A store that is full or forbidden is no reason not to send.
 	#keep(item) {
-		const { key, room, sender, text, blob, event, state, problem } = item;
-		const kept = { key, room, sender, ...(blob ? { blob, event } : { text }), problem };
-		const put = this.#store.put({ ...kept, state: state === 'failed' ? state : 'queued' });
+		const { key, state } = item;
+		const put = this.#store.put({ ...item, tries: 0, state: state === 'failed' ? state : 'queued' });
 		this.#writes.set(key, put.then(() => this.#stored.add(key), () => {}));
 	}
 

@@ -2,10 +2,6 @@
 //
 // It knows no document and no message list, so another page, or a program, can use it as it is. Whatever differs
 // between a browser and a test (fetch, clock, random numbers) is handed in.
-//
-//   Server   one request, one answer; every failure comes out as a Failure
-//   Backoff  how long to wait before the next attempt
-//   Pause    a wait that can be cut short
 
 const OVERDUE_MS = 2_000 + 5_000; // the server's own jitter, and what a slow line may add
 const QUICK_MS = 10_000; // for requests that are answered at once
