@@ -1,6 +1,4 @@
 // app.js: wires the line, the room that is open, and the document together, and nothing else.
-//
-// The room is in the address: #room, or #room/ID for one message.
 import { exported } from './export.js';
 import { Feed } from './feed.js';
 import { DiskStore, MemoryStore, Outbox } from './outbox.js';
@@ -14,7 +12,7 @@ import { Server } from './transport.js';
 import { View, dayOf, save } from './view.js';
 
 const ROOM = /^[A-Za-z0-9._-]{1,64}$/;
-const VISITED = 31; // with the room that is open, as many as one poll may name
+const VISITED = 30; // rooms whose unread messages the title counts
 const FILE_MOST = 4_000_000; // bytes; what is longer the web server would not even let pass
 const EVENT_BYTES = 128;
 const LIST_MS = 60_000; // the list of rooms is live but for rooms too loud to be followed
@@ -52,7 +50,7 @@ const view = new View({
 	discard: (key) => feed.discard(key),
 	reconnect: () => wake({ force: true }),
 	woken() {
-		feed.show(room, view.visible, visited);
+		feed.look(view.visible);
 		if (view.visible) wake();
 		show();
 	},
@@ -110,22 +108,10 @@ const search = new Search(server, ({ hits, state }) => {
 
 const outbox = new Outbox(server, {
 	store: disk ? new DiskStore(disk, `longline ${folder}`) : new MemoryStore(),
-	on: {
-		changed(item, own) {
-			if (own) feed.tell({ type: 'item', item: { ...item } });
-			if (item.room === room) timeline.unsent(item);
-			show();
-		},
-		sent(item, reply, own) {
-			if (own) feed.tell({ type: 'sent', item: { ...item }, reply });
-			if (item.room === room) timeline.sent(item, reply);
-			show();
-		},
-		discarded(item, own) {
-			if (own) feed.tell({ type: 'discarded', item: { ...item } });
-			timeline.discard(item.key);
-			show();
-		},
+	on(type, item, own, reply) {
+		if (own) feed.tell({ type, item: { ...item }, reply });
+		if (item.room === room) timeline.outbox(type, item, reply);
+		show();
 	},
 });
 
@@ -152,9 +138,8 @@ const feed = new Feed(server, {
 					outbox.wake();
 					reader.wake();
 					return;
-				case 'rooms':
-					if (feed.brings(room)) reader.ready();
-					else reader.unready();
+				case 'ready':
+					reader.ready();
 					return;
 				case 'news':
 					heard(event.messages);
@@ -187,7 +172,7 @@ function enter(name) {
 	room = name;
 	fresh = 0;
 	timeline = new Timeline();
-	for (const item of outbox.items) if (item.room === room) timeline.unsent(item);
+	for (const item of outbox.items) if (item.room === room) timeline.outbox('item', item);
 	const here = prefs.here('mark');
 	timeline.mark = here?.room === room ? here.id : rooms.readOf(room);
 	visited = [room, ...visited.filter((other) => other !== room)].slice(0, VISITED);
@@ -207,8 +192,7 @@ function enter(name) {
 	});
 	view.room(room);
 	view.draft(prefs.of(room, 'drafts') ?? '');
-	feed.show(room, view.visible, visited);
-	if (feed.brings(room)) reader.ready();
+	if (feed.ready) reader.ready();
 	showRooms();
 }
 
@@ -248,7 +232,6 @@ function toNewest() {
 	newest();
 }
 
-// A window has been opened: the reader is put where he wanted to go.
 function arrive() {
 	const { id, day, oldest, unread } = goal;
 	goal = {};
@@ -272,7 +255,6 @@ function arrive() {
 	if (!rooms.asked) list();
 }
 
-// So much was missed that the window no longer reaches the end. Who was there goes there.
 function far() {
 	if (view.log.following) open({});
 	show();
@@ -285,11 +267,9 @@ function heard(messages) {
 	tellOutside(messages);
 }
 
-// Messages that are new since the room was opened.
 function arrived(messages) {
 	const { length } = messages;
 	const begin = messages[0].id - 1;
-	// Whether something else stands out as new already.
 	const marked = timeline.mark !== null && (timeline.newer !== null || timeline.after(timeline.mark) > length);
 	if (view.visible && view.log.following) {
 		const { id } = messages.at(-1);
@@ -425,6 +405,7 @@ let ticked = Date.now();
 view.name(prefs.get('name', ''));
 view.notify(prefs.get('notify', false));
 readAddress();
+feed.look(view.visible);
 feed.start();
 
 addEventListener('hashchange', readAddress);

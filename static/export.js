@@ -1,6 +1,5 @@
 // export.js: messages as a file: text, JSON lines, CSV. Pure.
 
-/** What a person would read out of a message that is not a text. */
 export function plain({ text, event, args, attachments }) {
 	if (text !== undefined) return event === 'chat message' ? text : `${event} ${text}`;
 	if (attachments?.length) return event;
@@ -40,7 +39,6 @@ const FORMS = {
 	},
 };
 
-/** { name, type, content } of a file; form: txt, jsonl or csv. */
 export function exported(messages, form, title) {
 	const { type, of } = FORMS[form];
 	const name = `longline-${title.replace(/[^A-Za-z0-9._-]+/g, '-')}.${form}`;

@@ -1,10 +1,5 @@
 // feed.js: the one line of all tabs: what this tab hears of it, and what it asks of it.
-//
-// The leading tab runs Live and sends what is in the outbox; the others are told. Each tab keeps the cursor up to which
-// it has heard, so any of them can go on where another stopped, and notices by itself when it has missed something.
-// It knows no document.
 import { Live } from './live.js';
-import { Demand } from './rooms.js';
 import { Tabs } from './tabs.js';
 import { browserClock } from './transport.js';
 
@@ -17,20 +12,10 @@ export class Feed {
 	#on;
 	#tabs;
 	#live = null;
-	#demand = new Demand();
-	#shown = new Map(); // tab -> { room, visible }, known to the leader
-	#visited = [];
+	#looked = new Map(); // tab -> whether it is looked at
 	#cursor = null;
 	#epoch = null;
-	#rooms = []; // what the feed brings
 
-	/**
-	 * `tabs`: what Tabs needs but its callbacks. `on`, with plain objects:
-	 *   event(event)    state, gap, refused as in live.js; { type: 'news', messages } without what was heard before;
-	 *                   { type: 'hole' } something was missed, it goes on from here; { type: 'reset' };
-	 *                   { type: 'rooms' } feed.brings() may answer differently
-	 *   told(message)   what another tab posted by tell()
-	 */
 	constructor(server, { outbox, tabs, on, clock = browserClock, random = Math.random, isOnline = () => true }) {
 		this.#server = server;
 		this.#outbox = outbox;
@@ -53,9 +38,12 @@ export class Feed {
 		return this.#tabs.leading;
 	}
 
-	/** Whether any tab is looked at, as far as the leader knows. */
 	get watched() {
-		return [...this.#shown.values()].some(({ visible }) => visible);
+		return [...this.#looked.values()].includes(true);
+	}
+
+	get ready() {
+		return this.#cursor !== null;
 	}
 
 	start() {
@@ -68,20 +56,11 @@ export class Feed {
 		this.#follow();
 	}
 
-	/** What this tab shows; `visited`: the rooms its person goes to, latest first. */
-	show(room, visible, visited) {
-		this.#visited = visited;
-		this.#shown.set(this.#tabs.id, { room, visible });
-		if (this.leading) this.#adjust();
-		else this.#hello();
+	look(visible) {
+		this.#looked.set(this.#tabs.id, visible);
+		this.#hello();
 	}
 
-	/** Whether all that is said in a room from now on will be heard. */
-	brings(room) {
-		return this.#cursor !== null && (this.#rooms.includes('*') || this.#rooms.includes(room));
-	}
-
-	/** The line may work again, or be broken without our knowing: find out. `force`: a person asks. */
 	wake({ force = false } = {}) {
 		if (this.leading) {
 			this.#live.wake({ force });
@@ -92,7 +71,6 @@ export class Feed {
 		this.#tabs.ask();
 	}
 
-	/** Tells the other tabs. */
 	tell(message) {
 		this.#tabs.post(message);
 	}
@@ -109,7 +87,7 @@ export class Feed {
 
 	#lead() {
 		this.#live = new Live(this.#server, {
-			rooms: this.#wanted(),
+			rooms: ['*'], // the list of rooms is as live as the room that is shown
 			cursor: this.#cursor,
 			epoch: this.#epoch,
 			clock: this.#clock,
@@ -131,30 +109,19 @@ export class Feed {
 	}
 
 	#hello() {
-		this.#tabs.post({ type: 'hello', ...this.#shown.get(this.#tabs.id), visited: this.#visited });
-	}
-
-	#wanted() {
-		const shown = [...this.#shown.values()].map(({ room }) => room);
-		return this.#demand.wanted(shown, this.#visited, this.#clock.now());
-	}
-
-	#adjust() {
-		this.#live?.watch(this.#wanted());
+		this.#tabs.post({ type: 'hello', visible: this.#looked.get(this.#tabs.id) });
 	}
 
 	#heard(message, from) {
 		switch (message.type) {
 			case 'hello':
-				this.#shown.set(from, { room: message.room, visible: message.visible });
+				this.#looked.set(from, message.visible);
 				if (!this.leading) return;
-				this.#visited = message.visited;
-				this.#adjust();
 				this.#tabs.post(this.#live.state);
 				if (this.#live.ready) this.#tabs.post(this.#live.ready);
 				return;
 			case 'bye':
-				this.#shown.delete(from);
+				this.#looked.delete(from);
 				return;
 			case 'wake':
 				if (this.leading) this.wake(message);
@@ -187,9 +154,8 @@ export class Feed {
 	#apply(event) {
 		switch (event.type) {
 			case 'ready':
-				this.#rooms = event.rooms;
 				this.#move(event.cursor, event.epoch);
-				this.#on.event({ type: 'rooms' });
+				this.#on.event({ type: 'ready' });
 				return;
 			case 'news': {
 				const heard = this.#cursor;
@@ -197,10 +163,6 @@ export class Feed {
 				if (event.next > this.#cursor) this.#cursor = event.next;
 				const messages = heard === null ? event.messages : event.messages.filter(({ id }) => id > heard);
 				if (messages.length) this.#on.event({ type: 'news', messages });
-				if (this.leading && messages.length) {
-					this.#demand.heard(messages, [...this.#shown.values()].map(({ room }) => room), this.#clock.now());
-					this.#adjust();
-				}
 				return;
 			}
 			case 'skipped':

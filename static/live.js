@@ -1,23 +1,10 @@
 // live.js: follows rooms by one held poll: CONNECTING -> CONNECTED <-> RECONNECTING | OFFLINE, until stop().
-//
-// It knows no document and no message list, so another page, or a program, can use it as it is.
 import { Backoff, Failure, Pause, browserClock } from './transport.js';
 
 const WAIT_S = 25; // how long the server may hold a poll
 const HASTY_MS = 1_000; // a held poll that ends empty this soon was not held
 const BATCHES = 4; // who has missed more than this reads pages instead of being flooded
 
-/**
- * Brings what is new from the moment on in which it says `ready`; what was before is read from /history after that
- * moment, so that nothing falls between. `on(event)` is told plain objects, fit to be handed on to another tab:
- *   { type: 'state', name, at }             connecting, connected, reconnecting (at: when), offline (at: when, or null)
- *   { type: 'ready', rooms, cursor, epoch } from this cursor on these rooms are followed
- *   { type: 'news', from, next, epoch, messages }  everything above `from` and up to `next`, in order
- *   { type: 'gap', since }                  something after this id was deleted before we could get it
- *   { type: 'skipped', cursor }             up to here so much was missed that it is not brought
- *   { type: 'reset' }                       another log; what was shown is void
- *   { type: 'refused', problem }            the server will not have our request; wake() tries again
- */
 export class Live {
 	#server;
 	#clock;
@@ -27,17 +14,16 @@ export class Live {
 	#pause;
 	#backoff;
 	#abort = null;
-	#interrupted = ''; // why we gave up the request under way: 'wake' or 'rooms'
+	#woken = false; // we gave up the request under way ourselves
 	#stopped = true;
 	#state = { name: '' };
 	#cursor;
 	#epoch;
-	#announced = null; // the rooms last said to be ready
+	#announced = false;
 	#batches = 0; // cut answers in a row
 	#skipping = false;
 	#quick = true; // whether the next poll asks to be answered at once, to learn soon that the line works
 
-	/** `cursor` and `epoch`: where another one stopped, if one did. */
 	constructor(server, options) {
 		const { rooms, on, cursor = null, epoch = null } = options;
 		const { clock = browserClock, random = Math.random, isOnline = () => true } = options;
@@ -56,10 +42,8 @@ export class Live {
 		return this.#state;
 	}
 
-	/** What a newcomer must know, or null. */
 	get ready() {
-		if (this.#cursor === null || !this.#announced) return null;
-		return { type: 'ready', rooms: this.#announced, cursor: this.#cursor, epoch: this.#epoch };
+		return this.#announced ? { type: 'ready', cursor: this.#cursor, epoch: this.#epoch } : null;
 	}
 
 	async start() {
@@ -83,23 +67,12 @@ export class Live {
 		this.#pause.cut(true);
 	}
 
-	/** Follows these rooms from the next request on, which is made now. */
-	watch(rooms) {
-		if (String(rooms) === String(this.#rooms)) return;
-		this.#rooms = rooms;
-		if (!this.#abort) return;
-		this.#interrupted ||= 'rooms';
-		this.#abort.abort();
-	}
-
-	/**
-	 * Something happened that may have mended or broken the line. A held poll may hang on a connection that is long gone,
-	 * so it is given up for a quick one. `force`: a person asked, so even Retry-After does not delay it.
-	 */
+	// Something happened that may have mended or broken the line. A held poll may hang on a connection that is long gone,
+	// so it is given up for a quick one. `force`: a person asked, so even Retry-After does not delay it.
 	wake({ force = false } = {}) {
 		if (this.#abort) {
 			if (this.#quick) return; // already asking
-			this.#interrupted = 'wake';
+			this.#woken = true;
 			this.#abort.abort();
 			return;
 		}
@@ -107,7 +80,6 @@ export class Live {
 		this.#pause.cut(force);
 	}
 
-	// One request; answers how long to rest before the next.
 	async #step() {
 		const rooms = this.#rooms;
 		if (this.#cursor === null) {
@@ -121,7 +93,10 @@ export class Live {
 			this.#quick = false;
 			this.#connected();
 		}
-		this.#announce(rooms);
+		if (!this.#announced) {
+			this.#announced = true;
+			this.#on(this.ready);
+		}
 		const wait = this.#quick ? 0 : WAIT_S;
 		const asked = this.#clock.now();
 		const answer = await this.#ask((signal) =>
@@ -131,7 +106,7 @@ export class Live {
 
 	async #ask(request) {
 		this.#abort = new AbortController();
-		this.#interrupted = '';
+		this.#woken = false;
 		try {
 			const answer = await request(this.#abort.signal);
 			// Stopped while the answer was on its way: nobody listens any more.
@@ -140,12 +115,6 @@ export class Live {
 		} finally {
 			this.#abort = null;
 		}
-	}
-
-	#announce(rooms) {
-		if (this.#announced === rooms) return;
-		this.#announced = rooms;
-		this.#on(this.ready);
 	}
 
 	#take(answer, wait, tookMs) {
@@ -181,7 +150,7 @@ export class Live {
 		await this.#pause.sleep(this.#backoff.next());
 		if (this.#stopped) return 0;
 		this.#on({ type: 'reset' });
-		this.#announced = null;
+		this.#announced = false;
 		return 0;
 	}
 
@@ -191,11 +160,8 @@ export class Live {
 	}
 
 	async #recover(failure) {
-		const why = this.#interrupted;
-		this.#interrupted = '';
-		if (why === 'rooms') return;
 		this.#quick = true;
-		if (why) return;
+		if (this.#woken) return;
 		if (!failure.passing) {
 			this.#tell('offline');
 			this.#on({ type: 'refused', problem: failure.message });

@@ -1,12 +1,6 @@
 // outbox.js: what was typed and is not yet known to be stored: kept, and sent in order and exactly once.
-//
-// Each item carries an idempotency key made when it was typed, so sending it again after a lost answer, a reload, a
-// crash, or from two tabs at once stores nothing twice.
-//
-//   QUEUED -> SENDING -> sent, or WAITING (will be tried again), or FAILED (refused; a person decides)
 import { Backoff, Failure, Pause, browserClock } from './transport.js';
 
-/** Keeps items as long as the page lives: where there is no IndexedDB, and in tests. */
 export class MemoryStore {
 	#items = new Map();
 
@@ -28,7 +22,6 @@ const result = (request) => new Promise((resolve, reject) => {
 	request.onerror = () => reject(request.error);
 });
 
-/** Keeps items in IndexedDB, where every tab of the browser sees them. */
 export class DiskStore {
 	#open;
 	#database = null;
@@ -66,12 +59,6 @@ export class DiskStore {
 	}
 }
 
-/**
- * The items, oldest first. Every tab shows them all; the one that was told to lead() sends them, one at a time.
- *
- * `on.changed(item, own)` after each change of state, `on.sent(item, reply, own)` when the server has it, and
- * `on.discarded(item, own)`. What is `own` was done by this tab and must be told to the others, which take it by mirror().
- */
 export class Outbox {
 	#server;
 	#store;
@@ -100,56 +87,51 @@ export class Outbox {
 		return this.#items;
 	}
 
-	/** Takes in what is stored. What another tab has sent meanwhile without our hearing of it goes. */
 	async load() {
 		const before = this.#items.filter(({ key }) => this.#stored.has(key));
 		const kept = await this.#store.all().catch(() => null);
 		if (!kept) return;
 		const keys = new Set(kept.map(({ key }) => key));
-		for (const item of before) if (!keys.has(item.key)) this.#gone(item, () => this.#on.discarded(item, false));
+		for (const item of before) if (!keys.has(item.key)) this.#gone('discarded', item, false);
 		const strangers = kept.filter(({ key }) => !this.#find(key));
 		this.#items.unshift(...strangers); // what came in while we looked was typed later
 		for (const key of keys) this.#stored.add(key);
-		for (const item of strangers) this.#on.changed(item, false);
+		for (const item of strangers) this.#on('item', item, false);
 		this.#run();
 	}
 
-	/** This tab sends from now on. */
 	async lead() {
 		await this.load();
 		this.#leading = true;
 		this.#run();
 	}
 
-	/** Another one sends from now on. */
 	follow() {
 		this.#leading = false;
 		this.#abort?.abort();
 		this.#pause.cut(true);
 	}
 
-	/** message: { room, sender, key } and either text, or { blob, event }. */
 	add(message) {
 		// The order in which a reload finds them.
 		this.#typed = Math.max(this.#typed + 1, this.#clock.now());
 		const item = { ...message, typed: this.#typed, state: 'queued', tries: 0, problem: '' };
 		this.#items.push(item);
-		this.#on.changed(item, true);
+		this.#on('item', item, true);
 		this.#keep(item);
 		this.#run();
 		return item;
 	}
 
-	/** What another tab did: { type: 'item', item }, { type: 'sent', item, reply } or { type: 'discarded', item }. */
 	mirror({ type, item: { key }, item: news, reply }) {
 		const item = this.#find(key);
 		if (type === 'item') {
 			if (item) Object.assign(item, news);
 			else this.#items.push({ ...news });
-			this.#on.changed(this.#find(key), false);
+			this.#on('item', this.#find(key), false);
 			this.#run();
 		} else if (item) {
-			this.#gone(item, () => (type === 'sent' ? this.#on.sent(item, reply, false) : this.#on.discarded(item, false)));
+			this.#gone(type, item, false, reply);
 		}
 	}
 
@@ -167,11 +149,10 @@ export class Outbox {
 		const item = this.#find(key);
 		if (!item || item.state === 'sending') return;
 		this.#forget(key);
-		this.#gone(item, () => this.#on.discarded(item, true));
+		this.#gone('discarded', item, true);
 		this.#pause.cut(); // the next one need not wait for what this one suffered
 	}
 
-	/** The line may work again: try now rather than later. */
 	wake({ force = false } = {}) {
 		this.#backoff.reset();
 		this.#pause.cut(force);
@@ -181,15 +162,15 @@ export class Outbox {
 		return this.#items.find((item) => item.key === key);
 	}
 
-	#gone(item, tell) {
+	#gone(type, item, own, reply) {
 		this.#items.splice(this.#items.indexOf(item), 1);
-		tell();
+		this.#on(type, item, own, reply);
 	}
 
 	#set(item, state, problem = '') {
 		item.state = state;
 		item.problem = problem;
-		this.#on.changed(item, true);
+		this.#on('item', item, true);
 	}
 
 	// A store that is full or forbidden is no reason not to send.
@@ -225,7 +206,7 @@ export class Outbox {
 			const reply = await this.#server.send(message, this.#abort.signal);
 			this.#backoff.reset();
 			this.#forget(key);
-			if (this.#find(key)) this.#gone(item, () => this.#on.sent(item, reply, true));
+			if (this.#find(key)) this.#gone('sent', item, true, reply);
 		} catch (error) {
 			if (!(error instanceof Failure)) throw error;
 			if (!this.#leading || !this.#find(item.key)) return;

@@ -1,5 +1,4 @@
 // prefs.js: small things that are remembered: the name, drafts, what was read, how one likes it.
-//
 // Storage may be forbidden or full; the page is poorer then, but works. `lasting` outlives the tab, `passing` does not.
 
 const ROOMS_MOST = 500; // rooms whose drafts and marks are remembered
@@ -22,7 +21,6 @@ export class Prefs {
 		this.#write(this.#lasting, name, value);
 	}
 
-	/** Something of each room, such as its draft; null forgets it. */
 	of(room, name) {
 		return this.get(name, {})[room] ?? null;
 	}
@@ -33,7 +31,6 @@ export class Prefs {
 		this.set(name, Object.fromEntries(value === null ? rest : [...rest, [room, value]]));
 	}
 
-	/** What belongs to this tab, and survives its reload. */
 	here(name) {
 		return this.#read(this.#passing, name);
 	}

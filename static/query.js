@@ -1,13 +1,9 @@
 // query.js: what is typed into the search field, as parameters of /history.
-//
-// Words and "phrases" go to the server as they are; these are ours:
-//   from:name  from:"two words"   in:room (again and again)   after:2026-01-31   before:2026-01-31   on:2026-01-31
 // A day means the reader's own: `after` begins with it, `before` ends in front of it, `on` is that day alone.
 
 const OPERATOR = /(^|\s)(from|in|after|before|on):("[^"]*"?|\S*)/gi;
 const ROOM = /^[A-Za-z0-9._-]{1,64}$/;
 
-/** Midnight at the beginning of a day, in the reader's time, or null if there is no such day. */
 function midnight(day, later = 0) {
 	const [, year, month, date] = /^(\d{4})-(\d{1,2})-(\d{1,2})$/.exec(day) ?? [];
 	if (!year) return null;
@@ -17,10 +13,6 @@ function midnight(day, later = 0) {
 	return time.toISOString();
 }
 
-/**
- * Answers { params, problem }: `params` for URLSearchParams (an array of pairs), or null when there is nothing to ask.
- * `rooms`: where to look if no in: says so.
- */
 export function parse(text, rooms) {
 	const found = { from: null, rooms: [], since: null, until: null };
 	let problem = '';
@@ -52,7 +44,6 @@ export function parse(text, rooms) {
 	return { params, problem: '' };
 }
 
-/** The offset of the reader's clock on a day, as /history wants it. */
 export function offsetOf(day) {
 	const minutes = -new Date(`${day}T00:00`).getTimezoneOffset();
 	const digits = (n) => String(Math.floor(n)).padStart(2, '0');

@@ -1,22 +1,14 @@
-// rooms.js: which rooms there are, what is unread in them, and which of them the feed should bring.
-//
-// Pure. What the server's list says and what comes live are put together: the list is asked for now and then, and counts
-// all messages of a room; a live message counts at once.
-
-const MOST = 32; // rooms that one poll may name
-const CALM_MS = 600_000; // how long the feed stays narrow once other rooms were loud
-const LOUD = 120; // messages a minute from rooms that nobody looks at
+// rooms.js: which rooms there are, and what is unread in them.
 
 export class Rooms {
 	#rooms = new Map(); // name -> { name, last, at, n, text, readId, readN }
 	#listed = false;
 
-	/** `read`: { room: { id, n } } as given by `marks` in an earlier life. */
 	constructor(read = {}) {
 		for (const [name, { id, n }] of Object.entries(read)) this.#of(name, { readId: id, readN: n });
 	}
 
-	/** The server's list, whole. Rooms first seen with the first list ever count as read. */
+	// The server's list, whole. Rooms first seen with the first list ever count as read.
 	listed(list) {
 		for (const { name, last, at, n } of list) {
 			const room = this.#of(name);
@@ -27,7 +19,6 @@ export class Rooms {
 		this.#listed = true;
 	}
 
-	/** A message came. */
 	heard({ id, room: name, at, text, sender, event, ours }) {
 		const room = this.#of(name);
 		if (id <= room.last) return;
@@ -35,7 +26,6 @@ export class Rooms {
 		if (ours) this.read(name, id);
 	}
 
-	/** The reader has seen all up to this message; `left` messages come after it. */
 	read(name, id, left = 0) {
 		const room = this.#of(name);
 		if (id < (room.readId ?? 0)) return false;
@@ -45,12 +35,10 @@ export class Rooms {
 		return changed;
 	}
 
-	/** The id up to which a room was read, or null if it never was. */
 	readOf(name) {
 		return this.#rooms.get(name)?.readId ?? null;
 	}
 
-	/** What another tab, or an earlier life, has read. */
 	readAlso(name, { id, n }) {
 		const room = this.#of(name);
 		if (id > (room.readId ?? -1)) Object.assign(room, { readId: id, readN: n });
@@ -68,7 +56,6 @@ export class Rooms {
 		return Math.max(1, room.n - (room.readN ?? 0));
 	}
 
-	/** What to list: newest first, and `open`, which exists by being opened. */
 	list(open) {
 		if (open) this.#of(open);
 		return [...this.#rooms.values()]
@@ -77,7 +64,6 @@ export class Rooms {
 			.map(({ name, last, at, n, text, sender }) => ({ name, last, at, n, text, sender, unread: this.unread(name) }));
 	}
 
-	/** The log is another one now. */
 	forget() {
 		this.#rooms.clear();
 		this.#listed = false;
@@ -90,30 +76,5 @@ export class Rooms {
 			this.#rooms.set(name, room);
 		}
 		return Object.assign(room, more);
-	}
-}
-
-/**
- * Which rooms the feed should bring: all of them, so that the list is always true, unless rooms that no tab shows are so
- * loud that they would cost the reader more than they tell him. Then those shown, and those visited lately.
- */
-export class Demand {
-	#times = []; // of messages from rooms that are not shown
-	#narrowUntil = 0;
-
-	/** Messages came, at `now`. */
-	heard(messages, shown, now) {
-		const foreign = messages.filter(({ room }) => !shown.includes(room)).length;
-		for (let i = 0; i < foreign; i += 1) this.#times.push(now);
-		this.#times = this.#times.slice(-LOUD);
-		if (this.#times.length === LOUD && now - this.#times[0] < 60_000) {
-			this.#narrowUntil = now + CALM_MS;
-			this.#times = [];
-		}
-	}
-
-	wanted(shown, visited, now) {
-		if (now >= this.#narrowUntil) return ['*'];
-		return [...new Set([...shown, ...visited])].slice(0, MOST).sort();
 	}
 }

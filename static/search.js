@@ -16,13 +16,11 @@ export class Search {
 	#behind = false;
 	hits = [];
 
-	/** `changed(search)` whenever there is something else to show. */
 	constructor(server, changed) {
 		this.#server = server;
 		this.#changed = changed;
 	}
 
-	/** Looks for something else; `rooms` where the text does not say. */
 	async find(text, rooms) {
 		this.clear();
 		const { params, problem } = parse(text, rooms);
@@ -42,7 +40,6 @@ export class Search {
 		this.hits = [];
 	}
 
-	/** The next page, if there is one and none is under way. */
 	async more() {
 		const first = !this.hits.length;
 		if (this.#busy || !this.#params || this.#problem || (!first && this.#older === null) || this.hits.length >= MOST) return;
@@ -65,7 +62,6 @@ export class Search {
 		this.#changed(this);
 	}
 
-	/** Where it stands, as a sentence. */
 	get state() {
 		const count = this.hits.length;
 		if (this.#problem) return this.#problem;

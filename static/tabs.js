@@ -1,11 +1,5 @@
 // tabs.js: the tabs of one browser share one line to the server.
-//
-// A Web Lock makes one of them the leader: it holds the poll and sends what was typed. What it hears it tells the others
-// by BroadcastChannel. When it goes, the browser gives the lock to the next, which goes on from where it had heard to.
 // A leader that does not answer (frozen, say) loses the lock. Without locks or channel each tab is a leader of its own.
-//
-// It knows no document and nothing of what is said. States: STARTING -> FOLLOWING | LEADING; LEADING -> FOLLOWING when
-// the lock was taken away.
 
 const SILENCE_MS = 4_000; // a leader answers within this, however busy it is
 
@@ -21,11 +15,6 @@ export class Tabs {
 	leading = false;
 	id;
 
-	/**
-	 * `locks`: navigator.locks or nothing; `Channel`: BroadcastChannel or nothing.
-	 * `on.lead()` and `on.follow()` when our part changes; `on.led()` when another tab says that it leads;
-	 * `on.heard(message, from)` for what another tab posted.
-	 */
 	constructor({ name, id, locks, Channel, clock, on }) {
 		this.#name = name;
 		this.id = id;
@@ -45,12 +34,10 @@ export class Tabs {
 		this.ask();
 	}
 
-	/** Tells all other tabs. */
 	post(message) {
 		this.#channel?.postMessage({ ...message, tab: this.id });
 	}
 
-	/** Makes sure that there is a leader: it must answer, or it loses its part. */
 	ask() {
 		if (!this.#locks || this.leading || this.#doubt !== null) return;
 		this.post({ type: 'anybody' });
@@ -60,7 +47,6 @@ export class Tabs {
 		}, SILENCE_MS);
 	}
 
-	/** This tab goes away, or into the back/forward cache; start() begins anew. */
 	stop() {
 		this.#sure();
 		this.#waiting?.abort();

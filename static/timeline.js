@@ -1,12 +1,4 @@
 // timeline.js: what one room's list shows, in which order, each message once.
-//
-// Pure: no document, no network, no clock. The view asks for rows() and draws them.
-//
-// It is a window on the log: what it holds has no hole, `older` and `newer` are the cursors to what lies beyond, null
-// where nothing does. What must hold:
-//   - messages stand in order of id, each id once, in whatever order and however often they are added;
-//   - a message typed here is shown once: as unsent until the server has given it an id, as that message afterwards;
-//   - however far one scrolls, the window is no heavier than trimmed to.
 
 const TOGETHER_MS = 5 * 60_000; // messages of one sender closer than this share one heading
 const LEAST = 30; // so many are kept whatever they weigh, to fill any screen
@@ -35,7 +27,7 @@ export class Timeline {
 		return this.#messages.at(-1)?.id ?? 0;
 	}
 
-	/** The last id that the server's lists brought; one of our own above it may have others before it. */
+	// The last id that the server's lists brought; one of our own above it may have others before it.
 	get solid() {
 		return this.#messages.findLast(({ ours }) => !ours)?.id ?? 0;
 	}
@@ -52,12 +44,10 @@ export class Timeline {
 		return this.#known.has(id);
 	}
 
-	/** How many messages of the window come after this id. */
 	after(id) {
 		return this.#messages.length - this.#place(id);
 	}
 
-	/** Forgets all messages and notes for a fresh page; what is unsent stays. */
 	open(messages, older, newer = null) {
 		this.#messages = [];
 		this.#known.clear();
@@ -68,32 +58,27 @@ export class Timeline {
 		this.#insert(messages);
 	}
 
-	/** New messages at the end of the log. Answers how many of them were not known. */
 	add(messages) {
 		const fresh = this.#insert(messages);
 		for (const message of fresh) this.#claim(message);
 		return fresh.length;
 	}
 
-	/** A page that ends where this window begins. */
 	prepend(messages, older) {
 		this.older = older;
 		this.#insert(messages);
 	}
 
-	/** A page that begins where this window ends. */
 	append(messages, newer) {
 		this.newer = newer;
 		return this.add(messages);
 	}
 
-	/** The end is no longer known: what comes after the last certain message must be read. */
 	detach() {
 		this.newer = this.solid;
 		for (const { id } of this.#messages.splice(this.#place(this.solid))) this.#known.delete(id);
 	}
 
-	/** Drops the oldest until the rest weighs at most `most`. Answers how many went. */
 	trim(most) {
 		const count = this.#messages.length - this.#fits([...this.#messages].reverse(), most);
 		if (!count) return 0;
@@ -103,7 +88,6 @@ export class Timeline {
 		return count;
 	}
 
-	/** Drops the newest likewise. */
 	trimEnd(most) {
 		const gone = this.#messages.splice(this.#fits(this.#messages, most));
 		if (!gone.length) return 0;
@@ -113,37 +97,20 @@ export class Timeline {
 		return gone.length;
 	}
 
-	/** A remark in the list, behind what is shown now. */
 	note(kind, text) {
 		this.#noteCount += 1;
 		this.#notes.push({ key: `note ${this.#noteCount}`, after: this.last, kind, text });
 	}
 
-	/** An unsent item is new, or its state has changed. */
-	unsent(item) {
+	outbox(type, item, reply) {
 		const entry = this.#unsent.get(item.key);
-		if (entry) entry.item = { ...item };
-		else this.#unsent.set(item.key, { item: { ...item }, claim: null });
+		if (type === 'item') this.#unsent.set(item.key, { claim: entry?.claim ?? null, item: { ...item } });
+		else this.#unsent.delete(item.key);
+		const { room, sender, text } = item;
+		if (type !== 'sent' || this.newer !== null || this.#known.has(reply.id) || text === undefined) return;
+		this.#insert([{ id: reply.id, room, event: 'chat message', sender, text, at: reply.at, ours: true }]);
 	}
 
-	/** The item is given up. */
-	discard(key) {
-		this.#unsent.delete(key);
-	}
-
-	/** The server has the item: as message `id`, committed `at`. The poll will bring it too, if it has not yet. */
-	sent({ key, room, sender, text }, { id, at }) {
-		this.#unsent.delete(key);
-		if (this.newer !== null || this.#known.has(id) || text === undefined) return;
-		this.#insert([{ id, room, event: 'chat message', sender, text, at, ours: true }]);
-	}
-
-	/**
-	 * What to draw, top to bottom; equal keys mean the same row. dayOf(at) names the reader's day of a time.
-	 *   { kind: 'older' } or { kind: 'beginning' }  { kind: 'day', day, at }  { kind: 'mark' }
-	 *   { kind: 'message', message, headed }  { kind: 'note', tone, text }
-	 *   { kind: 'unsent', itemKey, sender, text, blob, event, state, problem }  { kind: 'newer' }
-	 */
 	rows(dayOf) {
 		const rows = [];
 		if (this.older !== null) rows.push({ key: 'older', kind: 'older' });
@@ -202,7 +169,6 @@ export class Timeline {
 		return fresh;
 	}
 
-	// How many of these, from the first on, weigh at most `most`.
 	#fits(messages, most) {
 		let weight = 0;
 		for (let count = 0; count < messages.length; count += 1) {

@@ -1,7 +1,4 @@
 // transport.js: the way to the server and back.
-//
-// It knows no document and no message list, so another page, or a program, can use it as it is. Whatever differs
-// between a browser and a test (fetch, clock, random numbers) is handed in.
 
 const OVERDUE_MS = 2_000 + 5_000; // the server's own jitter, and what a slow line may add
 const QUICK_MS = 10_000; // for requests that are answered at once
@@ -16,7 +13,6 @@ export const browserClock = {
 	clearTimeout: (timer) => clearTimeout(timer),
 };
 
-/** A request that got no good answer. `status` is 0 when there was none at all. */
 export class Failure extends Error {
 	constructor(message, { status = 0, code = '', retryAfterMs = 0 } = {}) {
 		super(message);
@@ -26,13 +22,13 @@ export class Failure extends Error {
 		this.retryAfterMs = retryAfterMs;
 	}
 
-	/** Whether the same request may do better later: it was not the request that was wrong. */
+	// Whether the same request may do better later: it was not the request that was wrong.
 	get passing() {
 		return this.status === 0 || this.status >= 500 || this.status === 408 || this.status === 429;
 	}
 }
 
-/** Exponential back-off with full jitter: a thousand pages cut off together do not come back together. */
+// Exponential back-off with full jitter: a thousand pages cut off together do not come back together.
 export class Backoff {
 	#round = 0;
 
@@ -53,7 +49,6 @@ export class Backoff {
 	}
 }
 
-/** A sleep that can be cut short, but not below `floorMs`: what the server asked for with Retry-After is kept. */
 export class Pause {
 	#clock;
 	#timer = null;
@@ -76,7 +71,7 @@ export class Pause {
 		});
 	}
 
-	/** Ends the sleep now, or as soon as the floor allows; `force` disregards the floor. */
+	// Ends the sleep now, or as soon as the floor allows; `force` disregards the floor.
 	cut(force = false) {
 		if (!this.#end) return;
 		const left = this.#floor - this.#clock.now();
@@ -89,13 +84,12 @@ export class Pause {
 	}
 }
 
-/** The endpoints, each a function that answers parsed JSON or throws a Failure. */
 export class Server {
 	#base;
 	#fetch;
 	#clock;
 
-	/** `base` ends in a slash or is empty; relative, so that the page works under any path. */
+	// `base` ends in a slash or is empty; relative, so that the page works under any path.
 	constructor({ base = '', fetch, clock = browserClock }) {
 		this.#base = base;
 		this.#fetch = fetch;
@@ -120,14 +114,12 @@ export class Server {
 		return answer;
 	}
 
-	/** The rooms there are: [{ name, last, at, n }]. */
 	async rooms(signal) {
 		const answer = await this.#request('rooms', {}, QUICK_MS, signal);
 		if (!Array.isArray(answer?.rooms)) throw notOurs();
 		return answer.rooms;
 	}
 
-	/** message: { room, sender, key } and either text, or a file: { blob, event }. */
 	async send({ blob, event, ...message }, signal) {
 		let path = 'send';
 		let init = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(message) };

@@ -1,5 +1,5 @@
 // view-found.js: the search field and what was found, in the document.
-import { element, hitOf, make } from './view-rows.js';
+import { element, hitOf, make, on } from './view-rows.js';
 
 const REST_MS = 350; // of the keys, after which a search begins by itself
 
@@ -7,7 +7,6 @@ export class FoundView {
 	#does;
 	#timer = null;
 
-	/** `does`: search(text, scope), moreHits(), closed(). */
 	constructor(does) {
 		this.#does = does;
 		const query = element('query');
@@ -15,15 +14,15 @@ export class FoundView {
 			clearTimeout(this.#timer);
 			this.#timer = setTimeout(() => this.#search(), REST_MS);
 		});
-		element('find').addEventListener('submit', (event) => {
+		on('find', 'submit', (event) => {
 			event.preventDefault();
 			this.#search();
 		});
-		element('scope').addEventListener('change', () => this.#search());
-		element('seek').addEventListener('click', () => (this.#narrow ? this.close() : this.focus()));
-		element('shut').addEventListener('click', () => this.close());
-		element('results').addEventListener('scroll', () => this.#edge(), { passive: true });
-		element('results').addEventListener('click', ({ target }) => {
+		on('scope', 'change', () => this.#search());
+		on('seek', 'click', () => (this.#narrow ? this.close() : this.focus()));
+		on('shut', 'click', () => this.close());
+		on('results', 'scroll', () => this.#edge(), { passive: true });
+		on('results', 'click', ({ target }) => {
 			// On a phone the list lies over the messages.
 			if (target.closest('a') && getComputedStyle(element('found')).position === 'fixed') this.close();
 		});
@@ -63,7 +62,6 @@ export class FoundView {
 		this.#does.closed();
 	}
 
-	/** hits: all of them so far, newest first; only those not yet shown are drawn. `state` is a sentence. */
 	show(hits, state) {
 		const results = element('results');
 		element('found').hidden = false;
@@ -78,7 +76,6 @@ export class FoundView {
 		element('results').scrollTop = 0;
 	}
 
-	/** Moves the focus to the next hit, or the one before. */
 	step(by) {
 		const item = document.activeElement.closest('#results li');
 		const next = item ? (by > 0 ? item.nextElementSibling : item.previousElementSibling) : element('results').firstElementChild;

@@ -1,5 +1,4 @@
 // view-log.js: the list of messages in the document: which rows, and where the reader stands.
-//
 // Rows come and go above and below the reader, who must not notice: while he is at the end he stays there, and
 // otherwise the first message in his sight stays where it is. The browser's own scroll anchoring is off, because it
 // does nothing at the very top, which is where older pages come in.
@@ -21,7 +20,6 @@ export class LogView {
 	#held = null; // { node, top }: what the reader reads, and where it stands in his sight
 	#open = null; // the article whose links are in the tab order
 
-	/** `does`: ended(whether), seen(id), edges({ top, bottom }), and what rows ask for. */
 	constructor(does) {
 		this.#does = does;
 		this.#context = { room: '', does };
@@ -39,7 +37,6 @@ export class LogView {
 		return this.#following;
 	}
 
-	/** Another room: an empty list. */
 	clear(room) {
 		this.#context = { ...this.#context, room };
 		this.#following = true;
@@ -48,7 +45,6 @@ export class LogView {
 		this.#log.replaceChildren();
 	}
 
-	/** Makes the list show these rows; only what differs is touched. `place` puts the reader somewhere else by it. */
 	rows(rows, { complete, busy, loaded, place }) {
 		const log = this.#log;
 		const anchor = this.#following ? null : this.#firstInSight();
@@ -81,7 +77,6 @@ export class LogView {
 		this.#log.scrollTop = this.#log.scrollHeight;
 	}
 
-	/** Shows the row with this key near the top; false if it is not in the list. `target`: it was asked for by name. */
 	reveal(key, { target = false } = {}) {
 		this.#log.querySelector('.target')?.classList.remove('target');
 		const node = this.#drawn.get(key)?.node;
@@ -95,7 +90,6 @@ export class LogView {
 		return true;
 	}
 
-	/** Back to this row, if it is above what is in sight. */
 	backTo(key) {
 		const node = this.#drawn.get(key)?.node;
 		if (node && node.offsetTop < this.#log.scrollTop) this.reveal(key);
@@ -106,7 +100,6 @@ export class LogView {
 		this.#log.scrollTop = 0;
 	}
 
-	/** Moves the focus to the next message, or the one before. */
 	step(by) {
 		const way = by > 0 ? 'nextElementSibling' : 'previousElementSibling';
 		const from = document.activeElement.closest('#log article');
@@ -117,7 +110,6 @@ export class LogView {
 		node.scrollIntoView({ block: 'nearest' });
 	}
 
-	/** Reads out what has just come. */
 	announce(messages) {
 		const said = messages.length > 3 ? [`${messages.length} new messages`] : messages.map(spoken);
 		element('announce').textContent = said.join('\n');
@@ -180,7 +172,6 @@ export class LogView {
 		this.#does.edges({ top: scrollTop < ahead, bottom: scrollHeight - scrollTop - clientHeight < ahead });
 	}
 
-	// Which message is the last that can be read now.
 	#notice() {
 		this.#look = null;
 		let node = this.#rowAt(this.#log.scrollTop + this.#log.clientHeight - 4) ?? this.#log.lastElementChild;

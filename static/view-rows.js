@@ -1,5 +1,4 @@
 // view-rows.js: makes the rows of the list. Like all of view*.js it may touch the document.
-//
 // Whatever comes from a message goes through textContent or into an attribute that cannot run, so no text can become
 // markup; the policy of the server (Trusted Types) forbids anything else.
 import { plain } from './export.js';
@@ -9,6 +8,7 @@ const TALL = 2_000; // characters, and
 const TALL_LINES = 24; // beyond which a message is shown in part first
 
 export const element = (id) => document.getElementById(id);
+export const on = (id, type, run) => element(id).addEventListener(type, run);
 
 export function make(name, className, ...content) {
 	const node = document.createElement(name);
@@ -24,7 +24,6 @@ export function button(label, run) {
 	return node;
 }
 
-/** The day of a time as the reader's calendar has it, for comparing. */
 export function dayOf(at) {
 	const date = new Date(at);
 	return `${date.getFullYear()}-${date.getMonth() + 1}-${date.getDate()}`;
@@ -84,7 +83,6 @@ function imageType(base64) {
 	return head.slice(4, 12) === 'ftypavif' ? 'image/avif' : null;
 }
 
-/** Hands the reader a file. */
 export function save(name, blob) {
 	const link = make('a', '');
 	link.href = URL.createObjectURL(blob);
@@ -122,7 +120,6 @@ function nodesOf(tree) {
 	});
 }
 
-// What is not a plain text is shown as what it is: its arguments as JSON, its binary parts as pictures or files.
 function contentOf(message) {
 	const { event, text, args, attachments = [] } = message;
 	const files = attachments.filter((one) => typeof one === 'string');
@@ -201,10 +198,8 @@ export const draw = {
 	},
 };
 
-/** What a new message is to be read out as. */
 export const spoken = (message) => `${message.sender || 'no name'}: ${plain(message).slice(0, 500)}`;
 
-/** One thing found: a link to its place in the log. */
 export function hitOf(message) {
 	const words = make('span', 'text');
 	words.dir = 'auto';

@@ -1,9 +1,7 @@
 // view.js: the document, but for the list (view-log.js) and what was found (view-found.js). No other file touches it.
-//
-// It draws what it is given and reports what the person does; it decides nothing.
 import { FoundView } from './view-found.js';
 import { LogView } from './view-log.js';
-import { dayOf, element, make, save, timeOf } from './view-rows.js';
+import { dayOf, element, make, on, save, timeOf } from './view-rows.js';
 
 export { dayOf, save };
 
@@ -12,12 +10,6 @@ const NAME_BYTES = 64;
 
 const typing = (node) => node.matches('input:not([type=checkbox]), textarea, select');
 
-/**
- * `does`, what the person may ask for: submit({ sender, text }), files(list), name(text), draft(text), retry(key),
- * discard(key), reconnect(), woken(), go(room), walk(by), oldest(), newest(), firstUnread(), day(day), older(), newer(),
- * search(text, scope), moreHits(), export(form), notify(whether), readAll(); and what it must know: ended(whether), edges(),
- * seen(id), closed().
- */
 export class View {
 	#does;
 	#state = { name: 'connecting' };
@@ -57,7 +49,6 @@ export class View {
 		element('name').value = text;
 	}
 
-	/** What was begun to be written in the room that is shown now. */
 	draft(text) {
 		element('text').value = text;
 		this.#fit();
@@ -77,7 +68,6 @@ export class View {
 		this.firstUnread('');
 	}
 
-	/** The list of rooms; `open` is the one shown. */
 	rooms(list, open) {
 		const items = list.map(({ name, last, at, unread, sender, text }) => {
 			const link = make('a', unread && name !== open ? 'news' : '', make('span', 'name', `#${name}`));
@@ -95,7 +85,6 @@ export class View {
 		element('menu').classList.toggle('news', elsewhere);
 	}
 
-	/** What has come below what the reader looks at: new since he left the end, and all there is behind the window. */
 	newest({ hidden, fresh, newer }) {
 		const button = element('newest');
 		const behind = newer.known ? `${newer.known}${newer.open ? '+' : ''} newer ↓` : '↓';
@@ -104,13 +93,11 @@ export class View {
 		if (button.textContent !== text) button.textContent = text;
 	}
 
-	/** Offers the way to what is unread, further up than is shown. Empty: nothing is. */
 	firstUnread(text) {
 		element('unread').hidden = !text;
 		element('unread').textContent = text;
 	}
 
-	/** The state of the line; `at` is when the next attempt is due. */
 	connection(state) {
 		this.#state = state;
 		clearInterval(this.#ticker);
@@ -124,7 +111,6 @@ export class View {
 		this.#tick();
 	}
 
-	/** `why`: what stands in the way of notifications, if anything does. */
 	notify(on, why = '') {
 		element('notify').checked = on;
 		element('notify-why').textContent = why;
@@ -156,7 +142,7 @@ export class View {
 			this.draft('');
 			text.focus();
 		};
-		element('compose').addEventListener('submit', (event) => {
+		on('compose', 'submit', (event) => {
 			event.preventDefault();
 			submit();
 		});
@@ -184,7 +170,7 @@ export class View {
 		const take = (files) => files?.length && this.#does.files({ sender: name.value.trim(), files: [...files] });
 		const file = element('file');
 		element('attach').hidden = false;
-		element('attach').addEventListener('click', () => file.click());
+		on('attach', 'click', () => file.click());
 		file.addEventListener('change', () => {
 			take(file.files);
 			file.value = '';
@@ -204,15 +190,15 @@ export class View {
 	}
 
 	#moving() {
-		element('newest').addEventListener('click', () => {
+		on('newest', 'click', () => {
 			this.#does.newest();
 			element('text').focus();
 		});
-		element('unread').addEventListener('click', () => this.#does.firstUnread());
-		element('again').addEventListener('click', () => this.#does.reconnect());
-		element('menu').addEventListener('click', () => this.#drawer(!document.body.classList.contains('drawer')));
-		element('rooms').addEventListener('click', ({ target }) => target.closest('a') && this.#drawer(false));
-		element('go').addEventListener('submit', (event) => {
+		on('unread', 'click', () => this.#does.firstUnread());
+		on('again', 'click', () => this.#does.reconnect());
+		on('menu', 'click', () => this.#drawer(!document.body.classList.contains('drawer')));
+		on('rooms', 'click', ({ target }) => target.closest('a') && this.#drawer(false));
+		on('go', 'submit', (event) => {
 			event.preventDefault();
 			const room = element('other').value.trim().replace(/^#/, '');
 			if (!room) return;
@@ -239,18 +225,18 @@ export class View {
 
 	#options() {
 		const dialog = element('options');
-		element('more').addEventListener('click', () => this.#dialog());
-		element('options-close').addEventListener('click', () => dialog.close());
+		on('more', 'click', () => this.#dialog());
+		on('options-close', 'click', () => dialog.close());
 		dialog.addEventListener('click', ({ target }) => {
 			if (target === dialog) dialog.close(); // beside it
 			if (target.dataset.form) this.#does.export(target.dataset.form);
 		});
-		element('jump').addEventListener('submit', (event) => {
+		on('jump', 'submit', (event) => {
 			event.preventDefault();
 			dialog.close();
 			this.#does.day(element('day').value);
 		});
-		element('notify').addEventListener('change', () => this.#does.notify(element('notify').checked));
+		on('notify', 'change', () => this.#does.notify(element('notify').checked));
 	}
 
 	#keys() {

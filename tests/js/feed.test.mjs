@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FakeBrowser, FakeClock, FakeServer, seeded, settle } from './fake.mjs';
-import { Demand, Feed, MemoryStore, Outbox, Reader, Server, Timeline } from './modules.mjs';
+import { Feed, MemoryStore, Outbox, Reader, Server, Timeline } from './modules.mjs';
 
 /** A tab as app.js would wire it, showing one room. */
 function openTab({ clock, fetch, browser, store, id, room = 'main', random = () => 1, channel = true }) {
@@ -15,19 +15,9 @@ function openTab({ clock, fetch, browser, store, id, room = 'main', random = () 
 	const self = { id, tab, timeline, arrived: [], states: [], events: [], gaps: 0, resets: 0 };
 	self.outbox = new Outbox(server, {
 		store, clock, random,
-		on: {
-			changed(item, own) {
-				if (own) self.feed.tell({ type: 'item', item: { ...item } });
-				timeline.unsent(item);
-			},
-			sent(item, reply, own) {
-				if (own) self.feed.tell({ type: 'sent', item: { ...item }, reply });
-				timeline.sent(item, reply);
-			},
-			discarded(item, own) {
-				if (own) self.feed.tell({ type: 'discarded', item: { ...item } });
-				timeline.discard(item.key);
-			},
+		on(type, item, own, reply) {
+			if (own) self.feed.tell({ type, item: { ...item }, reply });
+			timeline.outbox(type, item, reply);
 		},
 	});
 	self.feed = new Feed(server, {
@@ -41,7 +31,7 @@ function openTab({ clock, fetch, browser, store, id, room = 'main', random = () 
 					self.states.push(event.name);
 					if (event.name === 'connected') self.reader.wake();
 				}
-				if (event.type === 'rooms') self.reader[self.feed.brings(room) ? 'ready' : 'unready']();
+				if (event.type === 'ready') self.reader.ready();
 				if (event.type === 'news') self.reader.heard(event.messages.filter((message) => message.room === room));
 				if (event.type === 'hole') self.reader.hole();
 				if (event.type === 'gap') self.gaps += 1;
@@ -63,7 +53,7 @@ function openTab({ clock, fetch, browser, store, id, room = 'main', random = () 
 	});
 	self.type = (text, key) => self.outbox.add({ room, sender: id, text, key });
 	self.ids = () => timeline.messages.map((message) => message.id);
-	self.feed.show(room, true, [room]);
+	self.feed.look(true);
 	self.reader.open();
 	self.feed.start();
 	return self;
@@ -193,17 +183,6 @@ describe('tabs', () => {
 		assert.deepEqual(tabs[1].arrived.map(({ id }) => id), [1, 2, 3, 4, 5, 6, 7], 'each arrives once');
 	});
 
-	test('rooms nobody shows become loud: only those shown and visited are followed, for a while', () => {
-		const demand = new Demand();
-		assert.deepEqual(demand.wanted(['a'], ['b'], 0), ['*']);
-		const loud = Array.from({ length: 120 }, () => ({ room: 'z' }));
-		demand.heard(Array.from({ length: 500 }, () => ({ room: 'a' })), ['a'], 0);
-		assert.deepEqual(demand.wanted(['a'], ['b'], 0), ['*'], 'what is shown may be loud');
-		demand.heard(loud, ['a'], 1_000);
-		assert.deepEqual(demand.wanted(['a'], ['b', 'a'], 1_000), ['a', 'b']);
-		assert.equal(demand.wanted(['a'], Array.from({ length: 99 }, (_, i) => `r${i}`), 1_000).length, 32);
-		assert.deepEqual(demand.wanted(['a'], ['b'], 700_000), ['*']);
-	});
 });
 
 describe('a bad network', () => {

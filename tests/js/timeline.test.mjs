@@ -50,7 +50,7 @@ describe('order', () => {
 		const timeline = new Timeline();
 		timeline.add([message(1), message(2)]);
 		timeline.note('warning', 'something');
-		timeline.unsent(item('mine'));
+		timeline.outbox('item', item('mine'));
 		timeline.open([message(1, { text: 'of another log' })], null);
 		assert.deepEqual(shown(timeline), [1, '[mine]']);
 		assert.equal(timeline.messages[0].text, 'of another log');
@@ -79,10 +79,10 @@ describe('order', () => {
 describe('the unsent', () => {
 	test('stand below all messages, in the order typed, whatever their state', () => {
 		const timeline = new Timeline();
-		timeline.unsent(item('a', { state: 'waiting' }));
-		timeline.unsent(item('b', { state: 'queued', tries: 0 }));
+		timeline.outbox('item', item('a', { state: 'waiting' }));
+		timeline.outbox('item', item('b', { state: 'queued', tries: 0 }));
 		timeline.add([message(1)]);
-		timeline.unsent(item('a', { state: 'sending' }));
+		timeline.outbox('item', item('a', { state: 'sending' }));
 		assert.deepEqual(shown(timeline), [1, '[a]', '[b]']);
 		const row = timeline.rows(dayOf).find(({ itemKey }) => itemKey === 'a');
 		assert.equal(row.state, 'sending');
@@ -90,8 +90,8 @@ describe('the unsent', () => {
 
 	test('answered before the poll: becomes the message, which the poll then does not double', () => {
 		const timeline = new Timeline();
-		timeline.unsent(item('hi'));
-		timeline.sent(item('hi'), { id: 7, at: minute(1) });
+		timeline.outbox('item', item('hi'));
+		timeline.outbox('sent', item('hi'), { id: 7, at: minute(1) });
 		assert.deepEqual(shown(timeline), [7]);
 		assert.equal(timeline.add([message(7, { text: 'hi' })]), 0);
 		assert.deepEqual(shown(timeline), [7]);
@@ -99,7 +99,7 @@ describe('the unsent', () => {
 
 	test("the server's version wins: it may know the sender better", () => {
 		const timeline = new Timeline();
-		timeline.sent(item('hi'), { id: 7, at: minute(1) });
+		timeline.outbox('sent', item('hi'), { id: 7, at: minute(1) });
 		timeline.add([message(6), message(7, { text: 'hi', sender: 'ann@example' }), message(8)]);
 		const senders = timeline.rows(dayOf).filter(({ kind }) => kind === 'message').map((row) => row.message.sender);
 		assert.deepEqual(senders, ['ann', 'ann@example', 'ann']);
@@ -108,60 +108,60 @@ describe('the unsent', () => {
 
 	test('the poll before the answer: shown once in between, too', () => {
 		const timeline = new Timeline();
-		timeline.unsent(item('hi'));
+		timeline.outbox('item', item('hi'));
 		timeline.add([message(7, { text: 'hi' })]);
 		assert.deepEqual(shown(timeline), [7]);
-		timeline.sent(item('hi'), { id: 7, at: minute(1) });
+		timeline.outbox('sent', item('hi'), { id: 7, at: minute(1) });
 		assert.deepEqual(shown(timeline), [7]);
 	});
 
 	test('the same words by someone else: both are there in the end', () => {
 		const timeline = new Timeline();
-		timeline.unsent(item('k', { text: '+1' }));
+		timeline.outbox('item', item('k', { text: '+1' }));
 		timeline.add([message(7, { text: '+1', sender: 'bob' })]);
-		timeline.sent(item('k', { text: '+1' }), { id: 8, at: minute(1) });
+		timeline.outbox('sent', item('k', { text: '+1' }), { id: 8, at: minute(1) });
 		assert.deepEqual(shown(timeline), [7, 8]);
 	});
 
 	test('the same words typed twice: each message stands for one of them', () => {
 		const timeline = new Timeline();
-		timeline.unsent(item('k1', { text: '+1' }));
-		timeline.unsent(item('k2', { text: '+1', state: 'queued', tries: 0 }));
+		timeline.outbox('item', item('k1', { text: '+1' }));
+		timeline.outbox('item', item('k2', { text: '+1', state: 'queued', tries: 0 }));
 		timeline.add([message(7, { text: '+1' })]);
 		assert.deepEqual(shown(timeline), [7, '[+1]'], 'the one that was never tried cannot have arrived');
-		timeline.sent(item('k1', { text: '+1' }), { id: 7, at: minute(1) });
-		timeline.unsent(item('k2', { text: '+1' }));
+		timeline.outbox('sent', item('k1', { text: '+1' }), { id: 7, at: minute(1) });
+		timeline.outbox('item', item('k2', { text: '+1' }));
 		timeline.add([message(8, { text: '+1' })]);
 		assert.deepEqual(shown(timeline), [7, 8]);
 	});
 
 	test('two on their way with the same words, two messages: both taken for them', () => {
 		const timeline = new Timeline();
-		timeline.unsent(item('k1', { text: '+1' }));
-		timeline.unsent(item('k2', { text: '+1', state: 'waiting' }));
+		timeline.outbox('item', item('k1', { text: '+1' }));
+		timeline.outbox('item', item('k2', { text: '+1', state: 'waiting' }));
 		timeline.add([message(7, { text: '+1' }), message(8, { text: '+1' })]);
 		assert.deepEqual(shown(timeline), [7, 8]);
 	});
 
 	test('one that was never tried is not taken for a message with its words', () => {
 		const timeline = new Timeline();
-		timeline.unsent(item('k', { text: '+1', state: 'queued', tries: 0 }));
+		timeline.outbox('item', item('k', { text: '+1', state: 'queued', tries: 0 }));
 		timeline.add([message(7, { text: '+1', sender: 'bob' })]);
 		assert.deepEqual(shown(timeline), [7, '[+1]']);
 	});
 
 	test('one that failed is shown even if something looks like it', () => {
 		const timeline = new Timeline();
-		timeline.unsent(item('hi'));
+		timeline.outbox('item', item('hi'));
 		timeline.add([message(7, { text: 'hi', sender: 'bob' })]);
-		timeline.unsent(item('hi', { state: 'failed' }));
+		timeline.outbox('item', item('hi', { state: 'failed' }));
 		assert.deepEqual(shown(timeline), [7, '[hi]']);
 	});
 
 	test('discarded: gone', () => {
 		const timeline = new Timeline();
-		timeline.unsent(item('hi'));
-		timeline.discard('hi');
+		timeline.outbox('item', item('hi'));
+		timeline.outbox('discarded', { key: 'hi' });
 		assert.deepEqual(shown(timeline), []);
 	});
 });
@@ -202,7 +202,7 @@ describe('rows', () => {
 
 	test('what is unsent stands at the end of the log only', () => {
 		const timeline = new Timeline();
-		timeline.unsent(item('mine'));
+		timeline.outbox('item', item('mine'));
 		timeline.open([message(1)], null, 1);
 		assert.deepEqual(shown(timeline), [1, 'newer']);
 		timeline.append([message(2)], null);
@@ -212,8 +212,8 @@ describe('rows', () => {
 	test('detach() keeps what is certain: one of our own may have others before it', () => {
 		const timeline = new Timeline();
 		timeline.open([message(1)], null);
-		timeline.unsent(item('k'));
-		timeline.sent(item('k'), { id: 5, at: minute(0) });
+		timeline.outbox('item', item('k'));
+		timeline.outbox('sent', item('k'), { id: 5, at: minute(0) });
 		assert.deepEqual([timeline.last, timeline.solid], [5, 1]);
 		timeline.detach();
 		assert.deepEqual(shown(timeline), [1, 'newer']);
@@ -233,7 +233,7 @@ describe('rows', () => {
 		timeline.open([message(1), message(2, { at: minute(-24 * 60) }), message(3)], 1); // a day twice
 		timeline.note('warning', 'a');
 		timeline.note('warning', 'b');
-		timeline.unsent(item('x'));
+		timeline.outbox('item', item('x'));
 		const keys = timeline.rows(dayOf).map(({ key }) => key);
 		assert.equal(new Set(keys).size, keys.length);
 		timeline.add([message(9)]);
