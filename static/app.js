@@ -1,8 +1,8 @@
 // app.js: wires the line, the room that is open, and the document together, and nothing else.
 import { exported } from './export.js';
 import { Feed } from './feed.js';
-import { DiskStore, MemoryStore, Outbox } from './outbox.js';
-import { Prefs } from './prefs.js';
+import { DiskStore, Outbox } from './outbox.js';
+import { Memory } from './prefs.js';
 import { offsetOf } from './query.js';
 import { Reader } from './reader.js';
 import { Rooms } from './rooms.js';
@@ -26,8 +26,9 @@ const forbidden = (read) => {
 		return null; // storage may be forbidden
 	}
 };
-const prefs = new Prefs(forbidden(() => localStorage), forbidden(() => sessionStorage));
-const server = new Server({ fetch: (...request) => fetch(...request) });
+const prefs = new Memory(forbidden(() => localStorage));
+const session = new Memory(forbidden(() => sessionStorage));
+const server = new Server((...request) => fetch(...request));
 const rooms = new Rooms(prefs.get('read', {}));
 const folder = new URL('.', location.href).pathname; // two Longlines of one site share nothing
 const disk = forbidden(() => indexedDB);
@@ -36,13 +37,19 @@ let room = '';
 let timeline = new Timeline();
 let reader = null;
 let fresh = 0; // came since the reader left the end
-let goal = {}; // what is being opened: { id }, { day }, { oldest }, { unread } or the newest
+let goal = null; // puts the reader where he wanted to go, once it is there
 let remark = ''; // to be said in the list once it is there
 let visited = prefs.get('visited', []);
 let pending = false;
+let listed = 0; // when the list of rooms was asked for
 
 const view = new View({
-	submit: ({ sender, text }) => type({ sender, text: wellFormed(text) }),
+	submit({ sender, text }) {
+		outbox.add({ room, key: newKey(), sender, text: wellFormed(text) });
+		prefs.setOf(room, 'drafts', null);
+		mark(null);
+		toNewest();
+	},
 	files: ({ sender, files }) => attach(sender, files),
 	name: (text) => prefs.set('name', text),
 	draft: (text) => prefs.setOf(room, 'drafts', text || null),
@@ -51,7 +58,10 @@ const view = new View({
 	reconnect: () => wake({ force: true }),
 	woken() {
 		feed.look(view.visible);
-		if (view.visible) wake();
+		if (!view.visible) return;
+		wake();
+		view.log.backTo('mark');
+		if (view.log.following) fresh = 0;
 		show();
 	},
 	ended(atEnd) {
@@ -59,7 +69,6 @@ const view = new View({
 		newest();
 	},
 	seen(id) {
-		// Far from the end nobody can say how many are left.
 		if (view.visible && !reader.newer.open) read(id, timeline.after(id) + reader.newer.known);
 	},
 	edges({ top, bottom }) {
@@ -68,10 +77,10 @@ const view = new View({
 	},
 	older: () => reader.back(),
 	newer: () => reader.onward(),
-	oldest: () => (timeline.older === null ? view.log.toTop() : open({ oldest: true }, { after: 0 })),
+	oldest: () => (timeline.older === null ? view.log.toTop() : open({ after: 0 }, () => view.log.toTop())),
 	newest: () => toNewest(),
-	day: (day) => open({ day }, { on: day, tz: offsetOf(day) }),
-	firstUnread: () => open({ unread: true }, { around: timeline.mark }),
+	day: (day) => open({ on: day, tz: offsetOf(day) }, () => view.log.reveal(`message ${timeline.first}`)),
+	firstUnread: () => open({ around: timeline.mark }, () => view.log.reveal('mark')),
 	readAll() {
 		mark(null);
 		show();
@@ -89,10 +98,7 @@ const view = new View({
 		search.find(text, [scope === 'all' ? '*' : room]);
 	},
 	moreHits: () => search.more(),
-	closed() {
-		search.clear();
-		view.exports('Save what is shown');
-	},
+	closed: () => search.clear(),
 	export(form) {
 		const [list, title] = search.hits.length ? [search.hits, 'search'] : [timeline.messages, room];
 		const { name, type, content } = exported(list, form, title);
@@ -101,13 +107,10 @@ const view = new View({
 	notify: (on) => notify(on),
 });
 
-const search = new Search(server, ({ hits, state }) => {
-	view.found.show(hits, state);
-	view.exports(hits.length ? 'Save what was found' : 'Save what is shown');
-});
+const search = new Search(server, ({ hits, state }) => view.found.show(hits, state));
 
 const outbox = new Outbox(server, {
-	store: disk ? new DiskStore(disk, `longline ${folder}`) : new MemoryStore(),
+	store: new DiskStore(disk, `longline ${folder}`), // without a disk each of its promises fails, which does no harm
 	on(type, item, own, reply) {
 		if (own) feed.tell({ type, item: { ...item }, reply });
 		if (item.room === room) timeline.outbox(type, item, reply);
@@ -117,55 +120,43 @@ const outbox = new Outbox(server, {
 
 const feed = new Feed(server, {
 	outbox,
-	isOnline: () => navigator.onLine,
 	tabs: {
-		name: `longline ${folder}`,
-		id: newKey(),
-		locks: navigator.locks,
-		Channel: globalThis.BroadcastChannel,
+		name: `longline ${folder}`, id: newKey(), locks: navigator.locks, Channel: globalThis.BroadcastChannel,
 	},
 	on: {
-		told({ type, room: name, mark: { id, n } }) {
-			if (type !== 'read') return;
-			rooms.readAlso(name, { id, n });
+		told(message) {
+			rooms.readAlso(message.room, message.mark);
 			showRooms();
 		},
-		event(event) {
-			switch (event.type) {
-				case 'state':
-					view.connection(event);
-					if (event.name !== 'connected') return;
-					outbox.wake();
-					reader.wake();
-					return;
-				case 'ready':
-					reader.ready();
-					return;
-				case 'news':
-					heard(event.messages);
-					return;
-				case 'hole':
-					reader.hole();
-					list();
-					return;
-				case 'gap':
-					gap(event.since);
-					return;
-				case 'reset':
-					rooms.forget();
-					prefs.set('read', {});
-					reader.unready();
-					mark(null);
-					remark = 'The log on the server was replaced. This is what it holds now.';
-					open({});
-					list();
-					return;
-				case 'refused':
-					say(`The server refuses to show this room: ${event.problem}`);
-			}
-		},
+		event: (event) => hears[event.type](event),
 	},
 });
+
+const hears = {
+	state(event) {
+		view.connection(event);
+		if (event.name !== 'connected') return;
+		outbox.wake();
+		reader.wake();
+	},
+	ready: () => reader.ready(),
+	news: ({ messages }) => heard(messages),
+	hole() {
+		reader.hole();
+		list();
+	},
+	gap: ({ since }) => gap(since),
+	reset() {
+		rooms.forget();
+		prefs.set('read', {});
+		reader.unready();
+		mark(null);
+		remark = 'The log on the server was replaced. This is what it holds now.';
+		open({});
+		list();
+	},
+	refused: ({ problem }) => say(`The server refuses to show this room: ${problem}`),
+};
 
 function enter(name) {
 	reader?.stop();
@@ -173,7 +164,7 @@ function enter(name) {
 	fresh = 0;
 	timeline = new Timeline();
 	for (const item of outbox.items) if (item.room === room) timeline.outbox('item', item);
-	const here = prefs.here('mark');
+	const here = session.get('mark');
 	timeline.mark = here?.room === room ? here.id : rooms.readOf(room);
 	visited = [room, ...visited.filter((other) => other !== room)].slice(0, VISITED);
 	prefs.set('visited', visited);
@@ -196,9 +187,9 @@ function enter(name) {
 	showRooms();
 }
 
-function open(what, where = {}) {
-	goal = what;
-	return reader.open(where);
+function open(where, place = null) {
+	goal = place;
+	reader.open(where);
 }
 
 function draw(place) {
@@ -209,7 +200,6 @@ function draw(place) {
 	newest();
 }
 
-// Whatever happens in one go is drawn once.
 function show() {
 	if (pending) return;
 	pending = true;
@@ -233,26 +223,19 @@ function toNewest() {
 }
 
 function arrive() {
-	const { id, day, oldest, unread } = goal;
-	goal = {};
-	if (id && !timeline.has(id)) remark = `Message ${id} is not in this room, or no longer.`;
+	const place = goal;
+	goal = null;
 	if (remark) timeline.note('warning', remark);
 	remark = '';
-	draw(() => {
-		if (id) view.log.reveal(`message ${id}`, { target: true });
-		else if (unread) view.log.reveal('mark');
-		else if (day) view.log.reveal(`message ${timeline.first}`);
-		else if (oldest) view.log.toTop();
-		else {
-			view.log.toEnd();
-			view.log.backTo('mark');
-		}
-	});
+	draw(place ?? (() => {
+		view.log.toEnd();
+		view.log.backTo('mark');
+	}));
 	if (timeline.mark === null && timeline.newer === null) mark(timeline.last);
 	const above = timeline.mark !== null && timeline.older !== null && timeline.mark < timeline.first;
-	view.firstUnread(above && !unread ? 'Go to the first unread message ↑' : '');
+	view.firstUnread(above && !place ? 'Go to the first unread message ↑' : '');
 	newest();
-	if (!rooms.asked) list();
+	if (!listed) list();
 }
 
 function far() {
@@ -285,7 +268,7 @@ function arrived(messages) {
 
 function mark(id) {
 	timeline.mark = id;
-	prefs.setHere('mark', id === null ? null : { room, id });
+	session.set('mark', id === null ? null : { room, id });
 	if (id === null) view.firstUnread('');
 }
 
@@ -302,10 +285,7 @@ function showRooms() {
 	view.title(`${unread ? `(${unread}) ` : ''}#${room} · Longline`);
 }
 
-let listed = 0;
-
 async function list() {
-	rooms.asked = true;
 	listed = Date.now();
 	const found = await server.rooms().catch(() => null);
 	if (!found) return;
@@ -313,30 +293,19 @@ async function list() {
 	showRooms();
 }
 
-// The feed speaks for all its rooms; whether this one lost something only a question about it alone can tell.
+// The feed speaks for all rooms; whether this one lost something only a question about it alone can tell.
 async function gap(since) {
 	const asked = room;
 	const answer = await server.poll({ rooms: [room], since, wait: 0, limit: 1 }).catch(() => ({ gap: true }));
 	if (answer.gap && room === asked) say('Some messages were deleted before they could be shown here.');
 }
 
-function type(message) {
-	outbox.add({ room, key: newKey(), ...message });
-	mark(null);
-	toNewest();
-}
-
 async function attach(sender, files) {
 	const where = room;
 	for (const file of files) {
-		if (file.size > FILE_MOST) {
-			say(`${file.name} is too large: it has ${file.size} bytes, and at most ${FILE_MOST} can be sent.`);
-			continue;
-		}
-		// Its bytes as they are now; the file itself may change or go before they are sent.
-		const bytes = await file.arrayBuffer().catch(() => null);
+		const bytes = file.size > FILE_MOST ? null : await file.arrayBuffer().catch(() => null);
 		if (!bytes) {
-			say(`${file.name} cannot be read.`);
+			say(`${file.name} cannot be sent: it cannot be read, or has more than ${FILE_MOST} bytes.`);
 			continue;
 		}
 		let event = wellFormed(`file:${file.name}`);
@@ -379,8 +348,9 @@ function readAddress() {
 	const changed = next !== room;
 	if (changed) enter(next);
 	if (!known) remark = `“${name}” cannot be a room: up to 64 of A-Z, a-z, 0-9, dot, dash and underscore. This is main.`;
-	if (id && timeline.has(id)) view.log.reveal(`message ${id}`, { target: true });
-	else if (id) open({ id }, { around: id });
+	const reveal = () => view.log.reveal(`message ${id}`, { target: true });
+	if (id && timeline.has(id)) reveal();
+	else if (id) open({ around: id }, () => reveal() || say(`Message ${id} is not in this room, or no longer.`));
 	else if (changed) open({});
 	else if (remark) say(remark);
 }
@@ -409,9 +379,8 @@ feed.look(view.visible);
 feed.start();
 
 addEventListener('hashchange', readAddress);
-addEventListener('online', () => wake());
-addEventListener('offline', () => wake()); // a quick request finds out whether it is true
-navigator.connection?.addEventListener?.('change', () => wake());
+// Told "offline", a quick request finds out whether it is true.
+for (const type of ['online', 'offline']) addEventListener(type, () => wake());
 addEventListener('pagehide', () => feed.stop());
 addEventListener('pageshow', (event) => {
 	if (!event.persisted) return;
@@ -419,9 +388,9 @@ addEventListener('pageshow', (event) => {
 	wake();
 });
 setInterval(() => {
-	const late = Date.now() - ticked > TICK_MS + ASLEEP_MS;
+	const late = Date.now() - ticked > ASLEEP_MS;
 	ticked = Date.now();
 	if (!view.visible) return;
 	if (late) wake();
-	if (rooms.asked && Date.now() - listed > LIST_MS) list();
+	if (listed && Date.now() - listed > LIST_MS) list();
 }, TICK_MS);

@@ -1,30 +1,23 @@
 // feed.js: the one line of all tabs: what this tab hears of it, and what it asks of it.
 import { Live } from './live.js';
 import { Tabs } from './tabs.js';
-import { browserClock } from './transport.js';
+import { world } from './transport.js';
+
+const LIVE = ['state', 'ready', 'news', 'gap', 'skipped', 'reset', 'refused'];
+const OUTBOX = ['item', 'sent', 'discarded'];
 
 export class Feed {
-	#server;
-	#outbox;
-	#clock;
-	#random;
-	#isOnline;
-	#on;
 	#tabs;
 	#live = null;
 	#looked = new Map(); // tab -> whether it is looked at
 	#cursor = null;
 	#epoch = null;
 
-	constructor(server, { outbox, tabs, on, clock = browserClock, random = Math.random, isOnline = () => true }) {
-		this.#server = server;
-		this.#outbox = outbox;
-		this.#clock = clock;
-		this.#random = random;
-		this.#isOnline = isOnline;
-		this.#on = on;
+	constructor(server, { outbox, tabs, on }, env = world) {
+		Object.assign(this, { server, outbox, on, env });
 		this.#tabs = new Tabs({
-			...tabs, clock,
+			...tabs,
+			clock: env.clock,
 			on: {
 				lead: () => this.#lead(),
 				follow: () => this.#follow(),
@@ -64,7 +57,7 @@ export class Feed {
 	wake({ force = false } = {}) {
 		if (this.leading) {
 			this.#live.wake({ force });
-			this.#outbox.wake({ force });
+			this.outbox.wake({ force });
 			return;
 		}
 		this.#tabs.post({ type: 'wake', force });
@@ -76,36 +69,34 @@ export class Feed {
 	}
 
 	retry(key) {
-		if (this.leading) this.#outbox.retry(key);
+		if (this.leading) this.outbox.retry(key);
 		else this.#tabs.post({ type: 'retry', key });
 	}
 
 	discard(key) {
-		if (this.leading) this.#outbox.discard(key);
+		if (this.leading) this.outbox.discard(key);
 		else this.#tabs.post({ type: 'discard', key });
 	}
 
 	#lead() {
-		this.#live = new Live(this.#server, {
+		this.#live = new Live(this.server, {
 			rooms: ['*'], // the list of rooms is as live as the room that is shown
 			cursor: this.#cursor,
 			epoch: this.#epoch,
-			clock: this.#clock,
-			random: this.#random,
-			isOnline: this.#isOnline,
+			...this.env,
 			on: (event) => {
 				this.#tabs.post(event);
 				this.#apply(event);
 			},
 		});
 		this.#live.start();
-		this.#outbox.lead();
+		this.outbox.lead();
 	}
 
 	#follow() {
 		this.#live?.stop();
 		this.#live = null;
-		this.#outbox.follow();
+		this.outbox.follow();
 	}
 
 	#hello() {
@@ -113,56 +104,33 @@ export class Feed {
 	}
 
 	#heard(message, from) {
-		switch (message.type) {
-			case 'hello':
-				this.#looked.set(from, message.visible);
-				if (!this.leading) return;
-				this.#tabs.post(this.#live.state);
-				if (this.#live.ready) this.#tabs.post(this.#live.ready);
-				return;
-			case 'bye':
-				this.#looked.delete(from);
-				return;
-			case 'wake':
-				if (this.leading) this.wake(message);
-				return;
-			case 'retry':
-				if (this.leading) this.#outbox.retry(message.key);
-				return;
-			case 'discard':
-				if (this.leading) this.#outbox.discard(message.key);
-				return;
-			case 'item':
-			case 'sent':
-			case 'discarded':
-				this.#outbox.mirror(message);
-				return;
-			case 'state':
-			case 'ready':
-			case 'news':
-			case 'gap':
-			case 'skipped':
-			case 'reset':
-			case 'refused':
-				if (!this.leading) this.#apply(message);
-				return;
-			default:
-				this.#on.told(message);
-		}
+		const { type } = message;
+		if (OUTBOX.includes(type)) this.outbox.mirror(message);
+		else if (LIVE.includes(type)) {
+			if (!this.leading) this.#apply(message);
+		} else if (type === 'bye') this.#looked.delete(from);
+		else if (type === 'hello') {
+			this.#looked.set(from, message.visible);
+			if (!this.leading) return;
+			this.#tabs.post(this.#live.state);
+			if (this.#live.ready) this.#tabs.post(this.#live.ready);
+		} else if (type === 'wake' || type === 'retry' || type === 'discard') {
+			if (this.leading) this[type](message.key ?? message);
+		} else this.on.told(message);
 	}
 
 	#apply(event) {
 		switch (event.type) {
 			case 'ready':
 				this.#move(event.cursor, event.epoch);
-				this.#on.event({ type: 'ready' });
+				this.on.event({ type: 'ready' });
 				return;
 			case 'news': {
 				const heard = this.#cursor;
 				this.#move(event.from, event.epoch);
 				if (event.next > this.#cursor) this.#cursor = event.next;
 				const messages = heard === null ? event.messages : event.messages.filter(({ id }) => id > heard);
-				if (messages.length) this.#on.event({ type: 'news', messages });
+				if (messages.length) this.on.event({ type: 'news', messages });
 				return;
 			}
 			case 'skipped':
@@ -171,17 +139,17 @@ export class Feed {
 			case 'reset':
 				this.#cursor = null;
 				this.#epoch = null;
-				this.#on.event(event);
+				this.on.event(event);
 				return;
 			default:
-				this.#on.event(event);
+				this.on.event(event);
 		}
 	}
 
 	// The line stands at this cursor. If that is beyond what we have heard, we have missed something.
 	#move(cursor, epoch) {
-		if (this.#epoch !== null && epoch !== this.#epoch) this.#on.event({ type: 'reset' });
-		else if (this.#cursor !== null && cursor > this.#cursor) this.#on.event({ type: 'hole' });
+		if (this.#epoch !== null && epoch !== this.#epoch) this.on.event({ type: 'reset' });
+		else if (this.#cursor !== null && cursor > this.#cursor) this.on.event({ type: 'hole' });
 		if (this.#cursor === null || cursor > this.#cursor || epoch !== this.#epoch) this.#cursor = cursor;
 		this.#epoch = epoch;
 	}

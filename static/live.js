@@ -1,18 +1,12 @@
 // live.js: follows rooms by one held poll: CONNECTING -> CONNECTED <-> RECONNECTING | OFFLINE, until stop().
-import { Backoff, Failure, Pause, browserClock } from './transport.js';
+import { Failure, Pause, world } from './transport.js';
 
 const WAIT_S = 25; // how long the server may hold a poll
 const HASTY_MS = 1_000; // a held poll that ends empty this soon was not held
 const BATCHES = 4; // who has missed more than this reads pages instead of being flooded
 
 export class Live {
-	#server;
-	#clock;
-	#isOnline;
-	#on;
-	#rooms;
 	#pause;
-	#backoff;
 	#abort = null;
 	#woken = false; // we gave up the request under way ourselves
 	#stopped = true;
@@ -24,18 +18,11 @@ export class Live {
 	#skipping = false;
 	#quick = true; // whether the next poll asks to be answered at once, to learn soon that the line works
 
-	constructor(server, options) {
-		const { rooms, on, cursor = null, epoch = null } = options;
-		const { clock = browserClock, random = Math.random, isOnline = () => true } = options;
-		this.#server = server;
-		this.#clock = clock;
-		this.#isOnline = isOnline;
-		this.#on = on;
-		this.#rooms = rooms;
+	constructor(server, { rooms, on, cursor = null, epoch = null, clock, random, isOnline }) {
+		Object.assign(this, { server, rooms, on, clock, isOnline });
 		this.#cursor = cursor;
 		this.#epoch = epoch;
-		this.#pause = new Pause(clock);
-		this.#backoff = new Backoff({ random });
+		this.#pause = new Pause({ clock, random });
 	}
 
 	get state() {
@@ -67,8 +54,8 @@ export class Live {
 		this.#pause.cut(true);
 	}
 
-	// Something happened that may have mended or broken the line. A held poll may hang on a connection that is long gone,
-	// so it is given up for a quick one. `force`: a person asked, so even Retry-After does not delay it.
+	// Something may have mended or broken the line. A held poll may hang on a connection that is long gone, so it is given
+	// up for a quick one. `force`: a person asked, so even Retry-After does not delay it.
 	wake({ force = false } = {}) {
 		if (this.#abort) {
 			if (this.#quick) return; // already asking
@@ -76,32 +63,32 @@ export class Live {
 			this.#abort.abort();
 			return;
 		}
-		this.#backoff.reset();
+		this.#pause.reset();
 		this.#pause.cut(force);
 	}
 
 	async #step() {
-		const rooms = this.#rooms;
+		const rooms = this.rooms;
 		if (this.#cursor === null) {
 			const answer = await this.#ask((signal) =>
-				this.#server.poll({ rooms, since: 'now', wait: 0, limit: 1, epoch: this.#epoch }, signal));
+				this.server.poll({ rooms, since: 'now', wait: 0, limit: 1, epoch: this.#epoch }, signal));
 			if (answer.reset) return this.#reset(answer);
 			this.#cursor = answer.next;
 			this.#epoch = answer.epoch;
-			if (this.#skipping) this.#on({ type: 'skipped', cursor: this.#cursor });
+			if (this.#skipping) this.on({ type: 'skipped', cursor: this.#cursor });
 			this.#skipping = false;
 			this.#quick = false;
 			this.#connected();
 		}
 		if (!this.#announced) {
 			this.#announced = true;
-			this.#on(this.ready);
+			this.on(this.ready);
 		}
 		const wait = this.#quick ? 0 : WAIT_S;
-		const asked = this.#clock.now();
+		const asked = this.clock.now();
 		const answer = await this.#ask((signal) =>
-			this.#server.poll({ rooms, since: this.#cursor, epoch: this.#epoch, wait }, signal));
-		return this.#take(answer, wait, this.#clock.now() - asked);
+			this.server.poll({ rooms, since: this.#cursor, epoch: this.#epoch, wait }, signal));
+		return this.#take(answer, wait, this.clock.now() - asked);
 	}
 
 	async #ask(request) {
@@ -109,7 +96,6 @@ export class Live {
 		this.#woken = false;
 		try {
 			const answer = await request(this.#abort.signal);
-			// Stopped while the answer was on its way: nobody listens any more.
 			if (this.#stopped) throw new Failure('Stopped.');
 			return answer;
 		} finally {
@@ -124,8 +110,8 @@ export class Live {
 		const { next, epoch, messages } = answer;
 		this.#epoch = epoch;
 		this.#cursor = next;
-		if (answer.gap) this.#on({ type: 'gap', since: from });
-		this.#on({ type: 'news', from, next, epoch, messages });
+		if (answer.gap) this.on({ type: 'gap', since: from });
+		this.on({ type: 'news', from, next, epoch, messages });
 		this.#batches = answer.more ? this.#batches + 1 : 0;
 		if (this.#batches === BATCHES) {
 			this.#batches = 0;
@@ -135,27 +121,26 @@ export class Live {
 		// A stopping server answers its held polls early and empty. Asking again at once would run in a circle.
 		if (wait && !messages.length && !answer.gap && tookMs < HASTY_MS) {
 			this.#tell('connected');
-			return this.#backoff.next();
+			return this.#pause.next();
 		}
 		this.#connected();
 		return 0;
 	}
 
-	// Every page there is is told the same and will ask for its newest messages, so each rests a while of its own.
 	async #reset({ next, epoch }) {
 		this.#cursor = next;
 		this.#epoch = epoch;
 		this.#skipping = false;
 		this.#tell('connected');
-		await this.#pause.sleep(this.#backoff.next());
+		await this.#pause.sleep(this.#pause.next());
 		if (this.#stopped) return 0;
-		this.#on({ type: 'reset' });
+		this.on({ type: 'reset' });
 		this.#announced = false;
 		return 0;
 	}
 
 	#connected() {
-		this.#backoff.reset();
+		this.#pause.reset();
 		this.#tell('connected');
 	}
 
@@ -164,20 +149,20 @@ export class Live {
 		if (this.#woken) return;
 		if (!failure.passing) {
 			this.#tell('offline');
-			this.#on({ type: 'refused', problem: failure.message });
+			this.on({ type: 'refused', problem: failure.message });
 			await this.#pause.sleep(2 ** 31 - 1); // until wake(): the same request would be refused again
 		} else {
-			const ms = failure.retryAfterMs + this.#backoff.next();
+			const ms = this.#pause.next(failure);
 			// Being told "offline" is a hint, not a fact, so we go on trying.
-			this.#tell(this.#isOnline() ? 'reconnecting' : 'offline', this.#clock.now() + ms);
+			this.#tell(this.isOnline() ? 'reconnecting' : 'offline', this.clock.now() + ms);
 			await this.#pause.sleep(ms, failure.retryAfterMs);
 		}
-		if (!this.#stopped && this.#isOnline()) this.#tell('connecting');
+		if (!this.#stopped && this.isOnline()) this.#tell('connecting');
 	}
 
 	#tell(name, at = null) {
 		if (this.#state.name === name && this.#state.at === at) return;
 		this.#state = { type: 'state', name, at };
-		this.#on(this.#state);
+		this.on(this.#state);
 	}
 }

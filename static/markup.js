@@ -14,7 +14,6 @@ const INLINE = new RegExp([
 
 export function parse(text) {
 	if (text.length > LONGEST) return [text];
-	// Every second piece stood between fences; a fence without its other half is text.
 	const pieces = text.split('```');
 	if (pieces.length % 2 === 0) pieces.push(pieces.splice(-2).join('```'));
 	return pieces.flatMap((piece, i) => (i % 2
@@ -38,7 +37,6 @@ function inline(text, depth) {
 	return nodes;
 }
 
-// Without what ends the sentence or closes a bracket that the address did not open.
 function address(found) {
 	let open = found.split('(').length - found.split(')').length;
 	let end = found.length;

@@ -1,21 +1,5 @@
 // outbox.js: what was typed and is not yet known to be stored: kept, and sent in order and exactly once.
-import { Backoff, Failure, Pause, browserClock } from './transport.js';
-
-export class MemoryStore {
-	#items = new Map();
-
-	async all() {
-		return [...this.#items.values()];
-	}
-
-	async put(item) {
-		this.#items.set(item.key, item);
-	}
-
-	async remove(key) {
-		this.#items.delete(key);
-	}
-}
+import { Failure, Pause, world } from './transport.js';
 
 const result = (request) => new Promise((resolve, reject) => {
 	request.onsuccess = () => resolve(request.result);
@@ -48,7 +32,6 @@ export class DiskStore {
 
 	async #run(mode, work) {
 		this.#database ??= this.#open();
-		// It stands for words that someone typed, so it may cost a sync.
 		const transaction = (await this.#database).transaction('items', mode, { durability: 'strict' });
 		const ended = new Promise((resolve, reject) => {
 			transaction.oncomplete = resolve;
@@ -60,43 +43,30 @@ export class DiskStore {
 }
 
 export class Outbox {
-	#server;
-	#store;
-	#on;
 	#pause;
-	#backoff;
 	#abort = null;
-	#items = [];
+	items = [];
 	#writes = new Map(); // key -> the write of it under way
 	#stored = new Set(); // keys
 	#leading = false;
 	#running = false;
 	#typed = 0; // when the last was
-	#clock;
 
-	constructor(server, { on, store = new MemoryStore(), clock = browserClock, random = Math.random }) {
-		this.#server = server;
-		this.#store = store;
-		this.#on = on;
-		this.#clock = clock;
-		this.#pause = new Pause(clock);
-		this.#backoff = new Backoff({ random });
-	}
-
-	get items() {
-		return this.#items;
+	constructor(server, { on, store }, env = world) {
+		Object.assign(this, { server, on, store, clock: env.clock });
+		this.#pause = new Pause(env);
 	}
 
 	async load() {
-		const before = this.#items.filter(({ key }) => this.#stored.has(key));
-		const kept = await this.#store.all().catch(() => null);
+		const before = this.items.filter(({ key }) => this.#stored.has(key));
+		const kept = await this.store.all().catch(() => null);
 		if (!kept) return;
 		const keys = new Set(kept.map(({ key }) => key));
 		for (const item of before) if (!keys.has(item.key)) this.#gone('discarded', item, false);
 		const strangers = kept.filter(({ key }) => !this.#find(key));
-		this.#items.unshift(...strangers); // what came in while we looked was typed later
+		this.items.unshift(...strangers); // what came in while we looked was typed later
 		for (const key of keys) this.#stored.add(key);
-		for (const item of strangers) this.#on('item', item, false);
+		for (const item of strangers) this.on('item', item, false);
 		this.#run();
 	}
 
@@ -113,11 +83,10 @@ export class Outbox {
 	}
 
 	add(message) {
-		// The order in which a reload finds them.
-		this.#typed = Math.max(this.#typed + 1, this.#clock.now());
+		this.#typed = Math.max(this.#typed + 1, this.clock.now());
 		const item = { ...message, typed: this.#typed, state: 'queued', tries: 0, problem: '' };
-		this.#items.push(item);
-		this.#on('item', item, true);
+		this.items.push(item);
+		this.on('item', item, true);
 		this.#keep(item);
 		this.#run();
 		return item;
@@ -127,8 +96,8 @@ export class Outbox {
 		const item = this.#find(key);
 		if (type === 'item') {
 			if (item) Object.assign(item, news);
-			else this.#items.push({ ...news });
-			this.#on('item', this.#find(key), false);
+			else this.items.push({ ...news });
+			this.on('item', this.#find(key), false);
 			this.#run();
 		} else if (item) {
 			this.#gone(type, item, false, reply);
@@ -154,29 +123,29 @@ export class Outbox {
 	}
 
 	wake({ force = false } = {}) {
-		this.#backoff.reset();
+		this.#pause.reset();
 		this.#pause.cut(force);
 	}
 
 	#find(key) {
-		return this.#items.find((item) => item.key === key);
+		return this.items.find((item) => item.key === key);
 	}
 
 	#gone(type, item, own, reply) {
-		this.#items.splice(this.#items.indexOf(item), 1);
-		this.#on(type, item, own, reply);
+		this.items.splice(this.items.indexOf(item), 1);
+		this.on(type, item, own, reply);
 	}
 
 	#set(item, state, problem = '') {
 		item.state = state;
 		item.problem = problem;
-		this.#on('item', item, true);
+		this.on('item', item, true);
 	}
 
 	// A store that is full or forbidden is no reason not to send.
 	#keep(item) {
 		const { key, state } = item;
-		const put = this.#store.put({ ...item, tries: 0, state: state === 'failed' ? state : 'queued' });
+		const put = this.store.put({ ...item, tries: 0, state: state === 'failed' ? state : 'queued' });
 		this.#writes.set(key, put.then(() => this.#stored.add(key), () => {}));
 	}
 
@@ -185,13 +154,13 @@ export class Outbox {
 		await this.#writes.get(key);
 		this.#writes.delete(key);
 		this.#stored.delete(key);
-		await this.#store.remove(key).catch(() => {});
+		await this.store.remove(key).catch(() => {});
 	}
 
 	async #run() {
 		if (this.#running || !this.#leading) return;
 		this.#running = true;
-		const next = () => this.#leading && this.#items.find(({ state }) => state !== 'failed');
+		const next = () => this.#leading && this.items.find(({ state }) => state !== 'failed');
 		for (let item; (item = next()); ) await this.#deliver(item);
 		this.#running = false;
 	}
@@ -203,8 +172,8 @@ export class Outbox {
 		try {
 			const { room, sender, text, blob, event, key } = item;
 			const message = blob ? { room, sender, key, blob, event } : { room, sender, text, key };
-			const reply = await this.#server.send(message, this.#abort.signal);
-			this.#backoff.reset();
+			const reply = await this.server.send(message, this.#abort.signal);
+			this.#pause.reset();
 			this.#forget(key);
 			if (this.#find(key)) this.#gone('sent', item, true, reply);
 		} catch (error) {
@@ -216,7 +185,7 @@ export class Outbox {
 				return;
 			}
 			this.#set(item, 'waiting', error.message);
-			await this.#pause.sleep(error.retryAfterMs + this.#backoff.next(), error.retryAfterMs);
+			await this.#pause.after(error);
 		}
 	}
 }

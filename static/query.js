@@ -1,7 +1,7 @@
 // query.js: what is typed into the search field, as parameters of /history.
 // A day means the reader's own: `after` begins with it, `before` ends in front of it, `on` is that day alone.
 
-const OPERATOR = /(^|\s)(from|in|after|before|on):("[^"]*"?|\S*)/gi;
+const OPERATOR = /"[^"]*"|(?<!\S)(from|in|after|before|on):("[^"]*"?|\S*)/gi;
 const ROOM = /^[A-Za-z0-9._-]{1,64}$/;
 
 function midnight(day, later = 0) {
@@ -16,7 +16,8 @@ function midnight(day, later = 0) {
 export function parse(text, rooms) {
 	const found = { from: null, rooms: [], since: null, until: null };
 	let problem = '';
-	const words = text.replace(OPERATOR, (_, blank, name, quoted) => {
+	const words = text.replace(OPERATOR, (all, name, quoted) => {
+		if (!name) return all; // a phrase
 		const value = quoted.replace(/^"|"$/g, '');
 		const operator = name.toLowerCase();
 		if (operator === 'from') found.from = value;
@@ -24,7 +25,7 @@ export function parse(text, rooms) {
 			const room = value.replace(/^#/, '');
 			if (room === '*') found.rooms.push('*');
 			else if (ROOM.test(room)) found.rooms.push(room);
-			else problem = `in: needs the name of a room, such as in:main`;
+			else problem = 'in: needs the name of a room';
 		} else {
 			const begin = midnight(value);
 			if (begin === null) problem = `${operator}: needs a day, such as ${operator}:2026-01-31`;
@@ -32,7 +33,7 @@ export function parse(text, rooms) {
 			if (operator === 'before') found.until = begin;
 			if (operator === 'on') found.until = begin && midnight(value, 1);
 		}
-		return ' ';
+		return '';
 	}).trim();
 	if (problem) return { params: null, problem };
 	const params = (found.rooms.length ? [...new Set(found.rooms)] : rooms).map((room) => ['room', room]);

@@ -2,7 +2,7 @@
 //   OPENING -> BROWSING (timeline.newer is a cursor) or JOINING -> LIVE
 // JOINING lasts until the feed says `ready` for the room, and everything up to then has been read; it ends in LIVE.
 // LIVE -> BROWSING when the newest are trimmed away by scrolling back, and LIVE -> JOINING after a hole in the feed.
-import { Backoff, Failure, Pause, browserClock } from './transport.js';
+import { Failure, Pause, world } from './transport.js';
 
 const PAGE = 100; // messages shown on opening
 const STEP = 50; // messages read by scrolling; more at once would be felt as a stutter
@@ -11,13 +11,7 @@ const WINDOW = 300; // weight of what is kept, about a message each
 const JOINS = 5; // pages read to catch up; who has missed more is shown the newest
 
 export class Reader {
-	#server;
-	#clock;
-	#on;
-	#timeline;
-	#room;
 	#pause;
-	#backoff;
 	#abort = new AbortController();
 	#where = null; // what is being opened
 	#ready = false; // the feed brings this room
@@ -27,14 +21,9 @@ export class Reader {
 	#busy = new Set(); // 'older', 'newer'
 	#count = { known: 0, open: false }; // messages beyond the window; `open`: and maybe more
 
-	constructor(server, { room, timeline, on, clock = browserClock, random = Math.random }) {
-		this.#server = server;
-		this.#clock = clock;
-		this.#on = on;
-		this.#room = room;
-		this.#timeline = timeline;
-		this.#pause = new Pause(clock);
-		this.#backoff = new Backoff({ random });
+	constructor(server, { room, timeline, on }, env = world) {
+		Object.assign(this, { server, room, timeline, on });
+		this.#pause = new Pause(env);
 	}
 
 	opened = false;
@@ -48,13 +37,13 @@ export class Reader {
 	}
 
 	get newer() {
-		return this.#timeline.newer === null ? { known: 0, open: false } : this.#count;
+		return this.timeline.newer === null ? { known: 0, open: false } : this.#count;
 	}
 
 	async open(where = {}) {
 		this.#cancel();
 		this.#where = where;
-		this.#on.changed('state');
+		this.on.changed('state');
 		const ready = this.#ready;
 		const page = await this.#history({ ...where, limit: PAGE });
 		if (!page) return;
@@ -63,47 +52,47 @@ export class Reader {
 			await this.open();
 			return;
 		}
-		this.#timeline.open(page.messages, page.older ?? null, page.newer ?? null);
+		this.timeline.open(page.messages, page.older ?? null, page.newer ?? null);
 		this.opened = true;
-		if (this.#timeline.newer === null) this.#reached(ready);
+		if (this.timeline.newer === null) this.#reached(ready);
 		else this.#countNewer();
-		this.#on.changed('opened');
+		this.on.changed('opened');
 	}
 
 	async back() {
-		const { older } = this.#timeline;
+		const { older } = this.timeline;
 		if (older === null) return;
 		await this.#page('older', { before: older, limit: STEP }, (page) => {
-			this.#timeline.prepend(page.messages, page.older ?? null);
+			this.timeline.prepend(page.messages, page.older ?? null);
 			this.#dropEnd();
 		});
 	}
 
 	async onward() {
-		const { newer } = this.#timeline;
+		const { newer } = this.timeline;
 		if (newer === null) return;
 		const ready = this.#ready;
 		await this.#page('newer', { after: newer, limit: STEP }, (page) => {
-			const fresh = this.#timeline.append(page.messages, page.newer ?? null);
+			const fresh = this.timeline.append(page.messages, page.newer ?? null);
 			this.#count.known = Math.max(0, this.#count.known - fresh);
-			this.#timeline.trim(WINDOW);
-			if (this.#timeline.newer === null) this.#reached(ready);
+			this.timeline.trim(WINDOW);
+			if (this.timeline.newer === null) this.#reached(ready);
 		});
 	}
 
 	heard(messages) {
 		if (this.#joining) this.#early.push(...messages);
 		else if (this.#live) this.#add(messages);
-		else if (this.#timeline.newer !== null) {
+		else if (this.timeline.newer !== null) {
 			this.#count.known += messages.length;
-			this.#on.arrived(messages);
+			this.on.arrived(messages);
 		}
 	}
 
 	ready() {
 		const first = !this.#ready;
 		this.#ready = true;
-		if (first && this.opened && !this.#where && this.#timeline.newer === null) this.#join();
+		if (first && this.opened && !this.#where && this.timeline.newer === null) this.#join();
 	}
 
 	hole() {
@@ -116,7 +105,7 @@ export class Reader {
 
 	keep(following) {
 		if (!this.#live) return;
-		if (following) this.#timeline.trim(WINDOW);
+		if (following) this.timeline.trim(WINDOW);
 		else this.#dropEnd(WINDOW + PAGE / 2);
 	}
 
@@ -140,39 +129,38 @@ export class Reader {
 		this.#count = { known: 0, open: false };
 	}
 
-	// A page, however long it takes; null when it is refused, or nobody wants it any more.
 	async #history(params) {
 		const { signal } = this.#abort;
 		for (;;) {
 			try {
-				const page = await this.#server.history({ room: this.#room, ...params }, signal);
+				const page = await this.server.history({ room: this.room, ...params }, signal);
 				if (signal.aborted) return null;
-				this.#backoff.reset();
+				this.#pause.reset();
 				return page;
 			} catch (error) {
 				if (signal.aborted) return null;
 				if (!(error instanceof Failure)) throw error;
 				if (!error.passing) {
 					this.#where = null;
-					this.#on.problem(error.message);
-					this.#on.changed('state');
+					this.on.problem(error.message);
+					this.on.changed('state');
 					return null;
 				}
-				await this.#pause.sleep(error.retryAfterMs + this.#backoff.next(), error.retryAfterMs);
+				await this.#pause.after(error);
 				if (signal.aborted) return null;
 			}
 		}
 	}
 
 	#add(messages) {
-		const fresh = messages.filter(({ id }) => !this.#timeline.has(id));
-		this.#timeline.add(messages);
-		if (fresh.length) this.#on.arrived(fresh);
-		this.#on.changed('live');
+		const fresh = messages.filter(({ id }) => !this.timeline.has(id));
+		this.timeline.add(messages);
+		if (fresh.length) this.on.arrived(fresh);
+		this.on.changed('live');
 	}
 
 	#dropEnd(most = WINDOW) {
-		const gone = this.#timeline.trimEnd(most);
+		const gone = this.timeline.trimEnd(most);
 		if (!gone) return;
 		this.#live = false;
 		this.#joining = false;
@@ -180,7 +168,7 @@ export class Reader {
 		this.#early = [];
 	}
 
-	// The window has come to the end. Had the feed been ready before the page was asked for, nothing lies between.
+	// Had the feed been ready before the page was asked for, nothing lies between.
 	#reached(ready) {
 		if (ready) this.#live = true;
 		else if (this.#ready) this.#join();
@@ -191,7 +179,7 @@ export class Reader {
 		this.#live = false;
 		this.#joining = true;
 		for (let pages = 0; pages < JOINS; pages += 1) {
-			const after = this.#timeline.solid;
+			const after = this.timeline.solid;
 			const page = await this.#history(after ? { after, limit: PAGE } : { limit: PAGE });
 			if (!page || !this.#joining) return;
 			const { messages } = page;
@@ -206,31 +194,31 @@ export class Reader {
 		}
 		this.#joining = false;
 		this.#early = [];
-		this.#timeline.detach();
+		this.timeline.detach();
 		this.#countNewer();
-		this.#on.changed('far');
+		this.on.changed('far');
 	}
 
 	async #page(which, params, take) {
 		if (this.#busy.has(which) || this.#where) return;
 		const { signal } = this.#abort;
 		this.#busy.add(which);
-		this.#on.changed('state');
+		this.on.changed('state');
 		const page = await this.#history(params);
 		if (signal.aborted) return;
 		this.#busy.delete(which);
 		if (page) take(page);
-		this.#on.changed(which);
+		this.on.changed(which);
 	}
 
 	async #countNewer() {
-		const after = this.#timeline.newer;
+		const after = this.timeline.newer;
 		this.#count = { known: 0, open: true };
 		const page = await this.#history({ after, limit: COUNT });
-		if (!page || this.#timeline.newer === null) return;
+		if (!page || this.timeline.newer === null) return;
 		// Scrolled on meanwhile: what is in the window by now does not count.
-		const known = page.messages.filter(({ id }) => id > this.#timeline.last).length;
+		const known = page.messages.filter(({ id }) => id > this.timeline.last).length;
 		this.#count = { known, open: (page.newer ?? null) !== null };
-		this.#on.changed('state');
+		this.on.changed('state');
 	}
 }

@@ -6,8 +6,6 @@ const PAGE = 40;
 const MOST = 1000; // hits kept; beyond that one should ask for less
 
 export class Search {
-	#server;
-	#changed;
 	#abort = new AbortController();
 	#params = null;
 	#older = null;
@@ -17,8 +15,7 @@ export class Search {
 	hits = [];
 
 	constructor(server, changed) {
-		this.#server = server;
-		this.#changed = changed;
+		Object.assign(this, { server, changed });
 	}
 
 	async find(text, rooms) {
@@ -27,7 +24,7 @@ export class Search {
 		this.#params = params;
 		this.#problem = problem;
 		if (params) await this.more();
-		else this.#changed(this);
+		else this.changed(this);
 	}
 
 	clear() {
@@ -45,10 +42,10 @@ export class Search {
 		if (this.#busy || !this.#params || this.#problem || (!first && this.#older === null) || this.hits.length >= MOST) return;
 		const { signal } = this.#abort;
 		this.#busy = true;
-		this.#changed(this);
+		this.changed(this);
 		try {
 			const before = first ? [] : [['before', this.#older]];
-			const page = await this.#server.history([...this.#params, ['limit', PAGE], ...before], signal);
+			const page = await this.server.history([...this.#params, ['limit', PAGE], ...before], signal);
 			if (signal.aborted) return;
 			this.hits.push(...page.messages.sort((a, b) => b.id - a.id));
 			this.#older = page.messages.length ? page.older ?? null : null;
@@ -59,7 +56,7 @@ export class Search {
 			this.#problem = error.message;
 		}
 		this.#busy = false;
-		this.#changed(this);
+		this.changed(this);
 	}
 
 	get state() {

@@ -4,25 +4,19 @@
 const SILENCE_MS = 4_000; // a leader answers within this, however busy it is
 
 export class Tabs {
-	#name;
 	#locks;
 	#channel;
-	#clock;
-	#on;
 	#release = null; // ends our holding of the lock
 	#waiting = null; // aborts our waiting for it
 	#doubt = null; // runs out when the leader does not answer
 	leading = false;
-	id;
 
 	constructor({ name, id, locks, Channel, clock, on }) {
-		this.#name = name;
-		this.id = id;
-		this.#clock = clock;
-		this.#on = on;
-		this.#locks = locks && Channel ? locks : null;
-		this.#channel = this.#locks ? new Channel(name) : null;
-		if (this.#channel) this.#channel.onmessage = ({ data }) => this.#hear(data);
+		Object.assign(this, { name, id, clock, on });
+		if (!locks || !Channel) return;
+		this.#locks = locks;
+		this.#channel = new Channel(name);
+		this.#channel.onmessage = ({ data }) => this.#hear(data);
 	}
 
 	start() {
@@ -41,7 +35,7 @@ export class Tabs {
 	ask() {
 		if (!this.#locks || this.leading || this.#doubt !== null) return;
 		this.post({ type: 'anybody' });
-		this.#doubt = this.#clock.setTimeout(() => {
+		this.#doubt = this.clock.setTimeout(() => {
 			this.#doubt = null;
 			if (!this.leading) this.#want(true);
 		}, SILENCE_MS);
@@ -59,14 +53,14 @@ export class Tabs {
 			if (this.leading) this.post({ type: 'leader' });
 		} else if (message.type === 'leader') {
 			this.#sure();
-			this.#on.led();
+			this.on.led();
 		} else {
-			this.#on.heard(message, tab);
+			this.on.heard(message, tab);
 		}
 	}
 
 	#sure() {
-		this.#clock.clearTimeout(this.#doubt);
+		this.clock.clearTimeout(this.#doubt);
 		this.#doubt = null;
 	}
 
@@ -74,10 +68,9 @@ export class Tabs {
 		this.#waiting?.abort();
 		const waiting = new AbortController();
 		this.#waiting = waiting;
-		// A request that takes the lock away cannot be withdrawn.
 		const options = steal ? { steal } : { signal: waiting.signal };
 		try {
-			await this.#locks.request(this.#name, options, () => {
+			await this.#locks.request(this.name, options, () => {
 				if (waiting.signal.aborted) return null;
 				this.#lead();
 				return new Promise((resolve) => {
@@ -85,7 +78,6 @@ export class Tabs {
 				});
 			});
 		} catch {
-			// Withdrawn by ourselves, or taken away by a tab that had no answer from us: then it leads.
 			if (waiting !== this.#waiting || waiting.signal.aborted) return;
 			this.#unlead();
 			this.#want(false);
@@ -96,13 +88,13 @@ export class Tabs {
 		this.#sure();
 		this.leading = true;
 		this.post({ type: 'leader' });
-		this.#on.lead();
+		this.on.lead();
 	}
 
 	#unlead() {
 		this.#release = null;
 		if (!this.leading) return;
 		this.leading = false;
-		this.#on.follow();
+		this.on.follow();
 	}
 }

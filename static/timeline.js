@@ -27,17 +27,13 @@ export class Timeline {
 		return this.#messages.at(-1)?.id ?? 0;
 	}
 
-	// The last id that the server's lists brought; one of our own above it may have others before it.
+	// The last id that the server's lists brought; others may come before one of our own.
 	get solid() {
 		return this.#messages.findLast(({ ours }) => !ours)?.id ?? 0;
 	}
 
 	get messages() {
 		return this.#messages;
-	}
-
-	get unsentCount() {
-		return this.#unsent.size;
 	}
 
 	has(id) {
@@ -76,25 +72,19 @@ export class Timeline {
 
 	detach() {
 		this.newer = this.solid;
-		for (const { id } of this.#messages.splice(this.#place(this.solid))) this.#known.delete(id);
+		this.#drop(this.#place(this.solid));
 	}
 
 	trim(most) {
-		const count = this.#messages.length - this.#fits([...this.#messages].reverse(), most);
-		if (!count) return 0;
-		for (const { id } of this.#messages.splice(0, count)) this.#known.delete(id);
-		this.#notes = this.#notes.filter(({ after }) => after >= this.first);
-		this.older = this.first;
-		return count;
+		const gone = this.#drop(0, this.#messages.length - this.#fits([...this.#messages].reverse(), most));
+		if (gone) this.older = this.first;
+		return gone;
 	}
 
 	trimEnd(most) {
-		const gone = this.#messages.splice(this.#fits(this.#messages, most));
-		if (!gone.length) return 0;
-		for (const { id } of gone) this.#known.delete(id);
-		this.#notes = this.#notes.filter(({ after }) => after <= this.last);
-		this.newer = this.last;
-		return gone.length;
+		const gone = this.#drop(this.#fits(this.#messages, most));
+		if (gone) this.newer = this.last;
+		return gone;
 	}
 
 	note(kind, text) {
@@ -157,7 +147,6 @@ export class Timeline {
 			if (known && !known.ours) continue;
 			this.#known.set(message.id, message);
 			if (known) {
-				// Our own idea of it gives way to the server's, which may know the sender better.
 				this.#messages[this.#place(message.id) - 1] = message;
 				continue;
 			}
@@ -167,6 +156,13 @@ export class Timeline {
 		if (before) this.#messages.unshift(...fresh.sort((a, b) => a.id - b.id));
 		else for (const message of fresh) this.#messages.splice(this.#place(message.id), 0, message);
 		return fresh;
+	}
+
+	#drop(from, count = Infinity) {
+		const gone = this.#messages.splice(from, count);
+		for (const { id } of gone) this.#known.delete(id);
+		if (gone.length) this.#notes = this.#notes.filter(({ after }) => after >= this.first && after <= this.last);
+		return gone.length;
 	}
 
 	#fits(messages, most) {
@@ -180,15 +176,14 @@ export class Timeline {
 		return messages.length;
 	}
 
-	// How many messages have an id of at most `id`. Nearly always all, so it looks from the end.
 	#place(id) {
 		let place = this.#messages.length;
 		while (place > 0 && this.#messages[place - 1].id > id) place -= 1;
 		return place;
 	}
 
-	// Readers see a message before its sender is answered, so the poll often brings our own message while it still
-	// stands among the unsent. The one it looks like is not drawn meanwhile; the answer, which names the id, decides.
+	// Readers see a message before its sender is answered. The unsent one it looks like is not drawn until the answer,
+	// which names the id, decides.
 	#claim(message) {
 		for (const entry of this.#unsent.values()) {
 			const { tries, text, event } = entry.item;

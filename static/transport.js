@@ -5,24 +5,23 @@ const QUICK_MS = 10_000; // for requests that are answered at once
 const SEND_MS = 30_000; // the server itself may wait 15 s for another program's lock
 const SLOW_BYTES_PER_MS = 20; // a file may take as long as such a line needs for it
 const BATCH = 500; // messages of one poll
+const FIRST_MS = 500; // back-off
+const MOST_MS = 30_000;
 const RETRY_AFTER_MOST_MS = 300_000; // a mistaken header must not silence us for a day
 
-export const browserClock = {
+const clock = {
 	now: () => Date.now(),
 	setTimeout: (run, ms) => setTimeout(run, ms),
 	clearTimeout: (timer) => clearTimeout(timer),
 };
+export const world = { clock, random: Math.random, isOnline: () => navigator.onLine };
 
 export class Failure extends Error {
 	constructor(message, { status = 0, code = '', retryAfterMs = 0 } = {}) {
 		super(message);
-		this.name = 'Failure';
-		this.status = status;
-		this.code = code;
-		this.retryAfterMs = retryAfterMs;
+		Object.assign(this, { status, code, retryAfterMs });
 	}
 
-	// Whether the same request may do better later: it was not the request that was wrong.
 	get passing() {
 		return this.status === 0 || this.status >= 500 || this.status === 408 || this.status === 429;
 	}
@@ -32,15 +31,13 @@ export class Failure extends Error {
 export class Backoff {
 	#round = 0;
 
-	constructor({ firstMs = 500, mostMs = 30_000, random = Math.random } = {}) {
-		this.firstMs = firstMs;
-		this.mostMs = mostMs;
+	constructor({ random }) {
 		this.random = random;
 	}
 
 	next() {
-		const ceiling = Math.min(this.mostMs, this.firstMs * 2 ** this.#round);
-		if (ceiling < this.mostMs) this.#round += 1;
+		const ceiling = Math.min(MOST_MS, FIRST_MS * 2 ** this.#round);
+		if (ceiling < MOST_MS) this.#round += 1;
 		return this.random() * ceiling;
 	}
 
@@ -55,8 +52,23 @@ export class Pause {
 	#end = null;
 	#floor = 0;
 
-	constructor(clock) {
+	#backoff;
+
+	constructor({ clock, random }) {
 		this.#clock = clock;
+		this.#backoff = new Backoff({ random });
+	}
+
+	next(failure) {
+		return (failure?.retryAfterMs ?? 0) + this.#backoff.next();
+	}
+
+	after(failure) {
+		return this.sleep(this.next(failure), failure.retryAfterMs);
+	}
+
+	reset() {
+		this.#backoff.reset();
 	}
 
 	sleep(ms, floorMs = 0) {
@@ -71,7 +83,6 @@ export class Pause {
 		});
 	}
 
-	// Ends the sleep now, or as soon as the floor allows; `force` disregards the floor.
 	cut(force = false) {
 		if (!this.#end) return;
 		const left = this.#floor - this.#clock.now();
@@ -85,15 +96,9 @@ export class Pause {
 }
 
 export class Server {
-	#base;
-	#fetch;
-	#clock;
-
-	// `base` ends in a slash or is empty; relative, so that the page works under any path.
-	constructor({ base = '', fetch, clock = browserClock }) {
-		this.#base = base;
-		this.#fetch = fetch;
-		this.#clock = clock;
+	constructor(fetch, base = '', clock = world.clock) {
+		// Relative, so that the page works under any path.
+		Object.assign(this, { fetch, base, clock });
 	}
 
 	async poll({ rooms, since, epoch, wait, limit = BATCH }, signal) {
@@ -133,23 +138,22 @@ export class Server {
 		return answer;
 	}
 
-	// The time limit covers the body too: a line may die in the middle of an answer.
 	async #request(path, init, timeoutMs, signal) {
 		const abort = new AbortController();
 		const giveUp = () => abort.abort();
-		const timer = this.#clock.setTimeout(giveUp, timeoutMs);
+		const timer = this.clock.setTimeout(giveUp, timeoutMs);
 		signal?.addEventListener('abort', giveUp);
 		try {
 			if (signal?.aborted) giveUp();
-			const response = await this.#fetch(this.#base + path, { ...init, cache: 'no-store', signal: abort.signal });
+			const response = await this.fetch(this.base + path, { ...init, cache: 'no-store', signal: abort.signal });
 			const text = await response.text();
-			if (!response.ok) throw refusal(response, text, this.#clock.now());
+			if (!response.ok) throw refusal(response, text);
 			return parse(text);
 		} catch (error) {
 			if (error instanceof Failure) throw error;
 			throw new Failure(abort.signal.aborted ? 'The server did not answer in time.' : 'The server cannot be reached.');
 		} finally {
-			this.#clock.clearTimeout(timer);
+			this.clock.clearTimeout(timer);
 			signal?.removeEventListener('abort', giveUp);
 		}
 	}
@@ -163,22 +167,18 @@ function parse(text) {
 	}
 }
 
-// A login page or a proxy's page with status 200 is not an answer of Longline's: as good as none, so try again.
+// A login page with status 200, say: as good as no answer.
 function notOurs() {
 	return new Failure('Something else than Longline answered.');
 }
 
-function refusal(response, text, now) {
+function refusal(response, text) {
 	const problem = parse(text);
 	const detail = problem?.detail || problem?.title || `The server answered ${response.status}.`;
-	const retryAfterMs = retryAfter(response.headers.get('Retry-After'), now);
+	const retryAfterMs = retryAfter(response.headers.get('Retry-After'));
 	return new Failure(detail, { status: response.status, code: problem?.code ?? '', retryAfterMs });
 }
 
-function retryAfter(header, now) {
-	if (!header) return 0;
-	// Browsers read nearly anything as a date, -5 too; a date of HTTP ends in GMT.
-	const date = header.endsWith(' GMT') ? Date.parse(header) - now : 0;
-	const ms = /^\d+$/.test(header) ? Number(header) * 1000 : date;
-	return Number.isNaN(ms) ? 0 : Math.min(Math.max(ms, 0), RETRY_AFTER_MOST_MS);
+function retryAfter(header) {
+	return /^\d+$/.test(header ?? '') ? Math.min(Number(header) * 1000, RETRY_AFTER_MOST_MS) : 0;
 }

@@ -1,7 +1,6 @@
 // view-log.js: the list of messages in the document: which rows, and where the reader stands.
-// Rows come and go above and below the reader, who must not notice: while he is at the end he stays there, and
-// otherwise the first message in his sight stays where it is. The browser's own scroll anchoring is off, because it
-// does nothing at the very top, which is where older pages come in.
+// Rows come and go around the reader, who must not notice. The browser's own scroll anchoring is off, because it does
+// nothing at the very top, which is where older pages come in.
 import { draw, element, spoken } from './view-rows.js';
 
 const NEAR_END = 48; // pixels: who is this close to the end wants to stay there
@@ -25,7 +24,6 @@ export class LogView {
 		this.#context = { room: '', does };
 		this.#log.addEventListener('scroll', () => this.#scrolled(), { passive: true });
 		this.#log.addEventListener('focusin', ({ target }) => this.#enter(target.closest('article')));
-		// A keyboard slid in or a turned phone must not push the newest message out of sight.
 		new ResizeObserver(() => {
 			if (this.#following) this.toEnd();
 			else if (this.#held?.node.isConnected) this.#log.scrollTop = this.#held.node.offsetTop - this.#held.top;
@@ -127,7 +125,7 @@ export class LogView {
 		return node;
 	}
 
-	// The article that has the focus has its links in the tab order, and only that one.
+	// Only the article that has the focus has its links in the tab order.
 	#enter(article) {
 		if (article === this.#open || !article?.dataset.id) return;
 		for (const [node, index] of [[this.#open, -1], [article, 0]]) {
@@ -136,7 +134,6 @@ export class LogView {
 		this.#open = article;
 	}
 
-	// The first row that ends below this line; rows stand in order, so half of them can be left out at each look.
 	#rowAt(line) {
 		const { children } = this.#log;
 		let [low, high] = [0, children.length];

@@ -1,6 +1,5 @@
-// view-rows.js: makes the rows of the list. Like all of view*.js it may touch the document.
-// Whatever comes from a message goes through textContent or into an attribute that cannot run, so no text can become
-// markup; the policy of the server (Trusted Types) forbids anything else.
+// view-rows.js: makes the rows of the list.
+// Whatever comes from a message goes in as text or into an attribute that cannot run.
 import { plain } from './export.js';
 import { TAGS, parse } from './markup.js';
 
@@ -29,15 +28,12 @@ export function dayOf(at) {
 	return `${date.getFullYear()}-${date.getMonth() + 1}-${date.getDate()}`;
 }
 
-const clockTime = new Intl.DateTimeFormat([], { hour: '2-digit', minute: '2-digit' });
-const exactTime = new Intl.DateTimeFormat([], {
-	weekday: 'long', year: 'numeric', month: 'long', day: 'numeric',
-	hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3, timeZoneName: 'short',
-});
-const dayName = new Intl.DateTimeFormat([], { weekday: 'long', year: 'numeric', month: 'long', day: 'numeric' });
-const shortDay = new Intl.DateTimeFormat([], { day: 'numeric', month: 'short', year: 'numeric' });
+const formatter = (options) => new Intl.DateTimeFormat([], options);
+const clockTime = formatter({ hour: '2-digit', minute: '2-digit' });
+const exactTime = formatter({ dateStyle: 'full', timeStyle: 'long' });
+const dayName = formatter({ dateStyle: 'full' });
+const shortDay = formatter({ dateStyle: 'medium' });
 
-// Rows written by other programs may hold anything as their time; show that rather than fail.
 const format = (how, at) => (Number.isNaN(Date.parse(at)) ? String(at) : how.format(new Date(at)));
 
 export function timeOf(at, brief = false) {
@@ -47,7 +43,7 @@ export function timeOf(at, brief = false) {
 	return time;
 }
 
-// A steady hue for each name, so that one can be followed through the list. The golden angle keeps neighbours apart.
+// The golden angle keeps the hues of names apart.
 function hueOf(name) {
 	let hash = 0;
 	for (const char of name) hash = (hash * 31 + char.codePointAt(0)) % 65521;
@@ -68,7 +64,6 @@ function bytesOf(base64) {
 	return Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
 }
 
-// What the bytes say they are; a name could lie. Nothing that could hold a script is among these.
 function imageType(base64) {
 	let head;
 	try {
@@ -135,7 +130,6 @@ function contentOf(message) {
 	return body;
 }
 
-// A very long message is cut by its height only: all of it is there to be found and copied.
 function shortened(body, text = '') {
 	if (text.length < TALL && text.split('\n', TALL_LINES + 1).length <= TALL_LINES) return [body];
 	body.classList.add('tall');
@@ -176,11 +170,10 @@ export const draw = {
 		link.href = `#${room}/${message.id}`;
 		link.title = `${format(exactTime, message.at)}\n${message.at}`;
 		link.setAttribute('aria-label', 'Permalink');
-		// Who listens to single messages should hear from whom each is.
 		if (headed) article.append(senderOf(message.sender));
 		else article.setAttribute('aria-label', message.sender || 'no name');
 		article.append(...shortened(contentOf(message), message.text), link);
-		// Hundreds of links would lie between the list and the message field; the article that has the focus opens its own.
+		// Or hundreds of links would lie between the list and the message field.
 		for (const inside of article.querySelectorAll('a, button')) inside.tabIndex = -1;
 		return article;
 	},
@@ -192,7 +185,7 @@ export const draw = {
 		if (state === 'waiting' || state === 'failed') {
 			const retry = button('Retry', () => does.retry(itemKey));
 			const discard = button('Discard', () => does.discard(itemKey));
-			fate.append(make('span', 'choice', retry, ' ', discard));
+			fate.append(retry, discard);
 		}
 		return make('article', `headed unsent ${state}`, senderOf(sender), ...shortened(body, text), fate);
 	},

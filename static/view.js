@@ -103,7 +103,6 @@ export class View {
 		clearInterval(this.#ticker);
 		if (state.name === 'reconnecting') this.#ticker = setInterval(() => this.#tick(), 250);
 		element('again').hidden = state.name !== 'reconnecting' && state.name !== 'offline';
-		// The seconds are hidden from screen readers, which would read out every one of them.
 		const seconds = make('span', '');
 		seconds.setAttribute('aria-hidden', 'true');
 		element('connection').className = state.name;
@@ -114,10 +113,6 @@ export class View {
 	notify(on, why = '') {
 		element('notify').checked = on;
 		element('notify-why').textContent = why;
-	}
-
-	exports(what) {
-		element('save-what').textContent = what;
 	}
 
 	#tick() {
@@ -147,7 +142,6 @@ export class View {
 			submit();
 		});
 		text.addEventListener('keydown', (event) => {
-			// While an input method composes a word, Enter belongs to it.
 			if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === 229) return;
 			event.preventDefault();
 			submit();
@@ -180,12 +174,6 @@ export class View {
 			if (!event.clipboardData.files.length || event.clipboardData.types.includes('text/plain')) return;
 			event.preventDefault();
 			take(event.clipboardData.files);
-		});
-		addEventListener('dragover', (event) => event.dataTransfer.types.includes('Files') && event.preventDefault());
-		addEventListener('drop', (event) => {
-			if (!event.dataTransfer.files.length) return;
-			event.preventDefault();
-			take(event.dataTransfer.files);
 		});
 	}
 

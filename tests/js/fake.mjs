@@ -208,6 +208,23 @@ export function problem(status, detail, headers = {}) {
 	return json(body, status, { 'Content-Type': 'application/problem+json', ...headers });
 }
 
+/** Where the outbox keeps its items, in the order typed. */
+export class MemoryStore {
+	#items = new Map();
+
+	async all() {
+		return [...this.#items.values()];
+	}
+
+	async put(item) {
+		this.#items.set(item.key, item);
+	}
+
+	async remove(key) {
+		this.#items.delete(key);
+	}
+}
+
 /** The locks and channels of one browser. A tab that is killed says nothing more and gives up what it held. */
 export class FakeBrowser {
 	#held = null;

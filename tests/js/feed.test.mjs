@@ -1,27 +1,28 @@
 // feed.test.mjs: tabs, feed, reader, outbox and timeline together, without a document.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { FakeBrowser, FakeClock, FakeServer, seeded, settle } from './fake.mjs';
-import { Feed, MemoryStore, Outbox, Reader, Server, Timeline } from './modules.mjs';
+import { FakeBrowser, FakeClock, FakeServer, MemoryStore, seeded, settle } from './fake.mjs';
+import { Feed, Outbox, Reader, Server, Timeline } from './modules.mjs';
 
 /** A tab as app.js would wire it, showing one room. */
 function openTab({ clock, fetch, browser, store, id, room = 'main', random = () => 1, channel = true }) {
 	const tab = browser.tab();
 	const timeline = new Timeline();
-	const server = new Server({ fetch: async (...request) => {
+	const server = new Server(async (...request) => {
 		if (tab.dead) return new Promise(() => {});
 		return fetch(...request);
-	}, clock });
+	}, '', clock);
+	const env = { clock, random, isOnline: () => true };
 	const self = { id, tab, timeline, arrived: [], states: [], events: [], gaps: 0, resets: 0 };
 	self.outbox = new Outbox(server, {
-		store, clock, random,
+		store,
 		on(type, item, own, reply) {
 			if (own) self.feed.tell({ type, item: { ...item }, reply });
 			timeline.outbox(type, item, reply);
 		},
-	});
+	}, env);
 	self.feed = new Feed(server, {
-		outbox: self.outbox, clock, random,
+		outbox: self.outbox,
 		tabs: { name: 'x', id, locks: tab.locks, Channel: channel ? tab.Channel : undefined },
 		on: {
 			told: (message) => self.events.push(message),
@@ -42,15 +43,15 @@ function openTab({ clock, fetch, browser, store, id, room = 'main', random = () 
 				}
 			},
 		},
-	});
+	}, env);
 	self.reader = new Reader(server, {
-		room, timeline, clock, random,
+		room, timeline,
 		on: {
 			changed: (what) => what === 'far' && self.reader.open(),
 			arrived: (messages) => self.arrived.push(...messages),
 			problem: assert.fail,
 		},
-	});
+	}, env);
 	self.type = (text, key) => self.outbox.add({ room, sender: id, text, key });
 	self.ids = () => timeline.messages.map((message) => message.id);
 	self.feed.look(true);
@@ -149,7 +150,7 @@ describe('tabs', () => {
 		await s.clock.advance(1_000);
 		await turns();
 		assert.deepEqual(s.back.log.map(({ message }) => message.text), ['one', 'two', 'three']);
-		assert.equal(tabs[1].timeline.unsentCount, 0);
+		assert.equal(tabs[1].timeline.rows(() => '').filter(({ kind }) => kind === 'unsent').length, 0);
 		assert.deepEqual(await s.store.all(), []);
 	});
 
@@ -240,7 +241,7 @@ describe('a bad network', () => {
 					assert.ok(tab !== tabs[0] || ids.length === all.length);
 					assert.ok(ids.length >= Math.min(100, all.length));
 					assert.deepEqual(ids, all.slice(-ids.length));
-					assert.equal(tab.timeline.unsentCount, 0);
+					assert.equal(tab.timeline.rows(() => '').filter(({ kind }) => kind === 'unsent').length, 0);
 					assert.equal(tab.gaps + tab.resets, 0);
 				}
 			}

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FakeClock, FakeServer, json, problem, settle } from './fake.mjs';
-import { Prefs, Rooms, Search, Server, exported, markup, query } from './modules.mjs';
+import { Memory, Rooms, Search, Server, exported, markup, query } from './modules.mjs';
 
 describe('rooms', () => {
 	const listed = [{ name: 'b', last: 9, at: 'x', n: 4 }, { name: 'a', last: 5, at: 'x', n: 5 }];
@@ -55,6 +55,7 @@ describe('search expressions', () => {
 		assert.match(parse('from:ann disk in:ops full').params[1][1], /^disk\s+full$/);
 		assert.deepEqual(parse('from:"Ann Ö" x').params, [['room', '*'], ['q', 'x'], ['sender', 'Ann Ö']]);
 		assert.deepEqual(parse('from:"" x').params.at(-1), ['sender', '']);
+		assert.deepEqual(parse('"not from:ann"').params, [['room', '*'], ['q', '"not from:ann"']]);
 		assert.deepEqual(parse('after:2026-01-31 before:2026-03-01').params,
 			[['room', '*'], ['from', midnight(2026, 1, 31)], ['until', midnight(2026, 3, 1)]]);
 		assert.deepEqual(parse('on:2026-02-28').params,
@@ -83,7 +84,7 @@ describe('search', () => {
 		const back = new FakeServer(clock);
 		for (let i = 0; i < 100; i += 1) back.say('x');
 		const states = [];
-		const search = new Search(new Server({ fetch: back.fetch, clock }), ({ state }) => states.push(state));
+		const search = new Search(new Server(back.fetch, '', clock), ({ state }) => states.push(state));
 		await search.find('x', ['main']);
 		for (let i = 0; i < 5; i += 1) await search.more();
 		assert.deepEqual(search.hits.map(({ id }) => id), Array.from({ length: 100 }, (_, i) => 100 - i));
@@ -96,7 +97,7 @@ describe('search', () => {
 		const clock = new FakeClock();
 		const back = new FakeServer(clock);
 		back.say('x');
-		const search = new Search(new Server({ fetch: back.fetch, clock }), () => {});
+		const search = new Search(new Server(back.fetch, '', clock), () => {});
 		let answer;
 		back.next = () => new Promise((resolve) => {
 			answer = resolve;
@@ -189,25 +190,23 @@ describe('what is remembered', () => {
 		return { getItem: (name) => map.get(name) ?? null, setItem: (name, value) => map.set(name, value) };
 	};
 
-	test('for the browser, for the tab, and for each room', () => {
-		const [lasting, passing] = [storage(), storage()];
-		const prefs = new Prefs(lasting, passing);
+	test('as a whole, and of each room', () => {
+		const kept = storage();
+		const prefs = new Memory(kept);
 		prefs.set('name', 'ann');
-		prefs.setHere('mark', 3);
 		prefs.setOf('a', 'drafts', 'half a sen');
 		prefs.setOf('b', 'drafts', 'x');
 		prefs.setOf('b', 'drafts', null);
-		const again = new Prefs(lasting, storage());
+		const again = new Memory(kept);
 		assert.equal(again.get('name'), 'ann');
-		assert.equal(again.here('mark'), null);
-		assert.equal(prefs.here('mark'), 3);
-		assert.deepEqual(again.get('drafts'), { a: 'half a sen' });
+		assert.equal(again.of('a', 'drafts'), 'half a sen');
+		assert.equal(again.of('b', 'drafts'), null);
 	});
 
 	test('a storage that is forbidden or full is done without', () => {
 		const full = { getItem: () => { throw new Error('no'); }, setItem: () => { throw new Error('full'); } };
 		for (const bad of [null, full]) {
-			const prefs = new Prefs(bad, bad);
+			const prefs = new Memory(bad);
 			prefs.set('name', 'ann');
 			assert.equal(prefs.get('name'), 'ann');
 			assert.equal(prefs.get('other', 'x'), 'x');

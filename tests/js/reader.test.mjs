@@ -9,14 +9,14 @@ function reading(count) {
 	const back = new FakeServer(clock);
 	for (let i = 1; i <= count; i += 1) back.say(`m${i}`);
 	const self = { clock, back, timeline: new Timeline(), changed: [], arrived: [], problems: [] };
-	self.reader = new Reader(new Server({ fetch: back.fetch, clock }), {
-		room: 'main', timeline: self.timeline, clock, random: () => 1,
+	self.reader = new Reader(new Server(back.fetch, '', clock), {
+		room: 'main', timeline: self.timeline,
 		on: {
 			changed: (what) => self.changed.push(what),
 			arrived: (messages) => self.arrived.push(...messages.map(({ id }) => id)),
 			problem: (text) => self.problems.push(text),
 		},
-	});
+	}, { clock, random: () => 1 });
 	self.ids = () => self.timeline.messages.map(({ id }) => id);
 	self.whole = () => {
 		const ids = self.ids();
