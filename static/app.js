@@ -1,10 +1,10 @@
-// app.js: wires the line, the room that is open, and the document together, and nothing else.
+// app.js: wires the line, the room that is open, and the document together.
 import { exported } from './export.js';
 import { Feed } from './feed.js';
 import { notice, permitted } from './notices.js';
 import { DiskStore, Outbox } from './outbox.js';
 import { Memory } from './prefs.js';
-import { offsetOf } from './query.js';
+import { ROOM, offsetOf } from './query.js';
 import { Reader } from './reader.js';
 import { Rooms } from './rooms.js';
 import { Search } from './search.js';
@@ -13,8 +13,7 @@ import { Server } from './transport.js';
 import { View, dayOf, save } from './view.js';
 import { fileItem, newKey, textItem } from './write.js';
 
-const ROOM = /^[A-Za-z0-9._-]{1,64}$/;
-const VISITED = 30; // rooms whose unread messages the title counts
+const VISITED = 30;
 const LIST_MS = 60_000; // the list of rooms is live but for rooms too loud to be followed
 const ROOMS_FIRST = 100; // rooms of that list, and
 const ROOMS_MOST = 1_000; // if someone looks for more
@@ -33,18 +32,17 @@ const prefs = new Memory(forbidden(() => localStorage));
 const session = new Memory(forbidden(() => sessionStorage));
 const server = new Server((...request) => fetch(...request));
 const rooms = new Rooms(prefs.get('read', {}));
-const folder = new URL('.', location.href).pathname; // two Longlines of one site share nothing
-const disk = forbidden(() => indexedDB);
+const own = `longline ${new URL('.', location.href).pathname}`; // two Longlines of one site share nothing
 
 let room = '';
 let timeline = new Timeline();
 let reader = null;
-let fresh = 0; // came since the reader left the end
+let fresh = 0;
 let goal = null; // puts the reader where he wanted to go, once it is there
 let remark = ''; // to be said in the list once it is there
 let visited = prefs.get('visited', []);
 let pending = false;
-let listed = 0; // when the list of rooms was asked for
+let listed = 0;
 let listing = ROOMS_FIRST;
 let showing = null;
 
@@ -55,11 +53,10 @@ const view = new View({
 		mark(null);
 		toNewest();
 	},
-	files: ({ sender, files }) => attach(sender, files),
+	files: attach,
 	name: (text) => prefs.set('name', text),
 	draft: (text) => prefs.setOf(room, 'drafts', text || null),
-	retry: (key) => feed.retry(key),
-	discard: (key) => feed.discard(key),
+	decide: (what, key) => feed.decide(what, key),
 	reconnect: () => wake({ force: true }),
 	woken() {
 		feed.look(view.visible);
@@ -83,7 +80,7 @@ const view = new View({
 	older: () => reader.back(),
 	newer: () => reader.onward(),
 	oldest: () => (timeline.older === null ? view.log.toTop() : open({ after: 0 }, () => view.log.toTop())),
-	newest: () => toNewest(),
+	newest: toNewest,
 	day: (day) => open({ on: day, tz: offsetOf(day) }, () => view.log.reveal(`message ${timeline.first}`)),
 	firstUnread: () => open({ around: timeline.mark }, () => view.log.reveal('mark')),
 	readAll() {
@@ -98,7 +95,7 @@ const view = new View({
 		listing = ROOMS_MOST;
 		list();
 	},
-	again: () => readAddress(),
+	again: readAddress,
 	walk(by) {
 		const names = rooms.list(room).map(({ name }) => name);
 		location.hash = `#${names.at((names.indexOf(room) + by) % names.length)}`;
@@ -114,13 +111,13 @@ const view = new View({
 		const { name, type, content } = exported(list, form, title);
 		save(name, new Blob([content], { type }));
 	},
-	notify: (on) => notify(on),
+	notify,
 });
 
 const search = new Search(server, ({ hits, state }) => view.found.show(hits, state));
 
 const outbox = new Outbox(server, {
-	store: new DiskStore(disk, `longline ${folder}`), // without a disk each of its promises fails, which does no harm
+	store: new DiskStore(forbidden(() => indexedDB), own), // without one each of its promises fails, which does no harm
 	on(type, item, own, reply) {
 		if (own) feed.tell({ type, item: { ...item }, reply });
 		if (item.room === room) timeline.outbox(type, item, reply);
@@ -131,7 +128,7 @@ const outbox = new Outbox(server, {
 const feed = new Feed(server, {
 	outbox,
 	tabs: {
-		name: `longline ${folder}`, id: newKey(), locks: navigator.locks, Channel: globalThis.BroadcastChannel,
+		name: own, id: newKey(), locks: navigator.locks, Channel: globalThis.BroadcastChannel,
 	},
 	on: {
 		told(message) {
@@ -310,14 +307,14 @@ async function list() {
 	showRooms();
 }
 
-// The feed speaks for all rooms; whether this one lost something only a question about it alone can tell.
+// Whether this room lost something only a question about it alone can tell.
 async function gap(since) {
 	const asked = room;
 	const answer = await server.poll({ rooms: [room], since, wait: 0, limit: 1 }).catch(() => ({ gap: true }));
 	if (answer.gap && room === asked) say('Some messages were deleted before they could be shown here.');
 }
 
-async function attach(sender, files) {
+async function attach({ sender, files }) {
 	const where = room;
 	for (const file of files) await fileItem(where, sender, file).then((item) => outbox.add(item), (error) => say(error.message));
 	toNewest();

@@ -1,4 +1,4 @@
-// export.js: messages as a file: text, JSON lines, CSV. Pure.
+// export.js: messages as a file: text, JSON lines, CSV.
 
 export function plain({ text, event, args, attachments }) {
 	if (text !== undefined) return event === 'chat message' ? text : `${event} ${text}`;
@@ -6,7 +6,7 @@ export function plain({ text, event, args, attachments }) {
 	return `${event === 'chat message' ? '' : `${event} `}${JSON.stringify(args)}`;
 }
 
-// A spreadsheet takes a cell that begins so for a formula, whoever wrote it. The apostrophe makes it a text there.
+// A spreadsheet takes a cell that begins so for a formula; the apostrophe makes it a text.
 const FORMULA = /^[\s]*[=+\-@\t\r|%]/;
 
 function cell(value) {

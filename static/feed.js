@@ -68,14 +68,9 @@ export class Feed {
 		this.#tabs.post(message);
 	}
 
-	retry(key) {
-		if (this.leading) this.outbox.retry(key);
-		else this.#tabs.post({ type: 'retry', key });
-	}
-
-	discard(key) {
-		if (this.leading) this.outbox.discard(key);
-		else this.#tabs.post({ type: 'discard', key });
+	decide(what, key) {
+		if (this.leading) this.outbox[what](key);
+		else this.#tabs.post({ type: what, key });
 	}
 
 	#lead() {
@@ -114,8 +109,10 @@ export class Feed {
 			if (!this.leading) return;
 			this.#tabs.post(this.#live.state);
 			if (this.#live.ready) this.#tabs.post(this.#live.ready);
-		} else if (type === 'wake' || type === 'retry' || type === 'discard') {
-			if (this.leading) this[type](message.key ?? message);
+		} else if (type === 'wake') {
+			if (this.leading) this.wake(message);
+		} else if (type === 'retry' || type === 'discard') {
+			if (this.leading) this.outbox[type](message.key);
 		} else this.on.told(message);
 	}
 

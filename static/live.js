@@ -1,14 +1,14 @@
 // live.js: follows rooms by one held poll: CONNECTING -> CONNECTED <-> RECONNECTING | OFFLINE, until stop().
 import { Failure, Pause, world } from './transport.js';
 
-const WAIT_S = 25; // how long the server may hold a poll
+const WAIT_S = 25;
 const HASTY_MS = 1_000; // a held poll that ends empty this soon was not held
 const BATCHES = 4; // who has missed more than this reads pages instead of being flooded
 
 export class Live {
 	#pause;
 	#abort = null;
-	#woken = false; // we gave up the request under way ourselves
+	#woken = false; // we gave up the request ourselves
 	#stopped = true;
 	#state = { name: '' };
 	#cursor;
@@ -16,7 +16,7 @@ export class Live {
 	#announced = false;
 	#batches = 0; // cut answers in a row
 	#skipping = false;
-	#quick = true; // whether the next poll asks to be answered at once, to learn soon that the line works
+	#quick = true; // the next poll asks to be answered at once, to learn soon that the line works
 
 	constructor(server, { rooms, on, cursor = null, epoch = null, clock, random, isOnline }) {
 		Object.assign(this, { server, rooms, on, clock, isOnline });
@@ -54,11 +54,11 @@ export class Live {
 		this.#pause.cut(true);
 	}
 
-	// Something may have mended or broken the line. A held poll may hang on a connection that is long gone, so it is given
-	// up for a quick one. `force`: a person asked, so even Retry-After does not delay it.
+	// A held poll may hang on a connection that is gone, so it is given up for a quick one.
+	// `force`: a person asked, so even Retry-After does not delay it.
 	wake({ force = false } = {}) {
 		if (this.#abort) {
-			if (this.#quick) return; // already asking
+			if (this.#quick) return;
 			this.#woken = true;
 			this.#abort.abort();
 			return;

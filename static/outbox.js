@@ -49,8 +49,8 @@ export class Outbox {
 	#abort = null;
 	#asked = Infinity; // when, if asking anew costs little
 	items = [];
-	#writes = new Map(); // key -> the write of it under way
-	#stored = new Set(); // keys
+	#writes = new Map();
+	#stored = new Set();
 	#leading = false;
 	#running = false;
 	#typed = 0; // when the last was

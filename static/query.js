@@ -1,8 +1,8 @@
 // query.js: what is typed into the search field, as parameters of /history.
-// A day means the reader's own: `after` begins with it, `before` ends in front of it, `on` is that day alone.
+// A day is the reader's own.
 
 const OPERATOR = /"[^"]*"|(?<!\S)(from|in|after|before|on):("[^"]*"?|\S*)/gi;
-const ROOM = /^[A-Za-z0-9._-]{1,64}$/;
+export const ROOM = /^[A-Za-z0-9._-]{1,64}$/;
 
 function midnight(day, later = 0) {
 	const [, year, month, date] = /^(\d{4})-(\d{1,2})-(\d{1,2})$/.exec(day) ?? [];
@@ -17,7 +17,7 @@ export function parse(text, rooms) {
 	const found = { from: null, rooms: [], since: null, until: null };
 	let problem = '';
 	const words = text.replace(OPERATOR, (all, name, quoted) => {
-		if (!name) return all; // a phrase
+		if (!name) return all;
 		const value = quoted.replace(/^"|"$/g, '');
 		const operator = name.toLowerCase();
 		if (operator === 'from') found.from = value;
@@ -45,8 +45,5 @@ export function parse(text, rooms) {
 	return { params, problem: '' };
 }
 
-export function offsetOf(day) {
-	const minutes = -new Date(`${day}T00:00`).getTimezoneOffset();
-	const digits = (n) => String(Math.floor(n)).padStart(2, '0');
-	return `${minutes < 0 ? '-' : '+'}${digits(Math.abs(minutes) / 60)}:${digits(Math.abs(minutes) % 60)}`;
-}
+// Its offset from UTC, as +02:00.
+export const offsetOf = (day) => new Date(`${day}T00:00`).toString().replace(/.*GMT(...)(..).*/, '$1:$2');

@@ -2,7 +2,7 @@
 // Its states, OPENING, BROWSING, JOINING and LIVE, are described in docs/PAGE.md.
 import { Failure, Pause, world } from './transport.js';
 
-const PAGE = 100; // messages shown on opening
+const PAGE = 100;
 const STEP = 50; // messages read by scrolling; more at once would be felt as a stutter
 const COUNT = 500; // newer ones are counted up to here
 const WINDOW = 300; // weight of what is kept, about a message each
@@ -11,12 +11,12 @@ const JOINS = 5; // pages read to catch up; who has missed more is shown the new
 export class Reader {
 	#pause;
 	#abort = new AbortController();
-	#where = null; // what is being opened
-	#ready = false; // the feed brings this room
+	#where = null;
+	#ready = false;
 	#live = false;
 	#early = []; // live messages that came while joining
 	#joining = false;
-	#busy = new Set(); // 'older', 'newer'
+	#busy = new Set();
 	#count = { known: 0, open: false }; // messages beyond the window; `open`: and maybe more
 
 	constructor(server, { room, timeline, on }, env = world) {

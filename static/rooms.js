@@ -3,7 +3,7 @@
 const brief = ({ text, event = '' }) => (/^file:/.test(event) ? event.slice(5) : text ?? event);
 
 export class Rooms {
-	#rooms = new Map(); // name -> { name, last, at, n, text, readId, readN }
+	#rooms = new Map();
 	#head = null; // of the first list
 
 	constructor(read = {}) {
@@ -16,7 +16,7 @@ export class Rooms {
 		for (const { name, last, at, n, sender, ...what } of list) {
 			const room = this.#of(name);
 			if (room.readId === null && last <= this.#head) room.readId = last;
-			else if (room.readId === null) room.readN ??= n - room.n; // all but what was heard
+			else if (room.readId === null) room.readN ??= room.n && n - room.n; // all but what was heard
 			if (last >= room.last) Object.assign(room, { last, at, n, sender, text: brief(what) });
 			if (room.readId >= room.last) room.readN = room.n;
 		}

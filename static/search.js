@@ -1,4 +1,4 @@
-// search.js: what was found so far, and the way on. It knows no document.
+// search.js: what was found so far, and the way on.
 import { parse } from './query.js';
 import { Failure } from './transport.js';
 

@@ -1,13 +1,12 @@
 // tabs.js: the tabs of one browser share one line to the server.
-// A leader that does not answer (frozen, say) loses the lock. Without locks or channel each tab is a leader of its own.
 
 const SILENCE_MS = 4_000; // a leader answers within this, however busy it is
 
 export class Tabs {
 	#locks;
 	#channel;
-	#release = null; // ends our holding of the lock
-	#waiting = null; // aborts our waiting for it
+	#release = null;
+	#waiting = null;
 	#doubt = null; // runs out when the leader does not answer
 	leading = false;
 

@@ -6,10 +6,10 @@ const HEAVY = 4000; // so many characters weigh as much as a message of its own
 const HEAVY_BINARY = 40_000; // it lies in memory, but makes no long text to lay out
 
 export class Timeline {
-	#messages = []; // ascending by id
-	#known = new Map(); // id -> message
-	#notes = []; // { key, after, kind, text }: stands behind the message with the id `after`
-	#unsent = new Map(); // key -> { item, claim }
+	#messages = [];
+	#known = new Map();
+	#notes = [];
+	#unsent = new Map();
 	#noteCount = 0;
 	older = null; // cursor to what came before, null if this is the beginning
 	newer = null; // cursor to what comes after, null if this is the end
@@ -134,8 +134,7 @@ export class Timeline {
 		}
 		for (const { item, claim } of this.#unsent.values()) {
 			if (claim !== null && item.state !== 'failed') continue;
-			const { key, sender, text, blob, event, state, problem } = item;
-			rows.push({ key: `unsent ${key}`, kind: 'unsent', itemKey: key, sender, text, blob, event, state, problem });
+			rows.push({ ...item, key: `unsent ${item.key}`, kind: 'unsent', itemKey: item.key });
 		}
 		return rows;
 	}
@@ -182,8 +181,7 @@ export class Timeline {
 		return place;
 	}
 
-	// Readers see a message before its sender is answered. The unsent one it looks like is not drawn until the answer,
-	// which names the id, decides.
+	// A message may be heard before its sender is answered, and the unsent one is not drawn until the answer decides.
 	#claim(message) {
 		for (const entry of this.#unsent.values()) {
 			const { tries, text, event } = entry.item;

@@ -5,7 +5,7 @@ const QUICK_MS = 10_000; // for requests that are answered at once
 const SEND_MS = 30_000; // the server itself may wait 15 s for another program's lock
 const SLOW_BYTES_PER_MS = 20; // a file may take as long as such a line needs for it
 const BATCH = 500; // messages of one poll
-const FIRST_MS = 500; // back-off
+const FIRST_MS = 500;
 const MOST_MS = 30_000;
 const RETRY_AFTER_MOST_MS = 300_000; // a mistaken header must not silence us for a day
 
@@ -46,29 +46,23 @@ export class Backoff {
 	}
 }
 
-export class Pause {
+export class Pause extends Backoff {
 	#clock;
 	#timer = null;
 	#end = null;
 	#floor = 0;
 
-	#backoff;
-
-	constructor({ clock, random }) {
-		this.#clock = clock;
-		this.#backoff = new Backoff({ random });
+	constructor(env) {
+		super(env);
+		this.#clock = env.clock;
 	}
 
 	next(failure) {
-		return (failure?.retryAfterMs ?? 0) + this.#backoff.next();
+		return (failure?.retryAfterMs ?? 0) + super.next();
 	}
 
 	after(failure) {
 		return this.sleep(this.next(failure), failure.retryAfterMs);
-	}
-
-	reset() {
-		this.#backoff.reset();
 	}
 
 	sleep(ms, floorMs = 0) {
@@ -102,27 +96,21 @@ export class Server {
 	}
 
 	async poll({ rooms, since, epoch, wait, limit = BATCH }, signal) {
-		const query = new URLSearchParams(rooms.map((room) => ['room', room]));
-		query.set('since', since);
-		query.set('wait', wait);
-		query.set('limit', limit);
-		if (epoch) query.set('epoch', epoch);
+		const query = new URLSearchParams({ since, wait, limit, ...(epoch && { epoch }) });
+		for (const room of rooms) query.append('room', room);
 		const timeoutMs = wait ? wait * 1000 + OVERDUE_MS : QUICK_MS;
 		const answer = await this.#request(`poll?${query}`, {}, timeoutMs, signal);
-		if (!Array.isArray(answer?.messages) || !Number.isSafeInteger(answer.next)) throw notOurs();
-		return answer;
+		return ours(answer, Array.isArray(answer?.messages) && Number.isSafeInteger(answer.next));
 	}
 
 	async history(params, signal) {
 		const answer = await this.#request(`history?${new URLSearchParams(params)}`, {}, QUICK_MS, signal);
-		if (!Array.isArray(answer?.messages)) throw notOurs();
-		return answer;
+		return ours(answer, Array.isArray(answer?.messages));
 	}
 
 	async rooms(limit, signal) {
 		const answer = await this.#request(`rooms?limit=${limit}`, {}, QUICK_MS, signal);
-		if (!Array.isArray(answer?.rooms)) throw notOurs();
-		return answer;
+		return ours(answer, Array.isArray(answer?.rooms));
 	}
 
 	async send({ blob, event, ...message }, signal) {
@@ -134,8 +122,7 @@ export class Server {
 		}
 		const timeoutMs = SEND_MS + (blob?.size ?? 0) / SLOW_BYTES_PER_MS;
 		const answer = await this.#request(path, init, timeoutMs, signal);
-		if (!Number.isSafeInteger(answer?.id)) throw notOurs();
-		return answer;
+		return ours(answer, Number.isSafeInteger(answer?.id));
 	}
 
 	async #request(path, init, timeoutMs, signal) {
@@ -168,8 +155,9 @@ function parse(text) {
 }
 
 // A login page with status 200, say: as good as no answer.
-function notOurs() {
-	return new Failure('Something else than Longline answered.');
+function ours(answer, looksSo) {
+	if (!looksSo) throw new Failure('Something else than Longline answered.');
+	return answer;
 }
 
 function refusal(response, text) {

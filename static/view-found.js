@@ -1,7 +1,10 @@
-// view-found.js: the search field and what was found, in the document.
-import { element, hitOf, make, on } from './view-rows.js';
+// view-found.js: the search field and what was found.
+import { byId, hitOf, make, on } from './view-rows.js';
 
 const REST_MS = 350; // of the keys, after which a search begins by itself
+
+const query = byId('query');
+const results = byId('results');
 
 export class FoundView {
 	#does;
@@ -9,7 +12,6 @@ export class FoundView {
 
 	constructor(does) {
 		this.#does = does;
-		const query = element('query');
 		query.addEventListener('input', () => {
 			clearTimeout(this.#timer);
 			this.#timer = setTimeout(() => this.#search(), REST_MS);
@@ -24,12 +26,12 @@ export class FoundView {
 		on('results', 'scroll', () => this.#edge(), { passive: true });
 		on('results', 'click', ({ target }) => {
 			// On a phone the list lies over the messages.
-			if (target.closest('a') && element('seek').offsetParent) this.close();
+			if (target.closest('a') && byId('seek').offsetParent) this.close();
 		});
 	}
 
 	get open() {
-		return !element('found').hidden;
+		return !byId('found').hidden;
 	}
 
 	get #narrow() {
@@ -37,7 +39,7 @@ export class FoundView {
 	}
 
 	room(name) {
-		const scope = element('scope');
+		const scope = byId('scope');
 		const all = scope.value !== 'room';
 		scope.replaceChildren(make('option', '', 'All rooms'), make('option', '', `#${name}`));
 		scope.firstElementChild.value = 'all';
@@ -47,48 +49,47 @@ export class FoundView {
 
 	focus() {
 		document.body.classList.add('seeking');
-		element('seek').ariaExpanded = 'true';
-		element('query').focus();
-		element('query').select();
+		byId('seek').ariaExpanded = 'true';
+		query.focus();
+		query.select();
 	}
 
 	close() {
 		clearTimeout(this.#timer);
 		document.body.classList.remove('seeking');
-		element('seek').ariaExpanded = 'false';
-		element('found').hidden = true;
-		element('query').value = '';
-		element('results').replaceChildren();
+		byId('seek').ariaExpanded = 'false';
+		byId('found').hidden = true;
+		query.value = '';
+		results.replaceChildren();
 		this.#does.closed();
 	}
 
 	show(hits, state) {
-		const results = element('results');
-		element('found').hidden = false;
+		byId('found').hidden = false;
 		if (results.childElementCount > hits.length) results.replaceChildren();
 		results.append(...hits.slice(results.childElementCount).map(hitOf));
-		element('hits').textContent = state;
+		byId('hits').textContent = state;
 		this.#edge();
 	}
 
 	fresh() {
-		element('results').replaceChildren();
-		element('results').scrollTop = 0;
+		results.replaceChildren();
+		results.scrollTop = 0;
 	}
 
 	step(by) {
 		const item = document.activeElement.closest('#results li');
-		const next = item ? (by > 0 ? item.nextElementSibling : item.previousElementSibling) : element('results').firstElementChild;
+		const next = item ? (by > 0 ? item.nextElementSibling : item.previousElementSibling) : results.firstElementChild;
 		next?.querySelector('a').focus();
 	}
 
 	#edge() {
-		const { scrollHeight, scrollTop, clientHeight } = element('results');
+		const { scrollHeight, scrollTop, clientHeight } = results;
 		if (clientHeight && scrollHeight - scrollTop - clientHeight < clientHeight) this.#does.moreHits();
 	}
 
 	#search() {
 		clearTimeout(this.#timer);
-		this.#does.search(element('query').value, element('scope').value);
+		this.#does.search(query.value, byId('scope').value);
 	}
 }

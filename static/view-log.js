@@ -1,20 +1,18 @@
-// view-log.js: the list of messages in the document: which rows, and where the reader stands.
-// Rows come and go around the reader, who must not notice. The browser's own scroll anchoring is off, because it does
-// nothing at the very top, which is where older pages come in.
-import { draw, element, spoken } from './view-rows.js';
+// view-log.js: the list of messages in the document: which rows, and where the reader stands, whatever comes and goes.
+import { draw, byId, spoken } from './view-rows.js';
 
-const NEAR_END = 48; // pixels: who is this close to the end wants to stay there
+const NEAR_END = 48; // pixels; who is this close wants to stay there
 const AHEAD = 1.5; // screens: pages are fetched this early
 
 const same = (a, b) => Object.keys(b).every((name) => a[name] === b[name]);
 
 export class LogView {
 	#does;
-	#log = element('log');
-	#drawn = new Map(); // row key -> { row, node }
+	#log = byId('log');
+	#drawn = new Map();
 	#context;
 	#complete = false; // the last row is the newest there is
-	#following = true; // the reader is at the end and wants to stay there
+	#following = true; // the reader stays at the end
 	#look = null;
 	#held = null; // { key, top }: the row he reads, and where it stands in his sight
 	#open = null; // the article whose links are in the tab order
@@ -48,8 +46,7 @@ export class LogView {
 
 	rows(rows, { complete, busy, loaded, place }) {
 		const log = this.#log;
-		// Its key, since the node itself may be replaced: a message loses its heading to one loaded above it. Its lower edge,
-		// since the words are above that and the heading is not.
+		// Its key and lower edge, since it may lose its heading to one loaded above, and is drawn anew then.
 		const anchor = this.#following ? null : this.#keyOf(this.#firstInSight());
 		const stood = this.#bottom(anchor);
 		const { scrollTop } = log; // a list that grows shorter below cuts it
@@ -68,7 +65,7 @@ export class LogView {
 		}
 		if (focused && !log.contains(document.activeElement)) log.focus({ preventScroll: true });
 		log.ariaBusy = busy || !loaded;
-		element('empty').hidden = !loaded || rows.length > 0;
+		byId('empty').hidden = !loaded || rows.length > 0;
 		this.#complete = complete;
 		if (place) place();
 		else if (this.#following && complete) this.toEnd();
@@ -116,7 +113,7 @@ export class LogView {
 
 	announce(messages) {
 		const said = messages.length > 3 ? [`${messages.length} new messages`] : messages.map(spoken);
-		element('announce').textContent = said.join('\n');
+		byId('announce').textContent = said.join('\n');
 	}
 
 	#nodeOf(row) {

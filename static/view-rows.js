@@ -8,10 +8,10 @@ const TALL_LINES = 24; // beyond which a message is shown in part first
 const RUN = 200; // characters without a blank
 const LONG_RUN = /(\S{100})(?=\S{100})/u;
 
-export const element = (id) => document.getElementById(id);
-export const on = (id, type, run) => element(id).addEventListener(type, run);
+export const byId = (id) => document.getElementById(id);
+export const on = (id, type, run) => byId(id).addEventListener(type, run);
 
-// Chromium takes the square of the time for joined letters, Arabic ones say, unless they may be broken somewhere.
+// Chromium lays out joined letters (Arabic) in quadratic time, unless they may be broken.
 const breakable = (part) => (typeof part === 'string' && part.length > RUN
 	? part.split(LONG_RUN).flatMap((piece, i) => (i % 2 ? [piece, document.createElement('wbr')] : piece)) : part);
 
@@ -28,21 +28,19 @@ export function button(label, run) {
 	return node;
 }
 
-export function dayOf(at) {
-	const date = new Date(at);
-	return `${date.getFullYear()}-${date.getMonth() + 1}-${date.getDate()}`;
-}
-
 const formatter = (options) => new Intl.DateTimeFormat([], options);
 const clockTime = formatter({ hour: '2-digit', minute: '2-digit' });
 const exactTime = formatter({ dateStyle: 'full', timeStyle: 'long' });
 const dayName = formatter({ dateStyle: 'full' });
 const shortDay = formatter({ dateStyle: 'medium' });
 
+const isoDay = new Intl.DateTimeFormat('sv');
 const format = (how, at) => (Number.isNaN(Date.parse(at)) ? String(at) : how.format(new Date(at)));
 
+export const dayOf = (at) => format(isoDay, at);
+
 export function timeOf(at, brief = false) {
-	const today = dayOf(at) === dayOf(Date.now());
+	const today = dayOf(at) === dayOf(new Date());
 	const time = make('time', '', format(brief && !today ? shortDay : clockTime, at));
 	time.dateTime = at;
 	return time;
@@ -69,19 +67,10 @@ function bytesOf(base64) {
 	return Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
 }
 
-function imageType(base64) {
-	let head;
-	try {
-		head = atob(base64.slice(0, 24));
-	} catch {
-		return null;
-	}
-	if (head.startsWith('\x89PNG\r\n')) return 'image/png';
-	if (head.startsWith('\xFF\xD8\xFF')) return 'image/jpeg';
-	if (head.startsWith('GIF8')) return 'image/gif';
-	if (head.startsWith('RIFF') && head.slice(8, 12) === 'WEBP') return 'image/webp';
-	return head.slice(4, 12) === 'ftypavif' ? 'image/avif' : null;
-}
+// Their first bytes, in base64.
+const PICTURES = {
+	png: /^iVBORw0K/, jpeg: /^\/9j\//, gif: /^R0lGOD/, webp: /^UklGR.{7}RUJQ/, avif: /^.{8}eXBhdmlm/,
+};
 
 export function save(name, blob) {
 	const link = make('a', '');
@@ -93,15 +82,15 @@ export function save(name, blob) {
 
 function fileOf(base64, name) {
 	const node = make('span', 'file');
-	const type = imageType(base64);
+	const type = Object.keys(PICTURES).find((one) => PICTURES[one].test(base64));
 	if (type) {
 		const image = make('img', '');
-		image.src = `data:${type};base64,${base64}`;
+		image.src = `data:image/${type};base64,${base64}`;
 		image.alt = name;
 		image.decoding = 'async';
 		node.append(image);
 	}
-	const bytes = Math.floor((base64.length * 3) / 4) - (/=*$/.exec(base64)[0].length);
+	const bytes = Math.floor((base64.replace(/=+$/, '').length * 3) / 4);
 	node.append(button(`${name} ↓`, () => save(name, new Blob([bytesOf(base64)]))), ` ${size(bytes)}`);
 	return node;
 }
@@ -192,9 +181,7 @@ export const draw = {
 		body.dir = 'auto';
 		const fate = make('p', 'fate', make('span', '', SAYS[state](problem)));
 		if (state === 'waiting' || state === 'failed') {
-			const retry = button('Retry', () => does.retry(itemKey));
-			const discard = button('Discard', () => does.discard(itemKey));
-			fate.append(retry, discard);
+			fate.append(...['Retry', 'Discard'].map((label) => button(label, () => does.decide(label.toLowerCase(), itemKey))));
 		}
 		return make('article', `headed unsent ${state}`, senderOf(sender), ...shortened(body, text), fate);
 	},

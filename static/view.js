@@ -1,15 +1,18 @@
-// view.js: the document, but for the list (view-log.js) and what was found (view-found.js). No other file touches it.
+// view.js: the document, but for what the other view-*.js do. No other file touches it.
 import { FoundView } from './view-found.js';
 import { LogView } from './view-log.js';
-import { dayOf, element, make, on, save, timeOf } from './view-rows.js';
+import { dayOf, byId, make, on, save, timeOf } from './view-rows.js';
 import { cut } from './write.js';
 
 export { dayOf, save };
 
-const STATES = { connecting: 'Connecting', connected: 'Connected', reconnecting: 'Reconnecting', offline: 'Offline' };
 const NAME_BYTES = 64;
 
 const typing = (node) => node.matches('input:not([type=checkbox]), textarea, select');
+const shows = (name) => document.body.classList.contains(name);
+
+const field = byId('text');
+const dialog = byId('options');
 
 export class View {
 	#does;
@@ -23,16 +26,16 @@ export class View {
 		this.log = new LogView({
 			...does,
 			pickDay: (at) => {
-				element('day').value = dayOf(at).replace(/-(\d)(?!\d)/g, '-0$1');
+				byId('day').value = dayOf(at);
 				this.#dialog();
-				element('day').focus();
+				byId('day').focus();
 			},
 		});
 		this.found = new FoundView({
 			...does,
 			closed: () => {
 				does.closed();
-				element('text').focus();
+				field.focus();
 			},
 		});
 		this.#writing();
@@ -47,11 +50,11 @@ export class View {
 	}
 
 	name(text) {
-		element('name').value = text;
+		byId('name').value = text;
 	}
 
 	draft(text) {
-		element('text').value = text;
+		field.value = text;
 		this.#fit();
 	}
 
@@ -62,9 +65,9 @@ export class View {
 	room(name) {
 		this.log.clear(name);
 		this.found.room(name);
-		element('room').textContent = `#${name}`;
-		element('log').ariaBusy = 'true';
-		element('empty').hidden = true;
+		byId('room').textContent = `#${name}`;
+		byId('log').ariaBusy = 'true';
+		byId('empty').hidden = true;
 		this.#drawer(false);
 		this.firstUnread('');
 	}
@@ -80,105 +83,103 @@ export class View {
 			return make('li', '', link);
 		});
 		const focused = document.activeElement?.closest('#list a')?.hash;
-		element('list').replaceChildren(...items);
+		byId('list').replaceChildren(...items);
 		this.#sift();
-		if (focused) element('list').querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+		if (focused) byId('list').querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
 		const elsewhere = list.some(({ name, unread }) => unread && name !== open);
-		element('menu').classList.toggle('news', elsewhere);
+		byId('menu').classList.toggle('news', elsewhere);
 	}
 
 	// What is typed to open a room shows those that have it in their names.
 	#sift() {
-		const part = element('other').value.trim().replace(/^#/, '').toLowerCase();
-		for (const item of element('list').children) item.hidden = !item.querySelector('.name').textContent.toLowerCase().includes(part, 1);
+		const part = byId('other').value.trim().replace(/^#/, '').toLowerCase();
+		for (const item of byId('list').children) item.hidden = !item.querySelector('.name').textContent.toLowerCase().includes(part, 1);
 	}
 
 	newest({ hidden, fresh, newer }) {
-		const button = element('newest');
+		const button = byId('newest');
 		const behind = newer.known ? `${newer.known}${newer.open ? '+' : ''} newer ↓` : '↓';
 		const text = fresh ? `${fresh} new ↓` : behind;
 		if (button.hidden !== hidden) button.hidden = hidden;
-		if (button.textContent !== text) button.textContent = text;
+		if (button.textContent !== text) button.firstElementChild.textContent = text;
 	}
 
 	firstUnread(text) {
-		element('unread').hidden = !text;
-		element('unread').textContent = text;
+		byId('unread').hidden = !text;
+		byId('unread').textContent = text;
 	}
 
 	connection(state) {
 		this.#state = state;
 		clearInterval(this.#ticker);
 		if (state.name === 'reconnecting') this.#ticker = setInterval(() => this.#tick(), 250);
-		element('again').hidden = state.name !== 'reconnecting' && state.name !== 'offline';
+		byId('again').hidden = state.name !== 'reconnecting' && state.name !== 'offline';
 		const seconds = make('span', '');
 		seconds.ariaHidden = 'true';
-		element('connection').className = state.name;
-		element('connection').replaceChildren(STATES[state.name], seconds);
+		byId('connection').className = state.name;
+		byId('connection').replaceChildren(state.name[0].toUpperCase() + state.name.slice(1), seconds);
 		this.#tick();
 	}
 
 	notify(on, why = '') {
-		element('notify').checked = on;
-		element('notify-why').textContent = why;
+		byId('notify').checked = on;
+		byId('notify-why').textContent = why;
 	}
 
 	#tick() {
 		if (this.#state.name !== 'reconnecting') return;
 		const text = ` in ${Math.max(1, Math.ceil((this.#state.at - Date.now()) / 1000))} s`;
-		const seconds = element('connection').lastElementChild;
+		const seconds = byId('connection').lastElementChild;
 		if (seconds.textContent !== text) seconds.textContent = text;
 	}
 
 	#fit() {
-		const text = element('text');
-		text.style.height = 'auto';
-		text.style.height = `${text.scrollHeight + text.offsetHeight - text.clientHeight}px`;
+		field.style.height = 'auto';
+		field.style.height = `${field.scrollHeight + field.offsetHeight - field.clientHeight}px`;
 	}
 
 	#writing() {
-		const text = element('text');
-		const name = element('name');
+		const name = byId('name');
 		const submit = () => {
-			if (text.value.trim() === '') return;
-			this.#does.submit({ sender: name.value.trim(), text: text.value });
+			if (field.value.trim() === '') return;
+			this.#does.submit({ sender: name.value.trim(), text: field.value });
 			this.draft('');
-			text.focus();
+			field.focus();
 		};
 		on('compose', 'submit', (event) => {
 			event.preventDefault();
 			submit();
 		});
-		text.addEventListener('keydown', (event) => {
+		on('text', 'keydown', (event) => {
 			if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === 229) return;
 			event.preventDefault();
 			submit();
 		});
-		name.addEventListener('keydown', (event) => {
+		on('name', 'keydown', (event) => {
 			if (event.key !== 'Enter' || event.isComposing) return;
 			event.preventDefault();
-			text.focus();
+			field.focus();
 		});
-		name.addEventListener('input', () => {
+		on('name', 'input', () => {
 			// The limit is in bytes, maxlength counts UTF-16 units.
 			const fits = cut(name.value, NAME_BYTES);
 			if (fits !== name.value) name.value = fits;
 			this.#does.name(name.value.trim());
 		});
-		text.addEventListener('input', () => {
+		on('text', 'input', () => {
 			this.#fit();
-			this.#does.draft(text.value);
+			this.#does.draft(field.value);
 		});
 
 		const take = (files) => files?.length && this.#does.files({ sender: name.value.trim(), files: [...files] });
-		const file = element('file');
-		element('attach').hidden = false;
+		const file = byId('file');
+		byId('attach').hidden = false;
 		on('attach', 'click', () => file.click());
-		file.addEventListener('change', () => {
+		on('file', 'change', () => {
 			take(file.files);
 			file.value = '';
 		});
-		text.addEventListener('paste', (event) => {
+		on('text', 'paste', (event) => {
 			// A cell copied from a spreadsheet comes as text and as a picture of it.
 			if (!event.clipboardData.files.length || event.clipboardData.types.includes('text/plain')) return;
 			event.preventDefault();
@@ -195,11 +196,11 @@ export class View {
 	#moving() {
 		on('newest', 'click', () => {
 			this.#does.newest();
-			element('text').focus();
+			field.focus();
 		});
 		on('unread', 'click', () => this.#does.firstUnread());
 		on('again', 'click', () => this.#does.reconnect());
-		on('menu', 'click', () => this.#drawer(!document.body.classList.contains('drawer')));
+		on('menu', 'click', () => this.#drawer(!shows('drawer')));
 		on('rooms', 'click', ({ target }) => target.closest('a') && this.#drawer(false));
 		on('list', 'scroll', ({ target }) => {
 			if (target.scrollHeight - target.scrollTop < 2 * target.clientHeight) this.#does.moreRooms();
@@ -210,9 +211,9 @@ export class View {
 		});
 		on('go', 'submit', (event) => {
 			event.preventDefault();
-			const room = element('other').value.trim().replace(/^#/, '');
+			const room = byId('other').value.trim().replace(/^#/, '');
 			if (!room) return;
-			element('other').value = '';
+			byId('other').value = '';
 			this.#sift();
 			this.#does.go(room);
 		});
@@ -220,34 +221,33 @@ export class View {
 			const link = target.closest?.('a[href^="#"]');
 			// The address may be there already, and then the browser does nothing.
 			if (link && link.hash === location.hash) this.#does.again();
-			if (document.body.classList.contains('drawer') && !target.closest?.('nav, #menu')) this.#drawer(false);
+			if (shows('drawer') && !target.closest?.('nav, #menu')) this.#drawer(false);
 		});
 	}
 
 	#drawer(open) {
 		document.body.classList.toggle('drawer', open);
-		element('menu').ariaExpanded = open;
-		if (open) (element('list').querySelector('[aria-current]') ?? element('other')).focus();
+		byId('menu').ariaExpanded = open;
+		if (open) (byId('list').querySelector('[aria-current]') ?? byId('other')).focus();
 	}
 
 	#dialog() {
-		if (!element('options').open) element('options').showModal();
+		if (!dialog.open) dialog.showModal();
 	}
 
 	#options() {
-		const dialog = element('options');
 		on('more', 'click', () => this.#dialog());
 		on('options-close', 'click', () => dialog.close());
-		dialog.addEventListener('click', ({ target }) => {
+		on('options', 'click', ({ target }) => {
 			if (target === dialog) dialog.close(); // beside it
 			if (target.dataset.form) this.#does.export(target.dataset.form);
 		});
 		on('jump', 'submit', (event) => {
 			event.preventDefault();
 			dialog.close();
-			this.#does.day(element('day').value);
+			this.#does.day(byId('day').value);
 		});
-		on('notify', 'change', () => this.#does.notify(element('notify').checked));
+		on('notify', 'change', () => this.#does.notify(byId('notify').checked));
 	}
 
 	#keys() {
@@ -260,7 +260,7 @@ export class View {
 			G: () => this.#does.newest(),
 		};
 		document.addEventListener('keydown', (event) => {
-			if (event.defaultPrevented || event.isComposing || element('options').open) return;
+			if (event.defaultPrevented || event.isComposing || dialog.open) return;
 			if (event.altKey && !event.ctrlKey && !event.metaKey && /^Arrow(Up|Down)$/.test(event.key)) {
 				event.preventDefault();
 				this.#does.walk(event.key === 'ArrowUp' ? -1 : 1);
@@ -281,16 +281,16 @@ export class View {
 	}
 
 	#escape() {
-		if (document.body.classList.contains('drawer')) {
+		if (shows('drawer')) {
 			this.#drawer(false);
-			element('menu').focus();
-		} else if (this.found.open || document.body.classList.contains('seeking')) {
+			byId('menu').focus();
+		} else if (this.found.open || shows('seeking')) {
 			this.found.close();
 		} else {
 			this.#does.readAll();
 			// From the field to the list, where the letters are keys, and back.
-			if (document.activeElement === element('text')) element('log').focus();
-			else element('text').focus();
+			if (document.activeElement === field) byId('log').focus();
+			else field.focus();
 		}
 	}
 }

@@ -1,6 +1,6 @@
 // write.js: what a person gives, as it goes into the outbox.
 
-const FILE_MOST = 4_000_000; // bytes; the web server passes little more, and longlined itself mostly takes less
+const FILE_MOST = 4_000_000; // bytes; the web server passes little more, longlined mostly less
 const EVENT_BYTES = 128;
 
 // Half a surrogate pair has no UTF-8 and would be refused.
@@ -8,7 +8,7 @@ const wellFormed = (text) => text.replace(/\p{Surrogate}/gu, '\uFFFD');
 
 // crypto.randomUUID is missing where the page is served by plain HTTP.
 export function newKey() {
-	return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+	return crypto.getRandomValues(new Uint32Array(4)).join('-');
 }
 
 export const cut = (text, bytes) => {
