@@ -1,177 +1,379 @@
-// app.js: wires the line, the list and the document together, and nothing else.
-//
-// The room is in the address: #room, or #room/ID for one message.
-import { Live, Outbox, Server } from './transport.js';
+// app.js: wires the line, the room that is open, and the document together.
+import { exported } from './export.js';
+import { Feed } from './feed.js';
+import { notice, permitted } from './notices.js';
+import { DiskStore, Outbox } from './outbox.js';
+import { Memory } from './prefs.js';
+import { ROOM, offsetOf } from './query.js';
+import { Reader } from './reader.js';
+import { Rooms } from './rooms.js';
+import { Search } from './search.js';
 import { Timeline } from './timeline.js';
-import { View, dayOf } from './view.js';
+import { Server } from './transport.js';
+import { View, dayOf, save } from './view.js';
+import { fileItem, newKey, textItem } from './write.js';
 
-const ROOM = /^[A-Za-z0-9._-]{1,64}$/;
-const KEEP = 1000; // rows in the document, while the reader is at the end
+const VISITED = 30;
+const LIST_MS = 60_000; // the list of rooms is live but for rooms too loud to be followed
+const ROOMS_FIRST = 100; // rooms of that list, and
+const ROOMS_MOST = 1_000; // if someone looks for more
+const SHOW_ROOMS_MS = 100;
+const TICK_MS = 5_000;
+const ASLEEP_MS = 20_000; // a tick this late means that the machine slept
 
-const server = new Server({ fetch: (...request) => fetch(...request) });
-const isOnline = () => navigator.onLine;
+const forbidden = (read) => {
+	try {
+		return read();
+	} catch {
+		return null; // storage may be forbidden
+	}
+};
+const prefs = new Memory(forbidden(() => localStorage));
+const session = new Memory(forbidden(() => sessionStorage));
+const server = new Server((...request) => fetch(...request));
+const rooms = new Rooms(prefs.get('read', {}));
+const own = `longline ${new URL('.', location.href).pathname}`; // two Longlines of one site share nothing
 
 let room = '';
 let timeline = new Timeline();
-let live = null;
-let loaded = false;
-let unseen = 0;
-let wanted = null; // the message a permalink asks for, until its room is loaded
-let remark = ''; // what is wrong with the address, likewise
+let reader = null;
+let fresh = 0;
+let goal = null; // puts the reader where he wanted to go, once it is there
+let remark = ''; // to be said in the list once it is there
+let visited = prefs.get('visited', []);
+let pending = false;
+let listed = 0;
+let listing = ROOMS_FIRST;
+let showing = null;
 
 const view = new View({
-	submit({ sender, text }) {
-		outbox.add({ room, sender, text: wellFormed(text), key: newKey() });
+	submit(typed) {
+		outbox.add(textItem(room, typed));
+		prefs.setOf(room, 'drafts', null);
+		mark(null);
+		toNewest();
 	},
-	name(text) {
-		safely(() => localStorage.setItem('longline.name', text));
+	files: attach,
+	name: (text) => prefs.set('name', text),
+	draft: (text) => prefs.setOf(room, 'drafts', text || null),
+	decide: (what, key) => feed.decide(what, key),
+	reconnect: () => wake({ force: true }),
+	woken() {
+		feed.look(view.visible);
+		if (!view.visible) return;
+		wake();
+		view.log.backTo('mark');
+		if (view.log.following) fresh = 0;
+		show();
 	},
-	retry: (key) => outbox.retry(key),
-	discard: (key) => outbox.discard(key),
-	reconnect() {
-		live.wake({ force: true });
-		outbox.wake({ force: true });
-	},
-	woken: () => wake(),
 	ended(atEnd) {
-		if (atEnd) unseen = 0;
-		view.unseen(unseen);
+		if (atEnd) fresh = 0;
+		newest();
 	},
+	seen(id) {
+		if (view.visible && !reader.newer.open) read(id, timeline.after(id) + reader.newer.known);
+	},
+	edges({ top, bottom }) {
+		if (top) reader.back();
+		if (bottom) reader.onward();
+	},
+	older: () => reader.back(),
+	newer: () => reader.onward(),
+	oldest: () => (timeline.older === null ? view.log.toTop() : open({ after: 0 }, () => view.log.toTop())),
+	newest: toNewest,
+	day: (day) => open({ on: day, tz: offsetOf(day) }, () => view.log.reveal(`message ${timeline.first}`)),
+	firstUnread: () => open({ around: timeline.mark }, () => view.log.reveal('mark')),
+	readAll() {
+		mark(null);
+		show();
+	},
+	go: (name) => {
+		location.hash = `#${name}`;
+	},
+	moreRooms() {
+		if (listing === ROOMS_MOST) return;
+		listing = ROOMS_MOST;
+		list();
+	},
+	again: readAddress,
+	walk(by) {
+		const names = rooms.list(room).map(({ name }) => name);
+		location.hash = `#${names.at((names.indexOf(room) + by) % names.length)}`;
+	},
+	search: (text, scope) => {
+		view.found.fresh();
+		search.find(text, [scope === 'all' ? '*' : room]);
+	},
+	moreHits: () => search.more(),
+	closed: () => search.clear(),
+	export(form) {
+		const [list, title] = search.hits.length ? [search.hits, 'search'] : [timeline.messages, room];
+		const { name, type, content } = exported(list, form, title);
+		save(name, new Blob([content], { type }));
+	},
+	notify,
 });
+
+const search = new Search(server, ({ hits, state }) => view.found.show(hits, state));
 
 const outbox = new Outbox(server, {
-	on: {
-		changed(item) {
-			save();
-			if (item.room !== room) return;
-			timeline.unsent(item);
-			show();
-		},
-		sent(item, reply) {
-			save();
-			if (item.room !== room) return;
-			timeline.sent(item, reply);
-			show();
-		},
-		discarded(item) {
-			save();
-			timeline.discard(item.key);
-			show();
-		},
+	store: new DiskStore(forbidden(() => indexedDB), own), // without one each of its promises fails, which does no harm
+	on(type, item, own, reply) {
+		if (own) feed.tell({ type, item: { ...item }, reply });
+		if (item.room === room) timeline.outbox(type, item, reply);
+		show();
 	},
 });
 
-function follow(name) {
-	live?.stop();
+const feed = new Feed(server, {
+	outbox,
+	tabs: {
+		name: own, id: newKey(), locks: navigator.locks, Channel: globalThis.BroadcastChannel,
+	},
+	on: {
+		told(message) {
+			rooms.readAlso(message.room, message.mark);
+			showRooms();
+		},
+		event: (event) => hears[event.type](event),
+	},
+});
+
+const hears = {
+	state(event) {
+		view.connection(event);
+		if (event.name !== 'connected') return;
+		outbox.wake();
+		reader.wake();
+	},
+	ready: () => reader.ready(),
+	news: ({ messages }) => heard(messages),
+	hole() {
+		reader.hole();
+		list();
+	},
+	gap: ({ since }) => gap(since),
+	reset() {
+		rooms.forget();
+		prefs.set('read', {});
+		reader.unready();
+		mark(null);
+		remark = 'The log on the server was replaced. This is what it holds now.';
+		open({});
+		list();
+	},
+	refused: ({ problem }) => say(`The server refuses to show this room: ${problem}`),
+};
+
+function enter(name) {
+	// Only after a reload.
+	const here = reader ? null : session.get('mark');
+	reader?.stop();
 	room = name;
+	fresh = 0;
 	timeline = new Timeline();
-	loaded = false;
-	unseen = 0;
-	view.room(room);
-	for (const item of outbox.items) if (item.room === room) timeline.unsent(item);
-	show();
-	live = new Live(server, {
+	for (const item of outbox.items) if (item.room === room) timeline.outbox('item', item);
+	timeline.mark = here?.room === room ? here.id : rooms.readOf(room);
+	visited = [room, ...visited.filter((other) => other !== room)].slice(0, VISITED);
+	prefs.set('visited', visited);
+	reader = new Reader(server, {
 		room,
-		isOnline,
+		timeline,
 		on: {
-			state(state) {
-				view.connection(state);
-				if (state.name === 'connected') outbox.wake();
+			changed(what) {
+				if (what === 'opened') arrive();
+				else if (what === 'far') far();
+				else show();
 			},
-			opened(messages, older, why) {
-				timeline.open(messages, older);
-				if (why === 'reset') {
-					timeline.note('warning', 'The log on the server was replaced. This is what it holds now.');
-				}
-				loaded = true;
-				unseen = 0;
-				show();
-				answerAddress();
-			},
-			messages(list) {
-				unseen += timeline.add(list);
-				if (view.following) {
-					unseen = 0;
-					timeline.trim(KEEP);
-				}
-				show();
-			},
-			gap() {
-				timeline.note('warning', 'Some messages were deleted before they could be shown here.');
-				show();
-			},
-			refused(failure) {
-				timeline.note('warning', `The server refuses to show this room: ${failure.message}`);
-				show();
-			},
+			arrived,
+			problem: (text) => say(text),
 		},
 	});
-	live.start();
+	view.room(room);
+	view.draft(prefs.of(room, 'drafts') ?? '');
+	if (feed.ready) reader.ready();
+	drawRooms();
+}
+
+function open(where, place = null) {
+	goal = place;
+	reader.open(where);
+}
+
+function draw(place) {
+	pending = false;
+	reader.keep(view.log.following);
+	const complete = reader.opened && timeline.newer === null;
+	view.log.rows(timeline.rows(dayOf), { complete, busy: reader.busy, loaded: reader.opened, place });
+	newest();
 }
 
 function show() {
-	view.rows(timeline.rows(dayOf), loaded);
-	view.unseen(unseen);
+	if (pending) return;
+	pending = true;
+	queueMicrotask(() => pending && draw());
 }
 
-function answerAddress() {
-	if (!loaded) return;
-	if (wanted !== null && !view.reveal(wanted)) {
-		remark = `Message ${wanted} is not among the newest messages of this room.`;
-	}
-	if (remark) {
-		timeline.note('warning', remark);
-		show();
-	}
-	wanted = null;
+function say(text) {
+	timeline.note('warning', text);
+	show();
+}
+
+function newest() {
+	if (reader) view.newest({ hidden: view.log.following, fresh, newer: reader.newer });
+}
+
+function toNewest() {
+	fresh = 0;
+	if (timeline.newer !== null) open({});
+	else view.log.toEnd();
+	newest();
+}
+
+function arrive() {
+	const place = goal;
+	goal = null;
+	if (remark) timeline.note('warning', remark);
 	remark = '';
+	draw(place ?? (() => {
+		view.log.toEnd();
+		view.log.backTo('mark');
+	}));
+	if (timeline.mark === null && timeline.newer === null) mark(timeline.last);
+	const above = timeline.mark !== null && timeline.older !== null && timeline.mark < timeline.first;
+	view.firstUnread(above && !place ? 'Go to the first unread message ↑' : '');
+	newest();
+	if (!listed) list();
+}
+
+function far() {
+	if (view.log.following) open({});
+	show();
+}
+
+function heard(messages) {
+	for (const message of messages) rooms.heard(message);
+	reader.heard(messages.filter((message) => message.room === room));
+	showRooms();
+	tellOutside(messages);
+}
+
+function arrived(messages) {
+	const { length } = messages;
+	const begin = messages[0].id - 1;
+	const marked = timeline.mark !== null && (timeline.newer !== null || timeline.after(timeline.mark) > length);
+	if (view.visible && view.log.following) {
+		const { id } = messages.at(-1);
+		if (!marked) mark(id);
+		read(id, 0);
+		view.log.announce(messages);
+		return;
+	}
+	fresh += length;
+	const allRead = timeline.newer === null && timeline.after(rooms.readOf(room) ?? begin) <= length;
+	if (!marked || allRead) mark(begin);
+}
+
+function mark(id) {
+	timeline.mark = id;
+	session.set('mark', id === null ? null : { room, id });
+	if (id === null) view.firstUnread('');
+}
+
+function read(id, left) {
+	if (!rooms.read(room, id, left)) return;
+	prefs.setOf(room, 'read', rooms.markOf(room));
+	feed.tell({ type: 'read', room, mark: rooms.markOf(room) });
+	showRooms();
+}
+
+// A flood of messages must not draw the list as often.
+function showRooms() {
+	showing ??= setTimeout(drawRooms, SHOW_ROOMS_MS);
+}
+
+function drawRooms() {
+	showing = null;
+	view.rooms(rooms.list(room).slice(0, listing), room);
+	const unread = visited.reduce((sum, name) => sum + rooms.unread(name), 0);
+	view.title(`${unread ? `(${unread}) ` : ''}#${room} · Longline`);
+}
+
+async function list() {
+	listed = Date.now();
+	const found = await server.rooms(listing).catch(() => null);
+	if (!found) return;
+	rooms.listed(found.rooms, found.head);
+	showRooms();
+}
+
+// Whether this room lost something only a question about it alone can tell.
+async function gap(since) {
+	const asked = room;
+	const answer = await server.poll({ rooms: [room], since, wait: 0, limit: 1 }).catch(() => ({ gap: true }));
+	if (answer.gap && room === asked) say('Some messages were deleted before they could be shown here.');
+}
+
+async function attach({ sender, files }) {
+	const where = room;
+	for (const file of files) await fileItem(where, sender, file).then((item) => outbox.add(item), (error) => say(error.message));
+	toNewest();
+}
+
+async function notify(on) {
+	const yes = on && await permitted();
+	prefs.set('notify', yes);
+	view.notify(yes, on && !yes ? 'This browser does not allow it here.' : '');
+}
+
+// One tab speaks for all, and only when none of them is looked at.
+function tellOutside(messages) {
+	if (!feed.leading || feed.watched || !prefs.get('notify')) return;
+	const message = messages.findLast(({ sender, room: name }) => visited.includes(name) && sender !== prefs.get('name', ''));
+	if (message) notice(message);
 }
 
 function readAddress() {
-	const [name = '', id = ''] = safely(() => decodeURIComponent(location.hash.slice(1)), '').split('/');
-	wanted = /^\d{1,16}$/.test(id) ? Number(id) : null;
+	const [name = '', number = ''] = (forbidden(() => decodeURIComponent(location.hash.slice(1))) ?? '').split('/');
+	const id = /^\d{1,15}$/.test(number) ? Number(number) : null;
 	const known = name === '' || ROOM.test(name);
 	const next = known ? name || 'main' : 'main';
-	if (!known) {
-		remark = `“${name}” cannot be a room: up to 64 of A-Z, a-z, 0-9, dot, dash and underscore. This is main.`;
-	}
-	if (next !== room) follow(next);
-	else answerAddress();
+	const changed = next !== room;
+	if (changed) enter(next);
+	if (!known) remark = `“${name}” cannot be a room: up to 64 of A-Z, a-z, 0-9, dot, dash and underscore. This is main.`;
+	const reveal = () => view.log.reveal(`message ${id}`, { target: true });
+	if (id && timeline.has(id)) reveal();
+	else if (id) open({ around: id }, () => reveal() || say(`Message ${id} is not in this room, or no longer.`));
+	else if (changed) open({});
+	else if (remark) say(remark);
 }
 
-// Half a surrogate pair has no UTF-8 and would be refused.
-function wellFormed(text) {
-	return text.replace(/\p{Surrogate}/gu, '\uFFFD');
+function wake(how) {
+	feed.wake(how);
+	reader.wake(how);
 }
 
-// crypto.randomUUID is missing where the page is served by plain HTTP.
-function newKey() {
-	return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-}
+let ticked = Date.now();
 
-// Storage may be forbidden or full; the page is poorer then, but works.
-function safely(read, otherwise) {
-	try {
-		return read() ?? otherwise;
-	} catch {
-		return otherwise;
-	}
-}
-
-// What is unsent survives a reload of this tab. The keys make it harmless to send again what had arrived after all.
-function save() {
-	safely(() => sessionStorage.setItem('longline.unsent', JSON.stringify(outbox.items)));
-}
-
-view.name(safely(() => localStorage.getItem('longline.name'), ''));
-for (const item of safely(() => JSON.parse(sessionStorage.getItem('longline.unsent')), [])) outbox.add(item);
+view.name(prefs.get('name', ''));
+view.notify(prefs.get('notify', false));
 readAddress();
+feed.look(view.visible);
+feed.start();
 
-function wake() {
-	live.wake();
-	outbox.wake();
-}
 addEventListener('hashchange', readAddress);
-addEventListener('online', wake);
-addEventListener('offline', wake); // a quick request finds out whether it is true
-addEventListener('pageshow', (event) => event.persisted && wake());
+// Told "offline", a quick request finds out whether it is true.
+for (const type of ['online', 'offline']) addEventListener(type, () => wake());
+addEventListener('pagehide', () => feed.stop());
+addEventListener('pageshow', (event) => {
+	if (!event.persisted) return;
+	feed.start();
+	wake();
+});
+setInterval(() => {
+	const late = Date.now() - ticked > ASLEEP_MS;
+	ticked = Date.now();
+	if (!view.visible) return;
+	if (late) wake();
+	if (listed && Date.now() - listed > LIST_MS) list();
+}, TICK_MS);

@@ -1,20 +1,19 @@
 // timeline.js: what one room's list shows, in which order, each message once.
-//
-// Pure: no document, no network, no clock. The view asks for rows() and draws them.
-//
-// What must hold:
-//   - messages stand in order of id, each id once, in whatever order and however often they are added;
-//   - a message typed here is shown once: as unsent until the server has given it an id, as that message afterwards.
 
 const TOGETHER_MS = 5 * 60_000; // messages of one sender closer than this share one heading
+const LEAST = 30; // so many are kept whatever they weigh, to fill any screen
+const HEAVY = 4000; // so many characters weigh as much as a message of its own
+const HEAVY_BINARY = 40_000; // it lies in memory, but makes no long text to lay out
 
 export class Timeline {
-	#messages = []; // ascending by id
-	#known = new Map(); // id -> message
-	#notes = []; // { key, after, kind, text }: stands behind the message with the id `after`
-	#unsent = new Map(); // key -> { item, claim }
-	#older = null; // cursor to what came before, null if this is the beginning
+	#messages = [];
+	#known = new Map();
+	#notes = [];
+	#unsent = new Map();
 	#noteCount = 0;
+	older = null; // cursor to what came before, null if this is the beginning
+	newer = null; // cursor to what comes after, null if this is the end
+	mark = null; // what came after this id was new to the reader
 
 	get size() {
 		return this.#messages.length;
@@ -28,68 +27,84 @@ export class Timeline {
 		return this.#messages.at(-1)?.id ?? 0;
 	}
 
+	// The last id that the server's lists brought; others may come before one of our own.
+	get solid() {
+		return this.#messages.findLast(({ ours }) => !ours)?.id ?? 0;
+	}
+
+	get messages() {
+		return this.#messages;
+	}
+
 	has(id) {
 		return this.#known.has(id);
 	}
 
-	/** Forgets all messages and notes for a fresh page; what is unsent stays. */
-	open(messages, older) {
+	after(id) {
+		return this.#messages.length - this.#place(id);
+	}
+
+	open(messages, older, newer = null) {
 		this.#messages = [];
 		this.#known.clear();
 		this.#notes = [];
-		this.#older = older;
+		this.older = older;
+		this.newer = newer;
 		for (const entry of this.#unsent.values()) entry.claim = null;
 		this.#insert(messages);
 	}
 
-	/** Answers how many of them were new. */
 	add(messages) {
 		const fresh = this.#insert(messages);
 		for (const message of fresh) this.#claim(message);
 		return fresh.length;
 	}
 
-	/** Drops the oldest so that `most` remain. */
-	trim(most) {
-		const dropped = this.#messages.splice(0, Math.max(0, this.#messages.length - most));
-		if (!dropped.length) return;
-		for (const { id } of dropped) this.#known.delete(id);
-		this.#notes = this.#notes.filter(({ after }) => after >= this.first);
-		this.#older = this.first;
+	prepend(messages, older) {
+		this.older = older;
+		this.#insert(messages);
 	}
 
-	/** A remark in the list, behind what is shown now. */
+	append(messages, newer) {
+		this.newer = newer;
+		return this.add(messages);
+	}
+
+	detach() {
+		this.newer = this.solid;
+		this.#drop(this.#place(this.solid));
+	}
+
+	trim(most) {
+		const gone = this.#drop(0, this.#messages.length - this.#fits([...this.#messages].reverse(), most));
+		if (gone) this.older = this.first;
+		return gone;
+	}
+
+	trimEnd(most) {
+		const gone = this.#drop(this.#fits(this.#messages, most));
+		if (gone) this.newer = this.last;
+		return gone;
+	}
+
 	note(kind, text) {
 		this.#noteCount += 1;
 		this.#notes.push({ key: `note ${this.#noteCount}`, after: this.last, kind, text });
 	}
 
-	/** An unsent item is new, or its state has changed. */
-	unsent(item) {
+	outbox(type, item, reply) {
 		const entry = this.#unsent.get(item.key);
-		if (entry) entry.item = item;
-		else this.#unsent.set(item.key, { item, claim: null });
+		if (type === 'item') this.#unsent.set(item.key, { claim: entry?.claim ?? null, item: { ...item } });
+		else this.#unsent.delete(item.key);
+		const { room, sender, text } = item;
+		if (type !== 'sent' || this.newer !== null || this.#known.has(reply.id) || text === undefined) return;
+		this.#insert([{ id: reply.id, room, event: 'chat message', sender, text, at: reply.at, ours: true }]);
 	}
 
-	/** The item is given up. */
-	discard(key) {
-		this.#unsent.delete(key);
-	}
-
-	/** The server has the item: as message `id`, committed `at`. The poll will bring it too, if it has not yet. */
-	sent({ key, room, sender, text }, { id, at }) {
-		this.#unsent.delete(key);
-		if (!this.#known.has(id)) this.#insert([{ id, room, event: 'chat message', sender, text, at, ours: true }]);
-	}
-
-	/**
-	 * What to draw, top to bottom; equal keys mean the same row. dayOf(at) names the reader's day of a time.
-	 *   { kind: 'older', before }  { kind: 'day', day, at }  { kind: 'message', message, headed }
-	 *   { kind: 'note', tone, text }  { kind: 'unsent', itemKey, sender, text, state, problem }
-	 */
 	rows(dayOf) {
 		const rows = [];
-		if (this.#older !== null) rows.push({ key: 'older', kind: 'older', before: this.#older });
+		if (this.older !== null) rows.push({ key: 'older', kind: 'older' });
+		else if (this.#messages.length) rows.push({ key: 'beginning', kind: 'beginning' });
 		const notes = [...this.#notes];
 		const notesUpTo = (id) => {
 			while (notes.length && notes[0].after < id) {
@@ -97,9 +112,15 @@ export class Timeline {
 				rows.push({ key, kind: 'note', tone: kind, text });
 			}
 		};
+		// Without the message before it, nobody can say where the mark stands.
+		let unmarked = this.mark !== null && (this.older === null || this.first <= this.mark);
 		let day = null;
 		for (const message of this.#messages) {
 			notesUpTo(message.id);
+			if (unmarked && message.id > this.mark) {
+				rows.push({ key: 'mark', kind: 'mark' });
+				unmarked = false;
+			}
 			const itsDay = dayOf(message.at);
 			// A clock set back gives the same day twice, so the id makes the key unique.
 			if (itsDay !== day) rows.push({ key: `day ${itsDay} ${message.id}`, kind: 'day', day: itsDay, at: message.at });
@@ -107,10 +128,13 @@ export class Timeline {
 			rows.push({ key: `message ${message.id}`, kind: 'message', message, headed: !follows(rows.at(-1), message) });
 		}
 		notesUpTo(Infinity);
+		if (this.newer !== null) {
+			rows.push({ key: 'newer', kind: 'newer' });
+			return rows;
+		}
 		for (const { item, claim } of this.#unsent.values()) {
 			if (claim !== null && item.state !== 'failed') continue;
-			const { key, sender, text, state, problem } = item;
-			rows.push({ key: `unsent ${key}`, kind: 'unsent', itemKey: key, sender, text, state, problem });
+			rows.push({ ...item, key: `unsent ${item.key}`, kind: 'unsent', itemKey: item.key });
 		}
 		return rows;
 	}
@@ -122,29 +146,47 @@ export class Timeline {
 			if (known && !known.ours) continue;
 			this.#known.set(message.id, message);
 			if (known) {
-				// Our own idea of it gives way to the server's, which may know the sender better.
 				this.#messages[this.#place(message.id) - 1] = message;
 				continue;
 			}
-			this.#messages.splice(this.#place(message.id), 0, message);
 			fresh.push(message);
 		}
+		const before = fresh.every(({ id }) => id < (this.first ?? 0));
+		if (before) this.#messages.unshift(...fresh.sort((a, b) => a.id - b.id));
+		else for (const message of fresh) this.#messages.splice(this.#place(message.id), 0, message);
 		return fresh;
 	}
 
-	// How many messages have an id of at most `id`. Nearly always all, so it looks from the end.
+	#drop(from, count = Infinity) {
+		const gone = this.#messages.splice(from, count);
+		for (const { id } of gone) this.#known.delete(id);
+		if (gone.length) this.#notes = this.#notes.filter(({ after }) => after >= this.first && after <= this.last);
+		return gone.length;
+	}
+
+	#fits(messages, most) {
+		let weight = 0;
+		for (let count = 0; count < messages.length; count += 1) {
+			const { text, attachments } = messages[count];
+			const binary = attachments?.reduce((sum, { length }) => sum + length, 0) ?? 0;
+			weight += 1 + (text?.length ?? 0) / HEAVY + binary / HEAVY_BINARY;
+			if (count >= most || (weight > most && count >= LEAST)) return count;
+		}
+		return messages.length;
+	}
+
 	#place(id) {
 		let place = this.#messages.length;
 		while (place > 0 && this.#messages[place - 1].id > id) place -= 1;
 		return place;
 	}
 
-	// Readers see a message before its sender is answered, so the poll often brings our own message while it still
-	// stands among the unsent. The one it looks like is not drawn meanwhile; the answer, which names the id, decides.
+	// A message may be heard before its sender is answered, and the unsent one is not drawn until the answer decides.
 	#claim(message) {
 		for (const entry of this.#unsent.values()) {
-			const { tries, text } = entry.item;
-			if (entry.claim === null && tries > 0 && text === message.text) {
+			const { tries, text, event } = entry.item;
+			const alike = text === undefined ? message.attachments?.length && message.event === event : text === message.text;
+			if (entry.claim === null && tries > 0 && alike) {
 				entry.claim = message.id;
 				return;
 			}

@@ -127,7 +127,7 @@ export class FakeServer {
 			if ((query.has('epoch') && query.get('epoch') !== epoch) || since > head) {
 				return json({ epoch, messages: [], next: head, more: false, reset: true });
 			}
-			const news = this.log.map(({ message }) => message).filter(({ id, room }) => id > since && rooms.includes(room));
+			const news = this.log.map(({ message }) => message).filter(({ id, room }) => id > since && (rooms.includes('*') || rooms.includes(room)));
 			const gap = since < (this.deleted ?? 0) ? { gap: true } : {};
 			if (!news.length && !end && !gap.gap) return null;
 			const messages = news.slice(0, limit);
@@ -157,9 +157,24 @@ export class FakeServer {
 	}
 
 	#history(query) {
-		const all = this.log.map(({ message }) => message).filter(({ room }) => room === query.get('room'));
-		const messages = all.slice(-Number(query.get('limit')));
-		return json({ messages, older: messages.length < all.length ? messages[0].id : null, newer: null });
+		const rooms = query.getAll('room');
+		const all = this.log.map(({ message }) => message).filter(({ room }) => rooms.includes('*') || rooms.includes(room));
+		const limit = Number(query.get('limit'));
+		const at = (name) => all.filter(({ id }) => id < Number(query.get(name))).length;
+		let from = Math.max(0, all.length - limit);
+		let to = all.length;
+		if (query.has('before')) {
+			to = at('before');
+			from = Math.max(0, to - limit);
+		} else if (query.has('after')) {
+			from = all.filter(({ id }) => id <= Number(query.get('after'))).length;
+			to = Math.min(all.length, from + limit);
+		} else if (query.has('around')) {
+			from = Math.max(0, Math.min(at('around') - Math.floor(limit / 2), all.length - limit));
+			to = Math.min(all.length, from + limit);
+		}
+		const messages = all.slice(from, to);
+		return json({ messages, older: from > 0 ? messages[0]?.id ?? null : null, newer: to < all.length ? messages.at(-1)?.id ?? null : null });
 	}
 
 	#send({ room, sender, text, key }) {
@@ -191,6 +206,86 @@ export function json(value, status = 200, headers = {}) {
 export function problem(status, detail, headers = {}) {
 	const body = { type: 'about:blank', title: 'Error', status, detail, code: 'some_code' };
 	return json(body, status, { 'Content-Type': 'application/problem+json', ...headers });
+}
+
+/** Where the outbox keeps its items, in the order typed. */
+export class MemoryStore {
+	#items = new Map();
+
+	async all() {
+		return [...this.#items.values()];
+	}
+
+	async put(item) {
+		this.#items.set(item.key, item);
+	}
+
+	async remove(key) {
+		this.#items.delete(key);
+	}
+}
+
+/** The locks and channels of one browser. A tab that is killed says nothing more and gives up what it held. */
+export class FakeBrowser {
+	#held = null;
+	#queue = [];
+	#channels = new Set();
+
+	/** What one tab is given. */
+	tab() {
+		const self = { dead: false, frozen: false };
+		const browser = this;
+		self.locks = {
+			request: (name, { steal, signal }, run) => new Promise((resolve, reject) => {
+				const wish = { self, run, resolve, reject };
+				signal?.addEventListener('abort', () => {
+					if (!browser.#queue.includes(wish)) return;
+					browser.#queue = browser.#queue.filter((other) => other !== wish);
+					reject(new DOMException('withdrawn', 'AbortError'));
+				});
+				if (steal && browser.#held) {
+					const { reject: rob } = browser.#held;
+					browser.#held = null;
+					rob(new DOMException('stolen', 'AbortError'));
+					browser.#queue.unshift(wish);
+				} else browser.#queue.push(wish);
+				browser.#grant();
+			}),
+		};
+		self.Channel = class {
+			constructor() {
+				browser.#channels.add(this);
+				this.tab = self;
+			}
+
+			postMessage(message) {
+				if (self.dead) return;
+				const copy = structuredClone(message);
+				for (const other of browser.#channels) {
+					if (other !== this) setImmediate(() => !other.tab.dead && !other.tab.frozen && other.onmessage({ data: copy }));
+				}
+			}
+		};
+		self.kill = () => {
+			self.dead = true;
+			this.#queue = this.#queue.filter((wish) => wish.self !== self);
+			if (this.#held?.self === self) this.#held = null;
+			this.#grant();
+		};
+		return self;
+	}
+
+	#grant() {
+		setImmediate(async () => {
+			if (this.#held || !this.#queue.length) return;
+			const wish = this.#queue.shift();
+			this.#held = wish;
+			const result = await wish.run();
+			if (this.#held === wish) this.#held = null;
+			wish.resolve(result);
+			this.#grant();
+		});
+	}
 }
 
 /** A request that is never answered; it ends when its caller gives up. */

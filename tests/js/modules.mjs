@@ -15,5 +15,18 @@ for (const name of fs.readdirSync(source).filter((file) => file.endsWith('.js'))
 	fs.copyFileSync(path.join(source, name), path.join(copy, name));
 }
 
-export const { Backoff, Failure, Live, Outbox, Server } = await import(pathToFileURL(path.join(copy, 'transport.js')));
-export const { Timeline } = await import(pathToFileURL(path.join(copy, 'timeline.js')));
+const load = (name) => import(pathToFileURL(path.join(copy, name)));
+
+export const { Backoff, Failure, Server } = await load('transport.js');
+export const { Live } = await load('live.js');
+export const { Timeline } = await load('timeline.js');
+export const { Outbox, DiskStore } = await load('outbox.js');
+export const { Reader } = await load('reader.js');
+export const { Feed } = await load('feed.js');
+export const { Tabs } = await load('tabs.js');
+export const { Rooms } = await load('rooms.js');
+export const { Memory } = await load('prefs.js');
+export const { Search } = await load('search.js');
+export const query = await load('query.js');
+export const markup = await load('markup.js');
+export const { exported } = await load('export.js');

@@ -1,120 +1,9 @@
-// page.test.mjs: the page in headless Chromium, served by a real nginx in front of a real daemon.
-//
-// Things are found by their accessible names only, as a person with a screen reader finds them. Every page reports
-// breaches of its content security policy and uncaught errors, and in tests without a cut line all console errors too.
-//
-// Environment: CHROMIUM (/usr/bin/chromium), and what tests/e2e/harness.mjs says.
+// page.test.mjs: the page in headless Chromium, served by a real nginx in front of a real daemon; see browser.mjs.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import http from 'node:http';
-import { after, before, describe, test } from 'node:test';
-import { chromium } from 'playwright-core';
+import { describe, test } from 'node:test';
 import { ms, room, server, sleep, start, tempDir, until } from '../e2e/harness.mjs';
-
-const FLAGS = [
-	'--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-	'--disable-component-update', '--disable-sync',
-	// A name that is not "localhost" gets no secure context by plain HTTP, like most hosts of an intranet.
-	'--host-resolver-rules=MAP longline.test 127.0.0.1',
-];
-
-let browser;
-const proxies = []; // closed after the pages that use them
-
-before(async () => {
-	const executablePath = process.env.CHROMIUM || '/usr/bin/chromium';
-	browser = await chromium.launch({ executablePath, args: FLAGS });
-});
-after(async () => {
-	await browser?.close();
-	for (const proxy of proxies) {
-		proxy.closeAllConnections?.(); // node 18.2 and later
-		proxy.close();
-	}
-});
-
-/**
- * Opens the page in a browser profile of its own. `cut`: the line will be cut in this test, so the browser will say in
- * its console that requests failed. All other options are those of a browser context.
- */
-async function open(t, url, { cut = false, ...options } = {}) {
-	const context = await browser.newContext(options);
-	const page = await context.newPage();
-	page.setDefaultTimeout(ms(15_000));
-	const complaints = [];
-	page.on('pageerror', (error) => complaints.push(`uncaught: ${error.stack}`));
-	page.on('dialog', (dialog) => complaints.push(`dialog: ${dialog.message()}`));
-	page.on('console', (message) => {
-		const lost = /^Failed to load resource/.test(message.text());
-		if (message.type() === 'error' && !(cut && lost)) complaints.push(`console: ${message.text()}`);
-	});
-	await page.addInitScript(() => {
-		addEventListener('securitypolicyviolation', (event) =>
-			console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
-	});
-	t.after(async () => {
-		await context.close();
-		assert.deepEqual(complaints, []);
-	});
-	await page.goto(url);
-
-	const self = {
-		page,
-		context,
-		log: page.getByRole('log', { name: 'Messages', exact: true }),
-		field: page.getByRole('textbox', { name: 'Message', exact: true }),
-		name: page.getByRole('textbox', { name: 'Your name', exact: true }),
-		send: page.getByRole('button', { name: 'Send', exact: true }),
-		connection: page.getByRole('status', { name: 'Connection', exact: true }),
-		state: () => self.connection.textContent(),
-		/** The texts of all messages shown, top to bottom, those not yet sent included. */
-		texts: () => self.log.getByRole('article').locator('.text').allTextContents(),
-		ids: async () => (await self.log.getByRole('article').and(page.locator('[data-id]'))
-			.evaluateAll((nodes) => nodes.map((node) => Number(node.dataset.id)))),
-		connected: () => self.says(/^Connected$/),
-		says: (state) => until(async () => state.test(await self.state()), { what: `the connection to say ${state}` }),
-		shows: (...texts) => until(async () => String(await self.texts()) === String(texts), { what: 'the list' })
-			.catch(async (error) => assert.deepEqual(await self.texts(), texts, error.message)),
-		type: async (text) => {
-			await self.field.fill(text);
-			await self.field.press('Enter');
-		},
-		/** Notes down everything the connection says from now on. */
-		watchState: () => page.evaluate(() => {
-			const status = document.querySelector('[role=status]');
-			window.said = [status.textContent];
-			new MutationObserver(() => window.said.push(status.textContent))
-				.observe(status, { childList: true, characterData: true, subtree: true });
-		}),
-		said: () => page.evaluate(() => window.said),
-	};
-	return self;
-}
-
-/** Forwards http://…/chat/x to the server's /x, as a site would that keeps Longline below a path of its own. */
-async function subPath(target) {
-	const proxy = http.createServer((req, res) => {
-		if (!req.url.startsWith('/chat/')) {
-			res.writeHead(404).end();
-			return;
-		}
-		const { method, headers } = req;
-		const on = http.request(target + req.url.slice('/chat'.length), { method, headers }, (answer) => {
-			res.writeHead(answer.statusCode, answer.rawHeaders);
-			answer.pipe(res);
-		});
-		on.on('error', () => res.destroy());
-		res.on('close', () => on.destroy());
-		req.pipe(on);
-	});
-	await new Promise((resolve) => {
-		proxy.listen(0, '127.0.0.1', resolve);
-	});
-	proxies.push(proxy);
-	return `http://127.0.0.1:${proxy.address().port}/chat/`;
-}
-
-const numbers = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+import { numbers, open, proxy } from './browser.mjs';
 
 describe('the page', () => {
 	const line = server({ flags: ['--message-max', '20000'] });
@@ -279,7 +168,7 @@ describe('the page', () => {
 		await p.page.evaluate((hash) => {
 			location.hash = hash;
 		}, `#${name}/987654321`);
-		await p.log.getByText('Message 987654321 is not among').waitFor();
+		await p.log.getByText('Message 987654321 is not in this room').waitFor();
 	});
 
 	test('another room by the address; what cannot be one is said', async (t) => {
@@ -347,9 +236,9 @@ describe('the page', () => {
 	});
 
 	test('works below a path of its own', async (t) => {
-		const url = await subPath(line.url);
+		const { url } = await proxy(line.url, { prefix: '/chat' });
 		const name = room();
-		const p = await open(t, `${url}#${name}`);
+		const p = await open(t, `${url}/chat/#${name}`);
 		await p.connected();
 		await p.type('from below');
 		await line.sent('from above', { room: name });

@@ -13,7 +13,7 @@ const dayOf = (at) => at.slice(0, 10);
 
 /** The rows in short: ids of messages, texts of the unsent in brackets, other kinds by name. */
 function shown(timeline) {
-	return timeline.rows(dayOf).filter(({ kind }) => kind !== 'day').map((row) => {
+	return timeline.rows(dayOf).filter(({ kind }) => kind !== 'day' && kind !== 'beginning').map((row) => {
 		if (row.kind === 'message') return row.message.id;
 		return row.kind === 'unsent' ? `[${row.text}]` : row.kind;
 	});
@@ -50,18 +50,18 @@ describe('order', () => {
 		const timeline = new Timeline();
 		timeline.add([message(1), message(2)]);
 		timeline.note('warning', 'something');
-		timeline.unsent(item('mine'));
+		timeline.outbox('item', item('mine'));
 		timeline.open([message(1, { text: 'of another log' })], null);
 		assert.deepEqual(shown(timeline), [1, '[mine]']);
-		assert.equal(timeline.rows(dayOf)[1].message.text, 'of another log');
+		assert.equal(timeline.messages[0].text, 'of another log');
 	});
 
 	test('older messages are offered while there are some', () => {
 		const timeline = new Timeline();
 		timeline.open([message(5)], 5);
-		assert.deepEqual(timeline.rows(dayOf)[0], { key: 'older', kind: 'older', before: 5 });
+		assert.deepEqual(timeline.rows(dayOf)[0], { key: 'older', kind: 'older' });
 		timeline.open([message(5)], null);
-		assert.equal(timeline.rows(dayOf)[0].kind, 'day');
+		assert.equal(timeline.rows(dayOf)[0].kind, 'beginning');
 	});
 
 	test('trim() drops the oldest and offers them as older', () => {
@@ -71,7 +71,7 @@ describe('order', () => {
 		assert.deepEqual(shown(timeline), [1, 2, 3, 4, 5]);
 		timeline.trim(2);
 		assert.deepEqual(shown(timeline), ['older', 4, 5]);
-		assert.equal(timeline.rows(dayOf)[0].before, 4);
+		assert.equal(timeline.older, 4);
 		assert.equal(timeline.has(1), false);
 	});
 });
@@ -79,10 +79,10 @@ describe('order', () => {
 describe('the unsent', () => {
 	test('stand below all messages, in the order typed, whatever their state', () => {
 		const timeline = new Timeline();
-		timeline.unsent(item('a', { state: 'waiting' }));
-		timeline.unsent(item('b', { state: 'queued', tries: 0 }));
+		timeline.outbox('item', item('a', { state: 'waiting' }));
+		timeline.outbox('item', item('b', { state: 'queued', tries: 0 }));
 		timeline.add([message(1)]);
-		timeline.unsent(item('a', { state: 'sending' }));
+		timeline.outbox('item', item('a', { state: 'sending' }));
 		assert.deepEqual(shown(timeline), [1, '[a]', '[b]']);
 		const row = timeline.rows(dayOf).find(({ itemKey }) => itemKey === 'a');
 		assert.equal(row.state, 'sending');
@@ -90,8 +90,8 @@ describe('the unsent', () => {
 
 	test('answered before the poll: becomes the message, which the poll then does not double', () => {
 		const timeline = new Timeline();
-		timeline.unsent(item('hi'));
-		timeline.sent(item('hi'), { id: 7, at: minute(1) });
+		timeline.outbox('item', item('hi'));
+		timeline.outbox('sent', item('hi'), { id: 7, at: minute(1) });
 		assert.deepEqual(shown(timeline), [7]);
 		assert.equal(timeline.add([message(7, { text: 'hi' })]), 0);
 		assert.deepEqual(shown(timeline), [7]);
@@ -99,7 +99,7 @@ describe('the unsent', () => {
 
 	test("the server's version wins: it may know the sender better", () => {
 		const timeline = new Timeline();
-		timeline.sent(item('hi'), { id: 7, at: minute(1) });
+		timeline.outbox('sent', item('hi'), { id: 7, at: minute(1) });
 		timeline.add([message(6), message(7, { text: 'hi', sender: 'ann@example' }), message(8)]);
 		const senders = timeline.rows(dayOf).filter(({ kind }) => kind === 'message').map((row) => row.message.sender);
 		assert.deepEqual(senders, ['ann', 'ann@example', 'ann']);
@@ -108,60 +108,60 @@ describe('the unsent', () => {
 
 	test('the poll before the answer: shown once in between, too', () => {
 		const timeline = new Timeline();
-		timeline.unsent(item('hi'));
+		timeline.outbox('item', item('hi'));
 		timeline.add([message(7, { text: 'hi' })]);
 		assert.deepEqual(shown(timeline), [7]);
-		timeline.sent(item('hi'), { id: 7, at: minute(1) });
+		timeline.outbox('sent', item('hi'), { id: 7, at: minute(1) });
 		assert.deepEqual(shown(timeline), [7]);
 	});
 
 	test('the same words by someone else: both are there in the end', () => {
 		const timeline = new Timeline();
-		timeline.unsent(item('k', { text: '+1' }));
+		timeline.outbox('item', item('k', { text: '+1' }));
 		timeline.add([message(7, { text: '+1', sender: 'bob' })]);
-		timeline.sent(item('k', { text: '+1' }), { id: 8, at: minute(1) });
+		timeline.outbox('sent', item('k', { text: '+1' }), { id: 8, at: minute(1) });
 		assert.deepEqual(shown(timeline), [7, 8]);
 	});
 
 	test('the same words typed twice: each message stands for one of them', () => {
 		const timeline = new Timeline();
-		timeline.unsent(item('k1', { text: '+1' }));
-		timeline.unsent(item('k2', { text: '+1', state: 'queued', tries: 0 }));
+		timeline.outbox('item', item('k1', { text: '+1' }));
+		timeline.outbox('item', item('k2', { text: '+1', state: 'queued', tries: 0 }));
 		timeline.add([message(7, { text: '+1' })]);
 		assert.deepEqual(shown(timeline), [7, '[+1]'], 'the one that was never tried cannot have arrived');
-		timeline.sent(item('k1', { text: '+1' }), { id: 7, at: minute(1) });
-		timeline.unsent(item('k2', { text: '+1' }));
+		timeline.outbox('sent', item('k1', { text: '+1' }), { id: 7, at: minute(1) });
+		timeline.outbox('item', item('k2', { text: '+1' }));
 		timeline.add([message(8, { text: '+1' })]);
 		assert.deepEqual(shown(timeline), [7, 8]);
 	});
 
 	test('two on their way with the same words, two messages: both taken for them', () => {
 		const timeline = new Timeline();
-		timeline.unsent(item('k1', { text: '+1' }));
-		timeline.unsent(item('k2', { text: '+1', state: 'waiting' }));
+		timeline.outbox('item', item('k1', { text: '+1' }));
+		timeline.outbox('item', item('k2', { text: '+1', state: 'waiting' }));
 		timeline.add([message(7, { text: '+1' }), message(8, { text: '+1' })]);
 		assert.deepEqual(shown(timeline), [7, 8]);
 	});
 
 	test('one that was never tried is not taken for a message with its words', () => {
 		const timeline = new Timeline();
-		timeline.unsent(item('k', { text: '+1', state: 'queued', tries: 0 }));
+		timeline.outbox('item', item('k', { text: '+1', state: 'queued', tries: 0 }));
 		timeline.add([message(7, { text: '+1', sender: 'bob' })]);
 		assert.deepEqual(shown(timeline), [7, '[+1]']);
 	});
 
 	test('one that failed is shown even if something looks like it', () => {
 		const timeline = new Timeline();
-		timeline.unsent(item('hi'));
+		timeline.outbox('item', item('hi'));
 		timeline.add([message(7, { text: 'hi', sender: 'bob' })]);
-		timeline.unsent(item('hi', { state: 'failed' }));
+		timeline.outbox('item', item('hi', { state: 'failed' }));
 		assert.deepEqual(shown(timeline), [7, '[hi]']);
 	});
 
 	test('discarded: gone', () => {
 		const timeline = new Timeline();
-		timeline.unsent(item('hi'));
-		timeline.discard('hi');
+		timeline.outbox('item', item('hi'));
+		timeline.outbox('discarded', { key: 'hi' });
 		assert.deepEqual(shown(timeline), []);
 	});
 });
@@ -181,10 +181,51 @@ describe('rows', () => {
 		timeline.add([message(7, { at: minute(9), sender: 'bob' }), message(8, { at: minute(24 * 60), sender: 'bob' })]);
 		const rows = timeline.rows(dayOf);
 		assert.deepEqual(rows.map(({ kind }) => kind), [
-			'day', 'message', 'message', 'message', 'message', 'message', 'message', 'note', 'message', 'day', 'message',
+			'beginning', 'day', 'message', 'message', 'message', 'message', 'message', 'message', 'note', 'message', 'day', 'message',
 		]);
 		const headed = rows.filter(({ kind }) => kind === 'message').map((row) => row.headed);
 		assert.deepEqual(headed, [true, false, true, true, true, false, true, true]);
+	});
+
+	test('the mark stands before the first message that was new, once it is known which that is', () => {
+		const timeline = new Timeline();
+		timeline.mark = 4;
+		timeline.open([message(4), message(5)], 4);
+		assert.deepEqual(shown(timeline), ['older', 4, 'mark', 5]);
+		timeline.open([message(8), message(9)], 8);
+		assert.deepEqual(shown(timeline), ['older', 8, 9], 'the first unread may be further up');
+		timeline.open([message(8), message(9)], null);
+		assert.deepEqual(shown(timeline), ['mark', 8, 9]);
+		timeline.mark = 9;
+		assert.deepEqual(shown(timeline), [8, 9]);
+	});
+
+	test('what is unsent stands at the end of the log only', () => {
+		const timeline = new Timeline();
+		timeline.outbox('item', item('mine'));
+		timeline.open([message(1)], null, 1);
+		assert.deepEqual(shown(timeline), [1, 'newer']);
+		timeline.append([message(2)], null);
+		assert.deepEqual(shown(timeline), [1, 2, '[mine]']);
+	});
+
+	test('detach() keeps what is certain: one of our own may have others before it', () => {
+		const timeline = new Timeline();
+		timeline.open([message(1)], null);
+		timeline.outbox('item', item('k'));
+		timeline.outbox('sent', item('k'), { id: 5, at: minute(0) });
+		assert.deepEqual([timeline.last, timeline.solid], [5, 1]);
+		timeline.detach();
+		assert.deepEqual(shown(timeline), [1, 'newer']);
+		assert.equal(timeline.newer, 1);
+	});
+
+	test('heavy messages are trimmed sooner, but never to less than a screen', () => {
+		const timeline = new Timeline();
+		timeline.open(Array.from({ length: 100 }, (_, i) => message(i + 1, { text: 'x'.repeat(100_000) })), null);
+		timeline.trimEnd(300);
+		assert.equal(timeline.size, 30);
+		assert.deepEqual([timeline.first, timeline.newer], [1, 30]);
 	});
 
 	test('keys are unique and stay with their row', () => {
@@ -192,7 +233,7 @@ describe('rows', () => {
 		timeline.open([message(1), message(2, { at: minute(-24 * 60) }), message(3)], 1); // a day twice
 		timeline.note('warning', 'a');
 		timeline.note('warning', 'b');
-		timeline.unsent(item('x'));
+		timeline.outbox('item', item('x'));
 		const keys = timeline.rows(dayOf).map(({ key }) => key);
 		assert.equal(new Set(keys).size, keys.length);
 		timeline.add([message(9)]);

@@ -1,40 +1,32 @@
 // transport.test.mjs: the line without a document: a clock that stands still, a server in memory, a bad network.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { FakeClock, FakeServer, json, problem, seeded, settle, silence } from './fake.mjs';
-import { Backoff, Failure, Live, Outbox, Server, Timeline } from './modules.mjs';
+import { FakeClock, FakeServer, MemoryStore, json, problem, seeded, settle, silence } from './fake.mjs';
+import { Backoff, Failure, Live, Outbox, Server } from './modules.mjs';
 
 /** A follower of a room with all it was told. random = 1 makes every delay its longest. */
-function follower({ fetch, clock = new FakeClock(), back = new FakeServer(clock), random = () => 1 } = {}) {
-	const self = { clock, back, online: true, states: [], opened: [], messages: [], gaps: [], refused: [] };
-	const server = new Server({ fetch: fetch ?? back.fetch, clock });
-	self.live = new Live(server, {
-		room: 'main', clock, random,
-		isOnline: () => self.online,
-		on: {
-			state: (state) => self.states.push(state),
-			opened: (messages, older, why) => self.opened.push({ messages, older, why }),
-			messages: (messages) => self.messages.push(...messages),
-			gap: (cursor) => self.gaps.push(cursor),
-			refused: (failure) => self.refused.push(failure),
+function follower({ fetch, clock = new FakeClock(), back = new FakeServer(clock), random = () => 1, ...options } = {}) {
+	const self = { clock, back, online: true, states: [], ready: [], messages: [], gaps: [], resets: 0, skips: [], refused: [] };
+	const server = new Server(fetch ?? back.fetch, '', clock);
+	const told = {
+		state: (event) => self.states.push(event),
+		ready: (event) => self.ready.push(event),
+		news: ({ messages }) => self.messages.push(...messages),
+		gap: ({ since }) => self.gaps.push(since),
+		reset: () => {
+			self.resets += 1;
 		},
+		skipped: ({ cursor }) => self.skips.push(cursor),
+		refused: ({ problem }) => self.refused.push(problem),
+	};
+	self.live = new Live(server, {
+		rooms: ['main'], clock, random,
+		isOnline: () => self.online,
+		on: (event) => told[event.type](structuredClone(event)), // as another tab would get it
+		...options,
 	});
 	self.state = () => self.states.at(-1).name;
 	self.texts = () => self.messages.map(({ text }) => text);
-	self.lose = async () => { // the connection, while a poll is held
-		back.down = true;
-		back.release();
-		await settle();
-	};
-	return self;
-}
-
-/** One that has opened its room, in which `said` had been said, and holds a poll. */
-async function following({ said = [], ...options } = {}) {
-	const self = follower(options);
-	for (const text of said) self.back.say(text);
-	self.live.start();
-	await settle();
 	return self;
 }
 
@@ -42,7 +34,7 @@ describe('Server', () => {
 	test('asks by relative addresses, so that the page works under any path', async () => {
 		const clock = new FakeClock();
 		const back = new FakeServer(clock);
-		const server = new Server({ fetch: back.fetch, clock });
+		const server = new Server(back.fetch, '', clock);
 		await server.send({ room: 'main', text: 'a', key: 'k' });
 		await server.history({ room: 'main', limit: 5 });
 		await server.poll({ rooms: ['a', 'b'], since: 0, wait: 0 });
@@ -52,7 +44,7 @@ describe('Server', () => {
 
 	test('a problem becomes a failure with its detail, code and patience', async () => {
 		const clock = new FakeClock();
-		const server = new Server({ clock, fetch: async () => problem(503, 'The queue is full.', { 'Retry-After': '7' }) });
+		const server = new Server(async () => problem(503, 'The queue is full.', { 'Retry-After': '7' }), '', clock);
 		await assert.rejects(server.send({ text: 'a' }), (failure) => {
 			assert.ok(failure instanceof Failure);
 			assert.equal(failure.message, 'The queue is full.');
@@ -64,12 +56,11 @@ describe('Server', () => {
 		});
 	});
 
-	test('Retry-After may be a date; nonsense and absurd values are tamed', async () => {
+	test('Retry-After: nonsense and absurd values are tamed', async () => {
 		const clock = new FakeClock();
-		const later = new Date(clock.now() + 9000).toUTCString();
-		const cases = [[later, 9000], ['soon', 0], ['999999999', 300_000], ['-5', 0]];
+		const cases = [['soon', 0], ['1.5', 0], ['999999999', 300_000], ['-5', 0]];
 		for (const [header, expected] of cases) {
-			const server = new Server({ clock, fetch: async () => problem(503, 'x', { 'Retry-After': header }) });
+			const server = new Server(async () => problem(503, 'x', { 'Retry-After': header }), '', clock);
 			await assert.rejects(server.history({}), ({ retryAfterMs }) => {
 				assert.equal(retryAfterMs, expected, header);
 				return true;
@@ -88,7 +79,7 @@ describe('Server', () => {
 	test("another program's page with status 200 is no answer", async () => {
 		const clock = new FakeClock();
 		for (const body of ['<html>Log in</html>', 'null', '[]', '{"messages":1}']) {
-			const server = new Server({ clock, fetch: async () => new Response(body) });
+			const server = new Server(async () => new Response(body), '', clock);
 			for (const ask of [server.poll({ rooms: ['a'], since: 0, wait: 0 }), server.history({}), server.send({})]) {
 				await assert.rejects(ask, ({ passing, status }) => passing && status === 0);
 			}
@@ -98,7 +89,7 @@ describe('Server', () => {
 	test('a line that dies within the body of an answer is given up too', async () => {
 		const clock = new FakeClock();
 		const fetch = async (url, { signal }) => ({ ok: true, text: () => silence(signal) });
-		const asked = assert.rejects(new Server({ clock, fetch }).history({}), /in time/);
+		const asked = assert.rejects(new Server(fetch, '', clock).history({}), /in time/);
 		await clock.advance(10_000);
 		await asked;
 	});
@@ -125,30 +116,56 @@ describe('Backoff', () => {
 });
 
 describe('Live', () => {
-	test('opening: cursor, then the last hundred, then a held poll from the cursor', async () => {
+	test('opening: the cursor, then a held poll from it', async () => {
 		const f = follower();
 		for (let i = 1; i <= 130; i += 1) f.back.say(`m${i}`);
 		f.live.start();
 		await settle();
-		assert.equal(f.opened.length, 1);
-		assert.equal(f.opened[0].messages.length, 100);
-		assert.equal(f.opened[0].messages[0].text, 'm31');
-		assert.equal(f.opened[0].older, 31);
-		assert.equal(f.opened[0].why, 'start');
 		assert.deepEqual(f.states.map(({ name }) => name), ['connecting', 'connected']);
-		const [probe, history, held] = f.back.requests;
+		assert.deepEqual(f.ready, [{ type: 'ready', cursor: 130, epoch: 'first' }]);
+		const [probe, held] = f.back.requests;
 		assert.equal(probe.query.get('since'), 'now');
 		assert.equal(probe.query.get('wait'), '0');
-		assert.equal(history.query.get('limit'), '100');
 		assert.equal(held.query.get('since'), '130');
 		assert.equal(held.query.get('wait'), '25');
 		assert.equal(held.query.get('epoch'), 'first');
 		f.live.stop();
 	});
 
+	test('goes on where another one stopped, at once', async () => {
+		const clock = new FakeClock();
+		const back = new FakeServer(clock);
+		for (let i = 1; i <= 9; i += 1) back.say(`m${i}`);
+		const f = follower({ clock, back, cursor: 7, epoch: 'first' });
+		f.live.start();
+		await settle();
+		assert.deepEqual(f.texts(), ['m8', 'm9']);
+		assert.equal(back.requests[0].query.get('wait'), '0');
+		f.live.stop();
+	});
+
+	test('who missed far too much is not flooded but told so, and goes on from now', async () => {
+		const f = follower();
+		f.live.start();
+		await settle();
+		f.back.down = true;
+		f.back.release();
+		await settle();
+		for (let i = 1; i <= 5000; i += 1) f.back.say(`m${i}`);
+		f.back.down = false;
+		await f.clock.advance(1000);
+		assert.equal(f.messages.length, 2000);
+		assert.deepEqual(f.skips, [5000]);
+		f.back.say('now');
+		await settle();
+		assert.equal(f.texts().at(-1), 'now');
+		f.live.stop();
+	});
+
 	test('an empty room is followed too, from the beginning of its log', async () => {
-		const f = await following();
-		assert.deepEqual(f.opened[0].messages, []);
+		const f = follower();
+		f.live.start();
+		await settle();
 		f.back.say('first words');
 		await settle();
 		assert.deepEqual(f.texts(), ['first words']);
@@ -166,47 +183,27 @@ describe('Live', () => {
 		f.live.stop();
 	});
 
-	test('messages that come while the page is being fetched are neither lost nor doubled', async () => {
-		const f = follower();
-		f.back.say('before');
-		const ask = f.back.fetch;
-		let calls = 0;
-		f.back.fetch = null;
-		const fetch = async (...request) => {
-			calls += 1;
-			if (calls === 2) f.back.say('before the page');
-			const response = await ask(...request);
-			if (calls === 2) f.back.say('after the page');
-			return response;
-		};
-		const g = follower({ fetch, clock: f.clock, back: f.back });
-		g.live.start();
-		await settle();
-		const timeline = new Timeline();
-		timeline.open(g.opened[0].messages, null);
-		timeline.add(g.messages);
-		const texts = timeline.rows(() => '').filter(({ kind }) => kind === 'message').map(({ message }) => message.text);
-		assert.deepEqual(texts, ['before', 'before the page', 'after the page']);
-		g.live.stop();
-	});
-
 	test('a message wakes the held poll; an empty end of it is followed by the next', async () => {
 		const f = follower();
 		f.live.start();
 		await f.clock.advance(26_000);
-		assert.equal(f.back.requests.length, 4);
+		assert.equal(f.back.requests.length, 3);
 		f.back.say('hello');
 		await settle();
 		assert.deepEqual(f.texts(), ['hello']);
-		assert.equal(f.back.requests.length, 5);
-		assert.equal(f.back.requests[4].query.get('since'), '1');
+		assert.equal(f.back.requests.length, 4);
+		assert.equal(f.back.requests[3].query.get('since'), '1');
 		assert.equal(f.states.length, 2, 'the state has not flickered');
 		f.live.stop();
 	});
 
 	test('a long absence is caught up batch by batch, at once', async () => {
-		const f = await following();
-		await f.lose();
+		const f = follower();
+		f.live.start();
+		await settle();
+		f.back.down = true;
+		f.back.release();
+		await settle();
 		for (let i = 1; i <= 1234; i += 1) f.back.say(`m${i}`);
 		f.back.down = false;
 		await f.clock.advance(1000);
@@ -216,7 +213,9 @@ describe('Live', () => {
 	});
 
 	test('failures: back-off is visible, doubles, and ends with the first success', async () => {
-		const f = await following();
+		const f = follower();
+		f.live.start();
+		await settle();
 		f.back.down = true;
 		f.back.release();
 		await f.clock.advance(500); // the rest after a poll that was not held
@@ -244,7 +243,9 @@ describe('Live', () => {
 	});
 
 	test('after a failure it is a quick poll that says whether the line works', async () => {
-		const f = await following();
+		const f = follower();
+		f.live.start();
+		await settle();
 		f.back.next = () => problem(502, 'no daemon');
 		f.back.say('x');
 		await f.clock.advance(600);
@@ -254,7 +255,9 @@ describe('Live', () => {
 	});
 
 	test('an overdue poll is abandoned', async () => {
-		const f = await following();
+		const f = follower();
+		f.live.start();
+		await settle();
 		f.back.next = silence;
 		f.back.say('x');
 		await settle();
@@ -270,7 +273,9 @@ describe('Live', () => {
 	});
 
 	test('Retry-After is respected, also by wake(), but not when a person asks', async () => {
-		const f = await following();
+		const f = follower();
+		f.live.start();
+		await settle();
 		const refuse = () => problem(503, 'busy', { 'Retry-After': '10' });
 		f.back.next = refuse;
 		f.back.say('x');
@@ -305,7 +310,9 @@ describe('Live', () => {
 	});
 
 	test('wake() gives up a held poll, which may hang on a dead connection, without changing the state', async () => {
-		const f = await following();
+		const f = follower();
+		f.live.start();
+		await settle();
 		f.back.next = silence;
 		f.back.say('x');
 		await settle();
@@ -322,7 +329,9 @@ describe('Live', () => {
 	});
 
 	test('wake() again and again while the quick poll is under way: still one request', async () => {
-		const f = await following();
+		const f = follower();
+		f.live.start();
+		await settle();
 		f.back.next = silence;
 		f.live.wake();
 		await settle();
@@ -336,7 +345,9 @@ describe('Live', () => {
 	});
 
 	test('the cursor moves with the head, over what other rooms got', async () => {
-		const f = await following();
+		const f = follower();
+		f.live.start();
+		await settle();
 		for (let i = 0; i < 5; i += 1) f.back.say('x', { room: 'other' });
 		await f.clock.advance(25_000);
 		assert.equal(f.back.requests.at(-1).query.get('since'), '5');
@@ -344,7 +355,9 @@ describe('Live', () => {
 	});
 
 	test('offline: told, tried on, and left when it is over', async () => {
-		const f = await following();
+		const f = follower();
+		f.live.start();
+		await settle();
 		f.online = false;
 		f.back.down = true;
 		f.live.wake();
@@ -374,13 +387,16 @@ describe('Live', () => {
 		f.live.stop();
 	});
 
-	test('reset: the newest page of the new log is shown, and followed', async () => {
-		const f = await following({ said: ['old'] });
+	test('reset: told, and the new log is followed', async () => {
+		const f = follower();
+		f.back.say('old');
+		f.live.start();
+		await settle();
 		f.back.replace();
 		f.back.say('new');
 		await f.clock.advance(1000);
-		assert.deepEqual(f.opened.map(({ why }) => why), ['start', 'reset']);
-		assert.deepEqual(f.opened[1].messages.map(({ text }) => text), ['new']);
+		assert.equal(f.resets, 1);
+		assert.deepEqual(f.ready.map(({ epoch }) => epoch), ['first', "first'"]);
 		f.back.say('newer');
 		await settle();
 		assert.equal(f.texts().at(-1), 'newer');
@@ -389,19 +405,29 @@ describe('Live', () => {
 	});
 
 	test('a log replaced before the first poll is answered is noticed', async () => {
-		const f = await following({ said: ['old 1'] });
-		await f.lose();
+		const f = follower();
+		f.back.say('old 1');
+		f.live.start();
+		await settle();
+		f.back.down = true;
+		f.back.release();
+		await settle();
 		f.back.replace();
 		for (let i = 0; i < 5; i += 1) f.back.say('other'); // its head is above our cursor, only the epoch tells
 		f.back.down = false;
 		await f.clock.advance(5000);
-		assert.equal(f.opened.at(-1).why, 'reset');
+		assert.equal(f.resets, 1);
 		f.live.stop();
 	});
 
 	test('gap: told once, with the messages that are left', async () => {
-		const f = await following({ said: ['a'] });
-		await f.lose();
+		const f = follower();
+		f.back.say('a');
+		f.live.start();
+		await settle();
+		f.back.down = true;
+		f.back.release();
+		await settle();
 		f.back.say('b');
 		f.back.say('c');
 		f.back.delete(2);
@@ -413,7 +439,9 @@ describe('Live', () => {
 	});
 
 	test('a gap of which nothing is left is told once too, and followed by a held poll at once', async () => {
-		const f = await following();
+		const f = follower();
+		f.live.start();
+		await settle();
 		f.back.say('a', { room: 'other' });
 		f.back.delete(1);
 		f.live.wake();
@@ -441,7 +469,7 @@ describe('Live', () => {
 		await f.clock.advance(600_000);
 		assert.equal(f.back.requests.length, 1);
 		assert.equal(f.state(), 'offline');
-		assert.equal(f.refused[0].message, 'Room names have up to 64 characters.');
+		assert.equal(f.refused[0], 'Room names have up to 64 characters.');
 		f.live.wake();
 		await settle();
 		assert.equal(f.state(), 'connected');
@@ -449,7 +477,9 @@ describe('Live', () => {
 	});
 
 	test('a server that ends held polls at once is not asked in a circle', async () => {
-		const f = await following({ random: seeded(3) });
+		const f = follower({ random: seeded(3) });
+		f.live.start();
+		await settle();
 		const before = f.back.requests.length;
 		for (let i = 0; i < 600; i += 1) {
 			f.back.release();
@@ -461,7 +491,9 @@ describe('Live', () => {
 	});
 
 	test('after stop() nothing is asked and nothing is told', async () => {
-		const f = await following();
+		const f = follower();
+		f.live.start();
+		await settle();
 		f.live.stop();
 		const { requests } = f.back;
 		const counts = [requests.length, f.states.length];
@@ -482,24 +514,25 @@ describe('Live', () => {
 		await settle();
 		f.live.stop();
 		await f.clock.advance(1000);
-		assert.equal(f.opened.length, 0);
+		assert.equal(f.ready.length, 0);
 		assert.deepEqual(f.states.map(({ name }) => name), ['connecting']);
 	});
 });
 
 describe('Outbox', () => {
-	function sender({ random = () => 1, fetch, clock = new FakeClock(), back = new FakeServer(clock) } = {}) {
+	function sender({ random = () => 1, fetch, lead = true, store = new MemoryStore(), clock = new FakeClock(), back = new FakeServer(clock) } = {}) {
 		const self = { clock, back, sent: [], changes: [], discarded: [] };
-		self.outbox = new Outbox(new Server({ fetch: fetch ?? back.fetch, clock }), {
-			clock, random,
-			on: {
-				changed: ({ text, state }) => self.changes.push(`${text} ${state}`),
-				sent: (item, reply) => self.sent.push([item.text, reply.id]),
-				discarded: (item) => self.discarded.push(item.text),
+		self.outbox = new Outbox(new Server(fetch ?? back.fetch, '', clock), {
+			store,
+			on(type, { text, state }, own, reply) {
+				if (type === 'item') self.changes.push(`${text} ${state}`);
+				if (type === 'sent') self.sent.push([text, reply.id]);
+				if (type === 'discarded') self.discarded.push(text);
 			},
-		});
+		}, { clock, random });
 		self.add = (text, key = text) => self.outbox.add({ room: 'main', sender: 'ann', text, key });
 		self.stored = () => self.back.log.map(({ message }) => message.text);
+		if (lead) self.outbox.lead();
 		return self;
 	}
 
@@ -595,84 +628,60 @@ describe('Outbox', () => {
 		assert.deepEqual(s.stored(), ['a']);
 	});
 
-	test('what was saved from another life is sent under its old key', async () => {
-		const s = sender();
-		s.back.say('a', { key: 'k' });
-		s.outbox.add({ room: 'main', sender: '', text: 'a', key: 'k', state: 'sending', tries: 3 });
+	test('what was saved from another life is sent under its old key, in the order typed', async () => {
+		const store = new MemoryStore();
+		const before = sender({ store });
+		before.back.down = true;
+		for (const text of ['a', 'b', 'c']) before.add(text);
+		await settle();
+		const back = new FakeServer(before.clock);
+		back.say('a', { key: 'a' }); // it had arrived after all
+		back.next = () => problem(413, 'too large');
+		const after = sender({ store, back, clock: before.clock });
+		after.add('d');
+		await settle();
+		assert.deepEqual(after.stored(), ['a', 'b', 'c', 'd']);
+		assert.deepEqual((await store.all()).map(({ key, state }) => [key, state]), [['a', 'failed']]);
+		after.outbox.retry('a');
+		await settle();
+		assert.deepEqual(after.sent.at(-1), ['a', 1]);
+		assert.deepEqual(await store.all(), []);
+	});
+
+	test('who does not lead sends nothing, and takes what the others do', async () => {
+		const s = sender({ lead: false });
+		s.add('mine');
+		await settle();
+		assert.equal(s.back.requests.length, 0);
+		s.outbox.mirror({ type: 'item', item: { key: 'mine', state: 'failed', problem: 'no' } });
+		s.outbox.mirror({ type: 'item', item: { key: 'theirs', room: 'main', sender: '', text: 'theirs', state: 'queued', tries: 0 } });
+		assert.deepEqual(s.outbox.items.map(({ key, state }) => [key, state]), [['mine', 'failed'], ['theirs', 'queued']]);
+		s.outbox.mirror({ type: 'sent', item: { key: 'theirs' }, reply: { id: 7 } });
+		assert.deepEqual(s.sent, [['theirs', 7]]);
+		s.outbox.retry('mine');
+		s.outbox.lead();
+		await settle();
+		assert.deepEqual(s.stored(), ['mine']);
+	});
+
+	test('a file goes as its bytes, with the rest in the query', async () => {
+		let asked;
+		const server = new Server(async (url, init) => {
+			asked = { url, init };
+			return json({ id: 1 }, 201);
+		}, '', new FakeClock());
+		const blob = new Blob(['x']);
+		await server.send({ room: 'main', sender: 'Ann Ö', key: 'k', blob, event: 'file:a b.png' });
+		assert.equal(asked.url, 'send?room=main&sender=Ann+%C3%96&key=k&event=file%3Aa+b.png');
+		assert.equal(asked.init.body, blob);
+		assert.equal(asked.init.headers['Content-Type'], 'application/octet-stream');
+	});
+
+	test('a store that fails is no reason not to send', async () => {
+		const refuse = () => Promise.reject(new Error('quota'));
+		const s = sender({ store: { all: refuse, put: refuse, remove: refuse } });
+		s.add('a');
 		await settle();
 		assert.deepEqual(s.stored(), ['a']);
-		assert.deepEqual(s.sent, [['a', 1]]);
 	});
-});
-
-describe('a bad network', () => {
-	for (const seed of [1, 2, 3, 4, 5]) {
-		test(`three pages, a third of all requests lost, restarts: each message once, in order (seed ${seed})`, async () => {
-			const clock = new FakeClock();
-			const back = new FakeServer(clock);
-			const random = seeded(seed);
-			const fetch = back.lossy({ loss: 0.18, delayMs: 400, random });
-			const pages = [0, 1, 2].map((number) => {
-				const timeline = new Timeline();
-				const server = new Server({ fetch, clock });
-				const page = { timeline, typed: [], gaps: 0, resets: 0 };
-				page.outbox = new Outbox(server, {
-					clock, random,
-					on: {
-						changed: (item) => timeline.unsent(item),
-						sent: (item, reply) => timeline.sent(item, reply),
-						discarded() {},
-					},
-				});
-				page.live = new Live(server, {
-					room: 'main', clock, random,
-					on: {
-						state() {},
-						opened: (messages, older, why) => {
-							if (why === 'reset') page.resets += 1;
-							timeline.open(messages, older);
-						},
-						messages: (messages) => timeline.add(messages),
-						gap: () => {
-							page.gaps += 1;
-						},
-						refused: assert.fail,
-					},
-				});
-				page.type = (text) => {
-					page.typed.push(text);
-					page.outbox.add({ room: 'main', sender: `s${number}`, text, key: `${number} ${page.typed.length}` });
-				};
-				page.ids = () => timeline.rows(() => '').filter(({ kind }) => kind === 'message').map(({ message }) => message.id);
-				page.live.start();
-				return page;
-			});
-			for (let turn = 0; turn < 60; turn += 1) {
-				for (const page of pages) if (random() < 0.7) page.type(`typed ${turn % 7}`);
-				if (random() < 0.5) back.say(`by curl ${turn}`);
-				if (turn % 15 === 7) {
-					back.down = true;
-					back.release();
-				}
-				if (turn % 15 === 10) back.down = false;
-				if (random() < 0.1) pages[turn % 3].live.wake();
-				await clock.advance(random() * 2000);
-				for (const { timeline } of pages) {
-					const ids = timeline.rows(() => '').filter(({ kind }) => kind === 'message').map(({ message }) => message.id);
-					assert.deepEqual(ids, [...new Set(ids)].sort((a, b) => a - b), 'in order and once, at any time');
-				}
-			}
-			await clock.advance(600_000);
-			const all = back.log.map(({ message }) => message.id);
-			for (const [number, page] of pages.entries()) {
-				assert.deepEqual(page.outbox.items, []);
-				assert.deepEqual(page.ids(), all);
-				assert.equal(page.timeline.rows(() => '').filter(({ kind }) => kind === 'unsent').length, 0);
-				const mine = back.log.filter(({ message }) => message.sender === `s${number}`).map(({ message }) => message.text);
-				assert.deepEqual(mine, page.typed, 'each typed message is stored once, in the order typed');
-				assert.equal(page.gaps + page.resets, 0);
-				page.live.stop();
-			}
-		});
-	}
 });

@@ -1,0 +1,48 @@
+// export.js: messages as a file: text, JSON lines, CSV.
+
+export function plain({ text, event, args, attachments }) {
+	if (text !== undefined) return event === 'chat message' ? text : `${event} ${text}`;
+	if (attachments?.length) return event.replace(/^file:/, '');
+	return `${event === 'chat message' ? '' : `${event} `}${JSON.stringify(args)}`;
+}
+
+// A spreadsheet takes a cell that begins so for a formula; the apostrophe makes it a text.
+const FORMULA = /^[\s]*[=+\-@\t\r|%]/;
+
+function cell(value) {
+	const text = String(value ?? '');
+	const safe = FORMULA.test(text) ? `'${text}` : text;
+	return /[",\r\n']/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+const FORMS = {
+	txt: {
+		type: 'text/plain',
+		// Every line of a message but the first is set in, so that no message can pretend to be two.
+		of: (messages) => messages.map((message) =>
+			`${message.at} #${message.room} ${message.sender || '-'}: ${plain(message).replace(/\r\n|[\r\n\u2028\u2029]/g, '\n\t')}\n`)
+			.join(''),
+	},
+	jsonl: {
+		type: 'application/x-ndjson',
+		of: (messages) => messages.map(({ ours, snippet, ...message }) => `${JSON.stringify(message)}\n`).join(''),
+	},
+	csv: {
+		type: 'text/csv',
+		of: (messages) => [
+			['id', 'at', 'room', 'sender', 'event', 'text'],
+			...messages.map((message) => {
+				const { id, at, room, sender, event } = message;
+				return [id, at, room, sender, event, message.text ?? plain(message)];
+			}),
+		].map((row) => `${row.map(cell).join(',')}\r\n`).join(''),
+	},
+};
+
+export function exported(messages, form, title) {
+	const { type, of } = FORMS[form];
+	const name = `longline-${title.replace(/[^A-Za-z0-9._-]+/g, '-')}.${form}`;
+	// Spreadsheets take a CSV for Latin-1 unless it begins with this mark.
+	const content = `${form === 'csv' ? '\uFEFF' : ''}${of(messages)}`;
+	return { name, type: `${type};charset=utf-8`, content };
+}

@@ -1,0 +1,197 @@
+// outbox.js: what was typed and is not yet known to be stored: kept, and sent in order and exactly once.
+import { Failure, Pause, world } from './transport.js';
+
+const STALE_MS = 5_000; // a request this old may hang on a connection that is gone
+
+const result = (request) => new Promise((resolve, reject) => {
+	request.onsuccess = () => resolve(request.result);
+	request.onerror = () => reject(request.error);
+});
+
+export class DiskStore {
+	#open;
+	#database = null;
+
+	constructor(factory, name) {
+		this.#open = () => {
+			const request = factory.open(name, 1);
+			request.onupgradeneeded = () => request.result.createObjectStore('items', { keyPath: 'key' });
+			return result(request);
+		};
+	}
+
+	async all() {
+		return (await this.#run('readonly', (store) => store.getAll())).sort((a, b) => a.typed - b.typed);
+	}
+
+	async put(item) {
+		await this.#run('readwrite', (store) => store.put(item));
+	}
+
+	async remove(key) {
+		await this.#run('readwrite', (store) => store.delete(key));
+	}
+
+	async #run(mode, work) {
+		this.#database ??= this.#open();
+		const transaction = (await this.#database).transaction('items', mode, { durability: 'strict' });
+		const ended = new Promise((resolve, reject) => {
+			transaction.oncomplete = resolve;
+			transaction.onabort = () => reject(transaction.error);
+		});
+		const [found] = await Promise.all([result(work(transaction.objectStore('items'))), ended]);
+		return found;
+	}
+}
+
+export class Outbox {
+	#pause;
+	#abort = null;
+	#asked = Infinity; // when, if asking anew costs little
+	items = [];
+	#writes = new Map();
+	#stored = new Set();
+	#leading = false;
+	#running = false;
+	#typed = 0; // when the last was
+
+	constructor(server, { on, store }, env = world) {
+		Object.assign(this, { server, on, store, clock: env.clock });
+		this.#pause = new Pause(env);
+	}
+
+	async load() {
+		const before = this.items.filter(({ key }) => this.#stored.has(key));
+		const kept = await this.store.all().catch(() => null);
+		if (!kept) return;
+		const keys = new Set(kept.map(({ key }) => key));
+		for (const item of before) if (!keys.has(item.key)) this.#gone('discarded', item, false);
+		const strangers = kept.filter(({ key }) => !this.#find(key));
+		this.items.unshift(...strangers); // what came in while we looked was typed later
+		for (const key of keys) this.#stored.add(key);
+		for (const item of strangers) this.on('item', item, false);
+		this.#run();
+	}
+
+	async lead() {
+		await this.load();
+		this.#leading = true;
+		this.#run();
+	}
+
+	follow() {
+		this.#leading = false;
+		this.#abort?.abort();
+		this.#pause.cut(true);
+	}
+
+	add(message) {
+		this.#typed = Math.max(this.#typed + 1, this.clock.now());
+		const item = { ...message, typed: this.#typed, state: 'queued', tries: 0, problem: '' };
+		this.items.push(item);
+		this.on('item', item, true);
+		this.#keep(item);
+		this.#run();
+		return item;
+	}
+
+	mirror({ type, item: { key }, item: news, reply }) {
+		const item = this.#find(key);
+		if (type === 'item') {
+			if (item) Object.assign(item, news);
+			else this.items.push({ ...news });
+			this.on('item', this.#find(key), false);
+			this.#run();
+		} else if (item) {
+			this.#gone(type, item, false, reply);
+		}
+	}
+
+	retry(key) {
+		const item = this.#find(key);
+		if (item?.state === 'failed') {
+			this.#set(item, 'queued');
+			this.#keep(item);
+		}
+		this.wake({ force: true });
+		this.#run();
+	}
+
+	discard(key) {
+		const item = this.#find(key);
+		if (!item || item.state === 'sending') return;
+		this.#forget(key);
+		this.#gone('discarded', item, true);
+		this.#pause.cut(); // the next one need not wait for what this one suffered
+	}
+
+	wake({ force = false } = {}) {
+		// The key makes it harmless to ask twice.
+		if (this.clock.now() - this.#asked > STALE_MS) this.#abort.abort();
+		this.#pause.reset();
+		this.#pause.cut(force);
+	}
+
+	#find(key) {
+		return this.items.find((item) => item.key === key);
+	}
+
+	#gone(type, item, own, reply) {
+		this.items.splice(this.items.indexOf(item), 1);
+		this.on(type, item, own, reply);
+	}
+
+	#set(item, state, problem = '') {
+		item.state = state;
+		item.problem = problem;
+		this.on('item', item, true);
+	}
+
+	// A store that is full or forbidden is no reason not to send.
+	#keep(item) {
+		const { key, state } = item;
+		const put = this.store.put({ ...item, tries: 0, state: state === 'failed' ? state : 'queued' });
+		this.#writes.set(key, put.then(() => this.#stored.add(key), () => {}));
+	}
+
+	// Removed only after it is in, or a late write would bring it back.
+	async #forget(key) {
+		await this.#writes.get(key);
+		this.#writes.delete(key);
+		this.#stored.delete(key);
+		await this.store.remove(key).catch(() => {});
+	}
+
+	async #run() {
+		if (this.#running || !this.#leading) return;
+		this.#running = true;
+		const next = () => this.#leading && this.items.find(({ state }) => state !== 'failed');
+		for (let item; (item = next()); ) await this.#deliver(item);
+		this.#running = false;
+	}
+
+	async #deliver(item) {
+		item.tries += 1;
+		this.#set(item, 'sending');
+		this.#abort = new AbortController();
+		try {
+			const { room, sender, text, blob, event, key } = item;
+			this.#asked = blob ? Infinity : this.clock.now();
+			const message = blob ? { room, sender, key, blob, event } : { room, sender, text, key };
+			const reply = await this.server.send(message, this.#abort.signal);
+			this.#pause.reset();
+			this.#forget(key);
+			if (this.#find(key)) this.#gone('sent', item, true, reply);
+		} catch (error) {
+			if (!(error instanceof Failure)) throw error;
+			if (!this.#leading || !this.#find(item.key)) return;
+			if (!error.passing) {
+				this.#set(item, 'failed', error.message);
+				this.#keep(item);
+				return;
+			}
+			this.#set(item, 'waiting', error.message);
+			await this.#pause.after(error);
+		}
+	}
+}

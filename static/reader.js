@@ -1,0 +1,222 @@
+// reader.js: moves a timeline's window over the log of one room.
+// Its states, OPENING, BROWSING, JOINING and LIVE, are described in docs/PAGE.md.
+import { Failure, Pause, world } from './transport.js';
+
+const PAGE = 100;
+const STEP = 50; // messages read by scrolling; more at once would be felt as a stutter
+const COUNT = 500; // newer ones are counted up to here
+const WINDOW = 300; // weight of what is kept, about a message each
+const JOINS = 5; // pages read to catch up; who has missed more is shown the newest
+
+export class Reader {
+	#pause;
+	#abort = new AbortController();
+	#where = null;
+	#ready = false;
+	#live = false;
+	#early = []; // live messages that came while joining
+	#joining = false;
+	#busy = new Set();
+	#count = { known: 0, open: false }; // messages beyond the window; `open`: and maybe more
+
+	constructor(server, { room, timeline, on }, env = world) {
+		Object.assign(this, { server, room, timeline, on });
+		this.#pause = new Pause(env);
+	}
+
+	opened = false;
+
+	get live() {
+		return this.#live;
+	}
+
+	get busy() {
+		return this.#where !== null || this.#busy.size > 0;
+	}
+
+	get newer() {
+		return this.timeline.newer === null ? { known: 0, open: false } : this.#count;
+	}
+
+	async open(where = {}) {
+		this.#cancel();
+		this.#where = where;
+		this.on.changed('state');
+		const ready = this.#ready;
+		const page = await this.#history({ ...where, limit: PAGE });
+		if (!page) return;
+		this.#where = null;
+		if (!page.messages.length && Object.keys(where).length) {
+			await this.open();
+			return;
+		}
+		this.timeline.open(page.messages, page.older ?? null, page.newer ?? null);
+		this.opened = true;
+		if (this.timeline.newer === null) this.#reached(ready);
+		else this.#countNewer();
+		this.on.changed('opened');
+	}
+
+	async back() {
+		const { older } = this.timeline;
+		if (older === null) return;
+		await this.#page('older', { before: older, limit: STEP }, (page) => {
+			this.timeline.prepend(page.messages, page.older ?? null);
+			this.#dropEnd();
+		});
+	}
+
+	async onward() {
+		const { newer } = this.timeline;
+		if (newer === null) return;
+		const ready = this.#ready;
+		await this.#page('newer', { after: newer, limit: STEP }, (page) => {
+			const fresh = this.timeline.append(page.messages, page.newer ?? null);
+			this.#count.known = Math.max(0, this.#count.known - fresh);
+			this.timeline.trim(WINDOW);
+			if (this.timeline.newer === null) this.#reached(ready);
+		});
+	}
+
+	heard(messages) {
+		if (this.#joining) this.#early.push(...messages);
+		else if (this.#live) this.#add(messages);
+		else if (this.timeline.newer !== null) {
+			this.#count.known += messages.length;
+			this.on.arrived(messages);
+		}
+	}
+
+	ready() {
+		const first = !this.#ready;
+		this.#ready = true;
+		if (first && this.opened && !this.#where && this.timeline.newer === null) this.#join();
+	}
+
+	hole() {
+		if (this.#live) this.#join();
+	}
+
+	unready() {
+		this.#ready = false;
+	}
+
+	keep(following) {
+		if (!this.#live) return;
+		if (following) this.timeline.trim(WINDOW);
+		else this.#dropEnd(WINDOW + PAGE / 2);
+	}
+
+	wake({ force = false } = {}) {
+		this.#pause.cut(force);
+	}
+
+	stop() {
+		this.#cancel();
+	}
+
+	#cancel() {
+		this.#abort.abort();
+		this.#abort = new AbortController();
+		this.#pause.cut(true);
+		this.#where = null;
+		this.#live = false;
+		this.#joining = false;
+		this.#early = [];
+		this.#busy.clear();
+		this.#count = { known: 0, open: false };
+	}
+
+	async #history(params) {
+		const { signal } = this.#abort;
+		for (;;) {
+			try {
+				const page = await this.server.history({ room: this.room, ...params }, signal);
+				if (signal.aborted) return null;
+				this.#pause.reset();
+				return page;
+			} catch (error) {
+				if (signal.aborted) return null;
+				if (!(error instanceof Failure)) throw error;
+				if (!error.passing) {
+					this.#where = null;
+					this.on.problem(error.message);
+					this.on.changed('state');
+					return null;
+				}
+				await this.#pause.after(error);
+				if (signal.aborted) return null;
+			}
+		}
+	}
+
+	#add(messages) {
+		const fresh = messages.filter(({ id }) => !this.timeline.has(id));
+		this.timeline.add(messages);
+		if (fresh.length) this.on.arrived(fresh);
+		this.on.changed('live');
+	}
+
+	#dropEnd(most = WINDOW) {
+		const gone = this.timeline.trimEnd(most);
+		if (!gone) return;
+		this.#live = false;
+		this.#joining = false;
+		this.#count.known += gone + this.#early.length;
+		this.#early = [];
+	}
+
+	// Had the feed been ready before the page was asked for, nothing lies between.
+	#reached(ready) {
+		if (ready) this.#live = true;
+		else if (this.#ready) this.#join();
+	}
+
+	async #join() {
+		if (this.#joining) return;
+		this.#live = false;
+		this.#joining = true;
+		for (let pages = 0; pages < JOINS; pages += 1) {
+			const after = this.timeline.solid;
+			const page = await this.#history(after ? { after, limit: PAGE } : { limit: PAGE });
+			if (!page || !this.#joining) return;
+			const { messages } = page;
+			this.#live = (page.newer ?? null) === null;
+			if (this.#live) {
+				const last = messages.at(-1)?.id ?? 0;
+				this.#joining = false;
+				messages.push(...this.#early.splice(0).filter(({ id }) => id > last));
+			}
+			this.#add(messages);
+			if (this.#live) return;
+		}
+		this.#joining = false;
+		this.#early = [];
+		this.timeline.detach();
+		this.#countNewer();
+		this.on.changed('far');
+	}
+
+	async #page(which, params, take) {
+		if (this.#busy.has(which) || this.#where) return;
+		const { signal } = this.#abort;
+		this.#busy.add(which);
+		this.on.changed('state');
+		const page = await this.#history(params);
+		if (signal.aborted) return;
+		this.#busy.delete(which);
+		if (page) take(page);
+		this.on.changed(which);
+	}
+
+	async #countNewer() {
+		const after = this.timeline.newer;
+		this.#count = { known: 0, open: true };
+		const page = await this.#history({ after, limit: COUNT });
+		if (!page || this.timeline.newer === null) return;
+		// Scrolled on meanwhile: what is in the window by now does not count.
+		const known = page.messages.filter(({ id }) => id > this.timeline.last).length;
+		this.#count = { known, open: (page.newer ?? null) !== null };
+		this.on.changed('state');
+	}
+}

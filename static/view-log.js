@@ -1,0 +1,191 @@
+// view-log.js: the list of messages in the document: which rows, and where the reader stands, whatever comes and goes.
+import { draw, byId, spoken } from './view-rows.js';
+
+const NEAR_END = 48; // pixels; who is this close wants to stay there
+const AHEAD = 1.5; // screens: pages are fetched this early
+
+const same = (a, b) => Object.keys(b).every((name) => a[name] === b[name]);
+
+export class LogView {
+	#does;
+	#log = byId('log');
+	#drawn = new Map();
+	#context;
+	#complete = false; // the last row is the newest there is
+	#following = true; // the reader stays at the end
+	#look = null;
+	#held = null; // { key, top }: the row he reads, and where it stands in his sight
+	#open = null; // the article whose links are in the tab order
+
+	constructor(does) {
+		this.#does = does;
+		this.#context = { room: '', does };
+		this.#log.addEventListener('scroll', () => this.#scrolled(), { passive: true });
+		this.#log.addEventListener('focusin', ({ target }) => this.#enter(target.closest('article')));
+		new ResizeObserver(() => {
+			if (this.#following) this.toEnd();
+			else {
+				const node = this.#drawn.get(this.#held?.key)?.node;
+				if (node) this.#log.scrollTop = node.offsetTop - this.#held.top;
+			}
+			this.#edges();
+		}).observe(this.#log);
+	}
+
+	get following() {
+		return this.#following;
+	}
+
+	clear(room) {
+		this.#context = { ...this.#context, room };
+		this.#following = true;
+		this.#complete = false;
+		this.#drawn.clear();
+		this.#log.replaceChildren();
+	}
+
+	rows(rows, { complete, busy, loaded, place }) {
+		const log = this.#log;
+		// Its key and lower edge, since it may lose its heading to one loaded above, and is drawn anew then.
+		const anchor = this.#following ? null : this.#keyOf(this.#firstInSight());
+		const stood = this.#bottom(anchor);
+		const { scrollTop } = log; // a list that grows shorter below cuts it
+		const focused = log.contains(document.activeElement);
+		const wanted = new Set(rows.map(({ key }) => key));
+		for (const [key, { node }] of this.#drawn) {
+			if (wanted.has(key)) continue;
+			node.remove();
+			this.#drawn.delete(key);
+		}
+		const nodes = rows.map((row) => this.#nodeOf(row));
+		let next = log.firstElementChild;
+		for (const node of nodes) {
+			if (node === next) next = next.nextElementSibling;
+			else log.insertBefore(node, next);
+		}
+		if (focused && !log.contains(document.activeElement)) log.focus({ preventScroll: true });
+		log.ariaBusy = busy || !loaded;
+		byId('empty').hidden = !loaded || rows.length > 0;
+		this.#complete = complete;
+		if (place) place();
+		else if (this.#following && complete) this.toEnd();
+		else if (anchor) log.scrollTop = scrollTop + (this.#bottom(anchor) - stood || 0);
+		this.#scrolled();
+	}
+
+	toEnd() {
+		this.#following = true;
+		this.#log.scrollTop = this.#log.scrollHeight;
+	}
+
+	reveal(key, { target = false } = {}) {
+		this.#log.querySelector('.target')?.classList.remove('target');
+		const node = this.#drawn.get(key)?.node;
+		if (!node) return false;
+		this.#following = false;
+		if (target) {
+			node.classList.add('target');
+			node.focus({ preventScroll: true });
+		}
+		this.#log.scrollTop = node.offsetTop - this.#log.clientHeight / (target ? 3 : 8);
+		return true;
+	}
+
+	backTo(key) {
+		const node = this.#drawn.get(key)?.node;
+		if (node && node.offsetTop < this.#log.scrollTop) this.reveal(key);
+	}
+
+	toTop() {
+		this.#following = false;
+		this.#log.scrollTop = 0;
+	}
+
+	step(by) {
+		const way = by > 0 ? 'nextElementSibling' : 'previousElementSibling';
+		const from = document.activeElement.closest('#log article');
+		let node = from ? from[way] : this.#firstInSight();
+		while (node && node.tagName !== 'ARTICLE') node = node[way];
+		if (!node) return;
+		node.focus({ preventScroll: true });
+		node.scrollIntoView({ block: 'nearest' });
+	}
+
+	announce(messages) {
+		const said = messages.length > 3 ? [`${messages.length} new messages`] : messages.map(spoken);
+		byId('announce').textContent = said.join('\n');
+	}
+
+	#nodeOf(row) {
+		const drawn = this.#drawn.get(row.key);
+		if (drawn && same(drawn.row, row)) return drawn.node;
+		const node = draw[row.kind](row, this.#context);
+		if (drawn?.node.classList.contains('target')) node.classList.add('target');
+		const focused = drawn?.node === document.activeElement;
+		drawn?.node.replaceWith(node);
+		if (focused) node.focus({ preventScroll: true });
+		this.#drawn.set(row.key, { row, node });
+		return node;
+	}
+
+	// Only the article that has the focus has its links in the tab order.
+	#enter(article) {
+		if (article === this.#open || !article?.dataset.id) return;
+		for (const [node, index] of [[this.#open, -1], [article, 0]]) {
+			for (const inside of node?.querySelectorAll('a, button') ?? []) inside.tabIndex = index;
+		}
+		this.#open = article;
+	}
+
+	#keyOf(article) {
+		return article && `message ${article.dataset.id}`;
+	}
+
+	#bottom(key) {
+		const node = this.#drawn.get(key)?.node;
+		return node && node.offsetTop + node.offsetHeight;
+	}
+
+	#rowAt(line) {
+		const { children } = this.#log;
+		let [low, high] = [0, children.length];
+		while (low < high) {
+			const middle = (low + high) >> 1;
+			if (children[middle].offsetTop + children[middle].offsetHeight <= line) low = middle + 1;
+			else high = middle;
+		}
+		return children[low] ?? null;
+	}
+
+	#firstInSight() {
+		let node = this.#rowAt(this.#log.scrollTop);
+		while (node && !node.dataset.id) node = node.nextElementSibling;
+		return node;
+	}
+
+	#scrolled() {
+		const { scrollHeight, scrollTop, clientHeight } = this.#log;
+		const was = this.#following;
+		this.#following = this.#complete && scrollHeight - scrollTop - clientHeight <= NEAR_END;
+		if (this.#following !== was) this.#does.ended(this.#following);
+		this.#edges();
+		const node = this.#firstInSight();
+		this.#held = node && { key: this.#keyOf(node), top: node.offsetTop - scrollTop };
+		this.#look ??= setTimeout(() => this.#notice(), 150);
+	}
+
+	#edges() {
+		const { scrollHeight, scrollTop, clientHeight } = this.#log;
+		if (!clientHeight || !this.#drawn.size) return;
+		const ahead = AHEAD * clientHeight;
+		this.#does.edges({ top: scrollTop < ahead, bottom: scrollHeight - scrollTop - clientHeight < ahead });
+	}
+
+	#notice() {
+		this.#look = null;
+		let node = this.#rowAt(this.#log.scrollTop + this.#log.clientHeight - 4) ?? this.#log.lastElementChild;
+		while (node && !node.dataset.id) node = node.previousElementSibling;
+		const id = Number(node?.dataset.id ?? 0);
+		if (id) this.#does.seen(id);
+	}
+}

@@ -1,0 +1,262 @@
+// browser.mjs: what the tests of the page share: a headless Chromium, a page that complains, and lines between the two.
+//
+// Things are found by their accessible names, as a person with a screen reader finds them. Every page reports breaches of
+// its content security policy and uncaught errors, and in tests without a cut line all console errors too.
+//
+// Environment: CHROMIUM (/usr/bin/chromium), and what tests/e2e/harness.mjs says.
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import { after, before } from 'node:test';
+import { chromium } from 'playwright-core';
+import { freePort, ms, until } from '../e2e/harness.mjs';
+
+const FLAGS = [
+	'--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+	'--disable-component-update', '--disable-sync',
+	// A name that is not "localhost" gets no secure context by plain HTTP, like most hosts of an intranet.
+	'--host-resolver-rules=MAP longline.test 127.0.0.1',
+];
+
+const launchOptions = ({ args = [], ...options } = {}) => ({
+	executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: [...FLAGS, ...args], ...options,
+});
+
+/** Another browser process. */
+export const launch = (options) => chromium.launch(launchOptions(options));
+
+/** A browser process whose profile lies in `folder` and outlives it; a context, with `pages()`. */
+export const launchAt = (folder, options) => chromium.launchPersistentContext(folder, launchOptions(options));
+
+let shared;
+const proxies = []; // closed after the pages that use them
+
+before(async () => {
+	shared = await launch();
+});
+after(async () => {
+	await shared?.close();
+	for (const proxy of proxies) {
+		proxy.closeAllConnections?.(); // node 18.2 and later
+		proxy.close();
+	}
+});
+
+/**
+ * Opens the page in a browser profile of its own. `cut`: the line will be cut in this test, so the browser will say in
+ * its console that requests failed. `browser`: not the shared one; `context`: a tab in this profile (as `p.context` of
+ * another one has it). All other options are those of a browser context.
+ */
+export async function open(t, url, { cut = false, browser, context, init, ...options } = {}) {
+	const own = context === undefined;
+	const profile = context ?? await (browser ?? shared).newContext(options);
+	const page = await profile.newPage();
+	const complaints = listen(page, cut);
+	t.after(async () => {
+		if (own) await profile.close().catch(() => {}); // the test may have ended the browser
+		assert.deepEqual(complaints, []);
+	});
+	if (init) await page.addInitScript(...[init].flat());
+	await page.goto(url);
+	return handle(page);
+}
+
+/** What this page has to complain about, from now on. */
+export function listen(page, cut = false) {
+	const complaints = [];
+	page.setDefaultTimeout(ms(15_000));
+	page.on('pageerror', (error) => complaints.push(`uncaught: ${error.stack}`));
+	page.on('dialog', (dialog) => {
+		complaints.push(`dialog: ${dialog.message()}`);
+		dialog.dismiss().catch(() => {});
+	});
+	page.on('console', (message) => {
+		const lost = /^Failed to load resource/.test(message.text());
+		if (message.type() === 'error' && !(cut && lost)) complaints.push(`console: ${message.text()}`);
+	});
+	page.addInitScript(() => {
+		addEventListener('securitypolicyviolation', (event) =>
+			console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
+	}).catch(() => {}); // closed already
+	return complaints;
+}
+
+/** The parts of a page by their names, and things to do with them. */
+export function handle(page) {
+	const named = (role, name) => page.getByRole(role, { name, exact: true });
+	const self = {
+		page,
+		named,
+		context: page.context(),
+		log: named('log', 'Messages'),
+		field: named('textbox', 'Message'),
+		name: named('textbox', 'Your name'),
+		send: named('button', 'Send'),
+		connection: named('status', 'Connection'),
+		newest: named('button', 'Newest messages'),
+		query: named('searchbox', 'Search history'),
+		rooms: named('navigation', 'Rooms'),
+		hits: page.getByRole('list', { name: 'Hits', exact: true }).getByRole('listitem'),
+		options: named('dialog', 'Options'),
+		state: () => self.connection.textContent(),
+		/** The texts of all messages shown, top to bottom, those not yet sent included. */
+		texts: () => self.log.getByRole('article').locator('.text').allTextContents(),
+		ids: async () => (await self.log.getByRole('article').and(page.locator('[data-id]'))
+			.evaluateAll((nodes) => nodes.map((node) => Number(node.dataset.id)))),
+		connected: () => self.says(/^Connected$/),
+		says: (state) => until(async () => state.test(await self.state()), { what: `the connection to say ${state}` }),
+		shows: (...texts) => until(async () => String(await self.texts()) === String(texts), { what: 'the list' })
+			.catch(async (error) => assert.deepEqual(await self.texts(), texts, error.message)),
+		type: async (text) => {
+			await self.field.fill(text);
+			await self.field.press('Enter');
+		},
+		/** Opens another address of the page without loading it anew. */
+		hash: (hash) => page.evaluate((to) => {
+			location.hash = to;
+		}, hash),
+		/** Whether this text can be seen right now. */
+		inSight: (text) => self.log.getByText(text, { exact: true }).evaluate((node) => {
+			const { top, bottom } = node.getBoundingClientRect();
+			return top >= 0 && bottom <= innerHeight;
+		}),
+		/** How far the list is from its end, in pixels. */
+		toEnd: () => self.log.evaluate((log) => log.scrollHeight - log.scrollTop - log.clientHeight),
+		/** Notes down everything the connection says from now on. */
+		watchState: () => page.evaluate(() => {
+			const status = document.querySelector('[role=status]');
+			window.said = [status.textContent];
+			new MutationObserver(() => window.said.push(status.textContent))
+				.observe(status, { childList: true, characterData: true, subtree: true });
+		}),
+		said: () => page.evaluate(() => window.said),
+	};
+	return self;
+}
+
+export const numbers = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+
+/** Random numbers that come again with the same seed. */
+export function dice(seed) {
+	let state = seed >>> 0;
+	return () => {
+		state = (state + 0x6D2B79F5) >>> 0;
+		let x = Math.imul(state ^ (state >>> 15), 1 | state);
+		x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x;
+		return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32;
+	};
+}
+
+/**
+ * A proxy before `target`, to see and to hurt requests. `fate(req)` says what becomes of each one (nothing: it goes
+ * through): `drop: true` hangs up before the server sees it, `delay` keeps it that many ms before, `cut: ms` passes it on
+ * and hangs up that long after, whatever came back until then. `polls` tells of the held ones.
+ */
+export async function proxy(target, { fate = () => null, prefix = '' } = {}) {
+	const self = { requests: [], polls: { now: 0, most: 0, pairs: 0, pairsSince: 0 }, deaf: false, hurt: { drop: 0, delay: 0, cut: 0 } };
+	const held = (by) => {
+		const { polls } = self;
+		const before = polls.now;
+		polls.now += by;
+		polls.most = Math.max(polls.most, polls.now);
+		if (polls.now > 1 && before <= 1) polls.pairsSince = performance.now();
+		if (polls.now <= 1 && before > 1) polls.pairs = Math.max(polls.pairs, performance.now() - polls.pairsSince);
+	};
+	const listener = http.createServer((req, res) => {
+		if (!req.url.startsWith(`${prefix}/`)) {
+			res.writeHead(404).end();
+			return;
+		}
+		const path = req.url.slice(prefix.length);
+		self.requests.push({ at: performance.now(), method: req.method, path });
+		const { drop, delay, cut } = fate({ method: req.method, path }) ?? {};
+		for (const [name, what] of Object.entries({ drop, delay, cut })) if (what !== undefined) self.hurt[name] += 1;
+		if (drop) {
+			req.socket.destroy();
+			return;
+		}
+		const poll = /^\/poll\?.*\bwait=[1-9]/.test(path);
+		if (poll) held(1);
+		let on;
+		let timer;
+		res.on('close', () => {
+			if (poll) held(-1);
+			clearTimeout(timer);
+			on?.destroy();
+		});
+		const pass = () => {
+			if (res.destroyed || self.deaf) return;
+			on = http.request(target + path, { method: req.method, headers: req.headers }, (answer) => {
+				if (self.deaf) return; // the line is dead, and nobody is told
+				res.writeHead(answer.statusCode, answer.rawHeaders);
+				answer.on('error', () => res.destroy());
+				answer.pipe(res);
+			});
+			on.on('error', () => self.deaf || res.destroy());
+			req.pipe(on);
+			if (cut !== undefined) timer = setTimeout(() => req.socket.destroy(), cut);
+		};
+		if (delay) timer = setTimeout(pass, delay);
+		else pass();
+	});
+	const port = await freePort();
+	await new Promise((resolve) => {
+		listener.listen(port, '127.0.0.1', resolve);
+	});
+	proxies.push(listener);
+	self.url = `http://127.0.0.1:${port}`;
+	self.since = (at) => self.requests.filter((request) => request.at >= at);
+	/** From now on the line is dead without anybody being told; until `hear()`. */
+	self.mute = () => {
+		self.deaf = true;
+	};
+	self.hear = () => {
+		self.deaf = false;
+	};
+	/** Hangs up on all connections that are open. */
+	self.hangUp = () => listener.closeAllConnections?.();
+	return self;
+}
+
+/** Sends what a program beside the page would, one after another, until told to stop; repeated until each is stored. */
+export function program(line, room, { every = 20, name = 'p' } = {}) {
+	let stop = false;
+	const self = { count: 0 };
+	const running = (async () => {
+		while (!stop) {
+			const key = `${name} ${self.count + 1}`;
+			const res = await line.send({ text: `${name}${self.count + 1}`, room, key }).catch(() => null);
+			if (res?.status === 200 || res?.status === 201) self.count += 1;
+			await new Promise((resolve) => {
+				setTimeout(resolve, every);
+			});
+		}
+	})();
+	self.stop = async () => {
+		stop = true;
+		await running;
+		return self.count;
+	};
+	return self;
+}
+
+/** Kills the daemon; it may be on its way up again, without a process yet. */
+export const kill = (line) => until(() => {
+	try {
+		line.kill('SIGKILL');
+		return true;
+	} catch {
+		return false;
+	}
+}, { what: 'a daemon to kill' });
+
+/** The whole room as the server has it, oldest first. */
+export async function stored(line, room) {
+	const all = [];
+	for (let after = 0; after !== undefined && after !== null;) {
+		const { json } = await line.history({ room, after, limit: 500 });
+		if (!json?.messages) throw new Error('the server is away');
+		all.push(...json.messages);
+		after = json.newer;
+	}
+	return all;
+}

@@ -1,0 +1,111 @@
+// page-chaos.test.mjs: two browsers with two tabs each, a line that loses a fifth of the requests, a daemon that dies.
+//
+// Environment: CHAOS_MESSAGES (150) typed in all, CHAOS_KILLS (3), CHAOS_SEED, and what browser.mjs says.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { ms, room, server, sleep, until } from '../e2e/harness.mjs';
+import { dice, kill, launch, numbers, open, program, proxy, stored } from './browser.mjs';
+
+const MESSAGES = Number(process.env.CHAOS_MESSAGES || 150);
+const KILLS = Number(process.env.CHAOS_KILLS || 3);
+const SEED = Number(process.env.CHAOS_SEED || Math.floor(Math.random() * 2 ** 32));
+const HURT = 0.2; // of all requests
+const LATE_MS = 1500;
+
+// Notes in the page, at each change of the list, which messages were there, and whatever was wrong with it.
+const witness = () => addEventListener('DOMContentLoaded', () => {
+	const log = document.querySelector('[role=log]');
+	window.seen = new Set();
+	window.wrong = [];
+	new MutationObserver(() => {
+		const articles = [...log.querySelectorAll('article')];
+		const ids = articles.filter((node) => node.dataset.id).map((node) => Number(node.dataset.id));
+		for (const [i, id] of ids.entries()) {
+			window.seen.add(id);
+			if (i && id <= ids[i - 1]) window.wrong.push(`${id} stands after ${ids[i - 1]}`);
+		}
+		const texts = articles.map((node) => node.querySelector('.text').textContent);
+		if (new Set(texts).size === texts.length) return;
+		window.wrong.push(`shown twice: ${texts.filter((text, i) => texts.indexOf(text) !== i)}`);
+	}).observe(log, { childList: true, subtree: true });
+});
+
+describe('chaos', () => {
+	const line = server();
+
+	test(`${MESSAGES} messages typed in 2 browsers × 2 tabs, ${KILLS} kills: each shown once, in order, stored once`, async (t) => {
+		t.diagnostic(`CHAOS_SEED=${SEED}`);
+		const random = dice(SEED);
+		const bad = await proxy(line.url, {
+			fate({ path }) {
+				// The files of the page are asked for once and by the browser alone.
+				if (!/^\/(poll|send|history|rooms)\b/.test(path) || random() >= HURT) return null;
+				return [{ drop: true }, { delay: random() * LATE_MS }, { cut: random() * LATE_MS }][Math.floor(random() * 3)];
+			},
+		});
+		const name = room();
+		const tabs = [];
+		for (const who of ['ann', 'bob']) {
+			const browser = await launch();
+			t.after(() => browser.close());
+			const context = await browser.newContext();
+			for (const number of [1, 2]) {
+				const p = await open(t, `${bad.url}/#${name}`, { cut: true, context, init: witness });
+				await p.connected();
+				tabs.push({ ...p, who: `${who}${number}` });
+			}
+		}
+
+		const started = performance.now();
+		const other = program(line, name, { every: 200, name: 'program ' });
+		let typed = 0;
+		let kills = 0;
+		const each = Math.ceil(MESSAGES / tabs.length);
+		await Promise.all(tabs.map(async (p) => {
+			for (const i of numbers(1, each)) {
+				await p.type(`${p.who} typed ${i}`);
+				typed += 1;
+				if (kills < KILLS && typed >= ((kills + 1) * MESSAGES) / (KILLS + 1)) {
+					kills += 1;
+					await kill(line);
+				}
+				await sleep(random() * 60);
+			}
+		}));
+		const programmed = await other.stop();
+		const all = each * tabs.length + programmed;
+		let rows;
+		await until(async () => {
+			rows = await stored(line, name).catch(() => []);
+			return rows.length >= all;
+		}, { timeout: ms(60_000 + MESSAGES * 500), every: 500, what: `${all} messages to be stored` });
+		const tookS = (performance.now() - started) / 1000;
+		assert.equal(kills, KILLS);
+
+		const texts = rows.map(({ text }) => text);
+		assert.equal(new Set(texts).size, texts.length, 'stored once each');
+		assert.equal(texts.length, all, 'nothing else is stored');
+		for (const { who } of tabs) {
+			assert.deepEqual(texts.filter((text) => text.startsWith(`${who} `)), numbers(1, each).map((i) => `${who} typed ${i}`),
+				'in the order in which they were typed');
+		}
+		const inDatabase = await line.rows(`SELECT count(*) AS n, count(DISTINCT text) AS texts FROM messages WHERE room = '${name}'`);
+		assert.deepEqual(inDatabase, [{ n: all, texts: all }]);
+
+		const ids = rows.map(({ id }) => id);
+		for (const p of tabs) {
+			await until(async () => (await p.ids()).at(-1) === ids.at(-1), { timeout: ms(60_000), what: `${p.who} to show the last` });
+			await until(async () => (await p.log.getByRole('article').count()) === (await p.ids()).length,
+				{ timeout: ms(60_000), what: 'nothing to be unsent' });
+			const shown = await p.ids();
+			assert.deepEqual(shown, ids.slice(-shown.length), `${p.who}: without a hole up to the end`);
+			const seen = await p.page.evaluate(() => [...window.seen].sort((a, b) => a - b));
+			assert.deepEqual(seen, ids, `${p.who}: each was shown`);
+			assert.deepEqual(await p.page.evaluate(() => window.wrong), [], p.who);
+			await p.connected();
+		}
+		const { drop, delay, cut } = bad.hurt;
+		t.diagnostic(`${all} messages (${programmed} by a program) in ${tookS.toFixed(0)} s; of ${bad.requests.length} requests `
+			+ `${drop} dropped, ${delay} delayed, ${cut} cut; ${kills} kills`);
+	});
+});

@@ -1,0 +1,215 @@
+// pure.test.mjs: the small modules: the room list, search expressions, markup, export, what is remembered.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { FakeClock, FakeServer, json, problem, settle } from './fake.mjs';
+import { Memory, Rooms, Search, Server, exported, markup, query } from './modules.mjs';
+
+describe('rooms', () => {
+	const listed = [{ name: 'b', last: 9, at: 'x', n: 4 }, { name: 'a', last: 5, at: 'x', n: 5 }];
+	const unread = (rooms) => Object.fromEntries(rooms.list().map(({ name, unread: count }) => [name, count]));
+
+	test('what was there before the first visit counts as read, what comes later does not', () => {
+		const rooms = new Rooms();
+		rooms.listed(listed);
+		assert.deepEqual(unread(rooms), { b: 0, a: 0 });
+		rooms.heard({ id: 10, room: 'a', at: 'y', text: 'hi', sender: 's' });
+		rooms.heard({ id: 10, room: 'a', at: 'y', text: 'hi' });
+		rooms.listed([...listed, { name: 'c', last: 12, at: 'z', n: 2 }]);
+		assert.deepEqual(unread(rooms), { c: 2, a: 1, b: 0 }, 'newest first');
+		rooms.listed([{ name: 'a', last: 14, at: 'z', n: 8 }]);
+		assert.equal(rooms.unread('a'), 3);
+	});
+
+	test('reading: all, in part, never backwards, and in another tab or life', () => {
+		const rooms = new Rooms({ a: { id: 3, n: 3 } });
+		rooms.listed(listed);
+		assert.equal(rooms.unread('a'), 2);
+		assert.equal(rooms.read('a', 4, 1), true);
+		assert.equal(rooms.unread('a'), 1);
+		assert.equal(rooms.read('a', 2), false);
+		assert.equal(rooms.read('a', 5), true);
+		assert.equal(rooms.read('a', 5), false);
+		assert.equal(rooms.unread('a'), 0);
+		assert.deepEqual(rooms.markOf('a'), { id: 5, n: 5 });
+		rooms.heard({ id: 20, room: 'a' });
+		rooms.readAlso('a', { id: 20, n: 6 });
+		assert.equal(rooms.unread('a'), 0);
+		assert.equal(rooms.readOf('never'), null);
+	});
+
+	test('a room exists by being opened', () => {
+		const rooms = new Rooms();
+		assert.deepEqual(rooms.list('new').map(({ name }) => name), ['new']);
+		assert.deepEqual(rooms.list('other').map(({ name }) => name), ['other']);
+	});
+});
+
+describe('search expressions', () => {
+	const parse = (text) => query.parse(text, ['*']);
+	const midnight = (y, m, d) => new Date(y, m - 1, d).toISOString();
+
+	test('words and phrases go as they are, operators become parameters', () => {
+		assert.deepEqual(parse('disk "is full" -test wor*').params, [['room', '*'], ['q', 'disk "is full" -test wor*']]);
+		assert.deepEqual(parse('from:ann disk in:ops IN:#main').params,
+			[['room', 'ops'], ['room', 'main'], ['q', 'disk'], ['sender', 'ann']]);
+		assert.match(parse('from:ann disk in:ops full').params[1][1], /^disk\s+full$/);
+		assert.deepEqual(parse('from:"Ann Ö" x').params, [['room', '*'], ['q', 'x'], ['sender', 'Ann Ö']]);
+		assert.deepEqual(parse('from:"" x').params.at(-1), ['sender', '']);
+		assert.deepEqual(parse('"not from:ann"').params, [['room', '*'], ['q', '"not from:ann"']]);
+		assert.deepEqual(parse('after:2026-01-31 before:2026-03-01').params,
+			[['room', '*'], ['from', midnight(2026, 1, 31)], ['until', midnight(2026, 3, 1)]]);
+		assert.deepEqual(parse('on:2026-02-28').params,
+			[['room', '*'], ['from', midnight(2026, 2, 28)], ['until', midnight(2026, 3, 1)]]);
+		assert.deepEqual(parse('see http://from:x').params, [['room', '*'], ['q', 'see http://from:x']]);
+	});
+
+	test('what cannot be meant is said', () => {
+		for (const text of ['before:2026-02-30', 'after:yesterday', 'on:', 'in:no/room']) {
+			const { params, problem: said } = parse(text);
+			assert.equal(params, null, text);
+			assert.match(said, /needs/);
+		}
+		assert.deepEqual(parse('   '), { params: null, problem: '' });
+		assert.deepEqual(parse('in:ops'), { params: null, problem: '' });
+	});
+
+	test("the offset of the reader's clock has the form that /history wants", () => {
+		assert.match(query.offsetOf('2026-07-01'), /^[+-]\d\d:\d\d$/);
+	});
+});
+
+describe('search', () => {
+	test('pages newest first, each once, until there is no more', async () => {
+		const clock = new FakeClock();
+		const back = new FakeServer(clock);
+		for (let i = 0; i < 100; i += 1) back.say('x');
+		const states = [];
+		const search = new Search(new Server(back.fetch, '', clock), ({ state }) => states.push(state));
+		await search.find('x', ['main']);
+		for (let i = 0; i < 5; i += 1) await search.more();
+		assert.deepEqual(search.hits.map(({ id }) => id), Array.from({ length: 100 }, (_, i) => 100 - i));
+		assert.equal(back.requests.length, 3);
+		assert.equal(states[0], 'Searching…');
+		assert.equal(states.at(-1), '100 found.');
+	});
+
+	test('a new search takes the place of one under way; a failure is said', async () => {
+		const clock = new FakeClock();
+		const back = new FakeServer(clock);
+		back.say('x');
+		const search = new Search(new Server(back.fetch, '', clock), () => {});
+		let answer;
+		back.next = () => new Promise((resolve) => {
+			answer = resolve;
+		});
+		search.find('slow', ['main']);
+		await settle();
+		await search.find('quick', ['main']);
+		answer(json({ messages: [{ id: 77 }], older: null }));
+		await settle();
+		assert.deepEqual(search.hits.map(({ id }) => id), [1]);
+		back.next = () => problem(400, 'nothing to look for');
+		await search.find('-x', ['main']);
+		assert.equal(search.state, 'nothing to look for');
+	});
+});
+
+describe('markup', () => {
+	const show = (nodes) => nodes.map((node) => (typeof node === 'string' ? node
+		: `<${node.tag}${node.href ? ` ${node.href}` : ''}>${show(node.children)}</${node.tag}>`)).join('');
+	const is = (text, expected) => assert.equal(show(markup.parse(text)), expected);
+
+	test('the subset', () => {
+		is('a **b** *c* _d_ ~~e~~ `f*g*`', 'a <strong>b</strong> <em>c</em> <em>d</em> <del>e</del> <code>f*g*</code>');
+		is('**a *b* c**', '<strong>a <em>b</em> c</strong>');
+		is('x\n```js\nlet *a* = `1`;\n```\ny', 'x\n<pre>let *a* = `1`;</pre>y');
+		is('```open', '```open');
+		is('<b>&amp;</b>', '<b>&amp;</b>');
+	});
+
+	test('what only looks like it stays as it is', () => {
+		for (const text of ['2*3*4', 'snake_case_name', '* a * b *', '**', '``', '~~ a ~~', 'a_b_', '`', '****']) is(text, text);
+	});
+
+	test('addresses: only http, without what ends the sentence, never other than what one sees', () => {
+		is('see https://a.example/x?y=1#z.', 'see <a https://a.example/x?y=1#z>https://a.example/x?y=1#z</a>.');
+		is('(https://a.example/b_(c))', '(<a https://a.example/b_(c)>https://a.example/b_(c)</a>)');
+		is('HTTP://A.example', '<a http://a.example/>HTTP://A.example</a>');
+		is('**https://a.example/**', '<strong><a https://a.example/>https://a.example/</a></strong>');
+		for (const text of ['javascript:alert(1)', 'data:text/html,x', 'xhttps://a.example', 'https://', 'ftp://a.example']) is(text, text);
+		// A mark that turns the reading direction would show another address than it leads to.
+		is('https://a.example/\u202Etxt.exe', '<a https://a.example/>https://a.example/</a>\u202Etxt.exe');
+	});
+
+	test('no text makes it slow', () => {
+		for (const piece of ['*', '_a ', '**a ', '`', '~~a', 'http://a)', 'http://a/((', '```', '*_~~', ' *a _b ']) {
+			const text = piece.repeat(Math.floor(20_000 / piece.length));
+			const began = performance.now();
+			const nodes = markup.parse(text);
+			assert.ok(performance.now() - began < 1000, `${piece}: ${performance.now() - began} ms`);
+			assert.ok(nodes.length > 0);
+		}
+		assert.deepEqual(markup.parse('*a*'.repeat(10_000)), ['*a*'.repeat(10_000)], 'very long texts have no markup');
+	});
+});
+
+describe('export', () => {
+	const message = (text, more) => ({ id: 1, room: 'main', event: 'chat message', sender: 'ann', text, at: 'T', ...more });
+
+	test('CSV: quoted, and no cell is a formula', () => {
+		const { content } = exported([
+			message('a "b", c\nd'), message('=1+1'), message('x', { sender: '@SUM(A1)' }), message(' +1'), message('-2'),
+		], 'csv', 'main');
+		assert.deepEqual(content.split('\r\n'), [
+			'\uFEFFid,at,room,sender,event,text',
+			'1,T,main,ann,chat message,"a ""b"", c\nd"',
+			'1,T,main,ann,chat message,"\'=1+1"',
+			'1,T,main,"\'@SUM(A1)",chat message,x',
+			'1,T,main,ann,chat message,"\' +1"',
+			'1,T,main,ann,chat message,"\'-2"',
+			'',
+		]);
+	});
+
+	test('text: a message cannot pretend to be two', () => {
+		const { content, name } = exported([message('a\nT #main bob: b'), message('', { sender: '' })], 'txt', 'a/b');
+		assert.equal(content, 'T #main ann: a\n\tT #main bob: b\nT #main -: \n');
+		assert.equal(name, 'longline-a-b.txt');
+	});
+
+	test('JSON lines: what the server gave, and nothing of ours', () => {
+		const one = message('a');
+		const { content } = exported([{ ...one, ours: true, snippet: [] }], 'jsonl', 'x');
+		assert.deepEqual(content.trim().split('\n').map((line) => JSON.parse(line)), [one]);
+	});
+});
+
+describe('what is remembered', () => {
+	const storage = () => {
+		const map = new Map();
+		return { getItem: (name) => map.get(name) ?? null, setItem: (name, value) => map.set(name, value) };
+	};
+
+	test('as a whole, and of each room', () => {
+		const kept = storage();
+		const prefs = new Memory(kept);
+		prefs.set('name', 'ann');
+		prefs.setOf('a', 'drafts', 'half a sen');
+		prefs.setOf('b', 'drafts', 'x');
+		prefs.setOf('b', 'drafts', null);
+		const again = new Memory(kept);
+		assert.equal(again.get('name'), 'ann');
+		assert.equal(again.of('a', 'drafts'), 'half a sen');
+		assert.equal(again.of('b', 'drafts'), null);
+	});
+
+	test('a storage that is forbidden or full is done without', () => {
+		const full = { getItem: () => { throw new Error('no'); }, setItem: () => { throw new Error('full'); } };
+		for (const bad of [null, full]) {
+			const prefs = new Memory(bad);
+			prefs.set('name', 'ann');
+			assert.equal(prefs.get('name'), 'ann');
+			assert.equal(prefs.get('other', 'x'), 'x');
+		}
+	});
+});
