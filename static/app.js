@@ -159,12 +159,13 @@ const hears = {
 };
 
 function enter(name) {
+	// Only after a reload.
+	const here = reader ? null : session.get('mark');
 	reader?.stop();
 	room = name;
 	fresh = 0;
 	timeline = new Timeline();
 	for (const item of outbox.items) if (item.room === room) timeline.outbox('item', item);
-	const here = session.get('mark');
 	timeline.mark = here?.room === room ? here.id : rooms.readOf(room);
 	visited = [room, ...visited.filter((other) => other !== room)].slice(0, VISITED);
 	prefs.set('visited', visited);

@@ -2,7 +2,7 @@
 
 export function plain({ text, event, args, attachments }) {
 	if (text !== undefined) return event === 'chat message' ? text : `${event} ${text}`;
-	if (attachments?.length) return event;
+	if (attachments?.length) return event.replace(/^file:/, '');
 	return `${event === 'chat message' ? '' : `${event} `}${JSON.stringify(args)}`;
 }
 

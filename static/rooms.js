@@ -22,7 +22,7 @@ export class Rooms {
 	heard({ id, room: name, at, text, sender, event, ours }) {
 		const room = this.#of(name);
 		if (id <= room.last) return;
-		Object.assign(room, { last: id, at, n: room.n + 1, text: text ?? event, sender });
+		Object.assign(room, { last: id, at, n: room.n + 1, text: text ?? event?.replace(/^file:/, ''), sender });
 		if (ours) this.read(name, id);
 	}
 

@@ -24,7 +24,7 @@ export class FoundView {
 		on('results', 'scroll', () => this.#edge(), { passive: true });
 		on('results', 'click', ({ target }) => {
 			// On a phone the list lies over the messages.
-			if (target.closest('a') && getComputedStyle(element('found')).position === 'fixed') this.close();
+			if (target.closest('a') && element('seek').offsetParent) this.close();
 		});
 	}
 

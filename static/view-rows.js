@@ -166,7 +166,11 @@ export const draw = {
 		const article = make('article', headed ? 'headed' : '');
 		article.dataset.id = message.id;
 		article.tabIndex = -1; // j, k and permalinks move the focus here
-		const link = make('a', 'time', timeOf(message.at));
+		// Drawn by the style sheet, since the link's name is not what one sees of it.
+		const time = timeOf(message.at);
+		time.dataset.time = time.textContent;
+		time.textContent = '';
+		const link = make('a', 'time', time);
 		link.href = `#${room}/${message.id}`;
 		link.title = `${format(exactTime, message.at)}\n${message.at}`;
 		link.setAttribute('aria-label', 'Permalink');
