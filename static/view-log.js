@@ -16,7 +16,7 @@ export class LogView {
 	#complete = false; // the last row is the newest there is
 	#following = true; // the reader is at the end and wants to stay there
 	#look = null;
-	#held = null; // { node, top }: what the reader reads, and where it stands in his sight
+	#held = null; // { key, top }: the row he reads, and where it stands in his sight
 	#open = null; // the article whose links are in the tab order
 
 	constructor(does) {
@@ -26,7 +26,10 @@ export class LogView {
 		this.#log.addEventListener('focusin', ({ target }) => this.#enter(target.closest('article')));
 		new ResizeObserver(() => {
 			if (this.#following) this.toEnd();
-			else if (this.#held?.node.isConnected) this.#log.scrollTop = this.#held.node.offsetTop - this.#held.top;
+			else {
+				const node = this.#drawn.get(this.#held?.key)?.node;
+				if (node) this.#log.scrollTop = node.offsetTop - this.#held.top;
+			}
 			this.#edges();
 		}).observe(this.#log);
 	}
@@ -45,8 +48,10 @@ export class LogView {
 
 	rows(rows, { complete, busy, loaded, place }) {
 		const log = this.#log;
-		const anchor = this.#following ? null : this.#firstInSight();
-		const stood = anchor?.offsetTop;
+		// Its key, since the node itself may be replaced: a message loses its heading to one loaded above it. Its lower edge,
+		// since the words are above that and the heading is not.
+		const anchor = this.#following ? null : this.#keyOf(this.#firstInSight());
+		const stood = this.#bottom(anchor);
 		const focused = log.contains(document.activeElement);
 		const wanted = new Set(rows.map(({ key }) => key));
 		for (const [key, { node }] of this.#drawn) {
@@ -66,7 +71,7 @@ export class LogView {
 		this.#complete = complete;
 		if (place) place();
 		else if (this.#following && complete) this.toEnd();
-		else if (anchor?.isConnected && anchor.offsetTop !== stood) log.scrollTop += anchor.offsetTop - stood;
+		else log.scrollTop += this.#bottom(anchor) - stood || 0;
 		this.#scrolled();
 	}
 
@@ -134,6 +139,15 @@ export class LogView {
 		this.#open = article;
 	}
 
+	#keyOf(article) {
+		return article && `message ${article.dataset.id}`;
+	}
+
+	#bottom(key) {
+		const node = this.#drawn.get(key)?.node;
+		return node && node.offsetTop + node.offsetHeight;
+	}
+
 	#rowAt(line) {
 		const { children } = this.#log;
 		let [low, high] = [0, children.length];
@@ -158,7 +172,7 @@ export class LogView {
 		if (this.#following !== was) this.#does.ended(this.#following);
 		this.#edges();
 		const node = this.#firstInSight();
-		this.#held = node && { node, top: node.offsetTop - scrollTop };
+		this.#held = node && { key: this.#keyOf(node), top: node.offsetTop - scrollTop };
 		this.#look ??= setTimeout(() => this.#notice(), 150);
 	}
 
