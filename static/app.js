@@ -1,6 +1,7 @@
 // app.js: wires the line, the room that is open, and the document together, and nothing else.
 import { exported } from './export.js';
 import { Feed } from './feed.js';
+import { notice, permitted } from './notices.js';
 import { DiskStore, Outbox } from './outbox.js';
 import { Memory } from './prefs.js';
 import { offsetOf } from './query.js';
@@ -10,12 +11,14 @@ import { Search } from './search.js';
 import { Timeline } from './timeline.js';
 import { Server } from './transport.js';
 import { View, dayOf, save } from './view.js';
+import { fileItem, newKey, textItem } from './write.js';
 
 const ROOM = /^[A-Za-z0-9._-]{1,64}$/;
 const VISITED = 30; // rooms whose unread messages the title counts
-const FILE_MOST = 4_000_000; // bytes; what is longer the web server would not even let pass
-const EVENT_BYTES = 128;
 const LIST_MS = 60_000; // the list of rooms is live but for rooms too loud to be followed
+const ROOMS_FIRST = 100; // rooms of that list, and
+const ROOMS_MOST = 1_000; // if someone looks for more
+const SHOW_ROOMS_MS = 100;
 const TICK_MS = 5_000;
 const ASLEEP_MS = 20_000; // a tick this late means that the machine slept
 
@@ -42,10 +45,12 @@ let remark = ''; // to be said in the list once it is there
 let visited = prefs.get('visited', []);
 let pending = false;
 let listed = 0; // when the list of rooms was asked for
+let listing = ROOMS_FIRST;
+let showing = null;
 
 const view = new View({
-	submit({ sender, text }) {
-		outbox.add({ room, key: newKey(), sender, text: wellFormed(text) });
+	submit(typed) {
+		outbox.add(textItem(room, typed));
 		prefs.setOf(room, 'drafts', null);
 		mark(null);
 		toNewest();
@@ -87,6 +92,11 @@ const view = new View({
 	},
 	go: (name) => {
 		location.hash = `#${name}`;
+	},
+	moreRooms() {
+		if (listing === ROOMS_MOST) return;
+		listing = ROOMS_MOST;
+		list();
 	},
 	again: () => readAddress(),
 	walk(by) {
@@ -185,7 +195,7 @@ function enter(name) {
 	view.room(room);
 	view.draft(prefs.of(room, 'drafts') ?? '');
 	if (feed.ready) reader.ready();
-	showRooms();
+	drawRooms();
 }
 
 function open(where, place = null) {
@@ -280,17 +290,23 @@ function read(id, left) {
 	showRooms();
 }
 
+// A flood of messages must not draw the list as often.
 function showRooms() {
-	view.rooms(rooms.list(room), room);
+	showing ??= setTimeout(drawRooms, SHOW_ROOMS_MS);
+}
+
+function drawRooms() {
+	showing = null;
+	view.rooms(rooms.list(room).slice(0, listing), room);
 	const unread = visited.reduce((sum, name) => sum + rooms.unread(name), 0);
 	view.title(`${unread ? `(${unread}) ` : ''}#${room} · Longline`);
 }
 
 async function list() {
 	listed = Date.now();
-	const found = await server.rooms().catch(() => null);
+	const found = await server.rooms(listing).catch(() => null);
 	if (!found) return;
-	rooms.listed(found);
+	rooms.listed(found.rooms, found.head);
 	showRooms();
 }
 
@@ -303,42 +319,21 @@ async function gap(since) {
 
 async function attach(sender, files) {
 	const where = room;
-	for (const file of files) {
-		const bytes = file.size > FILE_MOST ? null : await file.arrayBuffer().catch(() => null);
-		if (!bytes) {
-			say(`${file.name} cannot be sent: it cannot be read, or has more than ${FILE_MOST} bytes.`);
-			continue;
-		}
-		let event = wellFormed(`file:${file.name}`);
-		while (new TextEncoder().encode(event).length > EVENT_BYTES) event = [...event].slice(0, -1).join('');
-		outbox.add({ room: where, sender, key: newKey(), blob: new Blob([bytes]), event });
-	}
+	for (const file of files) await fileItem(where, sender, file).then((item) => outbox.add(item), (error) => say(error.message));
 	toNewest();
 }
 
 async function notify(on) {
-	const able = typeof Notification === 'function';
-	const allowed = able && on ? await Notification.requestPermission() : 'denied';
-	const yes = on && allowed === 'granted';
+	const yes = on && await permitted();
 	prefs.set('notify', yes);
 	view.notify(yes, on && !yes ? 'This browser does not allow it here.' : '');
 }
 
 // One tab speaks for all, and only when none of them is looked at.
 function tellOutside(messages) {
-	if (!feed.leading || feed.watched || !prefs.get('notify') || Notification.permission !== 'granted') return;
+	if (!feed.leading || feed.watched || !prefs.get('notify')) return;
 	const message = messages.findLast(({ sender, room: name }) => visited.includes(name) && sender !== prefs.get('name', ''));
-	if (!message) return;
-	try {
-		const title = `${message.sender || 'no name'} in #${message.room}`;
-		const note = new Notification(title, { body: (message.text ?? message.event).slice(0, 200), tag: message.room });
-		note.onclick = () => {
-			window.focus();
-			location.hash = `#${message.room}/${message.id}`;
-		};
-	} catch {
-		// A phone's browser wants a service worker for it.
-	}
+	if (message) notice(message);
 }
 
 function readAddress() {
@@ -354,16 +349,6 @@ function readAddress() {
 	else if (id) open({ around: id }, () => reveal() || say(`Message ${id} is not in this room, or no longer.`));
 	else if (changed) open({});
 	else if (remark) say(remark);
-}
-
-// Half a surrogate pair has no UTF-8 and would be refused.
-function wellFormed(text) {
-	return text.replace(/\p{Surrogate}/gu, '\uFFFD');
-}
-
-// crypto.randomUUID is missing where the page is served by plain HTTP.
-function newKey() {
-	return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 function wake(how) {

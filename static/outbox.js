@@ -1,6 +1,8 @@
 // outbox.js: what was typed and is not yet known to be stored: kept, and sent in order and exactly once.
 import { Failure, Pause, world } from './transport.js';
 
+const STALE_MS = 5_000; // a request this old may hang on a connection that is gone
+
 const result = (request) => new Promise((resolve, reject) => {
 	request.onsuccess = () => resolve(request.result);
 	request.onerror = () => reject(request.error);
@@ -45,6 +47,7 @@ export class DiskStore {
 export class Outbox {
 	#pause;
 	#abort = null;
+	#asked = Infinity; // when, if asking anew costs little
 	items = [];
 	#writes = new Map(); // key -> the write of it under way
 	#stored = new Set(); // keys
@@ -123,6 +126,8 @@ export class Outbox {
 	}
 
 	wake({ force = false } = {}) {
+		// The key makes it harmless to ask twice.
+		if (this.clock.now() - this.#asked > STALE_MS) this.#abort.abort();
 		this.#pause.reset();
 		this.#pause.cut(force);
 	}
@@ -171,6 +176,7 @@ export class Outbox {
 		this.#abort = new AbortController();
 		try {
 			const { room, sender, text, blob, event, key } = item;
+			this.#asked = blob ? Infinity : this.clock.now();
 			const message = blob ? { room, sender, key, blob, event } : { room, sender, text, key };
 			const reply = await this.server.send(message, this.#abort.signal);
 			this.#pause.reset();

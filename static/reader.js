@@ -1,7 +1,5 @@
 // reader.js: moves a timeline's window over the log of one room.
-//   OPENING -> BROWSING (timeline.newer is a cursor) or JOINING -> LIVE
-// JOINING lasts until the feed says `ready` for the room, and everything up to then has been read; it ends in LIVE.
-// LIVE -> BROWSING when the newest are trimmed away by scrolling back, and LIVE -> JOINING after a hole in the feed.
+// Its states, OPENING, BROWSING, JOINING and LIVE, are described in docs/PAGE.md.
 import { Failure, Pause, world } from './transport.js';
 
 const PAGE = 100; // messages shown on opening

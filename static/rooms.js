@@ -1,28 +1,31 @@
 // rooms.js: which rooms there are, and what is unread in them.
 
+const brief = ({ text, event = '' }) => (/^file:/.test(event) ? event.slice(5) : text ?? event);
+
 export class Rooms {
 	#rooms = new Map(); // name -> { name, last, at, n, text, readId, readN }
-	#listed = false;
+	#head = null; // of the first list
 
 	constructor(read = {}) {
 		for (const [name, { id, n }] of Object.entries(read)) this.#of(name, { readId: id, readN: n });
 	}
 
-	// The server's list, whole. Rooms first seen with the first list ever count as read.
-	listed(list) {
-		for (const { name, last, at, n } of list) {
+	// The server's list, or the beginning of it. What was there before the first list counts as read.
+	listed(list, head = Math.max(0, ...list.map(({ last }) => last))) {
+		this.#head ??= head;
+		for (const { name, last, at, n, sender, ...what } of list) {
 			const room = this.#of(name);
-			if (room.readId === null && !this.#listed) Object.assign(room, { readId: last, readN: n });
-			if (last >= room.last) Object.assign(room, { last, at, n });
+			if (room.readId === null && last <= this.#head) room.readId = last;
+			else if (room.readId === null) room.readN ??= n - room.n; // all but what was heard
+			if (last >= room.last) Object.assign(room, { last, at, n, sender, text: brief(what) });
 			if (room.readId >= room.last) room.readN = room.n;
 		}
-		this.#listed = true;
 	}
 
-	heard({ id, room: name, at, text, sender, event, ours }) {
+	heard({ id, room: name, at, sender, ours, ...what }) {
 		const room = this.#of(name);
 		if (id <= room.last) return;
-		Object.assign(room, { last: id, at, n: room.n + 1, text: text ?? event?.replace(/^file:/, ''), sender });
+		Object.assign(room, { last: id, at, n: room.n + 1, text: brief(what), sender });
 		if (ours) this.read(name, id);
 	}
 
@@ -52,7 +55,7 @@ export class Rooms {
 	unread(name) {
 		const room = this.#rooms.get(name);
 		if (!room || room.last <= (room.readId ?? 0)) return 0;
-		if (room.readId === null && !this.#listed) return 0;
+		if (room.readId === null && this.#head === null) return 0;
 		return Math.max(1, room.n - (room.readN ?? 0));
 	}
 
@@ -61,12 +64,12 @@ export class Rooms {
 		return [...this.#rooms.values()]
 			.filter(({ name, last }) => last > 0 || name === open)
 			.sort((a, b) => b.last - a.last || (a.name < b.name ? -1 : 1))
-			.map(({ name, last, at, n, text, sender }) => ({ name, last, at, n, text, sender, unread: this.unread(name) }));
+			.map(({ readId, readN, ...room }) => ({ ...room, unread: this.unread(room.name) }));
 	}
 
 	forget() {
 		this.#rooms.clear();
-		this.#listed = false;
+		this.#head = null;
 	}
 
 	#of(name, more = {}) {

@@ -119,10 +119,10 @@ export class Server {
 		return answer;
 	}
 
-	async rooms(signal) {
-		const answer = await this.#request('rooms', {}, QUICK_MS, signal);
+	async rooms(limit, signal) {
+		const answer = await this.#request(`rooms?limit=${limit}`, {}, QUICK_MS, signal);
 		if (!Array.isArray(answer?.rooms)) throw notOurs();
-		return answer.rooms;
+		return answer;
 	}
 
 	async send({ blob, event, ...message }, signal) {

@@ -47,7 +47,7 @@ export class FoundView {
 
 	focus() {
 		document.body.classList.add('seeking');
-		element('seek').setAttribute('aria-expanded', 'true');
+		element('seek').ariaExpanded = 'true';
 		element('query').focus();
 		element('query').select();
 	}
@@ -55,7 +55,7 @@ export class FoundView {
 	close() {
 		clearTimeout(this.#timer);
 		document.body.classList.remove('seeking');
-		element('seek').setAttribute('aria-expanded', 'false');
+		element('seek').ariaExpanded = 'false';
 		element('found').hidden = true;
 		element('query').value = '';
 		element('results').replaceChildren();

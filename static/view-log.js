@@ -52,6 +52,7 @@ export class LogView {
 		// since the words are above that and the heading is not.
 		const anchor = this.#following ? null : this.#keyOf(this.#firstInSight());
 		const stood = this.#bottom(anchor);
+		const { scrollTop } = log; // a list that grows shorter below cuts it
 		const focused = log.contains(document.activeElement);
 		const wanted = new Set(rows.map(({ key }) => key));
 		for (const [key, { node }] of this.#drawn) {
@@ -66,12 +67,12 @@ export class LogView {
 			else log.insertBefore(node, next);
 		}
 		if (focused && !log.contains(document.activeElement)) log.focus({ preventScroll: true });
-		log.setAttribute('aria-busy', String(busy || !loaded));
+		log.ariaBusy = busy || !loaded;
 		element('empty').hidden = !loaded || rows.length > 0;
 		this.#complete = complete;
 		if (place) place();
 		else if (this.#following && complete) this.toEnd();
-		else log.scrollTop += this.#bottom(anchor) - stood || 0;
+		else if (anchor) log.scrollTop = scrollTop + (this.#bottom(anchor) - stood || 0);
 		this.#scrolled();
 	}
 

@@ -5,20 +5,25 @@ import { TAGS, parse } from './markup.js';
 
 const TALL = 2_000; // characters, and
 const TALL_LINES = 24; // beyond which a message is shown in part first
+const RUN = 200; // characters without a blank
+const LONG_RUN = /(\S{100})(?=\S{100})/u;
 
 export const element = (id) => document.getElementById(id);
 export const on = (id, type, run) => element(id).addEventListener(type, run);
 
+// Chromium takes the square of the time for joined letters, Arabic ones say, unless they may be broken somewhere.
+const breakable = (part) => (typeof part === 'string' && part.length > RUN
+	? part.split(LONG_RUN).flatMap((piece, i) => (i % 2 ? [piece, document.createElement('wbr')] : piece)) : part);
+
 export function make(name, className, ...content) {
 	const node = document.createElement(name);
 	if (className) node.className = className;
-	node.append(...content); // strings become text, never markup
+	node.append(...content.flatMap(breakable)); // strings become text, never markup
 	return node;
 }
 
 export function button(label, run) {
 	const node = make('button', '', label);
-	node.type = 'button';
 	node.addEventListener('click', run);
 	return node;
 }
@@ -173,9 +178,9 @@ export const draw = {
 		const link = make('a', 'time', time);
 		link.href = `#${room}/${message.id}`;
 		link.title = `${format(exactTime, message.at)}\n${message.at}`;
-		link.setAttribute('aria-label', 'Permalink');
+		link.ariaLabel = 'Permalink';
 		if (headed) article.append(senderOf(message.sender));
-		else article.setAttribute('aria-label', message.sender || 'no name');
+		else article.ariaLabel = message.sender || 'no name';
 		article.append(...shortened(contentOf(message), message.text), link);
 		// Or hundreds of links would lie between the list and the message field.
 		for (const inside of article.querySelectorAll('a, button')) inside.tabIndex = -1;

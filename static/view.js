@@ -2,6 +2,7 @@
 import { FoundView } from './view-found.js';
 import { LogView } from './view-log.js';
 import { dayOf, element, make, on, save, timeOf } from './view-rows.js';
+import { cut } from './write.js';
 
 export { dayOf, save };
 
@@ -62,7 +63,7 @@ export class View {
 		this.log.clear(name);
 		this.found.room(name);
 		element('room').textContent = `#${name}`;
-		element('log').setAttribute('aria-busy', 'true');
+		element('log').ariaBusy = 'true';
 		element('empty').hidden = true;
 		this.#drawer(false);
 		this.firstUnread('');
@@ -72,7 +73,7 @@ export class View {
 		const items = list.map(({ name, last, at, unread, sender, text }) => {
 			const link = make('a', unread && name !== open ? 'news' : '', make('span', 'name', `#${name}`));
 			link.href = `#${name}`;
-			if (name === open) link.setAttribute('aria-current', 'page');
+			if (name === open) link.ariaCurrent = 'page';
 			if (last && at) link.append(timeOf(at, true));
 			if (text) link.append(make('span', 'last', make('bdi', '', `${sender ? `${sender}: ` : ''}${text.slice(0, 100)}`)));
 			if (unread) link.append(make('span', 'badge', `${unread}`, make('span', 'unseen', ' unread')));
@@ -80,9 +81,16 @@ export class View {
 		});
 		const focused = document.activeElement?.closest('#list a')?.hash;
 		element('list').replaceChildren(...items);
+		this.#sift();
 		if (focused) element('list').querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
 		const elsewhere = list.some(({ name, unread }) => unread && name !== open);
 		element('menu').classList.toggle('news', elsewhere);
+	}
+
+	// What is typed to open a room shows those that have it in their names.
+	#sift() {
+		const part = element('other').value.trim().replace(/^#/, '').toLowerCase();
+		for (const item of element('list').children) item.hidden = !item.querySelector('.name').textContent.toLowerCase().includes(part, 1);
 	}
 
 	newest({ hidden, fresh, newer }) {
@@ -104,7 +112,7 @@ export class View {
 		if (state.name === 'reconnecting') this.#ticker = setInterval(() => this.#tick(), 250);
 		element('again').hidden = state.name !== 'reconnecting' && state.name !== 'offline';
 		const seconds = make('span', '');
-		seconds.setAttribute('aria-hidden', 'true');
+		seconds.ariaHidden = 'true';
 		element('connection').className = state.name;
 		element('connection').replaceChildren(STATES[state.name], seconds);
 		this.#tick();
@@ -153,7 +161,8 @@ export class View {
 		});
 		name.addEventListener('input', () => {
 			// The limit is in bytes, maxlength counts UTF-16 units.
-			while (new TextEncoder().encode(name.value).length > NAME_BYTES) name.value = [...name.value].slice(0, -1).join('');
+			const fits = cut(name.value, NAME_BYTES);
+			if (fits !== name.value) name.value = fits;
 			this.#does.name(name.value.trim());
 		});
 		text.addEventListener('input', () => {
@@ -175,6 +184,12 @@ export class View {
 			event.preventDefault();
 			take(event.clipboardData.files);
 		});
+		on('body', 'dragover', (event) => event.dataTransfer.types.includes('Files') && event.preventDefault());
+		on('body', 'drop', (event) => {
+			if (!event.dataTransfer.files.length) return;
+			event.preventDefault();
+			take(event.dataTransfer.files);
+		});
 	}
 
 	#moving() {
@@ -186,11 +201,19 @@ export class View {
 		on('again', 'click', () => this.#does.reconnect());
 		on('menu', 'click', () => this.#drawer(!document.body.classList.contains('drawer')));
 		on('rooms', 'click', ({ target }) => target.closest('a') && this.#drawer(false));
+		on('list', 'scroll', ({ target }) => {
+			if (target.scrollHeight - target.scrollTop < 2 * target.clientHeight) this.#does.moreRooms();
+		});
+		on('other', 'input', () => {
+			this.#does.moreRooms();
+			this.#sift();
+		});
 		on('go', 'submit', (event) => {
 			event.preventDefault();
 			const room = element('other').value.trim().replace(/^#/, '');
 			if (!room) return;
 			element('other').value = '';
+			this.#sift();
 			this.#does.go(room);
 		});
 		document.addEventListener('click', ({ target }) => {
@@ -203,7 +226,7 @@ export class View {
 
 	#drawer(open) {
 		document.body.classList.toggle('drawer', open);
-		element('menu').setAttribute('aria-expanded', String(open));
+		element('menu').ariaExpanded = open;
 		if (open) (element('list').querySelector('[aria-current]') ?? element('other')).focus();
 	}
 
