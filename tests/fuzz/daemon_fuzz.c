@@ -69,7 +69,7 @@ static struct world {
 	struct worker *workers[WORKERS_MAX];
 	int event_fd;
 	clock_t since;
-	size_t inputs, lives, heap;
+	size_t inputs, lives, heap, descriptors;
 } w;
 
 static int64_t now_ms = 1000000;
@@ -230,6 +230,7 @@ check_database(void)
 /* ---- the daemon ---- */
 
 static void on_turn(void *ctx);
+static void run(struct str steps);
 
 static void
 start_daemon(void)
@@ -249,6 +250,7 @@ start_daemon(void)
 	w.event_fd = eventfd(1, EFD_CLOEXEC);
 	MUST(w.event_fd >= 0 && loop_add_source(w.d.loop, w.event_fd, on_turn, NULL) == 0);
 	bystander_begin(&w.other, w.socket);
+	MUST(sqlite3_open(w.database, &w.db) == SQLITE_OK && sqlite3_busy_timeout(w.db, 10000) == SQLITE_OK);
 }
 
 static void
@@ -260,6 +262,59 @@ stop_daemon(void)
 	close_all(&w.d);
 }
 
+static size_t
+heap(void)
+{
+	return __sanitizer_get_current_allocated_bytes != NULL ? __sanitizer_get_current_allocated_bytes()
+	                                                       : mallinfo2().uordblks;
+}
+
+/* Pipes apart, which a sanitizer may have to its symbolizer. */
+static size_t
+descriptors(void)
+{
+	struct stat st;
+	size_t n = 0;
+
+	for (int fd = 0; fd < 1000; fd++)
+		n += fstat(fd, &st) == 0 && !S_ISFIFO(st.st_mode);
+	return n;
+}
+
+/* Time passes until nobody but the bystander is there; then nothing may be left of the others, and the daemon
+ * ends. */
+static void
+end_life(void)
+{
+	size_t n;
+
+	for (int i = 0; i < ENDING_MS / 10000; i++)
+		run(STR("ar"));
+	run(STR("a?\x1D"
+	        "a?\x1D"
+	        "a?\x1D"
+	        "a?\x1D"
+	        "a?\x1D"
+	        "a?\x1D"
+	        "a?\x1D"
+	        "a?"));
+	MUST(sessions_count(w.d.sessions) == 1 && fcgi_counts(w.d.requests.fcgi).open == 2);
+	check_database();
+	/* As long as it has the file open, SQLite closes no descriptor of it. */
+	MUST(sqlite3_close(w.db) == SQLITE_OK);
+	stop_daemon();
+	w.lives++;
+	/* One stays open for each life, see commit_free(). */
+	MUST(descriptors() <= w.descriptors + w.lives);
+	n = heap();
+	if (w.lives == 2)
+		w.heap = n;
+	if (w.lives > 2 && n > w.heap + HEAP_MAX) {
+		fprintf(stderr, "after %zu inputs %zu bytes are allocated, %zu were\n", w.inputs, n, w.heap);
+		MUST(!"memory is freed");
+	}
+}
+
 static void
 clean_up(void)
 {
@@ -267,8 +322,7 @@ clean_up(void)
 	    "log.db", "log.db-wal", "log.db-shm", "log.db-lock", "socket", "socket-lock"};
 	char file[120];
 
-	stop_daemon();
-	sqlite3_close(w.db);
+	end_life();
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		snprintf(file, sizeof file, "%s/%s", w.folder, names[i]);
 		unlink(file);
@@ -290,12 +344,12 @@ open_world(void)
 	snprintf(
 	    w.folder, sizeof w.folder, "%s/longline-fuzz-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	MUST(mkdtemp(w.folder) != NULL);
+	w.descriptors = descriptors();
 	snprintf(w.database, sizeof w.database, "%s/log.db", w.folder);
 	snprintf(w.socket, sizeof w.socket, "%s/socket", w.folder);
 	for (int i = 0; i < CONNS; i++)
 		w.conns[i].answered = on_answer;
 	start_daemon();
-	MUST(sqlite3_open(w.database, &w.db) == SQLITE_OK && sqlite3_busy_timeout(w.db, 10000) == SQLITE_OK);
 	atexit(clean_up);
 }
 
@@ -440,43 +494,6 @@ run(struct str steps)
 	loop_run(w.d.loop);
 }
 
-static size_t
-heap(void)
-{
-	return __sanitizer_get_current_allocated_bytes != NULL ? __sanitizer_get_current_allocated_bytes()
-	                                                       : mallinfo2().uordblks;
-}
-
-/* Time passes until nobody but the bystander is there; then nothing may be left of the others. */
-static void
-end_life(void)
-{
-	size_t n;
-
-	for (int i = 0; i < ENDING_MS / 10000; i++)
-		run(STR("ar"));
-	run(STR("a?\x1D"
-	        "a?\x1D"
-	        "a?\x1D"
-	        "a?\x1D"
-	        "a?\x1D"
-	        "a?\x1D"
-	        "a?\x1D"
-	        "a?"));
-	MUST(sessions_count(w.d.sessions) == 1 && fcgi_counts(w.d.requests.fcgi).open == 2);
-	check_database();
-	stop_daemon();
-	n = heap();
-	w.lives++;
-	if (w.lives == 2)
-		w.heap = n;
-	if (w.lives > 2 && n > w.heap + HEAP_MAX) {
-		fprintf(stderr, "after %zu inputs %zu bytes are allocated, %zu were\n", w.inputs, n, w.heap);
-		MUST(!"memory is freed");
-	}
-	start_daemon();
-}
-
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
@@ -484,7 +501,9 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 		open_world();
 	w.names = (struct names){.n_sids = 0};
 	run((struct str){(const char *)bytes, n});
-	if (++w.inputs % LIFE == 0)
+	if (++w.inputs % LIFE == 0) {
 		end_life();
+		start_daemon();
+	}
 	return 0;
 }
