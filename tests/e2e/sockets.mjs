@@ -9,6 +9,9 @@ import { random } from './load.mjs';
 // Tests have no time for a client's usual patience.
 const QUICK = { forceNew: true, reconnectionDelay: 5, reconnectionDelayMax: 50 };
 
+/** A test that failed leaves its clients: they must not try for ever to reach a server that is no more. */
+const closeBehind = (server, one) => server.proc.ended.then(() => one.close());
+
 /**
  * Follows a room from the head on: it recovers, or (versions that cannot) goes on behind auth.serverOffset. What it saw is
  * as follow()'s of load.mjs, for assertSaw(). `connects` says of each connection whether it was recovered.
@@ -22,6 +25,7 @@ export function followSocket(server, room, version = '4.8') {
 	async function start() {
 		self.from = await server.head();
 		one = make(`${server.url}/${room}`, { ...QUICK, auth: { serverOffset: self.from } });
+		closeBehind(server, one);
 		one.on('connect', () => self.connects.push({ recovered: one.recovered, id: one.id }));
 		one.onAny((event, text, offset, ...more) => {
 			if (event !== 'chat message' || typeof text !== 'string' || !/^\d+$/.test(offset) || more.length > 0)
@@ -49,12 +53,14 @@ export function followSocket(server, room, version = '4.8') {
 
 /**
  * Emits one message after the other, each with a client offset, and leaves it to the client to repeat what is not
- * acknowledged. With `ahead` it does not wait for the acks of the last so many. As sender() of load.mjs.
+ * acknowledged: when it has connected again, or much later, since an ack that comes too late would be for nothing, again and
+ * again on a slow machine. With `ahead` it does not wait for the acks of the last so many. As sender() of load.mjs.
  */
 export function socketSender(server, name, room, { size = 200, ahead = 0 } = {}) {
 	const self = { answered: new Map(), failures: [], connects: 0, took: [], stop };
 	const prefix = `${name}_${crypto.randomBytes(12).toString('base64url')}`.replaceAll('-', '_');
-	const one = io(`${server.url}/${room}`, { ...QUICK, auth: { name }, ackTimeout: ms(2000), retries: 10_000 });
+	const one = io(`${server.url}/${room}`, { ...QUICK, auth: { name }, ackTimeout: ms(20_000), retries: 10_000 });
+	closeBehind(server, one);
 	let stopping = false, waiting = 0;
 	one.on('connect', () => self.connects++);
 
@@ -82,6 +88,7 @@ export function socketSender(server, name, room, { size = 200, ahead = 0 } = {})
 		await until(() => waiting === 0 || server.proc.done, { timeout: ms(60_000), every: 5, what: `socket ${name} to be answered` });
 	}
 	const running = loop().finally(() => one.close());
+	running.catch(() => {}); // stop() tells of it
 
 	async function stop() {
 		stopping = true;

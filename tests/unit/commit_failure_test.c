@@ -16,7 +16,7 @@ lock_steps(void *ctx, int turn)
 		test_other(&fx.db, "BEGIN IMMEDIATE; INSERT INTO messages (text) VALUES ('theirs')");
 		for (size_t i = 0; i < 10; i++)
 			assert_int_equal(add(i, "a", "ours", ""), 0);
-		fx.began_ms = clock_ms();
+		begin_time();
 		fx.step = 1;
 		return TEST_WAIT;
 	case 1:
@@ -24,7 +24,7 @@ lock_steps(void *ctx, int turn)
 		if (clock_ms() - fx.began_ms < 200)
 			return TEST_WAIT;
 		test_other(&fx.db, "COMMIT");
-		fx.began_ms = clock_ms();
+		begin_time();
 		fx.step = 2;
 		return TEST_WAIT;
 	default:
@@ -38,7 +38,7 @@ test_locked(void **state)
 {
 	(void)state;
 	run(lock_steps);
-	assert_true(clock_ms() - fx.began_ms < 10000);
+	assert_true(time_taken() < 10000);
 	for (size_t i = 0; i < 10; i++) {
 		assert_int_equal(fx.sends[i].outcome, COMMIT_STORED);
 		assert_int_equal(fx.sends[i].id, i + 2); /* behind theirs */
@@ -57,7 +57,7 @@ lock_wait_steps(void *ctx, int turn)
 		test_other(&fx.db, "BEGIN IMMEDIATE");
 		assert_int_equal(add(0, "a", "first", ""), 0);
 		assert_int_equal(add(1, "a", "first too", ""), 0);
-		fx.began_ms = clock_ms();
+		begin_time();
 		fx.step = 1;
 		return TEST_WAIT;
 	case 1:
@@ -69,8 +69,6 @@ lock_wait_steps(void *ctx, int turn)
 	case 2:
 		if (fx.n_done < 2)
 			return TEST_WAIT;
-		/* Each waits for its own time. */
-		assert_false(fx.sends[2].done);
 		test_other(&fx.db, "ROLLBACK");
 		fx.step = 3;
 		return TEST_WAIT;
@@ -88,10 +86,14 @@ test_locked_too_long(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		assert_int_equal(fx.sends[i].outcome, COMMIT_LOCKED);
 		assert_true(fx.sends[i].took_ms >= 300);
-		assert_true(fx.sends[i].took_ms < 3000);
+		assert_true(fx.sends[i].took_ms < 3000 + test_late_ms);
 	}
-	assert_int_equal(fx.sends[2].outcome, COMMIT_STORED);
-	assert_int_equal(test_number(&fx.db, "SELECT count(*) FROM messages"), 1);
+	/* Each waits for its own time, which may be over too on a machine that stood still. */
+	if (fx.sends[2].outcome == COMMIT_LOCKED)
+		assert_true(fx.sends[2].took_ms >= 300);
+	else
+		assert_int_equal(fx.sends[2].outcome, COMMIT_STORED);
+	assert_int_equal(test_number(&fx.db, "SELECT count(*) FROM messages"), fx.sends[2].outcome == COMMIT_STORED);
 }
 
 static enum test_next
@@ -150,14 +152,14 @@ index_wait_steps(void *ctx, int turn)
 		if (fx.n_done < 1)
 			return TEST_WAIT;
 		test_other(&fx.db, "BEGIN IMMEDIATE"); /* so that nothing can be indexed */
-		fx.began_ms = clock_ms();
+		begin_time();
 		assert_int_equal(commit_want_index(fx.commit, 100, on_looked, &fx, 9), 0);
 		fx.step = 1;
 		return TEST_WAIT;
 	default:
 		if (fx.n_looked == 0)
 			return TEST_WAIT;
-		assert_true(clock_ms() - fx.began_ms < 10000);
+		assert_true(time_taken() < 10000);
 		test_other(&fx.db, "ROLLBACK");
 		return TEST_STOP;
 	}
@@ -195,13 +197,13 @@ fill_steps(void *ctx, int turn)
 		/* It could not be filled, and waits for a rest that the sends to come do not leave it. */
 		assert_int_equal(commit_indexed(fx.commit), 0);
 		test_disk.write_errno = 0;
-		fx.began_ms = clock_ms();
+		begin_time();
 		fx.step = 2;
 		return TEST_AGAIN;
 	default:
 		if (fx.n_looked > 0)
 			return TEST_STOP;
-		assert_true(clock_ms() - fx.began_ms < 3000);
+		assert_true(time_taken() < 3000);
 		if (fx.n_done == next && next + 1 < SENDS)
 			assert_int_equal(add(next++, "a", "word", ""), 0);
 		return TEST_WAIT;

@@ -121,10 +121,10 @@ foreign_steps(void *ctx, int turn)
 		return TEST_WAIT;
 	if (fx.step == 0) {
 		test_other(&fx.db, "INSERT INTO messages (room, text) VALUES ('ops', 'theirs')");
-		fx.began_ms = clock_ms();
+		begin_time();
 		fx.step = 1;
 	}
-	return rooms_head(fx.rooms) < 1 && clock_ms() - fx.began_ms < 2000 ? TEST_WAIT : TEST_STOP;
+	return rooms_head(fx.rooms) < 1 && time_taken() < 2000 ? TEST_WAIT : TEST_STOP;
 }
 
 /* A row of another program's is published without anybody asking. */
@@ -134,7 +134,6 @@ test_foreign_rows(void **state)
 	(void)state;
 	run(foreign_steps);
 	assert_int_equal(rooms_head(fx.rooms), 1);
-	assert_true(clock_ms() - fx.began_ms < 5000);
 	assert_int_equal(room_chain(room_get(fx.rooms, STR("ops")))->n, 1);
 
 	test_other(&fx.db, "INSERT INTO messages (room, text) VALUES ('ops', 'not told yet')");

@@ -17,6 +17,7 @@
 /* Needs the headers above and does not include them. */
 #include <cmocka.h>
 
+#include "clock.h"
 #include "loop.h"
 #include "str.h"
 
@@ -106,6 +107,11 @@ enum test_next {
 };
 typedef enum test_next test_step_fn(void *ctx, int turn);
 
+enum { TEST_TICK_MS = 2 };
+
+/* How much later than asked the turns of a test came, in sum: what the machine adds to the times it takes. */
+static int64_t test_late_ms;
+
 struct test_run {
 	struct loop *loop;
 	test_step_fn *step;
@@ -113,18 +119,24 @@ struct test_run {
 	int turn;
 	struct timer tick;
 	uint8_t tick_kind;
+	int64_t asked_ms; /* for when the next turn was asked */
 };
 
 static inline bool
 test_turn(void *arg)
 {
 	struct test_run *run = arg;
+	int64_t now = clock_ms();
 
+	if (now > run->asked_ms)
+		test_late_ms += now - run->asked_ms;
+	run->asked_ms = now;
 	switch (run->step(run->ctx, run->turn++)) {
 	case TEST_AGAIN:
 		return true;
 	case TEST_WAIT:
-		loop_timer_set(run->loop, &run->tick, run->tick_kind, 2);
+		run->asked_ms = clock_ms() + TEST_TICK_MS;
+		loop_timer_set(run->loop, &run->tick, run->tick_kind, TEST_TICK_MS);
 		return false;
 	case TEST_STOP:
 		break;
@@ -143,8 +155,9 @@ test_tick(void *ctx, struct timer *t)
 static inline void
 test_run(struct loop *loop, test_step_fn *step, void *ctx)
 {
-	struct test_run run = {.loop = loop, .step = step, .ctx = ctx};
+	struct test_run run = {.loop = loop, .step = step, .ctx = ctx, .asked_ms = clock_ms()};
 
+	test_late_ms = 0;
 	run.tick_kind = loop_timer_kind(loop, test_tick, NULL);
 	loop_hook(loop, LOOP_SWEEP, test_turn, &run);
 	loop_timer_set(loop, &run.tick, run.tick_kind, 0); /* for the first turn */
