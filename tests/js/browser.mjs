@@ -149,10 +149,11 @@ export function dice(seed) {
 /**
  * A proxy before `target`, to see and to hurt requests. `fate(req)` says what becomes of each one (nothing: it goes
  * through): `drop: true` hangs up before the server sees it, `delay` keeps it that many ms before, `cut: ms` passes it on
- * and hangs up that long after, whatever came back until then. `polls` tells of the held ones.
+ * and hangs up that long after, whatever came back until then; `lose: true` passes it on and hangs up instead of the answer.
+ * `polls` tells of the held ones.
  */
 export async function proxy(target, { fate = () => null, prefix = '' } = {}) {
-	const self = { requests: [], polls: { now: 0, most: 0, pairs: 0, pairsSince: 0 }, deaf: false, hurt: { drop: 0, delay: 0, cut: 0 } };
+	const self = { requests: [], polls: { now: 0, most: 0, pairs: 0, pairsSince: 0 }, deaf: false, hurt: { drop: 0, delay: 0, cut: 0, lose: 0 } };
 	const held = (by) => {
 		const { polls } = self;
 		const before = polls.now;
@@ -168,8 +169,8 @@ export async function proxy(target, { fate = () => null, prefix = '' } = {}) {
 		}
 		const path = req.url.slice(prefix.length);
 		self.requests.push({ at: performance.now(), method: req.method, path });
-		const { drop, delay, cut } = fate({ method: req.method, path }) ?? {};
-		for (const [name, what] of Object.entries({ drop, delay, cut })) if (what !== undefined) self.hurt[name] += 1;
+		const { drop, delay, cut, lose } = fate({ method: req.method, path }) ?? {};
+		for (const [name, what] of Object.entries({ drop, delay, cut, lose })) if (what !== undefined) self.hurt[name] += 1;
 		if (drop) {
 			req.socket.destroy();
 			return;
@@ -187,6 +188,10 @@ export async function proxy(target, { fate = () => null, prefix = '' } = {}) {
 			if (res.destroyed || self.deaf) return;
 			on = http.request(target + path, { method: req.method, headers: req.headers }, (answer) => {
 				if (self.deaf) return; // the line is dead, and nobody is told
+				if (lose) {
+					req.socket.destroy();
+					return;
+				}
 				res.writeHead(answer.statusCode, answer.rawHeaders);
 				answer.on('error', () => res.destroy());
 				answer.pipe(res);
