@@ -241,7 +241,7 @@ function arrive() {
 	}));
 	if (timeline.mark === null && timeline.newer === null) mark(timeline.last);
 	const above = timeline.mark !== null && timeline.older !== null && timeline.mark < timeline.first;
-	view.firstUnread(above && !place ? 'Go to the first unread message ↑' : '');
+	view.firstUnread(above && !place);
 	newest();
 	if (!listed) list();
 }
@@ -277,7 +277,7 @@ function arrived(messages) {
 function mark(id) {
 	timeline.mark = id;
 	session.set('mark', id === null ? null : { room, id });
-	if (id === null) view.firstUnread('');
+	if (id === null) view.firstUnread(false);
 }
 
 function read(id, left) {

@@ -3,7 +3,6 @@ import { Live } from './live.js';
 import { Tabs } from './tabs.js';
 import { world } from './transport.js';
 
-const LIVE = ['state', 'ready', 'news', 'gap', 'skipped', 'reset', 'refused'];
 const OUTBOX = ['item', 'sent', 'discarded'];
 
 export class Feed {
@@ -101,9 +100,8 @@ export class Feed {
 	#heard(message, from) {
 		const { type } = message;
 		if (OUTBOX.includes(type)) this.outbox.mirror(message);
-		else if (LIVE.includes(type)) {
-			if (!this.leading) this.#apply(message);
-		} else if (type === 'bye') this.#looked.delete(from);
+		else if (type === 'read') this.on.told(message);
+		else if (type === 'bye') this.#looked.delete(from);
 		else if (type === 'hello') {
 			this.#looked.set(from, message.visible);
 			if (!this.leading) return;
@@ -113,7 +111,7 @@ export class Feed {
 			if (this.leading) this.wake(message);
 		} else if (type === 'retry' || type === 'discard') {
 			if (this.leading) this.outbox[type](message.key);
-		} else this.on.told(message);
+		} else if (!this.leading) this.#apply(message);
 	}
 
 	#apply(event) {

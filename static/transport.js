@@ -17,9 +17,9 @@ const clock = {
 export const world = { clock, random: Math.random, isOnline: () => navigator.onLine };
 
 export class Failure extends Error {
-	constructor(message, { status = 0, code = '', retryAfterMs = 0 } = {}) {
+	constructor(message, { status = 0, retryAfterMs = 0 } = {}) {
 		super(message);
-		Object.assign(this, { status, code, retryAfterMs });
+		Object.assign(this, { status, retryAfterMs });
 	}
 
 	get passing() {
@@ -164,7 +164,7 @@ function refusal(response, text) {
 	const problem = parse(text);
 	const detail = problem?.detail || problem?.title || `The server answered ${response.status}.`;
 	const retryAfterMs = retryAfter(response.headers.get('Retry-After'));
-	return new Failure(detail, { status: response.status, code: problem?.code ?? '', retryAfterMs });
+	return new Failure(detail, { status: response.status, retryAfterMs });
 }
 
 function retryAfter(header) {

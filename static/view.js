@@ -69,7 +69,7 @@ export class View {
 		byId('log').ariaBusy = 'true';
 		byId('empty').hidden = true;
 		this.#drawer(false);
-		this.firstUnread('');
+		this.firstUnread(false);
 	}
 
 	rooms(list, open) {
@@ -104,9 +104,8 @@ export class View {
 		if (button.textContent !== text) button.firstElementChild.textContent = text;
 	}
 
-	firstUnread(text) {
-		byId('unread').hidden = !text;
-		byId('unread').textContent = text;
+	firstUnread(above) {
+		byId('unread').hidden = !above;
 	}
 
 	connection(state) {

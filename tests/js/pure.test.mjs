@@ -20,6 +20,20 @@ describe('rooms', () => {
 		assert.equal(rooms.unread('a'), 3);
 	});
 
+	test('a room beyond the first part of the list: only what was heard since is unread', () => {
+		const rooms = new Rooms();
+		rooms.listed(listed, 9);
+		rooms.heard({ id: 10, room: 'far', at: 'y', text: 'hi' });
+		assert.equal(rooms.unread('far'), 1);
+		const far = { name: 'far', last: 10, at: 'y', n: 500, event: 'chat message', sender: 's', text: 'hi' };
+		const file = { name: 'old', last: 3, at: 'x', n: 2, event: 'file:a.png', sender: 's', text: '[{}]' };
+		rooms.listed([far, ...listed, file], 10);
+		assert.deepEqual(unread(rooms), { far: 1, b: 0, a: 0, old: 0 });
+		assert.deepEqual(rooms.list().map(({ text }) => text), ['hi', undefined, undefined, 'a.png'].map((text) => text ?? ''));
+		rooms.listed([{ ...far, last: 12, n: 502 }], 12);
+		assert.equal(rooms.unread('far'), 3);
+	});
+
 	test('reading: all, in part, never backwards, and in another tab or life', () => {
 		const rooms = new Rooms({ a: { id: 3, n: 3 } });
 		rooms.listed(listed);
