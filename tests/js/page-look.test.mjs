@@ -86,7 +86,7 @@ describe('hostile texts', () => {
 		assert.equal(await p.log.locator('.text').first().evaluate((node) => getComputedStyle(node).unicodeBidi), 'isolate');
 		await p.log.getByText('a quiet one after', { exact: true }).waitFor();
 		t.diagnostic(`${rows.length} hostile messages shown in ${took.toFixed(0)} ms`);
-		assert.ok(took < ms(3000), `shown after ${took} ms`);
+		assert.ok(took < ms(10_000), `shown after ${took} ms`);
 
 		// The same in the list of rooms and among what is found.
 		await p.query.fill('alert');
