@@ -2,8 +2,9 @@
 //
 // Environment: SCREENSHOTS  a folder to write light.png, dark.png and phone.png into, as they are in docs/screenshots
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { describe, test } from 'node:test';
-import { ms, room, server, sleep, until } from '../e2e/harness.mjs';
+import { ms, room, server, start, until } from '../e2e/harness.mjs';
 import { numbers, open, proxy, stored } from './browser.mjs';
 
 const ZALGO = `Z${'\u0300\u0336\u035B\u0489\u0359\u0333'.repeat(40)}algo ${'o\u0302\u0303\u0304'.repeat(60)}`;
@@ -132,8 +133,8 @@ describe('small and large', () => {
 			await until(async () => (await p.ids()).length === 41);
 			assert.deepEqual(await tooWide(p), []);
 			for (const part of [p.field, p.send, p.connection]) assert.equal(await reachable(part), 'yes');
-			const room4 = await p.log.evaluate((log) => log.clientHeight);
-			assert.ok(room4 >= Math.min(80, height / 4), `${room4} pixels for messages`);
+			const high4log = await p.log.evaluate((log) => log.clientHeight);
+			assert.ok(high4log >= Math.min(80, height / 4), `${high4log} pixels for messages`);
 			const { width: wide, height: high } = await p.send.boundingBox();
 			assert.ok(wide >= 44 && high >= 40, 'Send is large enough for a thumb');
 
@@ -232,4 +233,56 @@ describe('small and large', () => {
 		await p.connected();
 		assert.deepEqual(beside, []);
 	});
+});
+
+const SAID = [
+	['ann', 'The ferry is late again, *forty minutes* this time.'],
+	['ben', 'Then we move the meeting. Does **half past ten** suit everybody?'],
+	['dora', 'Fine. By the way, the harbour camera is back.'],
+	['ben', 'It had lost its lease. I gave it a fixed address, see https://wiki.example.org/camera'],
+	['ben', '```\nhost camera { fixed-address 10.0.4.17; }\n```'],
+	['dora', 'Thanks! That makes three devices with a lease of one hour. Should we raise the default?'],
+	['ann', 'Yes. I shall do it tonight, after the backup.'],
+	['ann', 'The weather can be read by curl now: `curl host/history?room=weather`'],
+	['ben', 'Very nice.'],
+];
+
+test('the pictures of the page', { skip: !process.env.SCREENSHOTS && 'SCREENSHOTS is not set' }, async (t) => {
+	const line = await start({ t });
+	// Yesterday evening and this morning, by the reader's clock.
+	const day = new Date();
+	day.setHours(9, 12, 0, 0);
+	const rows = numbers(0, 2).flatMap((round) => SAID.map(([sender, text], i) =>
+		['main', sender, text, day.getTime() - (2 - round) * 14 * 3600_000 + i * 97_000]));
+	for (const [i, text] of ['disk on sda1 is 64 % full', 'backup finished', 'disk on sda1 is 91 % full'].entries()) {
+		rows.push(['ops', 'monitor', text, day.getTime() + i * 600_000]);
+	}
+	rows.push(['ops', 'ann', 'Looking at the disk. Old kernels, again.', day.getTime() + 1_860_000]);
+	rows.push(['weather', '', 'Wind north-west 5, gusts 7, 11 °C', day.getTime() - 600_000]);
+	const quoted = (value) => (typeof value === 'string' ? `'${value.replaceAll("'", "''")}'` : value);
+	await line.sql(`INSERT INTO messages(room, sender, text, at) VALUES ${rows.map((row) => `(${row.map(quoted)})`).join(',\n')};`);
+
+	for (const [name, options] of [
+		['light', { viewport: { width: 960, height: 600 } }],
+		['dark', { viewport: { width: 960, height: 600 }, colorScheme: 'dark' }],
+		['phone', { viewport: { width: 360, height: 640 }, isMobile: true, hasTouch: true }],
+	]) {
+		const p = await open(t, `${line.url}/`, { cut: true, ...options });
+		await p.connected();
+		await p.log.getByText('Very nice.').last().waitFor();
+		await p.name.fill('ann');
+		if (name === 'light') {
+			await line.sent({ text: 'disk on sda1 is 40 % full', sender: 'monitor' }, { room: 'ops' });
+			await p.rooms.getByText('1 unread').or(p.rooms.locator('.badge')).first().waitFor();
+		} else if (name === 'dark') {
+			await p.query.fill('disk');
+			await until(async () => await p.hits.count() > 3, { what: 'hits' });
+		} else {
+			await p.context.setOffline(true);
+			await p.says(/^Offline$/);
+			await p.type('I am on the ferry, this goes out when we land.');
+			await p.log.getByText(/^Not sent yet/).waitFor();
+		}
+		await p.page.screenshot({ path: path.join(process.env.SCREENSHOTS, `${name}.png`) });
+	}
 });
