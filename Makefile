@@ -95,7 +95,8 @@ build/bench:
 	@mkdir -p $@
 
 unit: $(UNIT) ## run the unit tests
-	@bad=0; for t in $(UNIT); do echo "== $$t"; $$t || bad=1; done; exit $$bad
+	@bad=0; for t in $(UNIT); do echo "== $$t"; $$t && continue; how=$$? bad=1; \
+		[ $$how -le 128 ] || echo "[  FAILED  ] 1 test(s): $$t ended by signal $$((how - 128))"; done; exit $$bad
 
 # ---- fuzzers of every parser of strangers' bytes; what they found is kept in tests/fuzz/corpus ----
 

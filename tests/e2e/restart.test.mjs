@@ -7,7 +7,7 @@ import path from 'node:path';
 import { it } from 'node:test';
 import { connect, fastcgi } from './fastcgi.mjs';
 import { alive, binary, daemon, ms, root, sleep, slow, start, until, within } from './harness.mjs';
-import { assertSaw, assertStored, fewer, follow, quantile, random, sender, spread, stored } from './load.mjs';
+import { assertSaw, assertStored, fewer, follow, lateness, quantile, random, sender, spread, stored } from './load.mjs';
 
 const polls = Number(process.env.RESTART_POLLS || 500);
 const restarts = fewer(8, 3);
@@ -55,10 +55,11 @@ it(`restart: ${polls} held polls and 8 senders, ${restarts} times SIGTERM and a 
 		await sleep(random(0, 300));
 		answers.length = 0;
 		const pid = server.pid();
+		const own = lateness();
 		told = performance.now();
 		process.kill(pid, 'SIGTERM');
 		await until(() => answers.length >= polls - 8 || failures.length, { timeout: ms(30_000), every: 5, what: 'all held polls to be answered' });
-		late.push(Math.max(...answers));
+		late.push(Math.max(0, Math.max(...answers) - own()));
 		told = undefined;
 		await until(() => !alive(pid), { timeout: ms(30_000), every: 2, what: 'the daemon to end' });
 		await until(() => {
@@ -92,7 +93,7 @@ it(`restart: ${polls} held polls and 8 senders, ${restarts} times SIGTERM and a 
 	const took = senders.flatMap((one) => one.took);
 	t.diagnostic(`${restarts} restarts: ${counts.answered} sends and ${readers.reduce((n, r) => n + r.polls, 0)} polls of readers, none failed; `
 		+ `of ${polls - 8} held polls the last was answered ${late.map((time) => time.toFixed(0)).join(', ')} ms after SIGTERM; sends ${spread(took)}`);
-	// The promise is 1 s each time; on a machine with other work a single one may take longer.
+	// The promise is 1 s each time, without the time for which this program itself was kept waiting; a single one may take longer.
 	assert.ok(quantile(late, 0.5) < 1_000 * slow, `the last held poll was answered ${late} ms after SIGTERM`);
 	assert.ok(late.every((time) => time < ms(10_000)), `the last held poll was answered ${late} ms after SIGTERM`);
 	assert.ok(quantile(took, 1) < ms(10_000));
