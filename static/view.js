@@ -97,11 +97,11 @@ export class View {
 	}
 
 	newest({ hidden, fresh, newer }) {
-		const button = byId('newest');
+		const end = byId('end'); // its words are no part of the button, which has a name of its own
 		const behind = newer.known ? `${newer.known}${newer.open ? '+' : ''} newer ↓` : '↓';
 		const text = fresh ? `${fresh} new ↓` : behind;
-		if (button.hidden !== hidden) button.hidden = hidden;
-		if (button.textContent !== text) button.firstElementChild.textContent = text;
+		if (end.hidden !== hidden) end.hidden = hidden;
+		if (end.textContent !== text) end.firstElementChild.textContent = text;
 	}
 
 	firstUnread(above) {

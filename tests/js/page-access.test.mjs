@@ -59,7 +59,7 @@ describe('axe-core finds nothing', () => {
 			await p.hash(`#${name}/${id}`);
 			await until(() => p.inSight('message 1'));
 			await line.sent('a new one', { room: name });
-			await until(async () => /new/.test(await p.newest.textContent()));
+			await until(async () => /new/.test(await p.newest.locator('..').textContent()));
 			await accessible(p, 'back in time, with a new message');
 
 			const menu = p.named('button', 'Show rooms');

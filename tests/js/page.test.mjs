@@ -203,7 +203,7 @@ describe('the page', () => {
 		const newest = p.page.getByRole('button', { name: 'Newest messages', exact: true });
 		await newest.waitFor();
 		for (const i of numbers(61, 63)) await line.sent(`m${i}`, { room: name });
-		await until(async () => await newest.textContent() === '3 new ↓');
+		await until(async () => await newest.locator('..').textContent() === '3 new ↓');
 		assert.equal(await p.log.evaluate((log) => log.scrollTop), 200);
 		await newest.click();
 		await until(async () => !await newest.isVisible());
