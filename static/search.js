@@ -9,6 +9,7 @@ export class Search {
 	#abort = new AbortController();
 	#params = null;
 	#older = null;
+	#begun = false; // even if nothing was found
 	#busy = false;
 	#problem = '';
 	#behind = false;
@@ -32,16 +33,17 @@ export class Search {
 		this.#abort = new AbortController();
 		this.#params = null;
 		this.#older = null;
-		this.#busy = false;
+		this.#begun = this.#busy = false;
 		this.#problem = '';
 		this.hits = [];
 	}
 
 	async more() {
-		const first = !this.hits.length;
+		const first = !this.#begun;
 		if (this.#busy || !this.#params || this.#problem || (!first && this.#older === null) || this.hits.length >= MOST) return;
 		const { signal } = this.#abort;
 		this.#busy = true;
+		this.#begun = true;
 		this.changed(this);
 		try {
 			const before = first ? [] : [['before', this.#older]];
