@@ -153,7 +153,7 @@ conformance: $(B)/conformanced ## Socket.IO's wire and unmodified clients, again
 	scripts/node-test tests/conformance
 
 page: $(B)/longlined ## the page: without a DOM, and in headless Chromium
-	scripts/node-test tests/js
+	TEST_CONCURRENCY=3 scripts/node-test tests/js
 
 # The instrumented builds, made by the same rules with another B.
 ifeq ($(B),build)
@@ -171,7 +171,7 @@ endif
 
 asan: build/asan/longlined ## unit and end-to-end tests with AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory B=build/asan CFLAGS="-O1 -g $(ASAN)" unit
-	LONGLINED="$(CURDIR)/build/asan/longlined" TEST_SLOW=4 scripts/node-test tests/e2e
+	LONGLINED="$(CURDIR)/build/asan/longlined" TEST_SLOW=4 TEST_CONCURRENCY=3 scripts/node-test tests/e2e
 
 fault: build/asan/longlined-fault ## each allocation and each call to the disk made to fail in turn, under AddressSanitizer
 	TEST_SLOW=4 scripts/node-test tests/fault
@@ -181,7 +181,7 @@ soak: $(B)/longlined ## everything at once, with kills, for SOAK_MINUTES, one li
 	SOAK_MINUTES=$(SOAK_MINUTES) node tests/soak/soak.mjs
 
 tsan: build/tsan/longlined ## end-to-end tests with ThreadSanitizer
-	LONGLINED="$(CURDIR)/build/tsan/longlined" TEST_SLOW=4 scripts/node-test tests/e2e
+	LONGLINED="$(CURDIR)/build/tsan/longlined" TEST_SLOW=4 TEST_CONCURRENCY=3 scripts/node-test tests/e2e
 
 cover: build/cover/longlined ## lines of the daemon that the unit and end-to-end tests reach, per file
 	@rm -f build/cover/*.gcda

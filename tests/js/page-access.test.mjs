@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import { describe, test } from 'node:test';
-import { room, server, until } from '../e2e/harness.mjs';
+import { room, server, sleep, until } from '../e2e/harness.mjs';
 import { numbers, open, stored } from './browser.mjs';
 
 // Evaluated by the driver, which the page's policy does not bind.
@@ -198,6 +198,7 @@ describe('by the keyboard alone', () => {
 		const before = await p.log.evaluate((log) => log.scrollTop);
 		await press(p, 'PageUp');
 		await until(async () => await p.log.evaluate((log) => log.scrollTop) < before, { what: 'the list to scroll' });
+		await sleep(500); // it glides, and would glide on over what comes next
 		await tabTo(p, p.newest);
 		await press(p, 'Enter');
 		await until(async () => await p.toEnd() < 2);
