@@ -88,21 +88,31 @@ bind_filter(sqlite3_stmt *stmt, const struct store_filter *f)
 		store_bind_str(stmt, FIRST_ROOM + i, f->rooms->names[i]);
 }
 
+/* The statement whose text was made in sql, which ends here; NULL, noted as trouble, on failure. */
+static sqlite3_stmt *
+prepare_made(struct store *s, struct buf *sql)
+{
+	sqlite3_stmt *stmt = NULL;
+
+	buf_add_char(sql, '\0');
+	if (buf_ok(sql))
+		stmt = store_prepare(s, sql->p);
+	else
+		store_note(s, SQLITE_NOMEM);
+	buf_fini(sql);
+	return stmt;
+}
+
 sqlite3_stmt *
 store_select(struct store *s, const struct store_filter *f, const char *columns, int64_t above, int64_t up_to,
     bool descending, size_t limit)
 {
 	struct buf sql;
-	sqlite3_stmt *stmt = NULL;
+	sqlite3_stmt *stmt;
 
 	buf_init(&sql, SQL_MAX);
 	add_select(&sql, f, columns, descending);
-	buf_add_char(&sql, '\0');
-	if (buf_ok(&sql))
-		stmt = store_prepare(s, sql.p);
-	else
-		store_note(s, SQLITE_NOMEM);
-	buf_fini(&sql);
+	stmt = prepare_made(s, &sql);
 	if (stmt == NULL)
 		return NULL;
 	sqlite3_clear_bindings(stmt);
@@ -179,7 +189,7 @@ bool
 store_short_span(struct store *s, const struct store_filter *f)
 {
 	struct buf sql;
-	sqlite3_stmt *stmt = NULL;
+	sqlite3_stmt *stmt;
 	int64_t n = SPAN_ROWS;
 
 	if (!timed(f))
@@ -188,12 +198,7 @@ store_short_span(struct store *s, const struct store_filter *f)
 	buf_add(&sql, STR("SELECT count(*) FROM (SELECT 1 FROM messages INDEXED BY messages_at WHERE "));
 	add_room_list(&sql, f->rooms);
 	buf_add(&sql, STR(" AND at >= ?5 AND at < ?6 LIMIT ?3)"));
-	buf_add_char(&sql, '\0');
-	if (buf_ok(&sql))
-		stmt = store_prepare(s, sql.p);
-	else
-		store_note(s, SQLITE_NOMEM);
-	buf_fini(&sql);
+	stmt = prepare_made(s, &sql);
 	if (stmt == NULL)
 		return false;
 	sqlite3_clear_bindings(stmt);
