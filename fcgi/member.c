@@ -200,8 +200,9 @@ join(struct member *m, struct str auth, struct str reply)
 	buf_printf(&b, "{\"sid\":\"%s\"", m->id);
 	buf_add(&b, reply);
 	buf_add_char(&b, '}');
-	session_queue(m->session,
-	    member_make_packets(PACKET_CONNECT, member_namespace(m), -1, STR(""), buf_str(&b), STR(""), NULL), 1);
+	session_queue_welcome(m->session,
+	    member_make_packets(PACKET_CONNECT, member_namespace(m), -1, STR(""), buf_str(&b), STR(""), NULL),
+	    &m->cursor);
 	buf_fini(&b);
 	app->connected(app->ctx, m, auth);
 }

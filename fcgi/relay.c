@@ -105,9 +105,14 @@ relay_admit(
 		relay_make_pid(r, pid, str_of(p->id), nsp, head);
 		buf_printf(reply, ",\"pid\":\"%s\"", pid);
 	}
-	session_add_cursor(member_session(m), member_cursor(m), room,
-	    back != NULL ? back->since : begin(r, room, server_offset),
-	    back != NULL ? 0 : (size_t)r->options.recovery_messages, variant_of(m, p));
+	session_add_cursor(member_session(m), member_cursor(m),
+	    &(struct session_start){
+	        .room = room,
+	        .since = back != NULL ? back->since : begin(r, room, server_offset),
+	        .newest_max = back != NULL ? 0 : (size_t)r->options.recovery_messages,
+	        .variant = variant_of(m, p),
+	        .replays = back != NULL,
+	    });
 }
 
 /* A client whose auth is good. */

@@ -42,6 +42,18 @@ struct session_cursor {
 	uint16_t backlog_n, backlog_at;
 	uint32_t newest_max; /* > 0: at most so many of the newest are read from the database */
 	uint8_t room_n, variant;
+	bool replays; /* what was missed goes out before the welcome, as far as both fit into one reply */
+	bool shut;    /* its welcome is still in the queue */
+	bool gave;    /* messages to the reply that is being made, before the welcome */
+};
+
+/* Where a cursor begins. */
+struct session_start {
+	struct str room; /* its bytes must last as long as the cursor */
+	int64_t since;
+	size_t newest_max; /* > 0: of what the database has above since, no more than the newest so many are given */
+	unsigned variant;  /* below SESSION_VARIANTS: cursors of a room with the same one are given the same packets */
+	bool replays;      /* see session_queue_welcome() */
 };
 
 /* The protocol on top of the sessions of one path. */
@@ -122,14 +134,15 @@ void session_gone(struct session *s);
 /* The session whose GET a parked connection is. */
 struct session *session_of(struct fcgi_conn *conn);
 
-/*
- * The bytes of room must last as long as the cursor. newest_max > 0: of what the database has above since, no more than
- * the newest so many are given. Cursors of a room with the same variant, below SESSION_VARIANTS, are given the same
- * packets for a message, so sessions may share them.
- */
-void session_add_cursor(
-    struct session *s, struct session_cursor *c, struct str room, int64_t since, size_t newest_max, unsigned variant);
+void session_add_cursor(struct session *s, struct session_cursor *c, const struct session_start *start);
 void session_remove_cursor(struct session_cursor *c);
+
+/*
+ * Queues the one packet without which the client does not take what the cursor gives. It goes out before that; if the
+ * cursor replays, behind as much of what was missed as fits into the same reply, never later: the client keeps what
+ * comes before, and would have it twice if it were cut off in between. A cursor that was not added changes nothing.
+ */
+void session_queue_welcome(struct session *s, struct blob *packet, struct session_cursor *c);
 
 /* Something was queued or a cursor set: the held GET is looked at when the turn ends. */
 void session_wake(struct session *s);

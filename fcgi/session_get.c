@@ -52,11 +52,24 @@ session_take_held(struct session *s)
 	return conn;
 }
 
+/* The welcomes of cursors that have given to the body. Returns how many. */
+static unsigned
+take_owed(struct session *s, struct buf *body)
+{
+	struct session_cursor *c;
+	unsigned n = 0;
+
+	LIST_FOREACH (c, &s->cursors, link)
+		if (c->shut && c->gave)
+			n += session_take_queued(s, session_welcome(s, c), body);
+	return n;
+}
+
 /* Fills the body of a reply with what there is. Returns the number of packets. */
 static unsigned
 fill(struct session *s, struct buf *body)
 {
-	unsigned n = 0, max = s->few ? PACKETS_FEW : PACKETS_MANY;
+	unsigned n = 0, owed = 0, max = s->few ? PACKETS_FEW : PACKETS_MANY;
 	struct session_cursor *from = NULL, *behind = NULL;
 
 	session_drop_passing(s);
@@ -65,7 +78,7 @@ fill(struct session *s, struct buf *body)
 		s->ping_waits = false;
 		n++;
 	}
-	while (n < max) {
+	while (n + owed < max) {
 		struct queued *q = STAILQ_FIRST(&s->queue);
 		struct message *m = session_first_message(s, &from, &behind);
 		size_t before = body->n, size = q == NULL ? 0 : q->packets->n;
@@ -73,27 +86,31 @@ fill(struct session *s, struct buf *body)
 		if (behind != NULL) {
 			/* Nothing goes past what is still to be read. */
 			session_read_behind(s, behind);
-			return n;
+			break;
 		}
 		if (m == NULL && q == NULL)
 			break;
 		if (m != NULL && (q == NULL || m->f.id <= q->head)) {
-			unsigned packets;
+			unsigned packets, owes = from->shut && !from->gave;
 
 			session_add_separator(body);
 			packets = s->layer->packets(s->layer->ctx, from, m, body);
-			if (n > 0 && (n + packets > max || body->n > s->all->options.reply_max)) {
+			if (n > 0 && (n + packets + owed + owes > max || body->n > s->all->options.reply_max)) {
 				body->n = before;
 				break;
 			}
 			n += packets;
+			owed += owes;
+			from->gave = from->shut;
 			session_advance(from, m);
-		} else if (n > 0 && (n + q->n > max || body->n + size > s->all->options.reply_max))
+		} else if (n > 0 && (n + owed + q->n > max || body->n + size > s->all->options.reply_max))
 			break;
-		else
-			n += session_take_queued(s, body);
+		else {
+			owed -= q->opens != NULL && q->opens->gave;
+			n += session_take_queued(s, q, body);
+		}
 	}
-	return n;
+	return n + (owed > 0 ? take_owed(s, body) : 0);
 }
 
 /* What a session in one room is to be told, when that is nothing but what memory holds of the room. */
@@ -210,7 +227,8 @@ session_flush(struct session *s)
 	struct news news;
 	struct room_answer *shared = NULL;
 
-	if (s->held == NULL || s->reading != NULL)
+	/* A doomed one lacks what could not be queued: nothing must go past that. */
+	if (s->held == NULL || s->reading != NULL || s->doomed)
 		return;
 	if (only_news(s, &news) && room_busy(news.room))
 		shared = shared_answer(s, &news);

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdlib.h>
 
 #include "clock.h"
@@ -20,6 +21,8 @@ static void
 drop_queued(struct session *s, struct queued *q)
 {
 	STAILQ_REMOVE(&s->queue, q, queued, link);
+	if (q->opens != NULL)
+		q->opens->shut = false;
 	s->queue_bytes -= q->packets->n;
 	if (q->until_ms != 0)
 		s->n_passing--;
@@ -28,9 +31,8 @@ drop_queued(struct session *s, struct queued *q)
 }
 
 unsigned
-session_take_queued(struct session *s, struct buf *body)
+session_take_queued(struct session *s, struct queued *q, struct buf *body)
 {
-	struct queued *q = STAILQ_FIRST(&s->queue);
 	unsigned n = q->n;
 
 	session_add_separator(body);
@@ -62,8 +64,8 @@ session_drop_passing(struct session *s)
 	}
 }
 
-/* Takes a holding of packets. */
-static void
+/* Takes a holding of packets. NULL: it could not be queued, and the session will end. */
+static struct queued *
 enqueue(struct session *s, struct blob *packets, unsigned n, int64_t until_ms)
 {
 	struct queued *q;
@@ -76,7 +78,7 @@ enqueue(struct session *s, struct blob *packets, unsigned n, int64_t until_ms)
 			s->doomed = true;
 			session_wake(s);
 		}
-		return;
+		return NULL;
 	}
 	*q = (struct queued){.packets = packets, .n = n, .head = rooms_head(s->all->rooms), .until_ms = until_ms};
 	STAILQ_INSERT_TAIL(&s->queue, q, link);
@@ -84,19 +86,43 @@ enqueue(struct session *s, struct blob *packets, unsigned n, int64_t until_ms)
 	if (until_ms != 0)
 		s->n_passing++;
 	session_wake(s);
+	return q;
 }
 
 void
 session_queue(struct session *s, struct blob *packets, unsigned n)
 {
-	enqueue(s, packets, n, 0);
+	(void)enqueue(s, packets, n, 0);
+}
+
+void
+session_queue_welcome(struct session *s, struct blob *packet, struct session_cursor *c)
+{
+	struct queued *q = enqueue(s, packet, 1, 0);
+
+	if (q == NULL || c->session == NULL)
+		return;
+	q->opens = c;
+	c->shut = true;
+}
+
+struct queued *
+session_welcome(struct session *s, const struct session_cursor *c)
+{
+	struct queued *q;
+
+	STAILQ_FOREACH (q, &s->queue, link)
+		if (q->opens == c)
+			break;
+	assert(q != NULL);
+	return q;
 }
 
 void
 session_queue_passing(struct session *s, struct blob *packets, unsigned n)
 {
 	session_drop_passing(s);
-	enqueue(s, packets, n, clock_ms() + PASSING_MS);
+	(void)enqueue(s, packets, n, clock_ms() + PASSING_MS);
 }
 
 bool

@@ -56,6 +56,8 @@ next_message(struct session *s, struct session_cursor *c, bool *behind)
 
 	*behind = false;
 	session_follow_reset(c);
+	if (c->shut && !c->replays)
+		return NULL;
 	if (c->backlog_at < c->backlog_n)
 		return c->backlog[c->backlog_at];
 	room = room_find(s->all->rooms, session_cursor_room(c));
@@ -176,17 +178,18 @@ session_stop_reading(struct session *s)
 }
 
 void
-session_add_cursor(
-    struct session *s, struct session_cursor *c, struct str room, int64_t since, size_t newest_max, unsigned variant)
+session_add_cursor(struct session *s, struct session_cursor *c, const struct session_start *start)
 {
-	assert(room.n <= MESSAGE_ROOM_MAX && newest_max <= UINT32_MAX && variant < SESSION_VARIANTS);
+	assert(start->room.n <= MESSAGE_ROOM_MAX && start->newest_max <= UINT32_MAX &&
+	       start->variant < SESSION_VARIANTS);
 	*c = (struct session_cursor){.session = s,
-	    .since = since,
+	    .since = start->since,
 	    .resets = rooms_resets(s->all->rooms),
-	    .newest_max = (uint32_t)newest_max,
-	    .variant = (uint8_t)variant,
-	    .room = room.p,
-	    .room_n = (uint8_t)room.n};
+	    .newest_max = (uint32_t)start->newest_max,
+	    .variant = (uint8_t)start->variant,
+	    .replays = start->replays,
+	    .room = start->room.p,
+	    .room_n = (uint8_t)start->room.n};
 	LIST_INSERT_HEAD(&s->cursors, c, link);
 	session_wake(s);
 }
@@ -196,6 +199,8 @@ session_remove_cursor(struct session_cursor *c)
 {
 	if (c->session == NULL)
 		return;
+	if (c->shut)
+		session_welcome(c->session, c)->opens = NULL;
 	room_unwait(&c->waiter);
 	free_backlog(c);
 	if (c->session->reading != NULL && c->session->reading->cursor == c)

@@ -96,11 +96,15 @@ struct queued {
 	struct blob *packets;
 	unsigned n;
 	int64_t head;
-	int64_t until_ms; /* clock_ms() after which it is not worth telling; 0: it always is */
+	int64_t until_ms;              /* clock_ms() after which it is not worth telling; 0: it always is */
+	struct session_cursor *opens; /* whose welcome it is; NULL: nobody's */
 };
 
-/* Takes the first queued packets into the body. Returns how many. */
-unsigned session_take_queued(struct session *s, struct buf *body);
+/* Takes queued packets into the body. Returns how many. */
+unsigned session_take_queued(struct session *s, struct queued *q, struct buf *body);
+
+/* The welcome of a cursor that is shut. */
+struct queued *session_welcome(struct session *s, const struct session_cursor *c);
 
 /* Those that are out of date, and the oldest when there are too many, make room for another. */
 void session_drop_passing(struct session *s);

@@ -237,8 +237,10 @@ export function assertSaw(reader, log) {
 		if (reader.ids[i] === due[i]?.id)
 			continue;
 		const missing = due.filter(({ id }) => !reader.ids.includes(id)).length;
-		assert.fail(`a reader of ${reader.rooms} got ${reader.ids[i]} where ${due[i]?.id} was due (number ${i + 1}); around it it got `
-			+ `${reader.ids.slice(Math.max(0, i - 3), i + 4)}; it never got ${missing} of ${due.length}`);
+		const kind = reader.version ? `client ${reader.version}` : 'poll';
+		assert.fail(`a reader (${kind}) of ${reader.rooms} got ${reader.ids[i]} where ${due[i]?.id} was due (number ${i + 1}); around it it got `
+			+ `${reader.ids.slice(Math.max(0, i - 3), i + 4)}; it never got ${missing} of ${due.length}, ${reader.ids.length} in all; `
+			+ `odd: ${JSON.stringify(reader.odd.slice(0, 3))}`);
 	}
 	const content = crypto.createHash('sha256');
 	for (const { id, room, text } of due)

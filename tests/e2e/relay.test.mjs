@@ -887,6 +887,93 @@ describe('relay: recovery', () => {
 	});
 });
 
+describe('relay: the reply to CONNECT and what was missed', () => {
+	const FEW = { 'User-Agent': 'python-requests/2.28' };
+	// What memory does not hold is read: by pieces of 256, and where other rooms talked last, to the head once more.
+	const kinds = [['from memory', '', undefined], ['from the database', '--ring-bytes 1000', undefined], ['after a crash', '', crash]];
+
+	/** A member of / that is gone, and n messages that it missed; then others elsewhere. Gives their ids and its reply. */
+	async function missed(t, s, n) {
+		const session = await open(t, s);
+		const reply = await enter(session);
+		await session.leave();
+		await s.sql(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${n})
+			INSERT INTO messages(text) SELECT 'm' || i FROM n`);
+		for (let i = 0; i < 3; i++)
+			await s.sent('elsewhere', { room: 'other' });
+		const ids = (await s.poll({ since: 'all', wait: 0, limit: 1000, room: 'main' })).json.messages.map(({ id }) => id);
+		return { ...reply, ids: ids.slice(-n) };
+	}
+
+	const idOf = (packet) => Number(/"(\d+)"\]$/.exec(packet)[1]);
+	const list = async (session) => (await session.get()).text.split(SEPARATOR);
+
+	for (const [where, flags, forget] of kinds)
+		for (const [n, headers, most] of [[3, undefined, 256], [300, undefined, 256], [40, FEW, 16]])
+			it(`recovered: in the first reply, behind what fits into it: ${n} ${where}, ${most} packets a reply`, async (t) => {
+				const s = await start({ t, flags });
+				const { sid, pid, ids } = await missed(t, s, n);
+				await forget?.(s);
+				const session = await open(t, s, { headers });
+				await session.send(`40${JSON.stringify({ pid })}`);
+				const first = await list(session);
+				assert.ok(first.length <= most, `${first.length} packets`);
+				assert.equal(JSON.parse(first.pop().replace(/^40/, '')).sid, sid);
+				if (!flags && !forget)
+					assert.equal(first.length, Math.min(n, most - 1), 'as much as fits');
+				assert.deepEqual([...first, ...await session.packets(n - first.length)].map(idOf), ids);
+			});
+
+	for (const [where, flags, forget] of kinds)
+		it(`behind a serverOffset: before all that it brings, ${where}`, async (t) => {
+			const s = await start({ t, flags });
+			const { ids } = await missed(t, s, 300);
+			await forget?.(s);
+			const session = await open(t, s);
+			await session.send(`40${JSON.stringify({ serverOffset: ids[0] })}`);
+			const first = await list(session);
+			assert.match(first.shift(), /^40/);
+			assert.deepEqual([...first, ...await session.packets(299 - first.length)].map(idOf), ids.slice(1));
+		});
+
+	it('several at once: none has to wait for another reply once its messages came', async (t) => {
+		const s = await start({ t });
+		const names = ['a', 'b', 'c', 'd', 'e'], pids = [];
+		const gone = await open(t, s);
+		for (const name of names)
+			pids.push((await enter(gone, `/${name}`)).pid);
+		await gone.leave();
+		for (let i = 0; i < 50; i++)
+			await s.sent(`m${i}`, { room: names[i % 5] });
+		const session = await open(t, s, { headers: FEW });
+		await session.send(...names.map((name, i) => `40/${name},${JSON.stringify(i === 2 ? { serverOffset: 0 } : { pid: pids[i] })}`));
+		const room = (packet) => /^4[02]\/(\w),/.exec(packet)[1], seen = [], welcome = new Set();
+		while (seen.length < 50) {
+			const packets = await list(session);
+			assert.ok(packets.length <= 16, `${packets.length} packets`);
+			for (const packet of packets.filter((one) => one.startsWith('42'))) {
+				seen.push(`${room(packet)} ${idOf(packet)}`);
+				assert.ok(welcome.has(room(packet)) || packets.some((one) => one.startsWith(`40/${room(packet)},`)), packet);
+				assert.ok(room(packet) !== 'c' || welcome.has('c') || packets.findIndex((one) => one.startsWith('40/c')) < packets.indexOf(packet));
+			}
+			for (const packet of packets.filter((one) => one.startsWith('40')))
+				welcome.add(room(packet));
+		}
+		const log = (await s.poll({ room: '*', since: 'all', wait: 0, limit: 1000 })).json.messages;
+		for (const name of names)
+			assert.deepEqual(seen.filter((one) => one[0] === name), log.filter((m) => m.room === name).map((m) => `${name} ${m.id}`));
+	});
+
+	it('of a namespace that is left while it waits: nothing of it comes', async (t) => {
+		const s = await start({ t });
+		const { pid } = await missed(t, s, 3);
+		const session = await open(t, s);
+		await session.send(`40${JSON.stringify({ pid })}`, '41', '40/other');
+		const packets = await list(session);
+		assert.deepEqual(packets.map((one) => /^\d+[^{]*/.exec(one)[0]), ['40', '40/other,']);
+	});
+});
+
 describe('relay: what is not stored', () => {
 	const s = server();
 

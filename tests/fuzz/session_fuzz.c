@@ -93,7 +93,7 @@ on_connect(void *ctx, struct member *m, struct str auth, struct buf *reply, stru
 	}
 	buf_add(reply, STR(",\"pid\":\"1\""));
 	if (str_eq(nsp, STR("/c")))
-		session_add_cursor(member_session(m), member_cursor(m), STR("main"), 0, 0, 0);
+		session_add_cursor(member_session(m), member_cursor(m), &(struct session_start){.room = STR("main")});
 	return MEMBER_ACCEPT;
 }
 
