@@ -53,7 +53,7 @@ done(struct job *job)
 		c->wal_said = false;
 	} else if (c->truncate)
 		loop_timer_set(c->loop, &c->timer, c->timer_kind, TRUNCATE_AGAIN_MS);
-	else if (c->pages >= RESTART_PAGES)
+	else if (c->status == STORE_OK && c->pages >= RESTART_PAGES)
 		c->restart = true;
 	if (c->pages >= WAL_WARN_PAGES && !c->wal_said) {
 		c->wal_said = true;

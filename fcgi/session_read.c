@@ -180,8 +180,8 @@ session_stop_reading(struct session *s)
 void
 session_add_cursor(struct session *s, struct session_cursor *c, const struct session_start *start)
 {
-	assert(start->room.n <= MESSAGE_ROOM_MAX && start->newest_max <= UINT32_MAX &&
-	       start->variant < SESSION_VARIANTS);
+	assert(
+	    start->room.n <= MESSAGE_ROOM_MAX && start->newest_max <= UINT32_MAX && start->variant < SESSION_VARIANTS);
 	*c = (struct session_cursor){.session = s,
 	    .since = start->since,
 	    .resets = rooms_resets(s->all->rooms),

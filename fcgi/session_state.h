@@ -96,7 +96,7 @@ struct queued {
 	struct blob *packets;
 	unsigned n;
 	int64_t head;
-	int64_t until_ms;              /* clock_ms() after which it is not worth telling; 0: it always is */
+	int64_t until_ms;             /* clock_ms() after which it is not worth telling; 0: it always is */
 	struct session_cursor *opens; /* whose welcome it is; NULL: nobody's */
 };
 

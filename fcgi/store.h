@@ -113,7 +113,7 @@ enum store_status store_fill(struct store *s, int64_t floor, struct store_news *
  */
 enum store_status store_probe(struct store *s, bool thorough);
 
-/* Copies the WAL into the database: what can be without waiting, or (truncate) all, and empties the file. */
+/* Copies the WAL into the database, as far as nobody is in the way; truncate: and empties the file, if that was all. */
 enum store_status store_checkpoint(struct store *s, bool truncate);
 
 /* Which rooms: n names, or all. */

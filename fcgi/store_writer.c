@@ -172,7 +172,7 @@ store_probe(struct store *s, bool thorough)
 enum store_status
 store_checkpoint(struct store *s, bool truncate)
 {
-	int code;
+	int code, in_wal = 0, copied = 0;
 
 	/* Another file is not taken up here: the writer's next job does that, under a new epoch. */
 	if (s->started && (s->db == NULL || store_moved(s)))
@@ -180,7 +180,10 @@ store_checkpoint(struct store *s, bool truncate)
 	if ((s->db == NULL || store_moved(s)) && store_reopen(s, false) != 0)
 		return STORE_FAILED;
 	s->busy_wait_ms = 0;
-	code = sqlite3_wal_checkpoint_v2(
-	    s->db, NULL, truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	/* TRUNCATE keeps every writer out, and a cron job may not wait. With all copied before, it takes no time. */
+	code = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_wal, &copied);
+	if (code == SQLITE_OK && truncate)
+		code = copied < in_wal ? SQLITE_BUSY
+		                       : sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	return code == SQLITE_OK ? STORE_OK : store_failed(s, code, "checkpoint");
 }

@@ -155,6 +155,38 @@ test_checkpoint(void **state)
 	assert_int_equal(test_number(&fx, "SELECT count(*) FROM messages"), 21);
 }
 
+static int inserted_code;
+
+/* As cron's sqlite3, which has no time-out. */
+static void
+insert_meanwhile(void)
+{
+	sqlite3 *other;
+
+	test_disk.on_sync = NULL;
+	inserted_code = sqlite3_open(fx.path, &other);
+	if (inserted_code == SQLITE_OK)
+		inserted_code = sqlite3_exec(other, "INSERT INTO messages(text) VALUES('from cron')", NULL, NULL, NULL);
+	sqlite3_close(other);
+}
+
+/* However slow the disk is: while the WAL is copied others can write. */
+static void
+test_others_write_during_checkpoint(void **state)
+{
+	struct store *checkpointer = test_store_open(&fx, false);
+	struct store_send send;
+
+	(void)state;
+	assert_int_equal(append("main", "text", "", &send), STORE_OK);
+	inserted_code = -1;
+	test_disk.on_sync = insert_meanwhile;
+	assert_int_equal(store_checkpoint(checkpointer, true), STORE_OK);
+	assert_int_equal(inserted_code, SQLITE_OK);
+	store_close(checkpointer);
+	assert_int_equal(test_number(&fx, "SELECT count(*) FROM messages"), 2);
+}
+
 int
 main(void)
 {
@@ -165,6 +197,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_sync_fails, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_sync_fails_then_crash, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_checkpoint, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_others_write_during_checkpoint, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("store_failure", tests, NULL, NULL);
