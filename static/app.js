@@ -307,7 +307,7 @@ async function list() {
 	showRooms();
 }
 
-// Whether this room lost something only a question about it alone can tell.
+// Only a question about this room alone tells whether it lost something.
 async function gap(since) {
 	const asked = room;
 	const answer = await server.poll({ rooms: [room], since, wait: 0, limit: 1 }).catch(() => ({ gap: true }));

@@ -1,5 +1,4 @@
-// reader.js: moves a timeline's window over the log of one room.
-// Its states, OPENING, BROWSING, JOINING and LIVE, are described in docs/PAGE.md.
+// reader.js: moves a timeline's window over the log of one room; for its states see docs/PAGE.md.
 import { Failure, Pause, world } from './transport.js';
 
 const PAGE = 100;
@@ -13,6 +12,7 @@ export class Reader {
 	#abort = new AbortController();
 	#where = null;
 	#ready = false;
+	#tick = 0; // grows with all that a page on its way may lack
 	#live = false;
 	#early = []; // live messages that came while joining
 	#joining = false;
@@ -42,7 +42,7 @@ export class Reader {
 		this.#cancel();
 		this.#where = where;
 		this.on.changed('state');
-		const ready = this.#ready;
+		const tick = this.#tick;
 		const page = await this.#history({ ...where, limit: PAGE });
 		if (!page) return;
 		this.#where = null;
@@ -52,7 +52,7 @@ export class Reader {
 		}
 		this.timeline.open(page.messages, page.older ?? null, page.newer ?? null);
 		this.opened = true;
-		if (this.timeline.newer === null) this.#reached(ready);
+		if (this.timeline.newer === null) this.#reached(tick);
 		else this.#countNewer();
 		this.on.changed('opened');
 	}
@@ -69,16 +69,17 @@ export class Reader {
 	async onward() {
 		const { newer } = this.timeline;
 		if (newer === null) return;
-		const ready = this.#ready;
+		const tick = this.#tick;
 		await this.#page('newer', { after: newer, limit: STEP }, (page) => {
 			const fresh = this.timeline.append(page.messages, page.newer ?? null);
 			this.#count.known = Math.max(0, this.#count.known - fresh);
 			this.timeline.trim(WINDOW);
-			if (this.timeline.newer === null) this.#reached(ready);
+			if (this.timeline.newer === null) this.#reached(tick);
 		});
 	}
 
 	heard(messages) {
+		if (!this.#joining) this.#tick += 1;
 		if (this.#joining) this.#early.push(...messages);
 		else if (this.#live) this.#add(messages);
 		else if (this.timeline.newer !== null) {
@@ -90,10 +91,12 @@ export class Reader {
 	ready() {
 		const first = !this.#ready;
 		this.#ready = true;
+		if (first) this.#tick += 1;
 		if (first && this.opened && !this.#where && this.timeline.newer === null) this.#join();
 	}
 
 	hole() {
+		this.#tick += 1;
 		if (this.#live) this.#join();
 	}
 
@@ -166,10 +169,10 @@ export class Reader {
 		this.#early = [];
 	}
 
-	// Had the feed been ready before the page was asked for, nothing lies between.
-	#reached(ready) {
-		if (ready) this.#live = true;
-		else if (this.#ready) this.#join();
+	#reached(tick) {
+		if (!this.#ready) return;
+		if (tick === this.#tick) this.#live = true;
+		else this.#join();
 	}
 
 	async #join() {
@@ -178,10 +181,11 @@ export class Reader {
 		this.#joining = true;
 		for (let pages = 0; pages < JOINS; pages += 1) {
 			const after = this.timeline.solid;
+			const tick = this.#tick;
 			const page = await this.#history(after ? { after, limit: PAGE } : { limit: PAGE });
 			if (!page || !this.#joining) return;
 			const { messages } = page;
-			this.#live = (page.newer ?? null) === null;
+			this.#live = (page.newer ?? null) === null && tick === this.#tick;
 			if (this.#live) {
 				const last = messages.at(-1)?.id ?? 0;
 				this.#joining = false;

@@ -109,6 +109,70 @@ describe('reader', () => {
 		r.whole();
 	});
 
+	/** The next page is read now, and comes when the function that this gives is called. */
+	function late({ back }) {
+		let come;
+		back.next = () => {
+			const { path, query } = back.requests.at(-1);
+			const page = back.fetch(`${path}?${query}`);
+			return new Promise((resolve) => {
+				come = () => resolve(page);
+			});
+		};
+		return async () => {
+			come();
+			for (let i = 0; i < 9; i += 1) await settle();
+		};
+	}
+
+	const told = {
+		heard: (r) => r.reader.heard([r.back.say('heard')]),
+		'missed in a hole': (r) => {
+			r.back.say('missed');
+			r.reader.hole();
+			r.reader.heard([r.back.say('heard')]);
+		},
+		'missed while the feed was another': (r) => {
+			r.reader.unready();
+			r.back.say('missed');
+			r.reader.ready();
+			r.reader.heard([r.back.say('heard')]);
+		},
+	};
+	for (const [what, tell] of Object.entries(told)) {
+		test(`what is ${what} while a page is on its way that ends at the end is not lost`, async () => {
+			const r = reading(10);
+			r.reader.ready();
+			let come = late(r);
+			r.reader.open();
+			await settle();
+			tell(r);
+			await come();
+			assert.deepEqual(r.whole(), [1, r.back.head], 'opening');
+			assert.equal(r.reader.live, true);
+
+			r.back.say('missed');
+			come = late(r);
+			r.reader.hole();
+			await settle();
+			tell(r);
+			await come();
+			assert.deepEqual(r.whole(), [1, r.back.head], 'joining');
+
+			for (let i = 0; i < 400; i += 1) r.back.say('later');
+			await r.reader.open({ around: 350 });
+			await settle();
+			while (r.timeline.last < r.back.head - 50) await r.reader.onward();
+			come = late(r);
+			r.reader.onward();
+			await settle();
+			tell(r);
+			await come();
+			assert.equal(r.whole()[1], r.back.head, 'scrolling on');
+			assert.equal(r.reader.live, true);
+		});
+	}
+
 	test('opening is tried until it works; a refusal is said; something else takes its place', async () => {
 		const r = reading(10);
 		r.back.down = true;
