@@ -154,6 +154,13 @@ fail_batch(struct commit *c)
 	commit_tell(c, &c->probes, false);
 }
 
+static void
+try_again_in(struct commit *c, int64_t ms)
+{
+	c->retry_waits = true;
+	loop_timer_set(c->loop, &c->retry_timer, c->retry_kind, ms);
+}
+
 /* Another program has the lock: the batch stays where it is, but nobody waits for ever. */
 static void
 retry_batch(struct commit *c)
@@ -175,8 +182,7 @@ retry_batch(struct commit *c)
 		finish(c, e, COMMIT_LOCKED, 0, 0);
 	}
 	c->lock_step_ms = c->lock_step_ms == 0 || c->lock_step_ms >= LOCK_STEP_MS ? LOCK_STEP_MS : c->lock_step_ms * 2;
-	c->retry_waits = true;
-	loop_timer_set(c->loop, &c->retry_timer, c->retry_kind, c->lock_step_ms);
+	try_again_in(c, c->lock_step_ms);
 }
 
 static void
@@ -237,7 +243,7 @@ start(struct commit *c, enum task task)
 	(void)worker_add(c->writer, &c->job);
 }
 
-/* Room for the whole queue in sends; false when it cannot be had, and the queue waits. */
+/* Room for the whole queue in sends; false when it cannot be had, and the queue waits for a moment. */
 static bool
 take_queue(struct commit *c)
 {
@@ -247,8 +253,10 @@ take_queue(struct commit *c)
 		size_t cap = c->queued < 64 ? 64 : c->queued * 2;
 		struct store_send *sends = realloc(c->sends, cap * sizeof *sends);
 
-		if (sends == NULL)
+		if (sends == NULL) {
+			try_again_in(c, LOCK_STEP_MS);
 			return false;
+		}
 		c->sends = sends;
 		c->cap_sends = cap;
 	}
