@@ -96,9 +96,17 @@ buf_add_char(struct buf *b, char c)
 void
 buf_add_int(struct buf *b, int64_t v)
 {
-	char digits[24];
+	char digits[20];
+	size_t at = sizeof digits;
+	uint64_t left = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
 
-	buf_add(b, (struct str){digits, (size_t)snprintf(digits, sizeof digits, "%lld", (long long)v)});
+	do {
+		digits[--at] = (char)('0' + left % 10);
+		left /= 10;
+	} while (left > 0);
+	if (v < 0)
+		digits[--at] = '-';
+	buf_add(b, (struct str){digits + at, sizeof digits - at});
 }
 
 void

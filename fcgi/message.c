@@ -210,6 +210,15 @@ message_next_attachment(struct str *list, struct str *base64)
 	return true;
 }
 
+/* Each of a fixed number of digits. */
+static char *
+put_digits(char *p, unsigned v, int n)
+{
+	for (int i = n; i-- > 0; v /= 10)
+		p[i] = (char)('0' + v % 10);
+	return p + n;
+}
+
 void
 message_time(int64_t at_ms, char text[MESSAGE_TIME_SIZE])
 {
@@ -225,9 +234,20 @@ message_time(int64_t at_ms, char text[MESSAGE_TIME_SIZE])
 	ms = (at_ms % 1000 + 1000) % 1000;
 	seconds = (time_t)((at_ms - ms) / 1000);
 	gmtime_r(&seconds, &t);
-	snprintf(text, MESSAGE_TIME_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", (unsigned)(t.tm_year + 1900) % 10000,
-	    (unsigned)(t.tm_mon + 1) % 100, (unsigned)t.tm_mday % 100, (unsigned)t.tm_hour % 100,
-	    (unsigned)t.tm_min % 100, (unsigned)t.tm_sec % 100, (unsigned)ms % 1000);
+	text = put_digits(text, (unsigned)(t.tm_year + 1900), 4);
+	*text++ = '-';
+	text = put_digits(text, (unsigned)(t.tm_mon + 1), 2);
+	*text++ = '-';
+	text = put_digits(text, (unsigned)t.tm_mday, 2);
+	*text++ = 'T';
+	text = put_digits(text, (unsigned)t.tm_hour, 2);
+	*text++ = ':';
+	text = put_digits(text, (unsigned)t.tm_min, 2);
+	*text++ = ':';
+	text = put_digits(text, (unsigned)t.tm_sec, 2);
+	*text++ = '.';
+	text = put_digits(text, (unsigned)ms, 3);
+	memcpy(text, "Z", 2);
 }
 
 bool

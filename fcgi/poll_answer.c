@@ -42,15 +42,29 @@ void
 poll_answer_begin(struct poll_answer *a, struct poll_answers *all, size_t limit, bool no_gap)
 {
 	*a = (struct poll_answer){.all = all, .limit = limit, .no_gap = no_gap};
-	buf_reset(&all->body, 256 * 1024);
-	buf_printf(&all->body, "{\"epoch\":\"%s\",\"messages\":[", rooms_epoch(all->rooms));
-	a->from = all->body.n;
+}
+
+/* The bytes are begun with the first that is to be told: most polls find nothing, and wait. */
+static struct buf *
+body_of(struct poll_answer *a)
+{
+	struct buf *body = &a->all->body;
+
+	if (a->begun)
+		return body;
+	a->begun = true;
+	buf_reset(body, 256 * 1024);
+	buf_add(body, STR("{\"epoch\":\""));
+	buf_add(body, str_of(rooms_epoch(a->all->rooms)));
+	buf_add(body, STR("\",\"messages\":["));
+	a->from = body->n;
+	return body;
 }
 
 void
 poll_answer_add_read(struct poll_answer *a, struct str json, size_t n, int64_t last)
 {
-	buf_add(&a->all->body, json);
+	buf_add(body_of(a), json);
 	a->n = n;
 	a->last = last;
 }
@@ -59,7 +73,7 @@ poll_answer_add_read(struct poll_answer *a, struct str json, size_t n, int64_t l
 static bool
 add_message(struct poll_answer *a, const struct message *m)
 {
-	struct buf *body = &a->all->body;
+	struct buf *body = body_of(a);
 
 	if (a->n == a->limit || (a->n > 0 && body->n - a->from + m->json.n > a->all->reply_max)) {
 		a->more = true;
@@ -75,7 +89,7 @@ add_message(struct poll_answer *a, const struct message *m)
 static void
 end(struct poll_answer *a)
 {
-	buf_printf(&a->all->body, "],\"next\":%" PRId64 ",\"more\":%s%s%s}\n",
+	buf_printf(body_of(a), "],\"next\":%" PRId64 ",\"more\":%s%s%s}\n",
 	    a->more ? a->last : rooms_head(a->all->rooms), a->more ? "true" : "false",
 	    a->reset ? ",\"reset\":true" : "", a->gap ? ",\"gap\":true" : "");
 }

@@ -23,6 +23,7 @@ struct poll_answer {
 	size_t n, from;        /* messages so far; where they begin in its bytes */
 	size_t limit;          /* most messages */
 	int64_t last;          /* the last message's id */
+	bool begun;            /* there are bytes */
 	bool no_gap;           /* nothing is missed by who gets it */
 	bool more, gap, reset; /* what it says of itself */
 };

@@ -1,10 +1,12 @@
 #include "query.h"
 
-/* Room for all was reserved: a decoded text is never longer, so views into b stay good. */
+#include <stdlib.h>
+
+/* There is room for all: a decoded text is never longer. */
 static struct str
-decoded(struct buf *b, struct str s)
+decoded(char **end, struct str s)
 {
-	size_t from = b->n;
+	char *from = *end;
 
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
@@ -15,18 +17,20 @@ decoded(struct buf *b, struct str s)
 			c = (char)(str_hex(s.p[i + 1]) << 4 | str_hex(s.p[i + 2]));
 			i += 2;
 		}
-		b->p[b->n++] = c;
+		*(*end)++ = c;
 	}
-	return (struct str){b->p + from, b->n - from};
+	return (struct str){from, (size_t)(*end - from)};
 }
 
 int
 query_parse(struct query *q, struct str text)
 {
+	char *end;
+
 	q->n = 0;
 	q->too_many = false;
-	buf_init(&q->bytes, text.n + 1);
-	if (!buf_reserve(&q->bytes, text.n + 1))
+	end = q->bytes = text.n <= sizeof q->small ? q->small : malloc(text.n);
+	if (end == NULL)
 		return -1;
 	while (text.n > 0) {
 		struct str field = str_cut(&text, '&'), name = field;
@@ -40,8 +44,8 @@ query_parse(struct query *q, struct str text)
 		}
 		name = str_cut(&field, '=');
 		has_value = field.p > name.p + name.n;
-		q->fields[q->n].name = decoded(&q->bytes, name);
-		q->fields[q->n].value = decoded(&q->bytes, field);
+		q->fields[q->n].name = decoded(&end, name);
+		q->fields[q->n].value = decoded(&end, field);
 		q->fields[q->n++].has_value = has_value;
 	}
 	return 0;
@@ -50,5 +54,7 @@ query_parse(struct query *q, struct str text)
 void
 query_fini(struct query *q)
 {
-	buf_fini(&q->bytes);
+	if (q->bytes != q->small)
+		free(q->bytes);
+	q->bytes = NULL;
 }

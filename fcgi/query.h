@@ -7,7 +7,7 @@
 #ifndef QUERY_H
 #define QUERY_H
 
-#include "buf.h"
+#include "str.h"
 
 enum { QUERY_FIELDS_MAX = 64 };
 
@@ -18,10 +18,12 @@ struct query {
 	} fields[QUERY_FIELDS_MAX];
 	size_t n;
 	bool too_many; /* there were more than fit */
-	struct buf bytes;
+	char *bytes;   /* of all fields: small, or allocated */
+	char small[256];
 };
 
-/* Takes text apart; the views live until query_fini(). -1 without memory. Empty fields are passed over. */
+/* Takes text apart; the views live until query_fini(), and q must not move. -1 without memory. Empty fields are passed
+ * over. */
 int query_parse(struct query *q, struct str text);
 void query_fini(struct query *q);
 

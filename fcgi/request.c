@@ -89,7 +89,9 @@ request_open_cors(struct request *r)
 static void
 add_cors(struct buf *head, const struct requests *all)
 {
-	buf_printf(head, "Access-Control-Allow-Origin: %s\r\n", all->cors);
+	buf_add(head, STR("Access-Control-Allow-Origin: "));
+	buf_add(head, str_of(all->cors));
+	buf_add(head, STR("\r\n"));
 	if (strcmp(all->cors, "*") != 0)
 		buf_add(head, STR("Vary: Origin\r\n"));
 	buf_add(
@@ -103,9 +105,19 @@ frame(struct requests *all, bool cors, int status, struct str type, struct str h
 	struct blob *b = NULL;
 
 	buf_init(&head, 16 * 1024);
-	buf_printf(&head, "Status: %d %s\r\n", status, problem_title(status));
-	if (type.n > 0)
-		buf_printf(&head, "Content-Type: %.*s\r\nContent-Length: %zu\r\n", STR_ARGS(type), body.n);
+	/* Once for each answer that is not shared, so without the slow printf. */
+	buf_add(&head, STR("Status: "));
+	buf_add_int(&head, status);
+	buf_add_char(&head, ' ');
+	buf_add(&head, str_of(problem_title(status)));
+	buf_add(&head, STR("\r\n"));
+	if (type.n > 0) {
+		buf_add(&head, STR("Content-Type: "));
+		buf_add(&head, type);
+		buf_add(&head, STR("\r\nContent-Length: "));
+		buf_add_int(&head, (int64_t)body.n);
+		buf_add(&head, STR("\r\n"));
+	}
 	buf_add(&head, headers);
 	if (cors)
 		add_cors(&head, all);

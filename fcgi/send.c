@@ -278,25 +278,41 @@ check_body(struct draft *d, size_t message_max)
 }
 
 static void
+reply_stored(struct requests *all, struct fcgi_conn *conn, bool replayed, struct str room, int64_t id, int64_t at_ms)
+{
+	struct str headers = replayed ? STR("Cache-Control: no-store\r\nIdempotent-Replayed: true\r\n")
+	                              : STR("Cache-Control: no-store\r\n");
+	char at[MESSAGE_TIME_SIZE];
+	struct buf body;
+
+	message_time(at_ms, at);
+	buf_init(&body, SIZE_MAX);
+	buf_add(&body, STR("{\"id\":"));
+	buf_add_int(&body, id);
+	buf_add(&body, STR(",\"room\":\""));
+	buf_add(&body, room);
+	buf_add(&body, STR("\",\"at\":\""));
+	buf_add(&body, str_of(at));
+	buf_add(&body, STR("\"}\n"));
+	if (buf_ok(&body))
+		request_reply(all, conn, replayed ? 200 : 201, STR("application/json"), headers, buf_str(&body));
+	else
+		(void)request_send(all, conn, NULL);
+	buf_fini(&body);
+}
+
+static void
 sent(void *ctx, uint64_t handle, enum commit_outcome outcome, const struct message *m, int64_t id, int64_t at_ms)
 {
 	struct requests *all = ((struct send *)ctx)->requests;
 	struct fcgi_conn *conn = fcgi_find(all->fcgi, handle);
-	char body[256], at[MESSAGE_TIME_SIZE];
-	int n;
 
 	if (conn == NULL)
 		return; /* nobody is there to be told */
 	switch (outcome) {
 	case COMMIT_STORED:
 	case COMMIT_REPLAYED:
-		message_time(at_ms, at);
-		n = snprintf(body, sizeof body, "{\"id\":%" PRId64 ",\"room\":\"%.*s\",\"at\":\"%s\"}\n", id,
-		    STR_ARGS(m->f.room), at);
-		request_reply(all, conn, outcome == COMMIT_STORED ? 201 : 200, STR("application/json"),
-		    outcome == COMMIT_STORED ? STR("Cache-Control: no-store\r\n")
-		                             : STR("Cache-Control: no-store\r\nIdempotent-Replayed: true\r\n"),
-		    (struct str){body, (size_t)n});
+		reply_stored(all, conn, outcome == COMMIT_REPLAYED, m->f.room, id, at_ms);
 		return;
 	case COMMIT_KEY_CONFLICT:
 		request_fail(all, conn, PROBLEM_KEY_CONFLICT,
