@@ -110,6 +110,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 		check_taken(rest, nsp, &back);
 	/* As it can be: a namespace that is a room. */
 	if (nsp.n > 0 && nsp.n <= MEMBER_NAMESPACE_MAX && nsp.p[0] == '/' && memchr(nsp.p, '\0', nsp.n) == NULL)
-		check_given(nsp, offset, (int64_t)n * bytes[0] * 40000000001, bytes[0], (char)bytes[1]);
+		check_given(
+		    nsp, offset, (int64_t)n * bytes[0] * 40000000001 % MESSAGE_ID_MAX, bytes[0], (char)bytes[1]);
 	return 0;
 }
