@@ -4,18 +4,19 @@
 //              N        held requests (5,000)
 //              PAIRS    how often the servers take turns (5)
 //              SECONDS  of each run in a closed loop (1)
-//              ROWS     lengths of the logs that are read, with commas between (10,000 and 1,000,000)
+//              ROWS     lengths of the logs, with commas between (10,000 and 1,000,000)
 import fs from 'node:fs';
 import path from 'node:path';
 import { bounds } from './bounds.mjs';
 import { fanout, saturation } from './fanout.mjs';
 import { pin } from './generator.mjs';
+import { growth } from './lengths.mjs';
 import { reads } from './reads.mjs';
 import { folder, report } from './report.mjs';
 import { sends } from './sends.mjs';
 import { about, quiet } from './servers.mjs';
 
-const parts = { fanout, saturation, sends, reads, bounds };
+const parts = { fanout, saturation, sends, reads, growth, bounds };
 
 const number = (name, fallback) => {
 	const value = Number(process.env[name] || fallback);

@@ -8,7 +8,7 @@
  *	send CONNS MS                  messages, one after the other on each connection
  *	get CONNS MS PATH              requests likewise; {a-b} in the path stands for any number of these
  *	post CONNS MS BYTES PATH       bodies likewise
- *	pulse EVERY_MS MS KINDS        at fixed times: some of send,poll,history,healthz
+ *	pulse EVERY_MS MS KINDS        at fixed times: some of send,poll,history,healthz, or NAME=PATH
  *	term PID MS                    SIGTERM to a process, and how long until all held requests are answered
  *	arrivals                       when each message was with all
  */

@@ -80,6 +80,47 @@ function reads({ conns, logs }) {
 	};
 }
 
+const met = (is) => (is ? 'met' : '**not met**');
+
+/** What p99 may become when something is added: 1.2 times, or 3 ms more. */
+const allowed = (ms) => round(Math.max(ms * 1.2, ms + 3));
+
+function growth({ every_ms: every, held, starts, lengths }) {
+	const sizes = Object.keys(lengths), logs = Object.values(lengths);
+	const cell = (one) => `${one.p50} / ${one.p99}${one.failed ? ` (${one.failed} failed)` : ''}`;
+	const most = (what, bar) => [`${bar}`, met(Math.max(...logs.map(what)) <= bar)];
+	const kinds = ['send', 'delivery', 'poll', 'catch-up', 'page'];
+	const names = { delivery: `delivery to ${held} held polls`, poll: 'poll, nothing new', 'catch-up': 'catch-up of 100, anywhere in the older half', page: 'history, 50 anywhere' };
+	const begun = (key) => [...logs.map(({ start }) => start[key]), ...most(({ start }) => start[key], 100)];
+	const lines = [
+		['start after a good end', ...begun('clean_ms')],
+		['start after a kill', ...begun('killed_ms')],
+		...kinds.map((kind) => {
+			const [first, last] = [logs[0], logs.at(-1)].map(({ quiet }) => quiet[kind].p99);
+			return [names[kind] ?? kind, ...logs.map(({ quiet }) => cell(quiet[kind])), `p99 ${allowed(first)}`, met(last <= allowed(first))];
+		}),
+		...Object.keys(logs[0].search).map((name) => [`search, ${name}`, ...logs.map(({ search }) => cell(search[name])),
+			...most(({ search }) => (search[name].failed ? Infinity : search[name].p99), name.includes('rare') ? 20 : 100)]),
+	];
+	const beside = logs.flatMap(({ quiet, searched }, i) => kinds.map((kind) => {
+		const bar = allowed(quiet[kind].p99);
+		return [`${count(Number(sizes[i]))}: ${names[kind] ?? kind}`, cell(quiet[kind]), cell(searched[kind]), bar, met(searched[kind].p99 <= bar)];
+	}));
+	const searchers = logs.map(({ meanwhile: { commonest, beginning } }, i) => `${commonest.rate} and ${beginning.rate} searches a second with ${count(Number(sizes[i]))} messages`
+		+ (commonest.failed + beginning.failed ? ` (${commonest.failed} and ${beginning.failed} were cut by \`--search-timeout\`)` : ''));
+	const failed = logs.reduce((sum, { quiet, searched }) => sum + quiet.failed + searched.failed, 0);
+	return {
+		text: [`The log as it grows, ms: of starts (from exec to the first answer, with the file in the page cache) the median of ${starts}, else p50 / p99. Each kind of request is asked for every ${every} ms, searches one after the other. `
+			+ 'Bars: for starts 100; for p99 of requests in the longest log 1.2 times that in the shortest or 3 ms more; for a rare word 20, for the commonest 100, in each log.',
+		table(['', ...sizes.map((n) => `${count(Number(n))} messages`), 'bar', ''], lines),
+		`A kill leaves a write-ahead log of ${logs.map(({ start }) => round(start.wal_bytes / 1e6)).join(', ')} MB.`,
+		'The same requests while two clients search, each one after the other: the one for the commonest word, the other for a beginning. Bar: p99 1.2 times that without them or 3 ms more.',
+		table(['', 'without', 'with searchers', 'bar, p99', ''], beside),
+		`They got ${searchers.join('; ')}.${failed ? ` **${failed} of the other requests failed.**` : ' None of the other requests failed.'}`].join('\n\n'),
+		plots: {},
+	};
+}
+
 function bounds({ others, inserts, restart }) {
 	const kinds = ['send', 'delivery', 'poll', 'history', 'healthz'];
 	const cell = (one) => (one ? `${one.p50} / ${one.p99} / ${one.max}` : '');
@@ -96,7 +137,7 @@ function bounds({ others, inserts, restart }) {
 	};
 }
 
-const writers = { fanout, saturation, sends, reads, bounds };
+const writers = { fanout, saturation, sends, reads, growth, bounds };
 
 /** A part as {text, plots: {name: svg}}. */
 export function report(result) {
@@ -119,7 +160,7 @@ function main() {
 		for (const [name, svg] of Object.entries(plots))
 			fs.writeFileSync(path.join(root, 'docs/performance', `${name}.svg`), svg);
 		const images = Object.keys(plots).map((name) => `![](performance/${name}.svg)`).join('\n');
-		page = page.replace(new RegExp(`(<!-- ${part} -->\n)[^]*?(<!-- /${part} -->)`), (_, a, b) => `${a}\n${text}\n\n${images}\n\n${b}`);
+		page = page.replace(new RegExp(`(<!-- ${part} -->\n)[^]*?(<!-- /${part} -->)`), (_, a, b) => `${a}\n${text}\n\n${images && `${images}\n\n`}${b}`);
 	}
 	fs.writeFileSync(file, page);
 }
