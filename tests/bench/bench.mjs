@@ -2,20 +2,25 @@
 //
 // Environment: BENCH    parts, with commas between (all of them)
 //              N        held requests (5,000)
+//              ROOMS    rooms with a waiter each (10,000)
+//              NGINX_WORKERS  of the nginx with the polls of `held`, who need two descriptors each (4)
 //              PAIRS    how often the servers take turns (5)
 //              SECONDS  of each run in a closed loop (1)
-//              ROWS     lengths of the logs that are read, with commas between (10,000 and 1,000,000)
+//              ROWS     lengths of the logs, with commas between (10,000 and 1,000,000)
 import fs from 'node:fs';
 import path from 'node:path';
 import { bounds } from './bounds.mjs';
 import { fanout, saturation } from './fanout.mjs';
 import { pin } from './generator.mjs';
+import { held } from './held.mjs';
+import { growth } from './lengths.mjs';
 import { reads } from './reads.mjs';
 import { folder, report } from './report.mjs';
+import { rooms } from './rooms.mjs';
 import { sends } from './sends.mjs';
 import { about, quiet } from './servers.mjs';
 
-const parts = { fanout, saturation, sends, reads, bounds };
+const parts = { fanout, saturation, held, rooms, sends, reads, growth, bounds };
 
 const number = (name, fallback) => {
 	const value = Number(process.env[name] || fallback);
@@ -24,7 +29,7 @@ const number = (name, fallback) => {
 	return value;
 };
 
-const options = { n: number('N', 5_000), pairs: number('PAIRS', 5), seconds: number('SECONDS', 1) };
+const options = { n: number('N', 5_000), pairs: number('PAIRS', 5), seconds: number('SECONDS', 1), rooms: number('ROOMS', 10_000), workers: number('NGINX_WORKERS', 4) };
 options.rows = (process.env.ROWS || '10000,1000000').split(',').map(Number);
 pin(process.pid);
 const names = (process.env.BENCH || Object.keys(parts).join()).split(',');
@@ -32,7 +37,8 @@ const unknown = names.find((name) => !parts[name]);
 if (unknown)
 	throw new Error(`there is no part '${unknown}'; there are ${Object.keys(parts).join(', ')}`);
 fs.mkdirSync(folder, { recursive: true });
-for (const name of names) {
+
+async function measure(name) {
 	const began = Date.now();
 	const result = { part: name, about: about(), options, ...await quiet(() => parts[name](options)) };
 	fs.writeFileSync(path.join(folder, `${name}.json`), `${JSON.stringify(result, null, '\t')}\n`);
@@ -40,5 +46,14 @@ for (const name of names) {
 	for (const [plot, svg] of Object.entries(plots))
 		fs.writeFileSync(path.join(folder, `${plot}.svg`), svg);
 	console.log(`\n## ${name} (${((Date.now() - began) / 1000).toFixed(0)} s)\n\n${text}`);
+}
+
+try {
+	for (const name of names)
+		await measure(name);
+} catch (error) {
+	// To end by the error itself would leave the servers running.
+	console.error(error);
+	process.exit(1);
 }
 process.exit(0);

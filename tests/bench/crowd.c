@@ -24,10 +24,10 @@ unsigned run_id;
 static long n_messages;
 static const struct dialect *dialect;
 static struct conn *subscribers;
-static size_t n_subscribers;
+static size_t n_subscribers, hearers; /* of each message */
 static struct conn senders[CONNS_MAX];
 static size_t n_senders;
-static unsigned long deliveries, doubled;
+static unsigned long deliveries, doubled, answers;
 
 /* Of one message, what each subscriber took. */
 static long fan_seq = -1;
@@ -50,7 +50,7 @@ deliver(long seq, int64_t at_ns)
 	if (at_ns > m->last_ns)
 		m->last_ns = at_ns;
 	deliveries++;
-	if (m->got > n_subscribers)
+	if (m->got > hearers)
 		doubled++;
 	if (seq == fan_seq && fan_n < SUBSCRIBERS_MAX)
 		fan_us[fan_n++] = (float)(at_ns - m->at_ns) / 1e3F;
@@ -77,6 +77,7 @@ look_through(const struct answer *a)
 static void
 answered(struct conn *c, const struct answer *a)
 {
+	answers++;
 	if (c->answers++ == 0) {
 		first_answer_ns = n_answered++ == 0 ? a->at_ns : first_answer_ns;
 		last_answer_ns = a->at_ns;
@@ -116,14 +117,17 @@ holding(void)
 	return n;
 }
 
+/* With rooms, each hears one of them, and as many hear each. */
 void
-crowd_open(const struct dialect *d, size_t n)
+crowd_open(const struct dialect *d, size_t n, size_t rooms)
 {
 	int64_t began = now_ns(), give_up = began + (int64_t)GIVE_UP_MS * 2000000;
 
 	crowd_close();
 	dialect = d;
-	if (n > SUBSCRIBERS_MAX || (subscribers = calloc(n, sizeof *subscribers)) == NULL) {
+	hearers = rooms == 0 ? n : n / rooms;
+	if (n > SUBSCRIBERS_MAX || (rooms > 0 && n % rooms != 0) ||
+	    (subscribers = calloc(n, sizeof *subscribers)) == NULL) {
 		errno = EINVAL;
 		perror("load: open");
 		exit(1);
@@ -134,6 +138,7 @@ crowd_open(const struct dialect *d, size_t n)
 			struct conn *c = &subscribers[n_subscribers++];
 
 			c->cursor = -1;
+			c->room = rooms == 0 ? 0 : 1 + (unsigned)((n_subscribers - 1) % rooms);
 			conn_open(c, answered);
 			subscribe(c);
 		}
@@ -183,7 +188,13 @@ crowd_new_seq(int64_t at_ns)
 bool
 crowd_has(long seq)
 {
-	return messages[seq].got >= n_subscribers;
+	return messages[seq].got >= hearers;
+}
+
+struct crowd_counts
+crowd_counts(void)
+{
+	return (struct crowd_counts){answers, deliveries, doubled};
 }
 
 int64_t

@@ -49,11 +49,14 @@ static size_t
 poll_next(const struct conn *c, char *request)
 {
 	char path[128];
+	int n;
 
 	if (c->cursor < 0)
-		snprintf(path, sizeof path, "/poll?since=now&wait=55");
+		n = snprintf(path, sizeof path, "/poll?since=now&wait=55");
 	else
-		snprintf(path, sizeof path, "/poll?since=%lld&wait=55", c->cursor);
+		n = snprintf(path, sizeof path, "/poll?since=%lld&wait=55", c->cursor);
+	if (c->room != 0)
+		snprintf(path + n, sizeof path - (size_t)n, "&room=" HEARD_ROOM "%u", c->room);
 	return request_get(request, path);
 }
 

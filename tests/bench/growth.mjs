@@ -8,6 +8,7 @@ import { longline } from './servers.mjs';
 const CHUNK = 200_000; // rows of one transaction
 export const WORDS = 5_000; // w0 to w4999, twelve in each text; each is in about one text of 400
 export const RARE = 10_000; // one text of so many has `rare` and its number
+export const ALWAYS = 'always'; // every text has it
 
 /** A new log without a daemon. */
 export async function empty(dataDir = tempDir('longline-bench-')) {
@@ -27,17 +28,21 @@ const rows = (from, n, of) => `
 	INSERT INTO messages(room, sender, text, at)
 	SELECT CASE WHEN i % 10 THEN 'main' ELSE 'r' || (i / 10 % 100) END, 's' || (i % 50),
 		${Array.from({ length: 12 }, () => `'w' || abs(random() % ${WORDS})`).join(" || ' ' || ")}
-			|| CASE WHEN i % ${RARE} = 0 THEN ' rare' || (i / ${RARE}) ELSE '' END,
+			|| ' ${ALWAYS}' || CASE WHEN i % ${RARE} = 0 THEN ' rare' || (i / ${RARE}) ELSE '' END,
 		${Date.now()} - (${of} - i) * 1000
 	FROM c;
 	COMMIT;
 	PRAGMA wal_checkpoint(TRUNCATE);`;
 
-/** A log of n messages, all of them in the index, made once and kept below build/; and how fast that went. */
+/**
+ * A log of n messages, all of them in the index, made once and kept below build/; and how fast that went. It is made anew
+ * when the schema or what is put into it has changed.
+ */
 async function kept(n) {
 	const { dataDir, db } = await empty();
-	const schema = crypto.createHash('sha256').update(await sql(db, 'SELECT sql FROM sqlite_schema')).digest('hex').slice(0, 12);
-	const folder = path.join(root, 'build/bench/logs', `${n}-${schema}`), figures = path.join(folder, 'growth.json');
+	const version = crypto.createHash('sha256').update(await sql(db, 'SELECT sql FROM sqlite_schema'))
+		.update([rows, WORDS, RARE, ALWAYS].join()).digest('hex').slice(0, 12);
+	const folder = path.join(root, 'build/bench/logs', `${n}-${version}`), figures = path.join(folder, 'growth.json');
 	if (fs.existsSync(figures))
 		return folder;
 	const began = performance.now();
@@ -62,11 +67,19 @@ async function kept(n) {
 	return folder;
 }
 
+/** A folder with a log of n messages, in which no daemon runs yet. */
+export async function grownFolder(n) {
+	const folder = await kept(n), dataDir = tempDir('longline-bench-'), db = path.join(dataDir, 'longline.db');
+	fs.copyFileSync(path.join(folder, 'longline.db'), db, fs.constants.COPYFILE_FICLONE);
+	// What the system had yet to write would hold up the first commits.
+	const file = fs.openSync(db);
+	fs.fsyncSync(file);
+	fs.closeSync(file);
+	return { dataDir, growth: JSON.parse(fs.readFileSync(path.join(folder, 'growth.json'))) };
+}
+
 /** Longline with a log of n messages. */
 export async function grown(n) {
-	const folder = await kept(n), dataDir = tempDir('longline-bench-');
-	fs.copyFileSync(path.join(folder, 'longline.db'), path.join(dataDir, 'longline.db'), fs.constants.COPYFILE_FICLONE);
-	const server = await longline({ name: `longline, ${n} messages`, dataDir });
-	server.growth = JSON.parse(fs.readFileSync(path.join(folder, 'growth.json')));
-	return server;
+	const { dataDir, growth } = await grownFolder(n);
+	return Object.assign(await longline({ name: `longline, ${n} messages`, dataDir }), { growth });
 }

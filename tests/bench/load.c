@@ -2,13 +2,14 @@
  * load: the commands. usage: load DIALECT PORT, then one command a line on standard input:
  *
  *	groups NAME=PID[,PID...] ...   processes whose CPU time is told
- *	open N | close                 subscribers
+ *	open N [ROOMS] | close         subscribers, in as many rooms
  *	fanout                         one message to all of them
  *	saturate WINDOW MS             at most so many messages under way
  *	send CONNS MS                  messages, one after the other on each connection
  *	get CONNS MS PATH              requests likewise; {a-b} in the path stands for any number of these
  *	post CONNS MS BYTES PATH       bodies likewise
- *	pulse EVERY_MS MS KINDS        at fixed times: some of send,poll,history,healthz
+ *	pulse EVERY_MS MS KINDS        at fixed times: some of send,poll,history,healthz, or NAME=PATH
+ *	pace RATE MS ROOMS [unheard]   so many messages a second at fixed times, over the rooms or over others
  *	term PID MS                    SIGTERM to a process, and how long until all held requests are answered
  *	arrivals                       when each message was with all
  */
@@ -34,8 +35,8 @@ command(char *line)
 	if (strncmp(line, "groups ", 7) == 0) {
 		groups_set(rest);
 		printf("{}\n");
-	} else if (sscanf(line, "open %ld", &a) == 1)
-		crowd_open(dialect, (size_t)a);
+	} else if (sscanf(line, "open %ld %ld", &a, &b) >= 1)
+		crowd_open(dialect, (size_t)a, (size_t)b);
 	else if (strcmp(line, "close") == 0) {
 		crowd_close();
 		printf("{}\n");
@@ -51,6 +52,8 @@ command(char *line)
 		rate_post((size_t)a, b, line + used, (size_t)c);
 	else if (sscanf(line, "pulse %ld %ld %n", &a, &b, &used) == 2 && used > 0)
 		rate_pulse(dialect, a, b, line + used);
+	else if (sscanf(line, "pace %ld %ld %ld", &a, &b, &c) == 3 && a > 0 && c > 0)
+		pace(a, b, c, strstr(line, "unheard") == NULL);
 	else if (sscanf(line, "term %ld %ld", &a, &b) == 2)
 		crowd_term((int)a, b);
 	else if (strcmp(line, "arrivals") == 0)

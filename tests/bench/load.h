@@ -5,6 +5,7 @@
  * load.c    commands on standard input, one a line, each answered by one line of JSON
  * crowd.c   subscribers, and what a message to all of them takes
  * rate.c    requests in a closed loop, or at fixed times
+ * pace.c    messages at fixed times, over many rooms
  * conn.c    connections: requests out, whole answers in
  * dialect.c how to subscribe and send: Longline's /poll, Socket.IO's polling, nchan's long-polling
  * proc.c    what the servers' processes used
@@ -41,7 +42,8 @@ typedef void (*answered_fn)(struct conn *, const struct answer *);
 struct conn {
 	int fd;
 	bool asked, open;
-	uint8_t step; /* of the dialect's handshake */
+	uint8_t step;  /* of the dialect's handshake */
+	unsigned room; /* 0: the one that all are in */
 	answered_fn answered;
 	long long cursor;
 	char token[64];   /* session, or a cursor that is no number */
@@ -90,7 +92,7 @@ void groups_print(const struct usage *from, const struct usage *to);
 
 /* crowd.c */
 extern unsigned run_id; /* in each text, so that an older run's are not taken for ours */
-void crowd_open(const struct dialect *, size_t n);
+void crowd_open(const struct dialect *, size_t n, size_t rooms);
 void crowd_close(void);
 void crowd_fanout(void);
 void crowd_saturate(size_t window, int64_t for_ms);
@@ -100,7 +102,15 @@ size_t crowd_text(char *out, long seq);
 long crowd_new_seq(int64_t at_ns);
 bool crowd_has(long seq);                  /* whether each subscriber has it */
 int64_t crowd_took(long seq, int64_t now); /* from its time to the last subscriber's, or until now */
-void settle(void);                         /* until the servers rest */
+struct crowd_counts {
+	unsigned long answers, deliveries, doubled;
+};
+struct crowd_counts crowd_counts(void); /* so far */
+void settle(void);                      /* until the servers rest */
+
+/* pace.c */
+#define HEARD_ROOM "b"
+void pace(int64_t a_second, int64_t for_ms, long rooms, bool heard);
 
 /* rate.c */
 void times_print(const char *name, float *us, size_t n);

@@ -5,7 +5,7 @@
 
 #include "load.h"
 
-enum { TIMES_MAX = 4 << 20, KINDS_MAX = 6, LAST_ANSWERS_MS = 20000 };
+enum { TIMES_MAX = 4 << 20, OWN_PATHS = 4, LAST_ANSWERS_MS = 20000 };
 
 static struct conn conns[CONNS_MAX];
 static float *times_us;
@@ -167,19 +167,19 @@ rate_post(size_t n, int64_t for_ms, const char *path, size_t body_n)
 
 /* ---- the pulse: everybody else, while something else is going on ---- */
 
+enum { KNOWN = 4, N_KINDS = KNOWN + OWN_PATHS };
 static struct kind {
 	const char *name, *path; /* no path: a message */
 	struct conn conns[CONNS_MAX];
 	size_t n_conns, n, late;
 	int64_t due_ns;
 	float *us;
-} kinds[] = {
+} kinds[N_KINDS] = {
     {.name = "send"},
     {.name = "poll", .path = "/poll?room=pulse&wait=0"},
     {.name = "history", .path = "/history?limit=10"},
     {.name = "healthz", .path = "/healthz"},
 };
-enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
 static void
 beaten(struct conn *c, const struct answer *a)
@@ -198,7 +198,7 @@ beaten(struct conn *c, const struct answer *a)
 static void
 beat(struct kind *k, const struct dialect *d)
 {
-	char request[REQUEST_MAX], text[TEXT_BYTES + 1];
+	char request[REQUEST_MAX], path[512], text[TEXT_BYTES + 1];
 	struct conn *c = k->conns;
 
 	while (c < k->conns + k->n_conns && c->asked)
@@ -213,9 +213,10 @@ beat(struct kind *k, const struct dialect *d)
 		conn_open(c, beaten);
 	}
 	c->asked_ns = k->due_ns;
-	if (k->path != NULL)
-		conn_ask(c, request, request_get(request, k->path));
-	else {
+	if (k->path != NULL) {
+		fill(path, k->path);
+		conn_ask(c, request, request_get(request, path));
+	} else {
 		crowd_text(text, crowd_new_seq(k->due_ns));
 		conn_ask(c, request, request_send(request, d->send, text));
 	}
@@ -253,23 +254,47 @@ pulse_report(struct kind **on, size_t n, long first, long last, int64_t now)
 	free(us);
 }
 
+/* The kinds that are named, with commas between; NAME=PATH is one of the caller's own. */
+static size_t
+choose(char *names, struct kind **on)
+{
+	size_t n = 0, own = 0;
+	char *word, *rest;
+
+	for (word = strtok_r(names, ",", &rest); word != NULL; word = strtok_r(NULL, ",", &rest)) {
+		char *path = strchr(word, '=');
+		struct kind *k = path == NULL ? kinds : &kinds[KNOWN + own++];
+
+		while (path == NULL && k < kinds + KNOWN && strcmp(k->name, word) != 0)
+			k++;
+		if (n == N_KINDS || own > OWN_PATHS || (path == NULL && k == kinds + KNOWN)) {
+			fprintf(stderr, "load: no such kind, or too many: %s\n", word);
+			exit(1);
+		}
+		if (path != NULL) {
+			*path = '\0';
+			*k = (struct kind){.name = word, .path = path + 1, .us = k->us};
+		}
+		on[n++] = k;
+	}
+	return n;
+}
+
 void
 rate_pulse(const struct dialect *d, int64_t every_ms, int64_t for_ms, char *names)
 {
 	struct kind *on[N_KINDS];
-	size_t n = 0;
+	size_t n = choose(names, on);
 	int64_t began = now_ns(), until = began + for_ms * 1000000, last = until + LAST_ANSWERS_MS * (int64_t)1000000;
 	long first = crowd_new_seq(began) + 1, end = first;
 	bool left = true;
 
-	for (size_t i = 0; i < N_KINDS; i++)
-		if (strstr(names, kinds[i].name) != NULL) {
-			kinds[i].n = kinds[i].late = 0;
-			kinds[i].due_ns = began + (int64_t)i * every_ms * 1000000 / N_KINDS;
-			if (kinds[i].us == NULL && (kinds[i].us = malloc(TIMES_MAX / 16 * sizeof(float))) == NULL)
-				exit(1);
-			on[n++] = &kinds[i];
-		}
+	for (size_t i = 0; i < n; i++) {
+		on[i]->n = on[i]->late = 0;
+		on[i]->due_ns = began + (int64_t)i * every_ms * 1000000 / (int64_t)n;
+		if (on[i]->us == NULL && (on[i]->us = malloc(TIMES_MAX / 16 * sizeof(float))) == NULL)
+			exit(1);
+	}
 	while (left && now_ns() < last) {
 		left = now_ns() < until;
 		for (size_t i = 0; i < n; i++) {

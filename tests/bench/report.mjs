@@ -80,6 +80,100 @@ function reads({ conns, logs }) {
 	};
 }
 
+const met = (is) => (is ? 'met' : '**not met**');
+
+/** What p99 may become when something is added: 1.2 times, or 3 ms more. */
+const allowed = (ms) => round(Math.max(ms * 1.2, ms + 3));
+
+function held({ n, workers, failed, bytes, descriptors, storm, first_storm_ms: first, message, timed_out: late, hung_up: gone, worst_hung_up_ms: worst, connections_after: left, errors }) {
+	const inNginx = descriptors.nginx.reduce((a, b) => a + b, 0), many = 100_000;
+	return {
+		text: [`${count(n)} polls held by one daemon, behind an nginx with ${workers} workers, that all do the same at once. Times in ms from when the first of them began, medians. Bars: nobody fails, nothing is in nginx's log, and all have hung up after 1,000.`,
+			table(['', 'first', 'last', 'failed', ''], [
+				['the first storm: all are held', '', round(first), failed.storm, met(!failed.storm)],
+				['they come again', '', storm.all_held_ms, '', ''],
+				['a message to all', message.first_ms, message.last_ms, failed.message, met(!failed.message)],
+				['all hold the next poll', '', message.held_again_ms, '', ''],
+				['all time out: after their wait', late.first_ms, late.last_ms, failed.timed_out, met(!failed.timed_out)],
+				['all hang up: none is held', '', gone.none_held_ms, failed.hung_up, met(!failed.hung_up && worst <= 1000)],
+				["errors in nginx's log", '', '', errors, met(!errors)],
+			]),
+			`The worst of all times to hang up: ${round(worst)}. Connections from nginx left after it, with the one of the question: ${left}.`,
+			table(['each held poll takes', 'daemon', 'nginx', 'bar, daemon', ''], [
+				['bytes', count(bytes.daemon), count(bytes.nginx), 96, met(bytes.daemon <= 96)],
+				['descriptors', round(descriptors.daemon / n), round(inNginx / n), '', ''],
+				[`bytes of ${count(many)}, in MB`, round(bytes.daemon * many / 1e6), count(bytes.nginx * many / 1e6), '', ''],
+				[`descriptors of ${count(many)}`, count(many), count(2 * many), '', ''],
+			]),
+			`In use while all were held: ${count(descriptors.daemon)} descriptors in the daemon, ${count(inNginx)} in nginx, ${count(Math.max(...descriptors.nginx))} of them in one worker.`].join('\n\n'),
+		plots: {},
+	};
+}
+
+function rooms({ n, a_second: rate, cpu, memory: { one, before, turns, ring_bytes: ring } }) {
+	const cell = ({ p50, p99 }) => (p50 === undefined ? '' : `${p50} / ${p99}`);
+	const line = (name, one) => [name, one.nginx, one.daemon, one.all, one.answers || '', cell(one.send), cell(one.delivery)];
+	const each = (bytes) => Math.round(bytes / n), first = turns[0].used.heap - one.heap, message = turns[0].used.message;
+	const [after, again] = turns.map((turn) => turn.after);
+	return {
+		text: [`${count(rate)} messages a second at fixed times, each to one waiter who asks again: over ${count(n)} rooms with one waiter each, and in one room with one waiter; and the same messages where nobody waits. CPU in us for each message, times in ms, p50 / p99.`,
+			table(['', 'CPU nginx', 'CPU daemon', 'CPU', 'answers each', 'send', 'delivery'], [
+				line(`${count(n)} rooms`, cpu.rooms.heard), line('one room', cpu.one.heard),
+				line(`${count(n)} rooms, nobody waits`, cpu.rooms.unheard), line('one room, nobody waits', cpu.one.unheard),
+			]),
+			`CPU for each delivery, its send included, beside one room's: ${cpu.to_one} times (bar: 1.3): ${met(cpu.to_one <= 1.3)}. What waiters add to the sends: ${cpu.delivery_us.rooms} us in ${count(n)} rooms, ${cpu.delivery_us.one} in one. `
+				+ `Where one message goes to ${count(n)} waiters of one room, who share its send and its answer, each costs ${cpu.shared.all} us.`,
+			`Memory that malloc gave out in the daemon (without SQLite's), with ${count(n)} held polls and as many messages, and after others have pushed these out of memory (\`--ring-bytes ${ring}\`):`,
+			table(['', 'rooms in memory', 'KB'], [
+				['the polls are in one room', count(one.rooms), count(one.heap / 1e3)],
+				['they hung up, other messages came', before.rooms, count(before.heap / 1e3)],
+				['the polls are in a room each', count(turns[0].used.rooms), count(turns[0].used.heap / 1e3)],
+				['they hung up, other messages came', after.rooms, count(after.heap / 1e3)],
+				['once more, in a room each', count(turns[1].used.rooms), count(turns[1].used.heap / 1e3)],
+				['they hung up, other messages came', again.rooms, count(again.heap / 1e3)],
+			]),
+			`A room takes ${each(first)} bytes beside its waiter, and a message of 100 bytes in it ${Math.round(message)}: ${count(each(first) + message)} (bar: 4,096): ${met(each(first) + message <= 4096)}. `
+				+ `Afterwards it takes nothing (bar: none): ${met(again.rooms === before.rooms)}; of ${count(n)} rooms ${each(after.heap - before.heap)} bytes each were left, and ${each(again.heap - after.heap)} more the second time.`].join('\n\n'),
+		plots: {},
+	};
+}
+
+function growth({ every_ms: every, held, starts, lengths }) {
+	const sizes = Object.keys(lengths), logs = Object.values(lengths);
+	const cell = (one) => `${one.p50} / ${one.p99}${one.failed ? ` (${one.failed} failed)` : ''}`;
+	const most = (what, bar) => [`${bar}`, met(Math.max(...logs.map(what)) <= bar)];
+	const kinds = ['send', 'delivery', 'poll', 'catch-up', 'page'];
+	const names = { delivery: `delivery to ${held} held polls`, poll: 'poll, nothing new', 'catch-up': 'catch-up of 100, anywhere in the older half', page: 'history, 50 anywhere' };
+	const begun = (key) => [...logs.map(({ start }) => start[key]), ...most(({ start }) => start[key], 100)];
+	const lines = [
+		['start after a good end', ...begun('clean_ms')],
+		['start after a kill', ...begun('killed_ms')],
+		...kinds.map((kind) => {
+			const [first, last] = [logs[0], logs.at(-1)].map(({ quiet }) => quiet[kind].p99);
+			return [names[kind] ?? kind, ...logs.map(({ quiet }) => cell(quiet[kind])), `p99 ${allowed(first)}`, met(last <= allowed(first))];
+		}),
+		...Object.keys(logs[0].search).map((name) => [`search, ${name}`, ...logs.map(({ search }) => cell(search[name])),
+			...most(({ search }) => (search[name].failed ? Infinity : search[name].p99), name.includes('rare') ? 20 : 100)]),
+	];
+	const beside = logs.flatMap(({ quiet, searched }, i) => kinds.map((kind) => {
+		const bar = allowed(quiet[kind].p99);
+		return [`${count(Number(sizes[i]))}: ${names[kind] ?? kind}`, cell(quiet[kind]), cell(searched[kind]), bar, met(searched[kind].p99 <= bar)];
+	}));
+	const searchers = logs.map(({ meanwhile: { commonest, beginning } }, i) => `${commonest.rate} and ${beginning.rate} searches a second with ${count(Number(sizes[i]))} messages`
+		+ (commonest.failed + beginning.failed ? ` (${commonest.failed} and ${beginning.failed} were cut by \`--search-timeout\`)` : ''));
+	const failed = logs.reduce((sum, { quiet, searched }) => sum + quiet.failed + searched.failed, 0);
+	return {
+		text: [`The log as it grows, ms: of starts (from exec to the first answer, with the file in the page cache) the median of ${starts}, else p50 / p99. Each kind of request is asked for every ${every} ms, searches one after the other. `
+			+ 'Bars: for starts 100; for p99 of requests in the longest log 1.2 times that in the shortest or 3 ms more; for a rare word 20, for the commonest 100, in each log.',
+		table(['', ...sizes.map((n) => `${count(Number(n))} messages`), 'bar', ''], lines),
+		`A kill leaves a write-ahead log of ${logs.map(({ start }) => round(start.wal_bytes / 1e6)).join(', ')} MB.`,
+		'The same requests while two clients search, each one after the other: the one for the commonest word, the other for a beginning. Bar: p99 1.2 times that without them or 3 ms more.',
+		table(['', 'without', 'with searchers', 'bar, p99', ''], beside),
+		`They got ${searchers.join('; ')}.${failed ? ` **${failed} of the other requests failed.**` : ' None of the other requests failed.'}`].join('\n\n'),
+		plots: {},
+	};
+}
+
 function bounds({ others, inserts, restart }) {
 	const kinds = ['send', 'delivery', 'poll', 'history', 'healthz'];
 	const cell = (one) => (one ? `${one.p50} / ${one.p99} / ${one.max}` : '');
@@ -96,7 +190,7 @@ function bounds({ others, inserts, restart }) {
 	};
 }
 
-const writers = { fanout, saturation, sends, reads, bounds };
+const writers = { fanout, saturation, held, rooms, sends, reads, growth, bounds };
 
 /** A part as {text, plots: {name: svg}}. */
 export function report(result) {
@@ -119,7 +213,7 @@ function main() {
 		for (const [name, svg] of Object.entries(plots))
 			fs.writeFileSync(path.join(root, 'docs/performance', `${name}.svg`), svg);
 		const images = Object.keys(plots).map((name) => `![](performance/${name}.svg)`).join('\n');
-		page = page.replace(new RegExp(`(<!-- ${part} -->\n)[^]*?(<!-- /${part} -->)`), (_, a, b) => `${a}\n${text}\n\n${images}\n\n${b}`);
+		page = page.replace(new RegExp(`(<!-- ${part} -->\n)[^]*?(<!-- /${part} -->)`), (_, a, b) => `${a}\n${text}\n\n${images && `${images}\n\n`}${b}`);
 	}
 	fs.writeFileSync(file, page);
 }

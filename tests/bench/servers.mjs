@@ -1,4 +1,5 @@
-// servers.mjs: what is measured, each behind an nginx of its own with one worker: Longline, the floors, the peers.
+// servers.mjs: what is measured, each behind an nginx of its own, of one worker if nothing else is said: Longline, the
+// floors, the peers.
 //
 // A server here is {name, port, groups, memory(), stop()}; groups are its processes, by what they are.
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -15,10 +16,10 @@ const used = (groups) => Object.fromEntries(Object.entries(groups).map(([name, p
 	[name, pids.reduce((sum, pid) => sum + memory(pid), 0)]));
 
 /** Longline as scripts/run starts it; `daemon` is another program in longlined's place. */
-export async function longline({ name = 'longline', daemon, flags, env = {}, dataDir, inherited = false } = {}) {
+export async function longline({ name = 'longline', daemon, flags, env = {}, dataDir, workers = 1, inherited = false } = {}) {
 	const more = inherited ? { LONGLINED: path.join(root, 'tests/e2e/listen.pl'), REAL_LONGLINED: path.join(root, 'build/longlined') }
 		: daemon ? { LONGLINED: daemon } : {};
-	const server = await start({ script: path.join(here, 'pinned'), workers: 1, flags, dataDir, env: { BENCH_SERVERS: cpus.servers, ...more, ...env } });
+	const server = await start({ script: path.join(here, 'pinned'), workers, flags, dataDir, env: { BENCH_SERVERS: cpus.servers, ...more, ...env } });
 	const groups = () => ({ nginx: descendants(server.proc.pid, 'nginx'), daemon: [server.pid()] });
 	return Object.assign(server, { name, groups: groups(), memory: () => used(groups()) });
 }
