@@ -15,8 +15,9 @@ import { fileItem, newKey, textItem } from './write.js';
 
 const VISITED = 30;
 const LIST_MS = 60_000; // the list of rooms is live but for rooms too loud to be followed
-const ROOMS_FIRST = 100; // rooms of that list, and
-const ROOMS_MOST = 1_000; // if someone looks for more
+const ROOMS_FIRST = 100; // rooms of that list
+const ROOMS_MORE = 1_000; // if someone scrolls there
+const ROOMS_MOST = 10_000; // if someone looks for one
 const SHOW_ROOMS_MS = 100;
 const TICK_MS = 5_000;
 const ASLEEP_MS = 20_000; // a tick this late means that the machine slept
@@ -28,11 +29,11 @@ const forbidden = (read) => {
 		return null; // storage may be forbidden
 	}
 };
-const prefs = new Memory(forbidden(() => localStorage));
-const session = new Memory(forbidden(() => sessionStorage));
-const server = new Server((...request) => fetch(...request));
-const rooms = new Rooms(prefs.get('read', {}));
 const own = `longline ${new URL('.', location.href).pathname}`; // two Longlines of one site share nothing
+const prefs = new Memory(forbidden(() => localStorage), own);
+const session = new Memory(forbidden(() => sessionStorage), own);
+const server = new Server((...request) => fetch(...request));
+const rooms = new Rooms(prefs.get('read', {}), prefs.get('head'));
 
 let room = '';
 let timeline = new Timeline();
@@ -44,6 +45,7 @@ let visited = prefs.get('visited', []);
 let pending = false;
 let listed = 0;
 let listing = ROOMS_FIRST;
+let part = ''; // of the names of those that are shown
 let showing = null;
 
 const view = new View({
@@ -81,7 +83,11 @@ const view = new View({
 	newer: () => reader.onward(),
 	oldest: () => (timeline.older === null ? view.log.toTop() : open({ after: 0 }, () => view.log.toTop())),
 	newest: toNewest,
-	day: (day) => open({ on: day, tz: offsetOf(day) }, () => view.log.reveal(`message ${timeline.first}`)),
+	day: (day) => open({ on: day, tz: offsetOf(day) }, () => {
+		// These are the newest if nothing came since.
+		if (dayOf(timeline.messages[0]?.at) < day) view.log.toEnd();
+		else view.log.reveal(`message ${timeline.first}`);
+	}),
 	firstUnread: () => open({ around: timeline.mark }, () => view.log.reveal('mark')),
 	readAll() {
 		mark(null);
@@ -91,9 +97,14 @@ const view = new View({
 		location.hash = `#${name}`;
 	},
 	moreRooms() {
-		if (listing === ROOMS_MOST) return;
-		listing = ROOMS_MOST;
+		if (listing === ROOMS_MORE) return;
+		listing = ROOMS_MORE;
 		list();
+	},
+	allRooms: () => list(ROOMS_MOST),
+	sift(typed) {
+		part = typed;
+		drawRooms();
 	},
 	again: readAddress,
 	walk(by) {
@@ -155,6 +166,7 @@ const hears = {
 	gap: ({ since }) => gap(since),
 	reset() {
 		rooms.forget();
+		prefs.set('head', null);
 		prefs.set('read', {});
 		reader.unready();
 		mark(null);
@@ -173,7 +185,7 @@ function enter(name) {
 	fresh = 0;
 	timeline = new Timeline();
 	for (const item of outbox.items) if (item.room === room) timeline.outbox('item', item);
-	timeline.mark = here?.room === room ? here.id : rooms.readOf(room);
+	mark(here?.room === room ? here.id : rooms.readOf(room));
 	visited = [room, ...visited.filter((other) => other !== room)].slice(0, VISITED);
 	prefs.set('visited', visited);
 	reader = new Reader(server, {
@@ -243,7 +255,7 @@ function arrive() {
 	const above = timeline.mark !== null && timeline.older !== null && timeline.mark < timeline.first;
 	view.firstUnread(above && !place);
 	newest();
-	if (!listed) list();
+	if (!listed) list(rooms.head === null ? ROOMS_MORE : listing);
 }
 
 function far() {
@@ -272,6 +284,7 @@ function arrived(messages) {
 	fresh += length;
 	const allRead = timeline.newer === null && timeline.after(rooms.readOf(room) ?? begin) <= length;
 	if (!marked || allRead) mark(begin);
+	newest();
 }
 
 function mark(id) {
@@ -294,17 +307,26 @@ function showRooms() {
 
 function drawRooms() {
 	showing = null;
-	view.rooms(rooms.list(room).slice(0, listing), room);
+	const most = part ? ROOMS_MORE : listing;
+	view.rooms(rooms.list(room, part).filter(({ name }, i) => i < most || name === room), room);
 	const unread = visited.reduce((sum, name) => sum + rooms.unread(name), 0);
 	view.title(`${unread ? `(${unread}) ` : ''}#${room} · Longline`);
 }
 
-async function list() {
+async function list(most = listing) {
 	listed = Date.now();
-	const found = await server.rooms(listing).catch(() => null);
-	if (!found) return;
-	rooms.listed(found.rooms, found.head);
-	showRooms();
+	for (let left = most, below = {}; left > 0;) {
+		const page = await server.rooms({ limit: Math.min(left, ROOMS_MORE), ...below }).catch(() => null);
+		if (!page) return;
+		rooms.listed(page.rooms, page.head);
+		showRooms();
+		left = page.more ? left - page.rooms.length : 0;
+		below = { after: page.rooms.at(-1)?.last };
+	}
+	if (prefs.get('head') !== null) return;
+	// What is there on the first visit counts as read, what comes later does not.
+	prefs.set('head', rooms.head);
+	prefs.set('read', rooms.marks());
 }
 
 // Only a question about this room alone tells whether it lost something.
@@ -329,7 +351,7 @@ async function notify(on) {
 // One tab speaks for all, and only when none of them is looked at.
 function tellOutside(messages) {
 	if (!feed.leading || feed.watched || !prefs.get('notify')) return;
-	const message = messages.findLast(({ sender, room: name }) => visited.includes(name) && sender !== prefs.get('name', ''));
+	const message = messages.findLast(({ sender, room: name }) => visited.includes(name) && sender !== (prefs.get('name') || null));
 	if (message) notice(message);
 }
 

@@ -7,8 +7,8 @@ export const ROOM = /^[A-Za-z0-9._-]{1,64}$/;
 function midnight(day, later = 0) {
 	const [, year, month, date] = /^(\d{4})-(\d{1,2})-(\d{1,2})$/.exec(day) ?? [];
 	if (!year) return null;
-	const time = new Date(Number(year), Number(month) - 1, Number(date));
-	if (time.getMonth() !== Number(month) - 1 || time.getDate() !== Number(date)) return null;
+	const time = new Date(year, month - 1, date);
+	if (time.getMonth() !== month - 1 || time.getDate() !== Number(date)) return null;
 	time.setDate(time.getDate() + later);
 	return time.toISOString();
 }
