@@ -1,7 +1,7 @@
 // page-rooms.test.mjs: the list of rooms: what it says of each, all of it however long, and what is kept of each room.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { room, server, until } from '../e2e/harness.mjs';
+import { ms, room, server, sleep, until } from '../e2e/harness.mjs';
 import { numbers, open } from './browser.mjs';
 
 const parts = (p) => ({
@@ -157,5 +157,41 @@ describe('a list that comes in pieces', () => {
 		await p.link('cut1').getByText('1 unread').waitFor();
 		await p.link('cut1').click();
 		await p.log.getByText('news', { exact: true }).waitFor();
+	});
+});
+
+describe('two Longlines of one site', () => {
+	const line = server();
+	const below = server();
+
+	test('share neither name nor drafts nor what is read', async (t) => {
+		const name = room();
+		for (const i of numbers(1, 5)) await line.sent(`m${i}`, { room: name });
+		await below.sent('old', { room: name });
+		const p = await begin(t, `${line.url}/#${name}`);
+		await p.shows(...numbers(1, 5).map((i) => `m${i}`));
+		await p.name.fill('ann');
+		await p.field.fill('a draft');
+		await sleep(ms(400)); // a moment to read
+		await p.context.route((url) => url.pathname.startsWith('/below/'), async (route) => {
+			const url = route.request().url().replace(`${line.url}/below`, below.url);
+			// A poll may outlive the page.
+			await route.fetch({ url }).then((response) => route.fulfill({ response })).catch(() => {});
+		});
+		const other = parts(await open(t, `${line.url}/below/#aside`, { context: p.context }));
+		await other.connected();
+		assert.equal(await other.name.inputValue(), '');
+		await other.hash(`#${name}`);
+		await other.shows('old');
+		assert.equal(await other.field.inputValue(), '');
+		await other.hash('#aside');
+		await below.sent('news', { room: name });
+		await other.link(name).getByText('1 unread').waitFor();
+		await other.page.reload();
+		await other.link(name).getByText('1 unread').waitFor();
+		await p.page.reload();
+		await p.connected();
+		assert.equal(await p.name.inputValue(), 'ann');
+		assert.equal(await p.field.inputValue(), 'a draft');
 	});
 });
