@@ -6,19 +6,13 @@ import { DiskStore, Outbox } from './outbox.js';
 import { Memory } from './prefs.js';
 import { ROOM, offsetOf } from './query.js';
 import { Reader } from './reader.js';
-import { Rooms } from './rooms.js';
+import { RoomList } from './roomlist.js';
 import { Search } from './search.js';
 import { Timeline } from './timeline.js';
 import { Server } from './transport.js';
 import { View, dayOf, save } from './view.js';
 import { fileItem, newKey, textItem } from './write.js';
 
-const VISITED = 30;
-const LIST_MS = 60_000; // the list of rooms is live but for rooms too loud to be followed
-const ROOMS_FIRST = 100; // rooms of that list
-const ROOMS_MORE = 1_000; // if someone scrolls there
-const ROOMS_MOST = 10_000; // if someone looks for one
-const SHOW_ROOMS_MS = 100;
 const TICK_MS = 5_000;
 const ASLEEP_MS = 20_000; // a tick this late means that the machine slept
 
@@ -33,7 +27,6 @@ const own = `longline ${new URL('.', location.href).pathname}`; // two Longlines
 const prefs = new Memory(forbidden(() => localStorage), own);
 const session = new Memory(forbidden(() => sessionStorage), own);
 const server = new Server((...request) => fetch(...request));
-const rooms = new Rooms(prefs.get('read', {}), prefs.get('head'));
 
 let room = '';
 let timeline = new Timeline();
@@ -41,12 +34,12 @@ let reader = null;
 let fresh = 0;
 let goal = null; // puts the reader where he wanted to go, once it is there
 let remark = ''; // to be said in the list once it is there
-let visited = prefs.get('visited', []);
 let pending = false;
-let listed = 0;
-let listing = ROOMS_FIRST;
-let part = ''; // of the names of those that are shown
-let showing = null;
+
+const rooms = new RoomList(server, prefs, (list, unread) => {
+	view.rooms(list, room);
+	view.title(`${unread ? `(${unread}) ` : ''}#${room} · Longline`);
+});
 
 const view = new View({
 	submit(typed) {
@@ -93,24 +86,11 @@ const view = new View({
 		mark(null);
 		show();
 	},
-	go: (name) => {
-		location.hash = `#${name}`;
-	},
-	moreRooms() {
-		if (listing === ROOMS_MORE) return;
-		listing = ROOMS_MORE;
-		list();
-	},
-	allRooms: () => list(ROOMS_MOST),
-	sift(typed) {
-		part = typed;
-		drawRooms();
-	},
+	go,
+	moreRooms: () => rooms.more(),
+	sift: (typed) => rooms.sift(typed),
 	again: readAddress,
-	walk(by) {
-		const names = rooms.list(room).map(({ name }) => name);
-		location.hash = `#${names.at((names.indexOf(room) + by) % names.length)}`;
-	},
+	walk: (by) => go(rooms.next(by)),
 	search: (text, scope) => {
 		view.found.fresh();
 		search.find(text, [scope === 'all' ? '*' : room]);
@@ -144,7 +124,7 @@ const feed = new Feed(server, {
 	on: {
 		told(message) {
 			rooms.readAlso(message.room, message.mark);
-			showRooms();
+			rooms.show();
 		},
 		event: (event) => hears[event.type](event),
 	},
@@ -161,18 +141,16 @@ const hears = {
 	news: ({ messages }) => heard(messages),
 	hole() {
 		reader.hole();
-		list();
+		rooms.ask();
 	},
 	gap: ({ since }) => gap(since),
 	reset() {
 		rooms.forget();
-		prefs.set('head', null);
-		prefs.set('read', {});
 		reader.unready();
 		mark(null);
 		remark = 'The log on the server was replaced. This is what it holds now.';
 		open({});
-		list();
+		rooms.ask();
 	},
 	refused: ({ problem }) => say(`The server refuses to show this room: ${problem}`),
 };
@@ -186,8 +164,6 @@ function enter(name) {
 	timeline = new Timeline();
 	for (const item of outbox.items) if (item.room === room) timeline.outbox('item', item);
 	mark(here?.room === room ? here.id : rooms.readOf(room));
-	visited = [room, ...visited.filter((other) => other !== room)].slice(0, VISITED);
-	prefs.set('visited', visited);
 	reader = new Reader(server, {
 		room,
 		timeline,
@@ -204,7 +180,11 @@ function enter(name) {
 	view.room(room);
 	view.draft(prefs.of(room, 'drafts') ?? '');
 	if (feed.ready) reader.ready();
-	drawRooms();
+	rooms.enter(room);
+}
+
+function go(name) {
+	location.hash = `#${name}`;
 }
 
 function open(where, place = null) {
@@ -255,7 +235,7 @@ function arrive() {
 	const above = timeline.mark !== null && timeline.older !== null && timeline.mark < timeline.first;
 	view.firstUnread(above && !place);
 	newest();
-	if (!listed) list(rooms.head === null ? ROOMS_MORE : listing);
+	rooms.refresh();
 }
 
 function far() {
@@ -266,7 +246,7 @@ function far() {
 function heard(messages) {
 	for (const message of messages) rooms.heard(message);
 	reader.heard(messages.filter((message) => message.room === room));
-	showRooms();
+	rooms.show();
 	tellOutside(messages);
 }
 
@@ -297,36 +277,7 @@ function read(id, left) {
 	if (!rooms.read(room, id, left)) return;
 	prefs.setOf(room, 'read', rooms.markOf(room));
 	feed.tell({ type: 'read', room, mark: rooms.markOf(room) });
-	showRooms();
-}
-
-// A flood of messages must not draw the list as often.
-function showRooms() {
-	showing ??= setTimeout(drawRooms, SHOW_ROOMS_MS);
-}
-
-function drawRooms() {
-	showing = null;
-	const most = part ? ROOMS_MORE : listing;
-	view.rooms(rooms.list(room, part).filter(({ name }, i) => i < most || name === room), room);
-	const unread = visited.reduce((sum, name) => sum + rooms.unread(name), 0);
-	view.title(`${unread ? `(${unread}) ` : ''}#${room} · Longline`);
-}
-
-async function list(most = listing) {
-	listed = Date.now();
-	for (let left = most, below = {}; left > 0;) {
-		const page = await server.rooms({ limit: Math.min(left, ROOMS_MORE), ...below }).catch(() => null);
-		if (!page) return;
-		rooms.listed(page.rooms, page.head);
-		showRooms();
-		left = page.more ? left - page.rooms.length : 0;
-		below = { after: page.rooms.at(-1)?.last };
-	}
-	if (prefs.get('head') !== null) return;
-	// What is there on the first visit counts as read, what comes later does not.
-	prefs.set('head', rooms.head);
-	prefs.set('read', rooms.marks());
+	rooms.show();
 }
 
 // Only a question about this room alone tells whether it lost something.
@@ -351,7 +302,7 @@ async function notify(on) {
 // One tab speaks for all, and only when none of them is looked at.
 function tellOutside(messages) {
 	if (!feed.leading || feed.watched || !prefs.get('notify')) return;
-	const message = messages.findLast(({ sender, room: name }) => visited.includes(name) && sender !== (prefs.get('name') || null));
+	const message = messages.findLast(({ sender, room: name }) => rooms.visited.includes(name) && sender !== (prefs.get('name') || null));
 	if (message) notice(message);
 }
 
@@ -397,5 +348,5 @@ setInterval(() => {
 	ticked = Date.now();
 	if (!view.visible) return;
 	if (late) wake();
-	if (listed && Date.now() - listed > LIST_MS) list();
+	rooms.refresh();
 }, TICK_MS);

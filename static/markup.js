@@ -1,4 +1,4 @@
-// markup.js: a small safe subset of Markdown, and links, as a tree of plain objects; see docs/PAGE.md.
+// markup.js: a small safe subset of Markdown, and links, as a tree of plain objects.
 
 export const TAGS = ['pre', 'code', 'strong', 'em', 'del', 'a'];
 

@@ -8,7 +8,7 @@ export class Rooms {
 	// `head`: that of the first list ever.
 	constructor(read = {}, head = null) {
 		this.head = head;
-		for (const [name, { id, n }] of Object.entries(read)) Object.assign(this.#of(name), { readId: id, readN: n });
+		for (const [name, mark] of Object.entries(read)) this.readAlso(name, mark);
 	}
 
 	// The server's list, or the beginning of it. What was there before the first list counts as read.

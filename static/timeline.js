@@ -68,9 +68,7 @@ export class Timeline {
 	}
 
 	trim(most) {
-		const gone = this.#drop(0, this.messages.length - this.#fits([...this.messages].reverse(), most));
-		if (gone) this.older = this.first;
-		return gone;
+		if (this.#drop(0, this.messages.length - this.#fits([...this.messages].reverse(), most))) this.older = this.first;
 	}
 
 	trimEnd(most) {

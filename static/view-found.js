@@ -18,7 +18,7 @@ export class FoundView {
 		});
 		on('find', 'submit', () => this.#search());
 		on('scope', 'change', () => this.#search());
-		on('seek', 'click', () => (this.#narrow ? this.close() : this.focus()));
+		on('seek', 'click', ({ currentTarget }) => (currentTarget.ariaExpanded === 'true' ? this.close() : this.focus()));
 		on('shut', 'click', () => this.close());
 		on('results', 'scroll', () => this.#edge());
 		on('results', 'click', ({ target }) => {
@@ -29,10 +29,6 @@ export class FoundView {
 
 	get open() {
 		return !byId('found').hidden;
-	}
-
-	get #narrow() {
-		return document.body.classList.contains('seeking');
 	}
 
 	room(name) {

@@ -62,13 +62,9 @@ export function senderOf(sender) {
 	return node;
 }
 
-function size(bytes) {
-	return bytes < 1000 ? `${bytes} bytes` : `${(bytes / 1000).toFixed(1)} kB`;
-}
+const size = (bytes) => (bytes < 1000 ? `${bytes} bytes` : `${(bytes / 1000).toFixed(1)} kB`);
 
-function bytesOf(base64) {
-	return Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
-}
+const bytesOf = (base64) => Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
 
 // Their first bytes, in base64.
 const PICTURES = {

@@ -192,7 +192,7 @@ export class View {
 			if (target.scrollHeight - target.scrollTop < 2 * target.clientHeight) this.#does.moreRooms();
 		});
 		const typed = () => byId('other').value.trim().replace(/^#/, '');
-		on('other', 'focus', () => this.#does.allRooms());
+		on('other', 'focus', () => this.#does.moreRooms());
 		on('other', 'input', () => this.#does.sift(typed().toLowerCase()));
 		on('go', 'submit', () => {
 			const room = typed();
