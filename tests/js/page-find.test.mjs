@@ -87,6 +87,11 @@ describe('search', () => {
 		}, { what: 'all hits' });
 		assert.equal(await status(p), '200 found.');
 		assert.deepEqual(await textsOf(p), numbers(1, 200).reverse().map((i) => `needle ${2 * i}`));
+		for (const [key, hit] of [['j', 'needle 400'], ['j', 'needle 398'], ['j', 'needle 396'], ['k', 'needle 398']]) {
+			if (hit === 'needle 400') await p.named('list', 'Hits').focus();
+			await p.page.keyboard.press(key);
+			await until(() => p.hits.filter({ hasText: hit }).getByRole('link').evaluate((node) => node === document.activeElement), { what: `${key} to ${hit}` });
+		}
 		await p.hits.filter({ hasText: 'needle 100' }).click();
 		await until(() => p.inSight('needle 100'));
 		const texts = await p.texts();
