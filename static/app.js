@@ -318,7 +318,10 @@ function readAddress() {
 	if (id && timeline.has(id)) reveal();
 	else if (id) open({ around: id }, () => reveal() || say(`Message ${id} is not in this room, or no longer.`));
 	else if (changed) open({});
-	else if (remark) say(remark);
+	else if (remark) {
+		say(remark);
+		remark = '';
+	}
 }
 
 function wake(how) {

@@ -118,6 +118,16 @@ describe('the list of rooms', () => {
 			await until(async () => (await p.ids()).length === 1, { what: 'it to be sent' });
 		}
 	});
+
+	test('what cannot be a room is said once, and not in the next room', async (t) => {
+		const p = await begin(t, `${line.url}/`);
+		await p.hash('#no%20room');
+		const said = p.log.getByText('cannot be a room');
+		await said.waitFor();
+		await p.hash(`#${room()}`);
+		await p.page.getByText('Nothing has been said here yet.').waitFor();
+		assert.equal(await said.count(), 0);
+	});
 });
 
 describe('a long list', () => {
