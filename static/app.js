@@ -6,18 +6,13 @@ import { DiskStore, Outbox } from './outbox.js';
 import { Memory } from './prefs.js';
 import { ROOM, offsetOf } from './query.js';
 import { Reader } from './reader.js';
-import { Rooms } from './rooms.js';
+import { RoomList } from './roomlist.js';
 import { Search } from './search.js';
 import { Timeline } from './timeline.js';
 import { Server } from './transport.js';
 import { View, dayOf, save } from './view.js';
 import { fileItem, newKey, textItem } from './write.js';
 
-const VISITED = 30;
-const LIST_MS = 60_000; // the list of rooms is live but for rooms too loud to be followed
-const ROOMS_FIRST = 100; // rooms of that list, and
-const ROOMS_MOST = 1_000; // if someone looks for more
-const SHOW_ROOMS_MS = 100;
 const TICK_MS = 5_000;
 const ASLEEP_MS = 20_000; // a tick this late means that the machine slept
 
@@ -28,11 +23,10 @@ const forbidden = (read) => {
 		return null; // storage may be forbidden
 	}
 };
-const prefs = new Memory(forbidden(() => localStorage));
-const session = new Memory(forbidden(() => sessionStorage));
-const server = new Server((...request) => fetch(...request));
-const rooms = new Rooms(prefs.get('read', {}));
 const own = `longline ${new URL('.', location.href).pathname}`; // two Longlines of one site share nothing
+const prefs = new Memory(forbidden(() => localStorage), own);
+const session = new Memory(forbidden(() => sessionStorage), own);
+const server = new Server((...request) => fetch(...request));
 
 let room = '';
 let timeline = new Timeline();
@@ -40,11 +34,12 @@ let reader = null;
 let fresh = 0;
 let goal = null; // puts the reader where he wanted to go, once it is there
 let remark = ''; // to be said in the list once it is there
-let visited = prefs.get('visited', []);
 let pending = false;
-let listed = 0;
-let listing = ROOMS_FIRST;
-let showing = null;
+
+const rooms = new RoomList(server, prefs, (list, unread) => {
+	view.rooms(list, room);
+	view.title(`${unread ? `(${unread}) ` : ''}#${room} · Longline`);
+});
 
 const view = new View({
 	submit(typed) {
@@ -81,25 +76,21 @@ const view = new View({
 	newer: () => reader.onward(),
 	oldest: () => (timeline.older === null ? view.log.toTop() : open({ after: 0 }, () => view.log.toTop())),
 	newest: toNewest,
-	day: (day) => open({ on: day, tz: offsetOf(day) }, () => view.log.reveal(`message ${timeline.first}`)),
+	day: (day) => open({ on: day, tz: offsetOf(day) }, () => {
+		// These are the newest if nothing came since.
+		if (dayOf(timeline.messages[0]?.at) < day) view.log.toEnd();
+		else view.log.reveal(`message ${timeline.first}`);
+	}),
 	firstUnread: () => open({ around: timeline.mark }, () => view.log.reveal('mark')),
 	readAll() {
 		mark(null);
 		show();
 	},
-	go: (name) => {
-		location.hash = `#${name}`;
-	},
-	moreRooms() {
-		if (listing === ROOMS_MOST) return;
-		listing = ROOMS_MOST;
-		list();
-	},
+	go,
+	moreRooms: () => rooms.more(),
+	sift: (typed) => rooms.sift(typed),
 	again: readAddress,
-	walk(by) {
-		const names = rooms.list(room).map(({ name }) => name);
-		location.hash = `#${names.at((names.indexOf(room) + by) % names.length)}`;
-	},
+	walk: (by) => go(rooms.next(by)),
 	search: (text, scope) => {
 		view.found.fresh();
 		search.find(text, [scope === 'all' ? '*' : room]);
@@ -133,7 +124,7 @@ const feed = new Feed(server, {
 	on: {
 		told(message) {
 			rooms.readAlso(message.room, message.mark);
-			showRooms();
+			rooms.show();
 		},
 		event: (event) => hears[event.type](event),
 	},
@@ -150,17 +141,16 @@ const hears = {
 	news: ({ messages }) => heard(messages),
 	hole() {
 		reader.hole();
-		list();
+		rooms.ask();
 	},
 	gap: ({ since }) => gap(since),
 	reset() {
 		rooms.forget();
-		prefs.set('read', {});
 		reader.unready();
 		mark(null);
 		remark = 'The log on the server was replaced. This is what it holds now.';
 		open({});
-		list();
+		rooms.ask();
 	},
 	refused: ({ problem }) => say(`The server refuses to show this room: ${problem}`),
 };
@@ -173,9 +163,7 @@ function enter(name) {
 	fresh = 0;
 	timeline = new Timeline();
 	for (const item of outbox.items) if (item.room === room) timeline.outbox('item', item);
-	timeline.mark = here?.room === room ? here.id : rooms.readOf(room);
-	visited = [room, ...visited.filter((other) => other !== room)].slice(0, VISITED);
-	prefs.set('visited', visited);
+	mark(here?.room === room ? here.id : rooms.readOf(room));
 	reader = new Reader(server, {
 		room,
 		timeline,
@@ -192,7 +180,11 @@ function enter(name) {
 	view.room(room);
 	view.draft(prefs.of(room, 'drafts') ?? '');
 	if (feed.ready) reader.ready();
-	drawRooms();
+	rooms.enter(room);
+}
+
+function go(name) {
+	location.hash = `#${name}`;
 }
 
 function open(where, place = null) {
@@ -243,7 +235,7 @@ function arrive() {
 	const above = timeline.mark !== null && timeline.older !== null && timeline.mark < timeline.first;
 	view.firstUnread(above && !place);
 	newest();
-	if (!listed) list();
+	rooms.refresh();
 }
 
 function far() {
@@ -254,7 +246,7 @@ function far() {
 function heard(messages) {
 	for (const message of messages) rooms.heard(message);
 	reader.heard(messages.filter((message) => message.room === room));
-	showRooms();
+	rooms.show();
 	tellOutside(messages);
 }
 
@@ -272,6 +264,7 @@ function arrived(messages) {
 	fresh += length;
 	const allRead = timeline.newer === null && timeline.after(rooms.readOf(room) ?? begin) <= length;
 	if (!marked || allRead) mark(begin);
+	newest();
 }
 
 function mark(id) {
@@ -284,27 +277,7 @@ function read(id, left) {
 	if (!rooms.read(room, id, left)) return;
 	prefs.setOf(room, 'read', rooms.markOf(room));
 	feed.tell({ type: 'read', room, mark: rooms.markOf(room) });
-	showRooms();
-}
-
-// A flood of messages must not draw the list as often.
-function showRooms() {
-	showing ??= setTimeout(drawRooms, SHOW_ROOMS_MS);
-}
-
-function drawRooms() {
-	showing = null;
-	view.rooms(rooms.list(room).slice(0, listing), room);
-	const unread = visited.reduce((sum, name) => sum + rooms.unread(name), 0);
-	view.title(`${unread ? `(${unread}) ` : ''}#${room} · Longline`);
-}
-
-async function list() {
-	listed = Date.now();
-	const found = await server.rooms(listing).catch(() => null);
-	if (!found) return;
-	rooms.listed(found.rooms, found.head);
-	showRooms();
+	rooms.show();
 }
 
 // Only a question about this room alone tells whether it lost something.
@@ -329,7 +302,7 @@ async function notify(on) {
 // One tab speaks for all, and only when none of them is looked at.
 function tellOutside(messages) {
 	if (!feed.leading || feed.watched || !prefs.get('notify')) return;
-	const message = messages.findLast(({ sender, room: name }) => visited.includes(name) && sender !== prefs.get('name', ''));
+	const message = messages.findLast(({ sender, room: name }) => rooms.visited.includes(name) && sender !== (prefs.get('name') || null));
 	if (message) notice(message);
 }
 
@@ -345,7 +318,10 @@ function readAddress() {
 	if (id && timeline.has(id)) reveal();
 	else if (id) open({ around: id }, () => reveal() || say(`Message ${id} is not in this room, or no longer.`));
 	else if (changed) open({});
-	else if (remark) say(remark);
+	else if (remark) {
+		say(remark);
+		remark = '';
+	}
 }
 
 function wake(how) {
@@ -375,5 +351,5 @@ setInterval(() => {
 	ticked = Date.now();
 	if (!view.visible) return;
 	if (late) wake();
-	if (listed && Date.now() - listed > LIST_MS) list();
+	rooms.refresh();
 }, TICK_MS);

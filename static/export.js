@@ -10,11 +10,12 @@ export function plain({ text, event, args, attachments }) {
 const FORMULA = /^[\s]*[=+\-@\t\r|%]/;
 
 function cell(value) {
-	const text = String(value ?? '');
+	const text = String(value);
 	const safe = FORMULA.test(text) ? `'${text}` : text;
 	return /[",\r\n']/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
+const COLUMNS = ['id', 'at', 'room', 'sender', 'event', 'text'];
 const FORMS = {
 	txt: {
 		type: 'text/plain',
@@ -30,11 +31,8 @@ const FORMS = {
 	csv: {
 		type: 'text/csv',
 		of: (messages) => [
-			['id', 'at', 'room', 'sender', 'event', 'text'],
-			...messages.map((message) => {
-				const { id, at, room, sender, event } = message;
-				return [id, at, room, sender, event, message.text ?? plain(message)];
-			}),
+			COLUMNS,
+			...messages.map((message) => COLUMNS.map((name) => message[name] ?? plain(message))),
 		].map((row) => `${row.map(cell).join(',')}\r\n`).join(''),
 	},
 };

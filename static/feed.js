@@ -141,7 +141,7 @@ export class Feed {
 		}
 	}
 
-	// The line stands at this cursor. If that is beyond what we have heard, we have missed something.
+	// The line stands at this cursor. If we have not heard that far, we have missed something.
 	#move(cursor, epoch) {
 		if (this.#epoch !== null && epoch !== this.#epoch) this.on.event({ type: 'reset' });
 		else if (this.#cursor !== null && cursor > this.#cursor) this.on.event({ type: 'hole' });

@@ -10,7 +10,7 @@ export class Live {
 	#abort = null;
 	#woken = false; // we gave up the request ourselves
 	#stopped = true;
-	#state = { name: '' };
+	state = { name: '' };
 	#cursor;
 	#epoch;
 	#announced = false;
@@ -23,10 +23,6 @@ export class Live {
 		this.#cursor = cursor;
 		this.#epoch = epoch;
 		this.#pause = new Pause({ clock, random });
-	}
-
-	get state() {
-		return this.#state;
 	}
 
 	get ready() {
@@ -118,7 +114,7 @@ export class Live {
 			this.#skipping = true;
 			this.#cursor = null;
 		}
-		// A stopping server answers its held polls early and empty. Asking again at once would run in a circle.
+		// A stopping server answers early and empty; asking again at once would run in a circle.
 		if (wait && !messages.length && !answer.gap && tookMs < HASTY_MS) {
 			this.#tell('connected');
 			return this.#pause.next();
@@ -161,8 +157,8 @@ export class Live {
 	}
 
 	#tell(name, at = null) {
-		if (this.#state.name === name && this.#state.at === at) return;
-		this.#state = { type: 'state', name, at };
-		this.on(this.#state);
+		if (this.state.name === name && this.state.at === at) return;
+		this.state = { type: 'state', name, at };
+		this.on(this.state);
 	}
 }

@@ -1,10 +1,10 @@
-// markup.js: a small safe subset of Markdown, and links, as a tree of plain objects; see docs/PAGE.md.
+// markup.js: a small safe subset of Markdown, and links, as a tree of plain objects.
 
 export const TAGS = ['pre', 'code', 'strong', 'em', 'del', 'a'];
 
 const LONGEST = 20_000; // nobody writes more by hand; a log pasted in has no markup
 const MARKS = { '**': 'strong', '*': 'em', _: 'em', '~~': 'del' };
-// Bounded, since a search for each mark's other half through all of a text would cost the square of its length.
+// Bounded, or a search for each mark's other half would cost the square of the text's length.
 const INLINE = new RegExp([
 	'`([^`]{1,2000})`',
 	'(?<![\\p{L}\\p{N}*_~])(\\*\\*|\\*|_|~~)(?![\\s*_~])(.{0,500}?[^\\s*_~])\\2(?![\\p{L}\\p{N}*_~])',

@@ -1,4 +1,4 @@
-// outbox.js: what was typed and is not yet known to be stored: kept, and sent in order and exactly once.
+// outbox.js: what was typed and may not be stored yet: kept, and sent in order and once.
 import { Failure, Pause, world } from './transport.js';
 
 const STALE_MS = 5_000; // a request this old may hang on a connection that is gone

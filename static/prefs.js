@@ -1,17 +1,17 @@
-// prefs.js: small things that are remembered. Storage may be forbidden or full; the page is poorer then, but works.
+// prefs.js: small things that are remembered, unless storage is forbidden or full.
 
-const ROOMS_MOST = 500; // rooms whose drafts and marks are remembered
+const ROOMS_MOST = 2_000; // rooms whose drafts and marks are remembered
 
 export class Memory {
 	#lost = new Map(); // what could not be stored
 
-	constructor(storage) {
-		this.storage = storage;
+	constructor(storage, prefix) {
+		Object.assign(this, { storage, prefix });
 	}
 
 	get(name, otherwise = null) {
 		try {
-			return JSON.parse(this.storage.getItem(`longline.${name}`)) ?? otherwise;
+			return JSON.parse(this.storage.getItem(`${this.prefix}.${name}`)) ?? otherwise;
 		} catch {
 			return this.#lost.get(name) ?? otherwise;
 		}
@@ -19,14 +19,15 @@ export class Memory {
 
 	set(name, value) {
 		try {
-			this.storage.setItem(`longline.${name}`, JSON.stringify(value));
+			this.storage.setItem(`${this.prefix}.${name}`, JSON.stringify(value));
 		} catch {
 			this.#lost.set(name, value);
 		}
 	}
 
 	of(room, name) {
-		return this.get(name, {})[room] ?? null;
+		// A room may be called "constructor".
+		return new Map(Object.entries(this.get(name, {}))).get(room) ?? null;
 	}
 
 	setOf(room, name, value) {

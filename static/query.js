@@ -7,42 +7,36 @@ export const ROOM = /^[A-Za-z0-9._-]{1,64}$/;
 function midnight(day, later = 0) {
 	const [, year, month, date] = /^(\d{4})-(\d{1,2})-(\d{1,2})$/.exec(day) ?? [];
 	if (!year) return null;
-	const time = new Date(Number(year), Number(month) - 1, Number(date));
-	if (time.getMonth() !== Number(month) - 1 || time.getDate() !== Number(date)) return null;
+	const time = new Date(year, month - 1, date);
+	if (time.getMonth() !== month - 1 || time.getDate() !== Number(date)) return null;
 	time.setDate(time.getDate() + later);
 	return time.toISOString();
 }
 
 export function parse(text, rooms) {
-	const found = { from: null, rooms: [], since: null, until: null };
-	let problem = '';
+	let [problem, sender, from, until] = ['', null, null, null];
+	const named = new Set();
 	const words = text.replace(OPERATOR, (all, name, quoted) => {
 		if (!name) return all;
 		const value = quoted.replace(/^"|"$/g, '');
 		const operator = name.toLowerCase();
-		if (operator === 'from') found.from = value;
+		if (operator === 'from') sender = value;
 		else if (operator === 'in') {
 			const room = value.replace(/^#/, '');
-			if (room === '*') found.rooms.push('*');
-			else if (ROOM.test(room)) found.rooms.push(room);
+			if (room === '*' || ROOM.test(room)) named.add(room);
 			else problem = 'in: needs the name of a room';
 		} else {
 			const begin = midnight(value);
 			if (begin === null) problem = `${operator}: needs a day, such as ${operator}:2026-01-31`;
-			if (operator !== 'before') found.since = begin;
-			if (operator === 'before') found.until = begin;
-			if (operator === 'on') found.until = begin && midnight(value, 1);
+			if (operator === 'before') until = begin;
+			else from = begin;
+			if (operator === 'on') until = begin && midnight(value, 1);
 		}
 		return '';
 	}).trim();
-	if (problem) return { params: null, problem };
-	const params = (found.rooms.length ? [...new Set(found.rooms)] : rooms).map((room) => ['room', room]);
-	if (words) params.push(['q', words]);
-	if (found.from !== null) params.push(['sender', found.from]);
-	if (found.since) params.push(['from', found.since]);
-	if (found.until) params.push(['until', found.until]);
-	if (!words && found.from === null && !found.since && !found.until) return { params: null, problem: '' };
-	return { params, problem: '' };
+	const asked = Object.entries({ q: words || null, sender, from, until }).filter(([, value]) => value !== null);
+	const where = (named.size ? [...named] : rooms).map((room) => ['room', room]);
+	return { params: asked.length && !problem ? [...where, ...asked] : null, problem };
 }
 
 // Its offset from UTC, as +02:00.

@@ -13,11 +13,10 @@ export class Reader {
 	#where = null;
 	#ready = false;
 	#tick = 0; // grows with all that a page on its way may lack
-	#live = false;
 	#early = []; // live messages that came while joining
 	#joining = false;
 	#busy = new Set();
-	#count = { known: 0, open: false }; // messages beyond the window; `open`: and maybe more
+	#count; // messages beyond the window; `open`: and maybe more
 
 	constructor(server, { room, timeline, on }, env = world) {
 		Object.assign(this, { server, room, timeline, on });
@@ -25,10 +24,7 @@ export class Reader {
 	}
 
 	opened = false;
-
-	get live() {
-		return this.#live;
-	}
+	live = false;
 
 	get busy() {
 		return this.#where !== null || this.#busy.size > 0;
@@ -39,7 +35,7 @@ export class Reader {
 	}
 
 	async open(where = {}) {
-		this.#cancel();
+		this.stop();
 		this.#where = where;
 		this.on.changed('state');
 		const tick = this.#tick;
@@ -81,7 +77,7 @@ export class Reader {
 	heard(messages) {
 		if (!this.#joining) this.#tick += 1;
 		if (this.#joining) this.#early.push(...messages);
-		else if (this.#live) this.#add(messages);
+		else if (this.live) this.#add(messages);
 		else if (this.timeline.newer !== null) {
 			this.#count.known += messages.length;
 			this.on.arrived(messages);
@@ -97,7 +93,7 @@ export class Reader {
 
 	hole() {
 		this.#tick += 1;
-		if (this.#live) this.#join();
+		if (this.live) this.#join();
 	}
 
 	unready() {
@@ -105,25 +101,21 @@ export class Reader {
 	}
 
 	keep(following) {
-		if (!this.#live) return;
+		if (!this.live) return;
 		if (following) this.timeline.trim(WINDOW);
 		else this.#dropEnd(WINDOW + PAGE / 2);
 	}
 
-	wake({ force = false } = {}) {
-		this.#pause.cut(force);
+	wake(how) {
+		this.#pause.cut(how?.force);
 	}
 
 	stop() {
-		this.#cancel();
-	}
-
-	#cancel() {
 		this.#abort.abort();
 		this.#abort = new AbortController();
 		this.#pause.cut(true);
 		this.#where = null;
-		this.#live = false;
+		this.live = false;
 		this.#joining = false;
 		this.#early = [];
 		this.#busy.clear();
@@ -163,7 +155,7 @@ export class Reader {
 	#dropEnd(most = WINDOW) {
 		const gone = this.timeline.trimEnd(most);
 		if (!gone) return;
-		this.#live = false;
+		this.live = false;
 		this.#joining = false;
 		this.#count.known += gone + this.#early.length;
 		this.#early = [];
@@ -171,13 +163,13 @@ export class Reader {
 
 	#reached(tick) {
 		if (!this.#ready) return;
-		if (tick === this.#tick) this.#live = true;
+		if (tick === this.#tick) this.live = true;
 		else this.#join();
 	}
 
 	async #join() {
 		if (this.#joining) return;
-		this.#live = false;
+		this.live = false;
 		this.#joining = true;
 		for (let pages = 0; pages < JOINS; pages += 1) {
 			const after = this.timeline.solid;
@@ -185,14 +177,14 @@ export class Reader {
 			const page = await this.#history(after ? { after, limit: PAGE } : { limit: PAGE });
 			if (!page || !this.#joining) return;
 			const { messages } = page;
-			this.#live = (page.newer ?? null) === null && tick === this.#tick;
-			if (this.#live) {
+			this.live = (page.newer ?? null) === null && tick === this.#tick;
+			if (this.live) {
 				const last = messages.at(-1)?.id ?? 0;
 				this.#joining = false;
 				messages.push(...this.#early.splice(0).filter(({ id }) => id > last));
 			}
 			this.#add(messages);
-			if (this.#live) return;
+			if (this.live) return;
 		}
 		this.#joining = false;
 		this.#early = [];

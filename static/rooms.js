@@ -4,29 +4,29 @@ const brief = ({ text, event = '' }) => (/^file:/.test(event) ? event.slice(5) :
 
 export class Rooms {
 	#rooms = new Map();
-	#head = null; // of the first list
 
-	constructor(read = {}) {
-		for (const [name, { id, n }] of Object.entries(read)) this.#of(name, { readId: id, readN: n });
+	// `head`: that of the first list ever.
+	constructor(read = {}, head = null) {
+		this.head = head;
+		for (const [name, mark] of Object.entries(read)) this.readAlso(name, mark);
 	}
 
 	// The server's list, or the beginning of it. What was there before the first list counts as read.
 	listed(list, head = Math.max(0, ...list.map(({ last }) => last))) {
-		this.#head ??= head;
+		this.head ??= head;
 		for (const { name, last, at, n, sender, ...what } of list) {
 			const room = this.#of(name);
-			if (room.readId === null && last <= this.#head) room.readId = last;
+			if (room.readId === null && last <= this.head) room.readId = last;
 			else if (room.readId === null) room.readN ??= room.n && n - room.n; // all but what was heard
 			if (last >= room.last) Object.assign(room, { last, at, n, sender, text: brief(what) });
 			if (room.readId >= room.last) room.readN = room.n;
 		}
 	}
 
-	heard({ id, room: name, at, sender, ours, ...what }) {
+	heard({ id, room: name, at, sender, ...what }) {
 		const room = this.#of(name);
 		if (id <= room.last) return;
 		Object.assign(room, { last: id, at, n: room.n + 1, text: brief(what), sender });
-		if (ours) this.read(name, id);
 	}
 
 	read(name, id, left = 0) {
@@ -52,32 +52,37 @@ export class Rooms {
 		return { id: readId, n: readN };
 	}
 
+	marks() {
+		const known = [...this.#rooms.values()].filter(({ readId }) => readId !== null);
+		return Object.fromEntries(known.map(({ name }) => [name, this.markOf(name)]));
+	}
+
 	unread(name) {
 		const room = this.#rooms.get(name);
 		if (!room || room.last <= (room.readId ?? 0)) return 0;
-		if (room.readId === null && this.#head === null) return 0;
+		if (room.readId === null && this.head === null) return 0;
 		return Math.max(1, room.n - (room.readN ?? 0));
 	}
 
-	list(open) {
+	list(open, part = '') {
 		if (open) this.#of(open);
 		return [...this.#rooms.values()]
-			.filter(({ name, last }) => last > 0 || name === open)
+			.filter(({ name, last }) => (last > 0 || name === open) && name.toLowerCase().includes(part))
 			.sort((a, b) => b.last - a.last || (a.name < b.name ? -1 : 1))
 			.map(({ readId, readN, ...room }) => ({ ...room, unread: this.unread(room.name) }));
 	}
 
 	forget() {
 		this.#rooms.clear();
-		this.#head = null;
+		this.head = null;
 	}
 
-	#of(name, more = {}) {
+	#of(name) {
 		let room = this.#rooms.get(name);
 		if (!room) {
 			room = { name, last: 0, at: null, n: 0, text: '', sender: '', readId: null, readN: null };
 			this.#rooms.set(name, room);
 		}
-		return Object.assign(room, more);
+		return room;
 	}
 }

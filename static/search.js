@@ -7,12 +7,12 @@ const MOST = 1000; // hits kept; beyond that one should ask for less
 
 export class Search {
 	#abort = new AbortController();
-	#params = null;
-	#older = null;
-	#begun = false; // even if nothing was found
-	#busy = false;
-	#problem = '';
-	#behind = false;
+	#params;
+	#older;
+	#begun; // even if nothing was found
+	#busy;
+	#problem;
+	#behind;
 	hits = [];
 
 	constructor(server, changed) {

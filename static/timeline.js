@@ -6,34 +6,26 @@ const HEAVY = 4000; // so many characters weigh as much as a message of its own
 const HEAVY_BINARY = 40_000; // it lies in memory, but makes no long text to lay out
 
 export class Timeline {
-	#messages = [];
 	#known = new Map();
 	#notes = [];
 	#unsent = new Map();
 	#noteCount = 0;
+	messages = [];
 	older = null; // cursor to what came before, null if this is the beginning
 	newer = null; // cursor to what comes after, null if this is the end
 	mark = null; // what came after this id was new to the reader
 
-	get size() {
-		return this.#messages.length;
-	}
-
 	get first() {
-		return this.#messages[0]?.id ?? null;
+		return this.messages[0]?.id ?? null;
 	}
 
 	get last() {
-		return this.#messages.at(-1)?.id ?? 0;
+		return this.messages.at(-1)?.id ?? 0;
 	}
 
 	// The last id that the server's lists brought; others may come before one of our own.
 	get solid() {
-		return this.#messages.findLast(({ ours }) => !ours)?.id ?? 0;
-	}
-
-	get messages() {
-		return this.#messages;
+		return this.messages.findLast(({ ours }) => !ours)?.id ?? 0;
 	}
 
 	has(id) {
@@ -41,11 +33,11 @@ export class Timeline {
 	}
 
 	after(id) {
-		return this.#messages.length - this.#place(id);
+		return this.messages.length - this.#place(id);
 	}
 
 	open(messages, older, newer = null) {
-		this.#messages = [];
+		this.messages = [];
 		this.#known.clear();
 		this.#notes = [];
 		this.older = older;
@@ -76,13 +68,11 @@ export class Timeline {
 	}
 
 	trim(most) {
-		const gone = this.#drop(0, this.#messages.length - this.#fits([...this.#messages].reverse(), most));
-		if (gone) this.older = this.first;
-		return gone;
+		if (this.#drop(0, this.messages.length - this.#fits([...this.messages].reverse(), most))) this.older = this.first;
 	}
 
 	trimEnd(most) {
-		const gone = this.#drop(this.#fits(this.#messages, most));
+		const gone = this.#drop(this.#fits(this.messages, most));
 		if (gone) this.newer = this.last;
 		return gone;
 	}
@@ -104,7 +94,7 @@ export class Timeline {
 	rows(dayOf) {
 		const rows = [];
 		if (this.older !== null) rows.push({ key: 'older', kind: 'older' });
-		else if (this.#messages.length) rows.push({ key: 'beginning', kind: 'beginning' });
+		else if (this.messages.length) rows.push({ key: 'beginning', kind: 'beginning' });
 		const notes = [...this.#notes];
 		const notesUpTo = (id) => {
 			while (notes.length && notes[0].after < id) {
@@ -115,7 +105,7 @@ export class Timeline {
 		// Without the message before it, nobody can say where the mark stands.
 		let unmarked = this.mark !== null && (this.older === null || this.first <= this.mark);
 		let day = null;
-		for (const message of this.#messages) {
+		for (const message of this.messages) {
 			notesUpTo(message.id);
 			if (unmarked && message.id > this.mark) {
 				rows.push({ key: 'mark', kind: 'mark' });
@@ -146,19 +136,19 @@ export class Timeline {
 			if (known && !known.ours) continue;
 			this.#known.set(message.id, message);
 			if (known) {
-				this.#messages[this.#place(message.id) - 1] = message;
+				this.messages[this.#place(message.id) - 1] = message;
 				continue;
 			}
 			fresh.push(message);
 		}
 		const before = fresh.every(({ id }) => id < (this.first ?? 0));
-		if (before) this.#messages.unshift(...fresh.sort((a, b) => a.id - b.id));
-		else for (const message of fresh) this.#messages.splice(this.#place(message.id), 0, message);
+		if (before) this.messages.unshift(...fresh.sort((a, b) => a.id - b.id));
+		else for (const message of fresh) this.messages.splice(this.#place(message.id), 0, message);
 		return fresh;
 	}
 
 	#drop(from, count = Infinity) {
-		const gone = this.#messages.splice(from, count);
+		const gone = this.messages.splice(from, count);
 		for (const { id } of gone) this.#known.delete(id);
 		if (gone.length) this.#notes = this.#notes.filter(({ after }) => after >= this.first && after <= this.last);
 		return gone.length;
@@ -176,12 +166,12 @@ export class Timeline {
 	}
 
 	#place(id) {
-		let place = this.#messages.length;
-		while (place > 0 && this.#messages[place - 1].id > id) place -= 1;
+		let place = this.messages.length;
+		while (place > 0 && this.messages[place - 1].id > id) place -= 1;
 		return place;
 	}
 
-	// A message may be heard before its sender is answered, and the unsent one is not drawn until the answer decides.
+	// Heard before its sender is answered: the unsent one is not drawn until the answer decides.
 	#claim(message) {
 		for (const entry of this.#unsent.values()) {
 			const { tries, text, event } = entry.item;

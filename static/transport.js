@@ -28,37 +28,24 @@ export class Failure extends Error {
 }
 
 // Exponential back-off with full jitter: a thousand pages cut off together do not come back together.
-export class Backoff {
+export class Pause {
 	#round = 0;
-
-	constructor({ random }) {
-		this.random = random;
-	}
-
-	next() {
-		const ceiling = Math.min(MOST_MS, FIRST_MS * 2 ** this.#round);
-		if (ceiling < MOST_MS) this.#round += 1;
-		return this.random() * ceiling;
-	}
-
-	reset() {
-		this.#round = 0;
-	}
-}
-
-export class Pause extends Backoff {
-	#clock;
 	#timer = null;
 	#end = null;
 	#floor = 0;
 
-	constructor(env) {
-		super(env);
-		this.#clock = env.clock;
+	constructor({ clock, random }) {
+		Object.assign(this, { clock, random });
 	}
 
 	next(failure) {
-		return (failure?.retryAfterMs ?? 0) + super.next();
+		const ceiling = Math.min(MOST_MS, FIRST_MS * 2 ** this.#round);
+		if (ceiling < MOST_MS) this.#round += 1;
+		return (failure?.retryAfterMs ?? 0) + this.random() * ceiling;
+	}
+
+	reset() {
+		this.#round = 0;
 	}
 
 	after(failure) {
@@ -66,26 +53,26 @@ export class Pause extends Backoff {
 	}
 
 	sleep(ms, floorMs = 0) {
-		this.#floor = this.#clock.now() + floorMs;
+		this.#floor = this.clock.now() + floorMs;
 		return new Promise((resolve) => {
 			this.#end = () => {
-				this.#clock.clearTimeout(this.#timer);
+				this.clock.clearTimeout(this.#timer);
 				this.#end = null;
 				resolve();
 			};
-			this.#timer = this.#clock.setTimeout(this.#end, ms);
+			this.#timer = this.clock.setTimeout(this.#end, ms);
 		});
 	}
 
 	cut(force = false) {
 		if (!this.#end) return;
-		const left = this.#floor - this.#clock.now();
+		const left = this.#floor - this.clock.now();
 		if (force || left <= 0) {
 			this.#end();
 			return;
 		}
-		this.#clock.clearTimeout(this.#timer);
-		this.#timer = this.#clock.setTimeout(this.#end, left);
+		this.clock.clearTimeout(this.#timer);
+		this.#timer = this.clock.setTimeout(this.#end, left);
 	}
 }
 
@@ -108,8 +95,8 @@ export class Server {
 		return ours(answer, Array.isArray(answer?.messages));
 	}
 
-	async rooms(limit, signal) {
-		const answer = await this.#request(`rooms?limit=${limit}`, {}, QUICK_MS, signal);
+	async rooms(params) {
+		const answer = await this.#request(`rooms?${new URLSearchParams(params)}`, {}, QUICK_MS);
 		return ours(answer, Array.isArray(answer?.rooms));
 	}
 

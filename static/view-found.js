@@ -16,14 +16,11 @@ export class FoundView {
 			clearTimeout(this.#timer);
 			this.#timer = setTimeout(() => this.#search(), REST_MS);
 		});
-		on('find', 'submit', (event) => {
-			event.preventDefault();
-			this.#search();
-		});
+		on('find', 'submit', () => this.#search());
 		on('scope', 'change', () => this.#search());
-		on('seek', 'click', () => (this.#narrow ? this.close() : this.focus()));
+		on('seek', 'click', ({ currentTarget }) => (currentTarget.ariaExpanded === 'true' ? this.close() : this.focus()));
 		on('shut', 'click', () => this.close());
-		on('results', 'scroll', () => this.#edge(), { passive: true });
+		on('results', 'scroll', () => this.#edge());
 		on('results', 'click', ({ target }) => {
 			// On a phone the list lies over the messages.
 			if (target.closest('a') && byId('seek').offsetParent) this.close();
@@ -32,10 +29,6 @@ export class FoundView {
 
 	get open() {
 		return !byId('found').hidden;
-	}
-
-	get #narrow() {
-		return document.body.classList.contains('seeking');
 	}
 
 	room(name) {
@@ -78,9 +71,8 @@ export class FoundView {
 	}
 
 	step(by) {
-		const item = document.activeElement.closest('#results li');
-		const next = item ? (by > 0 ? item.nextElementSibling : item.previousElementSibling) : results.firstElementChild;
-		next?.querySelector('a').focus();
+		const links = [...results.querySelectorAll('a')];
+		links[links.indexOf(document.activeElement) + by]?.focus();
 	}
 
 	#edge() {

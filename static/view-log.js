@@ -1,4 +1,4 @@
-// view-log.js: the list of messages in the document: which rows, and where the reader stands, whatever comes and goes.
+// view-log.js: the list of messages: which rows, and where the reader stands whatever comes.
 import { draw, byId, spoken } from './view-rows.js';
 
 const NEAR_END = 48; // pixels; who is this close wants to stay there
@@ -12,7 +12,7 @@ export class LogView {
 	#drawn = new Map();
 	#context;
 	#complete = false; // the last row is the newest there is
-	#following = true; // the reader stays at the end
+	following = true; // the reader stays at the end
 	#look = null;
 	#held = null; // { key, top }: the row he reads, and where it stands in his sight
 	#open = null; // the article whose links are in the tab order
@@ -23,7 +23,7 @@ export class LogView {
 		this.#log.addEventListener('scroll', () => this.#scrolled(), { passive: true });
 		this.#log.addEventListener('focusin', ({ target }) => this.#enter(target.closest('article')));
 		new ResizeObserver(() => {
-			if (this.#following) this.toEnd();
+			if (this.following) this.toEnd();
 			else {
 				const node = this.#drawn.get(this.#held?.key)?.node;
 				if (node) this.#log.scrollTop = node.offsetTop - this.#held.top;
@@ -32,13 +32,9 @@ export class LogView {
 		}).observe(this.#log);
 	}
 
-	get following() {
-		return this.#following;
-	}
-
 	clear(room) {
 		this.#context = { ...this.#context, room };
-		this.#following = true;
+		this.following = true;
 		this.#complete = false;
 		this.#drawn.clear();
 		this.#log.replaceChildren();
@@ -47,7 +43,7 @@ export class LogView {
 	rows(rows, { complete, busy, loaded, place }) {
 		const log = this.#log;
 		// Its key and lower edge, since it may lose its heading to one loaded above, and is drawn anew then.
-		const anchor = this.#following ? null : this.#keyOf(this.#firstInSight());
+		const anchor = this.following ? null : this.#keyOf(this.#firstInSight());
 		const stood = this.#bottom(anchor);
 		const { scrollTop } = log; // a list that grows shorter below cuts it
 		const focused = log.contains(document.activeElement);
@@ -68,13 +64,13 @@ export class LogView {
 		byId('empty').hidden = !loaded || rows.length > 0;
 		this.#complete = complete;
 		if (place) place();
-		else if (this.#following && complete) this.toEnd();
+		else if (this.following && complete) this.toEnd();
 		else if (anchor) log.scrollTop = scrollTop + (this.#bottom(anchor) - stood || 0);
 		this.#scrolled();
 	}
 
 	toEnd() {
-		this.#following = true;
+		this.following = true;
 		this.#log.scrollTop = this.#log.scrollHeight;
 	}
 
@@ -82,7 +78,7 @@ export class LogView {
 		this.#log.querySelector('.target')?.classList.remove('target');
 		const node = this.#drawn.get(key)?.node;
 		if (!node) return false;
-		this.#following = false;
+		this.following = false;
 		if (target) {
 			node.classList.add('target');
 			node.focus({ preventScroll: true });
@@ -97,7 +93,7 @@ export class LogView {
 	}
 
 	toTop() {
-		this.#following = false;
+		this.following = false;
 		this.#log.scrollTop = 0;
 	}
 
@@ -165,9 +161,9 @@ export class LogView {
 
 	#scrolled() {
 		const { scrollHeight, scrollTop, clientHeight } = this.#log;
-		const was = this.#following;
-		this.#following = this.#complete && scrollHeight - scrollTop - clientHeight <= NEAR_END;
-		if (this.#following !== was) this.#does.ended(this.#following);
+		const was = this.following;
+		this.following = this.#complete && scrollHeight - scrollTop - clientHeight <= NEAR_END;
+		if (this.following !== was) this.#does.ended(this.following);
 		this.#edges();
 		const node = this.#firstInSight();
 		this.#held = node && { key: this.#keyOf(node), top: node.offsetTop - scrollTop };

@@ -9,7 +9,10 @@ const RUN = 200; // characters without a blank
 const LONG_RUN = /(\S{100})(?=\S{100})/u;
 
 export const byId = (id) => document.getElementById(id);
-export const on = (id, type, run) => byId(id).addEventListener(type, run);
+export const on = (id, type, run) => byId(id).addEventListener(type, (event) => {
+	if (type === 'submit') event.preventDefault();
+	run(event);
+});
 
 // Chromium lays out joined letters (Arabic) in quadratic time, unless they may be broken.
 const breakable = (part) => (typeof part === 'string' && part.length > RUN
@@ -59,13 +62,9 @@ export function senderOf(sender) {
 	return node;
 }
 
-function size(bytes) {
-	return bytes < 1000 ? `${bytes} bytes` : `${(bytes / 1000).toFixed(1)} kB`;
-}
+const size = (bytes) => (bytes < 1000 ? `${bytes} bytes` : `${(bytes / 1000).toFixed(1)} kB`);
 
-function bytesOf(base64) {
-	return Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
-}
+const bytesOf = (base64) => Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
 
 // Their first bytes, in base64.
 const PICTURES = {
@@ -88,6 +87,7 @@ function fileOf(base64, name) {
 		image.src = `data:image/${type};base64,${base64}`;
 		image.alt = name;
 		image.decoding = 'async';
+		image.draggable = false; // dropped here it would be sent again
 		node.append(image);
 	}
 	const bytes = Math.floor((base64.replace(/=+$/, '').length * 3) / 4);

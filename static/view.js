@@ -84,16 +84,9 @@ export class View {
 		});
 		const focused = document.activeElement?.closest('#list a')?.hash;
 		byId('list').replaceChildren(...items);
-		this.#sift();
 		if (focused) byId('list').querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
 		const elsewhere = list.some(({ name, unread }) => unread && name !== open);
 		byId('menu').classList.toggle('news', elsewhere);
-	}
-
-	// What is typed to open a room shows those that have it in their names.
-	#sift() {
-		const part = byId('other').value.trim().replace(/^#/, '').toLowerCase();
-		for (const item of byId('list').children) item.hidden = !item.querySelector('.name').textContent.toLowerCase().includes(part, 1);
 	}
 
 	newest({ hidden, fresh, newer }) {
@@ -145,20 +138,14 @@ export class View {
 			this.draft('');
 			field.focus();
 		};
-		on('compose', 'submit', (event) => {
-			event.preventDefault();
-			submit();
-		});
-		on('text', 'keydown', (event) => {
+		on('compose', 'submit', submit);
+		const onEnter = (id, run) => on(id, 'keydown', (event) => {
 			if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === 229) return;
 			event.preventDefault();
-			submit();
+			run();
 		});
-		on('name', 'keydown', (event) => {
-			if (event.key !== 'Enter' || event.isComposing) return;
-			event.preventDefault();
-			field.focus();
-		});
+		onEnter('text', submit);
+		onEnter('name', () => field.focus());
 		on('name', 'input', () => {
 			// The limit is in bytes, maxlength counts UTF-16 units.
 			const fits = cut(name.value, NAME_BYTES);
@@ -204,16 +191,14 @@ export class View {
 		on('list', 'scroll', ({ target }) => {
 			if (target.scrollHeight - target.scrollTop < 2 * target.clientHeight) this.#does.moreRooms();
 		});
-		on('other', 'input', () => {
-			this.#does.moreRooms();
-			this.#sift();
-		});
-		on('go', 'submit', (event) => {
-			event.preventDefault();
-			const room = byId('other').value.trim().replace(/^#/, '');
+		const typed = () => byId('other').value.trim().replace(/^#/, '');
+		on('other', 'focus', () => this.#does.moreRooms());
+		on('other', 'input', () => this.#does.sift(typed().toLowerCase()));
+		on('go', 'submit', () => {
+			const room = typed();
 			if (!room) return;
 			byId('other').value = '';
-			this.#sift();
+			this.#does.sift('');
 			this.#does.go(room);
 		});
 		document.addEventListener('click', ({ target }) => {
@@ -241,8 +226,7 @@ export class View {
 			if (target === dialog) dialog.close(); // beside it
 			if (target.dataset.form) this.#does.export(target.dataset.form);
 		});
-		on('jump', 'submit', (event) => {
-			event.preventDefault();
+		on('jump', 'submit', () => {
 			dialog.close();
 			this.#does.day(byId('day').value);
 		});
@@ -259,14 +243,13 @@ export class View {
 			G: () => this.#does.newest(),
 		};
 		document.addEventListener('keydown', (event) => {
-			if (event.defaultPrevented || event.isComposing || dialog.open) return;
-			if (event.altKey && !event.ctrlKey && !event.metaKey && /^Arrow(Up|Down)$/.test(event.key)) {
+			if (event.defaultPrevented || event.isComposing || dialog.open || event.ctrlKey || event.metaKey) return;
+			if (event.altKey) {
+				const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+				if (!by) return;
 				event.preventDefault();
-				this.#does.walk(event.key === 'ArrowUp' ? -1 : 1);
-				return;
-			}
-			if (event.ctrlKey || event.metaKey || event.altKey) return;
-			if (event.key === 'Escape') this.#escape();
+				this.#does.walk(by);
+			} else if (event.key === 'Escape') this.#escape();
 			else if (!typing(event.target) && Object.hasOwn(keys, event.key)) {
 				event.preventDefault();
 				keys[event.key]();

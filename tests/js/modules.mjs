@@ -17,7 +17,7 @@ for (const name of fs.readdirSync(source).filter((file) => file.endsWith('.js'))
 
 const load = (name) => import(pathToFileURL(path.join(copy, name)));
 
-export const { Backoff, Failure, Server } = await load('transport.js');
+export const { Failure, Pause, Server } = await load('transport.js');
 export const { Live } = await load('live.js');
 export const { Timeline } = await load('timeline.js');
 export const { Outbox, DiskStore } = await load('outbox.js');

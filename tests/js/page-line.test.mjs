@@ -94,6 +94,36 @@ describe('a line that comes and goes', () => {
 		assert.deepEqual(await texts(line, name), ['into the dark']);
 	});
 
+	test('the seconds to the next attempt are counted down, ever more of them; the button does not wait for them', async (t) => {
+		let away = false;
+		const watched = await proxy(line.url, { fate: ({ path }) => (path.startsWith('/poll') && away ? { drop: true } : null) });
+		const p = await open(t, 'about:blank', { cut: true, init: () => {
+			Math.random = () => 1;
+		} });
+		await p.page.clock.install();
+		await p.page.goto(`${watched.url}/#${room()}`);
+		await p.connected();
+		const again = p.named('button', 'Retry now');
+		assert.equal(await again.isVisible(), false);
+		await until(() => watched.polls.now === 1, { what: 'a held poll' });
+		await p.page.clock.pauseAt(new Date(Date.now() + 60_000));
+		away = true;
+		watched.hangUp();
+		await p.says(/^Reconnecting in 1 s$/);
+		for (const [later, seconds] of [[500, 1], [1000, 2], [2000, 4], [4000, 8]]) {
+			const { length } = watched.requests;
+			await p.page.clock.runFor(later);
+			await until(() => watched.requests.length > length, { what: 'the next attempt' });
+			await p.says(new RegExp(`^Reconnecting in ${seconds} s$`));
+		}
+		await p.page.clock.runFor(3000);
+		await p.says(/^Reconnecting in 5 s$/);
+		away = false;
+		await again.click();
+		await p.connected();
+		assert.equal(await again.isVisible(), false);
+	});
+
 	test('reload with messages unsent: they are there again, in order, and are sent once', async (t) => {
 		const name = room();
 		let away = true;

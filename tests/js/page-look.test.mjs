@@ -98,6 +98,36 @@ describe('hostile texts', () => {
 		assert.deepEqual(await tooWide(p), []);
 	});
 
+	test('whatever got in would not run: no markup or script from a string, no request elsewhere', async (t) => {
+		const p = await open(t, `${line.url}/#${room()}`);
+		await p.connected();
+		const { headers } = await line.get('/');
+		const policy = headers['content-security-policy'];
+		for (const part of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "require-trusted-types-for 'script'", "trusted-types 'none'"]) {
+			assert.ok(policy.includes(part), policy);
+		}
+		// In a page without the ear that tells the test of breaches, since these are wanted.
+		const page = await p.context.newPage();
+		await page.goto(`${line.url}/`);
+		const refused = await page.evaluate(async () => {
+			const tried = (run) => {
+				try {
+					return run() ?? 'done';
+				} catch (error) {
+					return error.name;
+				}
+			};
+			const script = document.createElement('script');
+			return [
+				tried(() => { document.body.innerHTML = '<b>'; }),
+				tried(() => { script.src = 'https://elsewhere.example/x.js'; }),
+				tried(() => { trustedTypes.createPolicy('own', {}); }),
+				await fetch('https://elsewhere.example/').catch(({ name }) => name),
+			];
+		});
+		assert.deepEqual(refused, ['TypeError', 'TypeError', 'TypeError', 'TypeError']);
+	});
+
 	test('typed and pasted, they are sent as they are and shown the same way', async (t) => {
 		const name = room();
 		const p = await open(t, `${line.url}/#${name}`);

@@ -59,7 +59,7 @@ describe('reader', () => {
 		while (r.timeline.older !== null) {
 			await r.reader.back();
 			r.whole();
-			assert.ok(r.timeline.size <= 400);
+			assert.ok(r.timeline.messages.length <= 400);
 		}
 		assert.equal(r.timeline.first, 1);
 		assert.equal(r.reader.live, false);
@@ -70,7 +70,7 @@ describe('reader', () => {
 		while (r.timeline.newer !== null) {
 			await r.reader.onward();
 			r.whole();
-			assert.ok(r.timeline.size <= 400);
+			assert.ok(r.timeline.messages.length <= 400);
 		}
 		assert.equal(r.timeline.last, 3001);
 		assert.equal(r.reader.live, true);
@@ -200,7 +200,7 @@ describe('reader', () => {
 			r.reader.heard([r.back.say('x')]);
 			r.reader.keep(false);
 		}
-		assert.ok(r.timeline.size <= 350);
+		assert.ok(r.timeline.messages.length <= 350);
 		assert.equal(r.timeline.first, 1);
 		assert.equal(r.reader.newer.known, 510 - r.timeline.last);
 		r.reader.stop();

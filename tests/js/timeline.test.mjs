@@ -39,9 +39,9 @@ describe('order', () => {
 
 	test('first, last, size, has', () => {
 		const timeline = new Timeline();
-		assert.deepEqual([timeline.first, timeline.last, timeline.size], [null, 0, 0]);
+		assert.deepEqual([timeline.first, timeline.last, timeline.messages.length], [null, 0, 0]);
 		timeline.add([message(9), message(4)]);
-		assert.deepEqual([timeline.first, timeline.last, timeline.size], [4, 9, 2]);
+		assert.deepEqual([timeline.first, timeline.last, timeline.messages.length], [4, 9, 2]);
 		assert.equal(timeline.has(4), true);
 		assert.equal(timeline.has(5), false);
 	});
@@ -224,7 +224,7 @@ describe('rows', () => {
 		const timeline = new Timeline();
 		timeline.open(Array.from({ length: 100 }, (_, i) => message(i + 1, { text: 'x'.repeat(100_000) })), null);
 		timeline.trimEnd(300);
-		assert.equal(timeline.size, 30);
+		assert.equal(timeline.messages.length, 30);
 		assert.deepEqual([timeline.first, timeline.newer], [1, 30]);
 	});
 

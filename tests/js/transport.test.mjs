@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FakeClock, FakeServer, MemoryStore, json, problem, seeded, settle, silence } from './fake.mjs';
-import { Backoff, Failure, Live, Outbox, Server } from './modules.mjs';
+import { Failure, Live, Outbox, Pause, Server } from './modules.mjs';
 
 /** A follower of a room with all it was told. random = 1 makes every delay its longest. */
 function follower({ fetch, clock = new FakeClock(), back = new FakeServer(clock), random = () => 1, ...options } = {}) {
@@ -94,9 +94,9 @@ describe('Server', () => {
 	});
 });
 
-describe('Backoff', () => {
+describe('Pause', () => {
 	test('doubles from half a second to thirty, and starts again after reset()', () => {
-		const backoff = new Backoff({ random: () => 1 });
+		const backoff = new Pause({ random: () => 1 });
 		const delays = Array.from({ length: 9 }, () => backoff.next());
 		assert.deepEqual(delays, [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
 		backoff.reset();
@@ -104,7 +104,7 @@ describe('Backoff', () => {
 	});
 
 	test('full jitter: anything from nothing to the ceiling', () => {
-		const backoff = new Backoff({ random: seeded(1) });
+		const backoff = new Pause({ random: seeded(1) });
 		for (let round = 0; round < 10; round += 1) backoff.next();
 		const delays = Array.from({ length: 1000 }, () => backoff.next());
 		assert.ok(Math.min(...delays) < 300);

@@ -1,0 +1,81 @@
+// roomlist.js: the list of rooms as it is asked for, shown and remembered.
+import { Rooms } from './rooms.js';
+
+const VISITED = 30;
+const OLD_MS = 60_000; // it is live but for rooms too loud to be followed
+const FIRST = 100; // rooms that are asked for, and
+const MOST = 10_000; // if someone looks for more
+const PAGE = 1_000; // no more are shown at a time either
+const SHOW_MS = 100; // a flood of messages must not draw it as often
+
+export class RoomList extends Rooms {
+	#asked = 0;
+	#most = FIRST;
+	#part = ''; // of the names of those that are shown
+	#timer = null;
+
+	constructor(server, prefs, draw) {
+		super(prefs.get('read', {}), prefs.get('head'));
+		Object.assign(this, { server, prefs, draw, visited: prefs.get('visited', []) });
+	}
+
+	enter(name) {
+		this.room = name;
+		this.visited = [name, ...this.visited.filter((other) => other !== name)].slice(0, VISITED);
+		this.prefs.set('visited', this.visited);
+		this.#show();
+	}
+
+	forget() {
+		super.forget();
+		this.prefs.set('head', null);
+		this.prefs.set('read', {});
+	}
+
+	async ask(most = this.head === null ? PAGE : this.#most) {
+		this.#asked = Date.now();
+		for (let left = most, below = {}; left > 0;) {
+			const page = await this.server.rooms({ limit: Math.min(left, PAGE), ...below }).catch(() => null);
+			if (!page) return;
+			this.listed(page.rooms, page.head);
+			this.show();
+			left = page.more ? left - page.rooms.length : 0;
+			below = { after: page.rooms.at(-1)?.last };
+		}
+		if (this.prefs.get('head') !== null) return;
+		// What was there on the first visit counts as read.
+		this.prefs.set('head', this.head);
+		this.prefs.set('read', this.marks());
+	}
+
+	refresh() {
+		if (Date.now() - this.#asked > OLD_MS) this.ask();
+	}
+
+	more() {
+		if (this.#most === MOST) return;
+		this.#most = MOST;
+		this.ask();
+	}
+
+	sift(part) {
+		this.#part = part;
+		this.#show();
+	}
+
+	next(by) {
+		const names = this.list(this.room).map(({ name }) => name);
+		return names.at((names.indexOf(this.room) + by) % names.length);
+	}
+
+	show() {
+		this.#timer ??= setTimeout(() => this.#show(), SHOW_MS);
+	}
+
+	#show() {
+		this.#timer = null;
+		const most = Math.min(this.#most, PAGE);
+		const list = this.list(this.room, this.#part).filter(({ name }, i) => i < most || name === this.room);
+		this.draw(list, this.visited.reduce((sum, name) => sum + this.unread(name), 0));
+	}
+}
