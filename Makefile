@@ -154,7 +154,7 @@ warnings: build/check/longlined
 check: warnings layers format unit replay ## seconds, for every commit: warnings, layers, format, unit tests, fuzzers' findings
 
 e2e: $(B)/longlined ## end-to-end tests: the real nginx, the real daemon
-	scripts/node-test tests/e2e
+	TEST_CONCURRENCY=3 scripts/node-test tests/e2e
 
 conformance: $(B)/conformanced ## Socket.IO's wire and unmodified clients, against the conformance server
 	scripts/node-test tests/conformance

@@ -9,6 +9,8 @@ enum {
 	WAKES_PER_TURN = 64, /* so that a big round never starves the rest of the loop */
 	LARGE = 256,         /* from so many on those who were told are waited for */
 	REST_MAX_MS = 250,
+	GATHER_MS = 2,
+	GATHER_PART = 16, /* of the last round's time, on top of that */
 };
 
 static void
@@ -17,7 +19,7 @@ list(struct rounds *all, struct round *round)
 	if (round->later)
 		loop_timer_clear(all->loop, &round->timer);
 	round->later = false;
-	round->most = 0;
+	round->most = round->gather_ms = 0;
 	round->due = true;
 	if (round->listed)
 		return;
@@ -27,9 +29,32 @@ list(struct rounds *all, struct round *round)
 }
 
 static void
+put_off(struct rounds *all, struct round *round, int64_t ms)
+{
+	round->later = true;
+	loop_timer_set(all->loop, &round->timer, all->timer_kind, ms);
+}
+
+/* They are back, or need not be waited for. */
+static void
+begin(struct rounds *all, struct round *round)
+{
+	int64_t gather_ms = round->gather_ms;
+
+	round->most = round->gather_ms = 0;
+	if (gather_ms > 0 && clock_ms() < round->rest_until_ms)
+		put_off(all, round, gather_ms);
+	else
+		list(all, round);
+}
+
+static void
 on_rest_timer(void *ctx, struct timer *t)
 {
-	list(ctx, (struct round *)(void *)((char *)t - offsetof(struct round, timer)));
+	struct round *round = (struct round *)(void *)((char *)t - offsetof(struct round, timer));
+
+	round->later = false;
+	begin(ctx, round);
 }
 
 void
@@ -81,8 +106,8 @@ round_add(struct rounds *all, struct round *round, struct waiter *w)
 	w->list = round->parked == 1;
 	TAILQ_INSERT_TAIL(&round->waiters[w->list], w, link);
 	round->n[w->list]++;
-	if (round->later && round->n[w->list] >= round->most)
-		list(all, round);
+	if (round->later && round->most > 0 && round->n[w->list] >= round->most)
+		begin(all, round);
 }
 
 void
@@ -101,26 +126,27 @@ resting(const struct round *round)
 }
 
 static void
-put_off(struct rounds *all, struct round *round)
+rest(struct rounds *all, struct round *round)
 {
-	if (round->later)
-		return;
-	round->later = true;
-	loop_timer_set(all->loop, &round->timer, all->timer_kind, round->rest_until_ms - clock_ms());
+	if (!round->later)
+		put_off(all, round, round->rest_until_ms - clock_ms());
 }
 
 void
 round_make_due(struct rounds *all, struct round *round)
 {
-	if (!round->listed && resting(round))
-		put_off(all, round);
-	else
-		list(all, round);
+	if (round->listed)
+		round->due = true;
+	else if (resting(round))
+		rest(all, round);
+	else if (!round->later)
+		begin(all, round);
 }
 
 void
 round_make_due_if_waited(struct rounds *all, struct round *round)
 {
+	round->many_talk = round->many_talk || round->listed || round->later;
 	/* While they are away nobody may wait yet, but those who come must not be told one by one. */
 	if (round->listed || !TAILQ_EMPTY(&round->waiters[round->parked]) || resting(round))
 		round_make_due(all, round);
@@ -132,8 +158,12 @@ end(struct round *round)
 {
 	int64_t now = clock_ms(), took = now - round->began_ms;
 
+	if (took > REST_MAX_MS)
+		took = REST_MAX_MS;
 	round->most = round->told < LARGE ? 0 : round->told - round->told / 8;
-	round->rest_until_ms = now + (took < REST_MAX_MS ? took : REST_MAX_MS);
+	round->gather_ms = round->most > 0 && round->many_talk ? GATHER_MS + (uint32_t)took / GATHER_PART : 0;
+	round->many_talk = false;
+	round->rest_until_ms = now + took;
 	round->began_ms = now;
 	round->told = 0;
 }
@@ -183,7 +213,7 @@ rounds_tell(void *ctx)
 		} else {
 			round->listed = false;
 			if (round->due)
-				put_off(all, round);
+				rest(all, round);
 			round->due = false;
 			all->ended(round);
 		}

@@ -30,8 +30,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	for (size_t i = 0; i < q.n; i++) {
 		const struct query_field *f = &q.fields[i];
 
-		MUST(f->name.p >= q.bytes.p && f->name.p + f->name.n <= q.bytes.p + q.bytes.n);
-		MUST(f->value.p >= q.bytes.p && f->value.p + f->value.n <= q.bytes.p + q.bytes.n);
+		MUST(f->name.p >= q.bytes && f->name.p + f->name.n <= q.bytes + n);
+		MUST(f->value.p >= q.bytes && f->value.p + f->value.n <= q.bytes + n);
 		MUST(f->has_value || (f->value.n == 0 && f->name.n > 0));
 		total += f->name.n + f->value.n;
 		buf_add(&text, i == 0 ? STR("") : STR("&"));
