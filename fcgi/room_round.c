@@ -9,8 +9,6 @@ enum {
 	WAKES_PER_TURN = 64, /* so that a big round never starves the rest of the loop */
 	LARGE = 256,         /* from so many on those who were told are waited for */
 	REST_MAX_MS = 250,
-	GATHER_MS = 2,
-	GATHER_PART = 16, /* of the last round's time, on top of that */
 };
 
 static void
@@ -19,7 +17,7 @@ list(struct rounds *all, struct round *round)
 	if (round->later)
 		loop_timer_clear(all->loop, &round->timer);
 	round->later = false;
-	round->most = round->gather_ms = 0;
+	round->most = 0;
 	round->due = true;
 	if (round->listed)
 		return;
@@ -29,32 +27,9 @@ list(struct rounds *all, struct round *round)
 }
 
 static void
-put_off(struct rounds *all, struct round *round, int64_t ms)
-{
-	round->later = true;
-	loop_timer_set(all->loop, &round->timer, all->timer_kind, ms);
-}
-
-/* They are back, or need not be waited for. */
-static void
-begin(struct rounds *all, struct round *round)
-{
-	int64_t gather_ms = round->gather_ms;
-
-	round->most = round->gather_ms = 0;
-	if (gather_ms > 0 && clock_ms() < round->rest_until_ms)
-		put_off(all, round, gather_ms);
-	else
-		list(all, round);
-}
-
-static void
 on_rest_timer(void *ctx, struct timer *t)
 {
-	struct round *round = (struct round *)(void *)((char *)t - offsetof(struct round, timer));
-
-	round->later = false;
-	begin(ctx, round);
+	list(ctx, (struct round *)(void *)((char *)t - offsetof(struct round, timer)));
 }
 
 void
@@ -106,8 +81,8 @@ round_add(struct rounds *all, struct round *round, struct waiter *w)
 	w->list = round->parked == 1;
 	TAILQ_INSERT_TAIL(&round->waiters[w->list], w, link);
 	round->n[w->list]++;
-	if (round->later && round->most > 0 && round->n[w->list] >= round->most)
-		begin(all, round);
+	if (round->later && round->n[w->list] >= round->most)
+		list(all, round);
 }
 
 void
@@ -126,27 +101,26 @@ resting(const struct round *round)
 }
 
 static void
-rest(struct rounds *all, struct round *round)
+put_off(struct rounds *all, struct round *round)
 {
-	if (!round->later)
-		put_off(all, round, round->rest_until_ms - clock_ms());
+	if (round->later)
+		return;
+	round->later = true;
+	loop_timer_set(all->loop, &round->timer, all->timer_kind, round->rest_until_ms - clock_ms());
 }
 
 void
 round_make_due(struct rounds *all, struct round *round)
 {
-	if (round->listed)
-		round->due = true;
-	else if (resting(round))
-		rest(all, round);
-	else if (!round->later)
-		begin(all, round);
+	if (!round->listed && resting(round))
+		put_off(all, round);
+	else
+		list(all, round);
 }
 
 void
 round_make_due_if_waited(struct rounds *all, struct round *round)
 {
-	round->many_talk = round->many_talk || round->listed || round->later;
 	/* While they are away nobody may wait yet, but those who come must not be told one by one. */
 	if (round->listed || !TAILQ_EMPTY(&round->waiters[round->parked]) || resting(round))
 		round_make_due(all, round);
@@ -158,12 +132,8 @@ end(struct round *round)
 {
 	int64_t now = clock_ms(), took = now - round->began_ms;
 
-	if (took > REST_MAX_MS)
-		took = REST_MAX_MS;
 	round->most = round->told < LARGE ? 0 : round->told - round->told / 8;
-	round->gather_ms = round->most > 0 && round->many_talk ? GATHER_MS + (uint32_t)took / GATHER_PART : 0;
-	round->many_talk = false;
-	round->rest_until_ms = now + took;
+	round->rest_until_ms = now + (took < REST_MAX_MS ? took : REST_MAX_MS);
 	round->began_ms = now;
 	round->told = 0;
 }
@@ -213,7 +183,7 @@ rounds_tell(void *ctx)
 		} else {
 			round->listed = false;
 			if (round->due)
-				rest(all, round);
+				put_off(all, round);
 			round->due = false;
 			all->ended(round);
 		}

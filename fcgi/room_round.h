@@ -9,10 +9,6 @@
  * becomes due while they are away is put off (`later`) until most of them are back, but not for longer than the last
  * one took. Then each answer holds all that came meanwhile. Small rounds, and those after a quiet moment, begin at
  * once.
- *
- * News that came while a large round was under way or put off means that several talk. Those who wait for the round to
- * tell of their own before they talk again do so together, a few ms apart. So the next round gathers them for that
- * long: otherwise it would tell of the first alone, and all others would fall into the one after.
  */
 #ifndef ROOM_ROUND_H
 #define ROOM_ROUND_H
@@ -31,12 +27,10 @@ struct round {
 	uint8_t parked;
 	bool listed, due;
 	bool later;            /* due, but put off */
-	bool many_talk;        /* there was news while it was under way or put off */
 	uint32_t told;         /* in the round under way */
-	uint32_t most;         /* so many are to be back before the next one; 0: it waits for nobody */
-	uint32_t gather_ms;    /* and then so long for others who talk; 0: it may begin */
+	uint32_t most;         /* so many are to be back before the next one; 0: it may begin at once */
 	int64_t began_ms;      /* clock_ms() when the round under way did */
-	int64_t rest_until_ms; /* when the next one begins, or begins to gather, at the latest */
+	int64_t rest_until_ms; /* when the next one begins at the latest */
 	struct timer timer;    /* set while later */
 };
 
@@ -79,7 +73,7 @@ void round_remove(struct round *round, struct waiter *w);
 
 void round_make_due(struct rounds *all, struct round *round);
 
-/* There is news: the same if there is anyone to be told, now or because a round is under way. */
+/* The same if there is anyone to be told, now or because a round is under way. */
 void round_make_due_if_waited(struct rounds *all, struct round *round);
 
 #endif

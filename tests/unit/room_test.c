@@ -331,63 +331,6 @@ test_rest(void **state)
 	test_run(fx.loop, rest_steps, NULL);
 }
 
-/* Where several talk during a large round, who talk next are heard together: the next one gathers for a moment. */
-static enum test_next
-gather_steps(void *ctx, int turn)
-{
-	static int phase;
-
-	(void)ctx;
-	if (turn == 0)
-		phase = 0;
-	switch (phase) {
-	case 0:
-		fx.on_wake = slowly;
-		for (size_t i = 0; i < CROWD; i++)
-			wait_in(i, 0, 0);
-		publish(0);
-		phase++;
-		return TEST_AGAIN;
-	case 1:
-		if (room_busy(place(0)) && fx.n_told == 0)
-			return TEST_AGAIN;
-		assert_in_range(fx.n_told, 1, CROWD - 1);
-		publish(0);
-		phase++;
-		return TEST_AGAIN;
-	case 2:
-		if (fx.n_told < CROWD)
-			return TEST_AGAIN;
-		phase++;
-		return TEST_AGAIN;
-	case 3:
-		assert_true(room_busy(place(0))); /* put off: they are away */
-		fx.on_wake = NULL;
-		for (size_t i = 0; i < CROWD; i++)
-			wait_in(i, 0, 1);
-		phase++;
-		return TEST_AGAIN;
-	case 4:
-		assert_int_equal(fx.n_told, CROWD); /* all are back, and it gathers */
-		publish(0);
-		phase++;
-		return TEST_AGAIN;
-	case 5:
-		assert_int_equal(fx.n_told, CROWD);
-		phase++;
-		return TEST_WAIT;
-	default:
-		return fx.n_told == 2 * CROWD ? TEST_STOP : TEST_WAIT;
-	}
-}
-
-static void
-test_gather(void **state)
-{
-	(void)state;
-	test_run(fx.loop, gather_steps, NULL);
-}
-
 static enum test_next
 fair_steps(void *ctx, int turn)
 {
@@ -703,7 +646,6 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_rounds, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_no_next_round, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_rest, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_gather, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_fairness, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_unwait, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_reset, setup, teardown),
