@@ -2,7 +2,7 @@
 import { Failure, Pause, world } from './transport.js';
 
 const PAGE = 100;
-const STEP = 50; // messages read by scrolling; more at once would be felt as a stutter
+const STEP = 30; // messages read by scrolling; more at once would be felt as a stutter
 const COUNT = 500; // newer ones are counted up to here
 const WINDOW = 300; // weight of what is kept, about a message each
 const JOINS = 5; // pages read to catch up; who has missed more is shown the newest

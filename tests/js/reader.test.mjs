@@ -162,7 +162,7 @@ describe('reader', () => {
 			for (let i = 0; i < 400; i += 1) r.back.say('later');
 			await r.reader.open({ around: 350 });
 			await settle();
-			while (r.timeline.last < r.back.head - 50) await r.reader.onward();
+			while (r.timeline.last < r.back.head - 30) await r.reader.onward();
 			come = late(r);
 			r.reader.onward();
 			await settle();
