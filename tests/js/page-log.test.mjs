@@ -17,13 +17,19 @@ const WORDS = `substr('lorem ipsum dolor sit amet consectetur adipiscing elit se
 dolore magna aliqua ut enim ad minim veniam quis nostrud exercitation', 1 + x % 17, 10 + (x * 7919) % 140)`;
 
 // Many senders, lines of many lengths, and now and then a picture of code or an address.
-const fill = (line, room, rows) => line.sql(`
-	INSERT INTO messages(room, sender, text, at)
-	WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < ${rows})
-	SELECT '${room}', 'sender ' || (x / 3 % 40), 'm' || x || ' ' || ${WORDS} || CASE x % 50
-		WHEN 0 THEN char(10) || '\`\`\`' || char(10) || 'int main(void);' || char(10) || '\`\`\`'
-		WHEN 7 THEN ' https://example.org/' || x ELSE '' END,
-		1700000000000 + x * 60000 FROM c;`, { timeout: 60_000 });
+async function fill(line, room, rows) {
+	await line.sql(`
+		INSERT INTO messages(room, sender, text, at)
+		WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < ${rows})
+		SELECT '${room}', 'sender ' || (x / 3 % 40), 'm' || x || ' ' || ${WORDS} || CASE x % 50
+			WHEN 0 THEN char(10) || '\`\`\`' || char(10) || 'int main(void);' || char(10) || '\`\`\`'
+			WHEN 7 THEN ' https://example.org/' || x ELSE '' END,
+			1700000000000 + x * 60000 FROM c;`, { timeout: 60_000 });
+	// The index of words is filled behind the log, at any cost to who shares the processors, and not what this is about.
+	const last = (await line.rows('SELECT max(id) AS id FROM messages'))[0].id;
+	const indexed = async () => (await line.rows("SELECT value FROM meta WHERE name = 'indexed'"))[0]?.value >= last;
+	await until(indexed, { timeout: ms(300_000), every: 200, what: 'the log to be indexed' });
+}
 
 const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
 
@@ -111,10 +117,6 @@ describe('a long log', () => {
 
 	test(`the first message of ${LOG_ROWS} is shown soon after opening`, async (t) => {
 		await fill(line, 'main', LOG_ROWS);
-		await until(async () => await line.head() >= LOG_ROWS, { timeout: ms(120_000) });
-		// The index of words is filled behind the log, which is not what this is about.
-		const indexed = async () => (await line.rows("SELECT value FROM meta WHERE name = 'indexed'"))[0].value >= LOG_ROWS;
-		await until(indexed, { timeout: ms(300_000), every: 200, what: 'the log to be indexed' });
 		const took = [];
 		for (let i = 0; i < 5; i += 1) {
 			const browser = await launch(); // a cold one: no cache, no compiled code
