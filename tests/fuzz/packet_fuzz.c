@@ -4,31 +4,10 @@
  */
 #include "packet.h"
 
-#include <sqlite3.h>
-
-#include "fuzz.h"
+#include "answer.h"
 #include "json.h"
 
 enum { DEPTH_MAX = 1000 };
-
-static bool
-valid_for_sqlite(struct str text)
-{
-	static sqlite3_stmt *stmt;
-	bool valid;
-
-	if (stmt == NULL) {
-		sqlite3 *db;
-
-		MUST(sqlite3_open(":memory:", &db) == SQLITE_OK);
-		MUST(sqlite3_prepare_v2(db, "SELECT json_valid(?1)", -1, &stmt, NULL) == SQLITE_OK);
-	}
-	sqlite3_bind_text64(stmt, 1, text.p, text.n, SQLITE_STATIC, SQLITE_UTF8);
-	MUST(sqlite3_step(stmt) == SQLITE_ROW);
-	valid = sqlite3_column_int(stmt, 0) == 1;
-	sqlite3_reset(stmt);
-	return valid;
-}
 
 static bool
 inside(struct str view, struct str text)
@@ -150,7 +129,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 			check_packet(&p, text);
 			check_again(&p);
 			check_use(&p);
-			MUST(p.json.n == 0 || valid_for_sqlite(p.json));
+			MUST(p.json.n == 0 || answer_valid_for_sqlite(p.json));
 		}
 		free(exact);
 	}
