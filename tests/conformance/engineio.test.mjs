@@ -21,6 +21,16 @@ function refused(res, text) {
 	assert.match(res.headers['content-type'], /^application\/json/);
 }
 const gone = async (session) => refused(await session.get(), ERRORS.sid);
+/** For what is about 200 ms: a busy machine may let that pass between two requests, and the session is gone, rightly. */
+async function tries(test, count = 5) {
+	try {
+		await test();
+	} catch (error) {
+		if (count === 1)
+			throw error;
+		await tries(test, count - 1);
+	}
+}
 const echo = { path: '/engine.io/' };
 
 for (const path of ['/engine.io/', '/socket.io/']) {
@@ -28,6 +38,15 @@ for (const path of ['/engine.io/', '/socket.io/']) {
 		const s = conformance({ brisk: true });
 		const url = (params) => `${path}?${params}`;
 		const begin = (t) => open(t, s, { path });
+		/** A session for longer: without a namespace /socket.io/ would end it after a second. */
+		const joined = async (t) => {
+			const session = await begin(t);
+			if (path === '/socket.io/') {
+				await session.send('40');
+				await session.packets(2);
+			}
+			return session;
+		};
 
 		describe('handshake', () => {
 			it('opens a session, told in exactly five members', async () => {
@@ -84,13 +103,8 @@ for (const path of ['/engine.io/', '/socket.io/']) {
 		});
 
 		describe('heartbeat', () => {
-			it('sends a ping after each pong', async (t) => {
-				const session = await begin(t);
-				// Without a namespace /socket.io/ would end the session after a second.
-				if (path === '/socket.io/') {
-					await session.send('40');
-					await session.packets(2);
-				}
+			it('sends a ping after each pong', (t) => tries(async () => {
+				const session = await joined(t);
 				for (let i = 0; i < 3; i++) {
 					const began = performance.now();
 					const res = await session.get();
@@ -102,7 +116,7 @@ for (const path of ['/engine.io/', '/socket.io/']) {
 					}
 					await session.send('3');
 				}
-			});
+			}));
 
 			it('ends a session that does not answer, also if nobody polls', async () => {
 				const quiet = await new Session(s, { path }).open();
@@ -135,12 +149,8 @@ for (const path of ['/engine.io/', '/socket.io/']) {
 				assert.ok(time > INTERVAL - 10, `ping ${time} ms after the pong`);
 			});
 
-			it('keeps a session that answers, for many heartbeats', async (t) => {
-				const session = await begin(t);
-				if (path === '/socket.io/') {
-					await session.send('40');
-					await session.packets(2);
-				}
+			it('keeps a session that answers, for many heartbeats', (t) => tries(async () => {
+				const session = await joined(t);
 				const end = Date.now() + 2500;
 				while (Date.now() < end) {
 					const res = await session.get();
@@ -148,7 +158,7 @@ for (const path of ['/engine.io/', '/socket.io/']) {
 					await session.send('3');
 				}
 				assert.ok(await session.alive());
-			});
+			}));
 		});
 
 		describe('close', () => {
