@@ -39,6 +39,7 @@ struct store {
 	bool anew_said;     /* that another log could not be taken up was logged */
 	struct walindex walindex;
 	uint32_t seen;  /* its counter, for what was told */
+	bool singly;    /* the next batch row by row */
 	bool committed; /* SQLite wrote a transaction since this was cleared */
 	char epoch[STORE_EPOCH_SIZE];
 	int64_t last_id;      /* the greatest id told so far */

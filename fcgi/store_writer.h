@@ -1,6 +1,6 @@
 /*
  * store_writer: what the files of the writer share: store_writer.c (its jobs begin and end), store_news.c,
- * store_append.c and store_index.c.
+ * store_append.c, store_insert.c and store_index.c.
  */
 #ifndef STORE_WRITER_H
 #define STORE_WRITER_H
@@ -38,6 +38,13 @@ void store_write_over(struct store *s);
  * was known: wiped, restored to an earlier state, or of another epoch. An SQLite result code (SQLITE_DONE is good).
  */
 int store_read_news(struct store *s, int64_t floor, struct store_news *news);
+
+/*
+ * In a transaction: inserts the sends in their order, and says of each what became of it. all_ours: nothing else
+ * happened in it; otherwise a trigger of the user's did something, and the ids are true only of rows inserted singly
+ * (s->singly). An SQLite result code (SQLITE_DONE is good).
+ */
+int store_insert(struct store *s, struct store_send *sends, size_t n, bool *all_ours);
 
 /* Puts m, taking a holding, at the end of the news. An SQLite result code (SQLITE_OK is good). */
 int store_news_add(struct store_news *news, struct message *m);

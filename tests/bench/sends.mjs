@@ -3,7 +3,7 @@
 // Beside them: the same requests to a server in memory, requests that the daemon refuses before it stores anything, nginx
 // alone, and SQLite alone with a commit for each row.
 import path from 'node:path';
-import { root } from '../e2e/harness.mjs';
+import { root, until } from '../e2e/harness.mjs';
 import { generator, talker } from './generator.mjs';
 import { medians, round } from './figures.mjs';
 import { empty } from './growth.mjs';
@@ -40,6 +40,8 @@ export async function sends({ pairs, seconds }) {
 			told.longline.push(perRequest(await one.load.ask(`send ${conns} ${ms}`)));
 			const after = await counts();
 			told.longline.at(-1).sends_per_commit = (after[0] - before[0]) / (after[1] - before[1]);
+			// What is indexed when a moment has passed without a send belongs to nobody's turn.
+			await until(async () => await one.metric(/longline_indexed/) >= await one.metric(/longline_head/), { timeout: 120_000, what: 'the index' });
 			told.floor.push(perRequest(await least.load.ask(`send ${conns} ${ms}`)));
 			told.refused.push(perRequest(await one.load.ask(`post ${conns} ${ms} 100 /send?nothing=1`)));
 			told['nginx alone'].push(perRequest(await web.load.ask(`send ${conns} ${ms}`)));

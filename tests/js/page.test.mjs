@@ -94,7 +94,7 @@ describe('the page', () => {
 		await p.shows('by curl');
 		const took = performance.now() - posted;
 		t.diagnostic(`shown ${took.toFixed(0)} ms after it was posted`);
-		assert.ok(took < ms(5000), `${took} ms`);
+		assert.ok(took < ms(15_000), `${took} ms`);
 	});
 
 	test('rows inserted by SQL appear: text, arguments, another event', async (t) => {

@@ -181,6 +181,140 @@ test_mixed_batch(void **state)
 	assert_news("1:one 2:three 3:four ");
 }
 
+/* Rows go in by many, but each has its own fate and its own id, in the order of the batch. */
+static void
+test_large_batch(void **state)
+{
+	struct store_send sends[77];
+	int64_t id = 0;
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(sends); i++) {
+		char text[16], key[16] = "";
+
+		snprintf(text, sizeof text, "%zu", i);
+		if (i % 3 == 0)
+			snprintf(key, sizeof key, "k%zu", i);
+		sends[i] = (struct store_send){
+		    .message = test_message(i == 40 || i == 41 || i == 76 ? "bad room" : "main", text, key)};
+	}
+	/* The 51st is the 4th once more. */
+	message_drop(sends[51].message);
+	sends[51].message = test_message("main", "3", "k3");
+	assert_int_equal(store_append(fx.store, sends, LENGTH(sends), 0, &fx.news), STORE_OK);
+	for (size_t i = 0; i < LENGTH(sends); i++) {
+		if (i == 40 || i == 41 || i == 76) {
+			assert_int_equal(sends[i].outcome, STORE_REFUSED);
+		} else if (i == 51) {
+			assert_int_equal(sends[i].outcome, STORE_REPLAYED);
+			assert_int_equal(sends[i].id, 4);
+		} else {
+			char sql[128];
+
+			assert_int_equal(sends[i].outcome, STORE_STORED);
+			assert_int_equal(sends[i].id, ++id);
+			snprintf(sql, sizeof sql, "SELECT count(*) FROM messages WHERE id = %d AND text = '%zu'",
+			    (int)id, i);
+			assert_int_equal(test_number(&fx, sql), 1);
+		}
+		message_drop(sends[i].message);
+	}
+	assert_int_equal(id, 73);
+	assert_int_equal(fx.news.n_messages, 73);
+}
+
+/* Appends a, b, c and what else until it is there. */
+static void
+append_batch(struct store_send *sends, const char *const *texts, size_t n)
+{
+	enum store_status status;
+
+	for (size_t i = 0; i < n; i++)
+		sends[i] = (struct store_send){.message = test_message("main", texts[i], "")};
+	for (int tries = 0; tries < 3; tries++) {
+		store_news_fini(&fx.news);
+		status = store_append(fx.store, sends, n, 0, &fx.news);
+		if (status != STORE_BUSY)
+			break;
+		assert_true(fx.news.more);
+	}
+	assert_int_equal(status, STORE_OK);
+	for (size_t i = 0; i < n; i++)
+		message_drop(sends[i].message);
+}
+
+/* What a user's triggers add to a transaction of ours is told like any row, and each send has its own id. */
+static void
+test_answering_trigger(void **state)
+{
+	static const char *const texts[] = {"a", "ping", "b", "ping", "c"};
+	static const int64_t ids[] = {1, 2, 4, 5, 7};
+	struct store_send sends[LENGTH(texts)], one;
+
+	(void)state;
+	test_other(&fx, "CREATE TRIGGER bot AFTER INSERT ON messages WHEN NEW.text = 'ping' BEGIN"
+	                " INSERT INTO messages (text) VALUES ('pong'); END");
+	append_batch(sends, texts, LENGTH(texts));
+	for (size_t i = 0; i < LENGTH(texts); i++) {
+		assert_int_equal(sends[i].outcome, STORE_STORED);
+		assert_int_equal(sends[i].id, ids[i]);
+	}
+	assert_true(fx.news.more);
+	assert_int_equal(test_look(&fx, 0), STORE_OK);
+	assert_news("1:a 2:ping 3:pong 4:b 5:ping 6:pong 7:c ");
+	assert_int_equal(test_look(&fx, 0), STORE_OK);
+	assert_news("");
+	/* A single one too. */
+	append_batch(&one, (const char *const[]){"ping"}, 1);
+	assert_int_equal(one.id, 8);
+	assert_int_equal(test_look(&fx, 0), STORE_OK);
+	assert_news("8:ping 9:pong ");
+	/* What it has nothing to do with goes as ever. */
+	append_batch(&one, (const char *const[]){"d"}, 1);
+	assert_news("10:d ");
+}
+
+static void
+test_correcting_triggers(void **state)
+{
+	static const char *const texts[] = {"a", "spam", "loud", "b"};
+	struct store_send sends[LENGTH(texts)], one;
+
+	(void)state;
+	test_other(&fx, "CREATE TRIGGER filter BEFORE INSERT ON messages WHEN NEW.text = 'spam' BEGIN"
+	                " SELECT RAISE(IGNORE); END");
+	test_other(&fx, "CREATE TRIGGER quiet AFTER INSERT ON messages WHEN NEW.text = 'loud' BEGIN"
+	                " UPDATE messages SET text = 'hush' WHERE id = NEW.id; END");
+	append_batch(sends, texts, LENGTH(texts));
+	assert_int_equal(sends[1].outcome, STORE_REFUSED);
+	assert_int_equal(sends[2].id, 2);
+	assert_int_equal(sends[3].id, 3);
+	assert_int_equal(test_look(&fx, 0), STORE_OK);
+	assert_news("1:a 2:hush 3:b =main2:hush ");
+	append_batch(&one, (const char *const[]){"spam"}, 1);
+	assert_int_equal(one.outcome, STORE_REFUSED);
+}
+
+static void
+test_deleting_trigger(void **state)
+{
+	static const char *const texts[] = {"a", "b", "c"};
+	struct store_send sends[LENGTH(texts)], one;
+
+	(void)state;
+	append_batch(sends, texts, LENGTH(texts));
+	test_other(
+	    &fx, "CREATE TRIGGER keep AFTER INSERT ON messages BEGIN DELETE FROM messages WHERE id <= NEW.id - 2; END");
+	append_batch(&one, (const char *const[]){"d"}, 1);
+	assert_int_equal(one.id, 4);
+	assert_int_equal(test_look(&fx, 0), STORE_OK);
+	assert_news("4:d -main1 -main2 ");
+	append_batch(sends, texts, LENGTH(texts));
+	assert_int_equal(sends[2].id, 7);
+	assert_int_equal(test_look(&fx, 0), STORE_OK);
+	assert_news("6:b 7:c -main3 -main4 -main5 ");
+}
+
 static void
 test_last_id(void **state)
 {
@@ -242,6 +376,10 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_bodies, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_keys, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_mixed_batch, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_large_batch, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_answering_trigger, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_correcting_triggers, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_deleting_trigger, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_last_id, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_untold, setup, teardown),
 	};

@@ -1,0 +1,255 @@
+#include "clock.h"
+#include "log.h"
+#include "store_writer.h"
+#include "token.h"
+
+/* Whether two messages are the same to their readers; a foreign row may say in args what we say in text. Without memory
+ * that is noted. */
+static bool
+same_message(struct store *s, struct message_fields a, struct message_fields b)
+{
+	struct buf json_a, json_b;
+	bool same;
+
+	if (!str_eq(a.attachments, b.attachments))
+		return false;
+	if (a.is_args == b.is_args && str_eq(a.body, b.body))
+		return str_eq(a.event, b.event) && str_eq(a.sender, b.sender);
+	a.id = b.id;
+	a.at_ms = b.at_ms;
+	buf_init(&json_a, SIZE_MAX);
+	buf_init(&json_b, SIZE_MAX);
+	message_add_json(&json_a, &a, STR(""));
+	message_add_json(&json_b, &b, STR(""));
+	if (!buf_ok(&json_a) || !buf_ok(&json_b))
+		store_note(s, SQLITE_NOMEM);
+	same = str_eq(buf_str(&json_a), buf_str(&json_b));
+	buf_fini(&json_a);
+	buf_fini(&json_b);
+	return same;
+}
+
+/* The message that has this key already: its outcome for the send, or STORE_STORED when there is none. */
+static int
+find_key(struct store *s, struct store_send *send)
+{
+	const struct message_fields *f = &send->message->f;
+	sqlite3_stmt *stmt = store_prepare(s, "SELECT " STORE_COLUMNS " FROM messages WHERE room = ? AND key = ?");
+	struct message_fields was;
+	int code;
+
+	if (stmt == NULL)
+		return s->trouble;
+	store_bind_str(stmt, 1, f->room);
+	store_bind_str(stmt, 2, f->key);
+	code = sqlite3_step(stmt);
+	if (code == SQLITE_ROW) {
+		store_row(s, stmt, &was);
+		send->outcome = sqlite3_column_int(stmt, 7) == (int)f->n_attachments && same_message(s, was, *f)
+		                    ? STORE_REPLAYED
+		                    : STORE_KEY_CONFLICT;
+		send->id = was.id;
+		send->at_ms = was.at_ms;
+		code = SQLITE_DONE;
+	}
+	store_reset(s, stmt);
+	return code == SQLITE_DONE && s->trouble != SQLITE_OK ? s->trouble : code;
+}
+
+static int
+insert_attachments(struct store *s, int64_t id, const struct message_fields *f)
+{
+	struct str list = f->attachments, base64;
+	struct buf bytes;
+	int code = SQLITE_DONE;
+
+	buf_init(&bytes, f->attachments.n + 1);
+	for (int num = 0; code == SQLITE_DONE && message_next_attachment(&list, &base64); num++) {
+		sqlite3_stmt *stmt = store_prepare(s, "INSERT INTO attachments VALUES (?, ?, ?)");
+
+		buf_reset(&bytes, SIZE_MAX);
+		token_add_decoded(&bytes, base64);
+		if (stmt == NULL || !buf_ok(&bytes)) {
+			code = stmt == NULL ? s->trouble : SQLITE_NOMEM;
+			break;
+		}
+		sqlite3_bind_int64(stmt, 1, id);
+		sqlite3_bind_int(stmt, 2, num);
+		sqlite3_bind_blob64(stmt, 3, buf_str(&bytes).p, bytes.n, SQLITE_STATIC);
+		code = store_run(stmt);
+	}
+	buf_fini(&bytes);
+	return code;
+}
+
+/* How many rows one INSERT may have: what it costs to run a statement, and to keep a way back from it, is shared. */
+#define RUN_ROWS_MAX 32
+
+#define ROW "(?, ?, ?, ?, ?, ?, ?, ?)"
+#define TWO(rows) rows ", " rows
+#define INSERT(rows) "INSERT INTO messages (room, event, sender, text, args, key, at, attachments) VALUES " rows
+
+enum { COLUMNS = 8, SINGLY = 5 };
+
+static const struct {
+	size_t rows;
+	const char *sql;
+} INSERTS[] = {
+    {32, INSERT(TWO(TWO(TWO(TWO(TWO(ROW))))))},
+    {16, INSERT(TWO(TWO(TWO(TWO(ROW)))))},
+    {8, INSERT(TWO(TWO(TWO(ROW))))},
+    {4, INSERT(TWO(TWO(ROW)))},
+    {2, INSERT(TWO(ROW))},
+    [SINGLY] = {1, INSERT(ROW)},
+};
+
+static void
+bind(sqlite3_stmt *stmt, int column, struct store_send *send)
+{
+	const struct message_fields *f = &send->message->f;
+
+	store_bind_str(stmt, column + 1, f->room);
+	store_bind_str(stmt, column + 2, f->event);
+	store_bind_str(stmt, column + 3, f->sender);
+	store_bind_str(stmt, column + (f->is_args ? 5 : 4), f->body);
+	if (f->key.n > 0)
+		store_bind_str(stmt, column + 6, f->key);
+	send->at_ms = clock_wall_ms();
+	sqlite3_bind_int64(stmt, column + 7, send->at_ms);
+	sqlite3_bind_int(stmt, column + 8, (int)f->n_attachments);
+}
+
+/* Sends that are to be inserted next, in the order of their ids. */
+struct run {
+	struct store_send *sends[RUN_ROWS_MAX];
+	size_t n;
+	bool odd; /* not every row that was inserted is there */
+};
+
+/* All of these in one statement, or none: an SQLite result code. */
+static int
+insert_rows(struct store *s, struct run *run, size_t from, size_t n, const char *sql)
+{
+	struct store_send **sends = run->sends + from;
+	sqlite3_stmt *stmt = store_prepare(s, sql);
+	int64_t first;
+	bool there;
+	int code;
+
+	if (stmt == NULL)
+		return s->trouble;
+	sqlite3_clear_bindings(stmt);
+	for (size_t i = 0; i < n; i++)
+		bind(stmt, (int)i * COLUMNS, sends[i]);
+	code = store_run(stmt);
+	if (code != SQLITE_DONE)
+		return code;
+	there = sqlite3_changes(s->db) == (int)n;
+	if (!there)
+		run->odd = true;
+	/* One after the other, unless a trigger of the user's inserts as well: see only_ours(). */
+	first = sqlite3_last_insert_rowid(s->db) - (int64_t)n + 1;
+	for (size_t i = 0; i < n; i++) {
+		/* A trigger may pass over it: which one is known only of a single row. */
+		sends[i]->outcome = there || n > 1 ? STORE_STORED : STORE_REFUSED;
+		sends[i]->id = first + (int64_t)i;
+	}
+	return code;
+}
+
+static int
+insert_one(struct store *s, struct run *run, size_t i)
+{
+	int code = insert_rows(s, run, i, 1, INSERTS[SINGLY].sql);
+
+	if ((code & 0xFF) != SQLITE_CONSTRAINT)
+		return code;
+	/* Only this row is undone. A rule of the schema that was not checked before it came here. */
+	log_error("refused", "room=%.*s error=\"%s\"", STR_ARGS(run->sends[i]->message->f.room), sqlite3_errmsg(s->db));
+	run->sends[i]->outcome = STORE_REFUSED;
+	return SQLITE_DONE;
+}
+
+static int
+insert_run(struct store *s, struct run *run)
+{
+	int code = SQLITE_DONE;
+	size_t done = 0;
+
+	for (size_t kind = s->singly ? SINGLY : 0; done < run->n && code == SQLITE_DONE;) {
+		size_t n = INSERTS[kind].rows;
+
+		if (n > run->n - done) {
+			kind++;
+			continue;
+		}
+		code = kind == SINGLY ? insert_one(s, run, done) : insert_rows(s, run, done, n, INSERTS[kind].sql);
+		if ((code & 0xFF) == SQLITE_CONSTRAINT) {
+			/* One that the schema refuses is alone in that. */
+			kind = SINGLY;
+			code = SQLITE_DONE;
+		} else {
+			done += n;
+		}
+	}
+	for (size_t i = 0; i < run->n && code == SQLITE_DONE; i++)
+		if (run->sends[i]->outcome == STORE_STORED)
+			code = insert_attachments(s, run->sends[i]->id, &run->sends[i]->message->f);
+	run->n = 0;
+	return code;
+}
+
+/* Whether a send of the run has this room and key. */
+static bool
+key_in(const struct run *run, const struct message_fields *f)
+{
+	for (size_t i = 0; i < run->n; i++)
+		if (str_eq(run->sends[i]->message->f.key, f->key) && str_eq(run->sends[i]->message->f.room, f->room))
+			return true;
+	return false;
+}
+
+/*
+ * Whether this transaction, which has made so many changes, did nothing but insert the sends. A user may have triggers
+ * that insert answers, correct what was inserted, or delete what is old.
+ */
+static bool
+only_ours(struct store *s, const struct store_send *sends, size_t n, int changes)
+{
+	int64_t stored = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (sends[i].outcome == STORE_STORED) {
+			stored++;
+			changes -= 2 + (int)sends[i].message->f.n_attachments; /* its row, and its room's */
+		}
+	return changes == 0 ||
+	       (store_number(s, "SELECT seq FROM sqlite_sequence WHERE name = 'messages'", 0) == s->head + stored &&
+	           store_number(s, "SELECT max(seq) FROM changed", 0) <= s->last_change);
+}
+
+int
+store_insert(struct store *s, struct store_send *sends, size_t n, bool *all_ours)
+{
+	int changes = sqlite3_total_changes(s->db);
+	struct run run = {.n = 0};
+	int code = SQLITE_DONE;
+
+	for (size_t i = 0; i < n && code == SQLITE_DONE; i++) {
+		const struct message_fields *f = &sends[i].message->f;
+
+		sends[i].outcome = STORE_STORED;
+		if (f->key.n > 0 && key_in(&run, f))
+			code = insert_run(s, &run);
+		if (f->key.n > 0 && code == SQLITE_DONE)
+			code = find_key(s, &sends[i]);
+		if (sends[i].outcome == STORE_STORED)
+			run.sends[run.n++] = &sends[i];
+		if (run.n == RUN_ROWS_MAX && code == SQLITE_DONE)
+			code = insert_run(s, &run);
+	}
+	if (code == SQLITE_DONE)
+		code = insert_run(s, &run);
+	*all_ours = code == SQLITE_DONE && !run.odd && only_ours(s, sends, n, sqlite3_total_changes(s->db) - changes);
+	return code == SQLITE_DONE && s->trouble != SQLITE_OK ? s->trouble : code;
+}
