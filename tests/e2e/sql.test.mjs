@@ -337,3 +337,38 @@ describe('sql: when nothing happens', () => {
 		await held;
 	});
 });
+
+describe('sql: triggers of the user\'s own', () => {
+	const s = server();
+
+	it('what they insert is told like any row, and each send has its own id', async () => {
+		await s.sql(`CREATE TRIGGER bot AFTER INSERT ON messages WHEN NEW.text LIKE 'ping%' BEGIN
+			INSERT INTO messages(room, sender, text) VALUES (NEW.room, 'bot', 'pong' || substr(NEW.text, 5)); END`);
+		const r = room();
+		const held = s.poll({ room: r, wait: 50 });
+		await s.parked(1);
+		const texts = Array.from({ length: 60 }, (_, i) => `${i % 3 ? 'text' : 'ping'} ${i}`);
+		const ids = await Promise.all(texts.map((text) => s.sent(text, { room: r })));
+		assert.ok((await held).json.messages.length > 0);
+		const { messages } = await until(async () => {
+			const { json } = await s.poll({ room: r, since: 'all', limit: 1000, wait: 0 });
+			return json.messages.length === 80 && json;
+		}, { what: 'all 80 to be told' });
+		const byId = new Map(messages.map(({ id, text }) => [id, text]));
+		assert.equal(byId.size, 80);
+		assert.deepEqual(ids.map((id) => byId.get(id)), texts);
+		assert.deepEqual(messages.filter(({ sender }) => sender === 'bot').map(({ text }) => text.replace('pong', 'ping')).sort(),
+			texts.filter((text) => text.startsWith('ping')).sort());
+	});
+
+	it('what they pass over is refused; what they delete is not shown any more', async () => {
+		await s.sql(`CREATE TRIGGER filter BEFORE INSERT ON messages WHEN NEW.text = 'spam' BEGIN SELECT RAISE(IGNORE); END;
+			CREATE TRIGGER keep AFTER INSERT ON messages BEGIN DELETE FROM messages WHERE room = NEW.room AND id < NEW.id AND text = 'old'; END;`);
+		const r = room();
+		problem(assert, await s.send('spam', { room: r }), 400, 'bad_field', /rules/);
+		await s.sent('old', { room: r });
+		assert.equal((await one(s, r)).text, 'old');
+		await s.sent('new', { room: r });
+		assert.equal((await one(s, r)).text, 'new');
+	});
+});

@@ -84,7 +84,7 @@ check_given(struct str nsp, struct str offset, int64_t head, unsigned at, char t
 	MUST(back.head == head && strcmp(back.id, "abcdefghijklmnopqrst") == 0);
 	check_taken(str_of(pid), nsp, &back);
 	MUST(!relay_read_pid(relay, str_of(pid), offset, STR("/elsewhere"), &back) || str_eq(nsp, STR("/elsewhere")));
-	at %= n;
+	at %= (unsigned)n;
 	if (pid[at] == to)
 		return;
 	pid[at] = to;
