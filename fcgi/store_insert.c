@@ -123,10 +123,10 @@ bind(sqlite3_stmt *stmt, int column, struct store_send *send)
 struct run {
 	struct store_send *sends[RUN_ROWS_MAX];
 	size_t n;
-	bool odd; /* not every row that was inserted is there */
+	bool odd; /* of several rows in one statement not every one is there */
 };
 
-/* All of these in one statement, or none: an SQLite result code. */
+/* These in one statement: an SQLite result code (SQLITE_DONE is good). */
 static int
 insert_rows(struct store *s, struct run *run, size_t from, size_t n, const char *sql)
 {
@@ -142,11 +142,15 @@ insert_rows(struct store *s, struct run *run, size_t from, size_t n, const char 
 	for (size_t i = 0; i < n; i++)
 		bind(stmt, (int)i * COLUMNS, sends[i]);
 	code = store_run(stmt);
+	if ((code & 0xFF) == SQLITE_CONSTRAINT && n > 1) {
+		/* One of them is refused: which, and what became of those before it, is known only of single rows. */
+		run->odd = true;
+		return sqlite3_get_autocommit(s->db) ? code : SQLITE_DONE;
+	}
 	if (code != SQLITE_DONE)
 		return code;
 	there = sqlite3_changes(s->db) == (int)n;
-	if (!there)
-		run->odd = true;
+	run->odd = run->odd || (!there && n > 1);
 	/* One after the other, unless a trigger of the user's inserts as well: see only_ours(). */
 	first = sqlite3_last_insert_rowid(s->db) - (int64_t)n + 1;
 	for (size_t i = 0; i < n; i++) {
@@ -162,7 +166,7 @@ insert_one(struct store *s, struct run *run, size_t i)
 {
 	int code = insert_rows(s, run, i, 1, INSERTS[SINGLY].sql);
 
-	if ((code & 0xFF) != SQLITE_CONSTRAINT)
+	if ((code & 0xFF) != SQLITE_CONSTRAINT || sqlite3_get_autocommit(s->db))
 		return code;
 	/* Only this row is undone. A rule of the schema that was not checked before it came here. */
 	log_error("refused", "room=%.*s error=\"%s\"", STR_ARGS(run->sends[i]->message->f.room), sqlite3_errmsg(s->db));
@@ -184,15 +188,9 @@ insert_run(struct store *s, struct run *run)
 			continue;
 		}
 		code = kind == SINGLY ? insert_one(s, run, done) : insert_rows(s, run, done, n, INSERTS[kind].sql);
-		if ((code & 0xFF) == SQLITE_CONSTRAINT) {
-			/* One that the schema refuses is alone in that. */
-			kind = SINGLY;
-			code = SQLITE_DONE;
-		} else {
-			done += n;
-		}
+		done += n;
 	}
-	for (size_t i = 0; i < run->n && code == SQLITE_DONE; i++)
+	for (size_t i = 0; i < run->n && code == SQLITE_DONE && !run->odd; i++)
 		if (run->sends[i]->outcome == STORE_STORED)
 			code = insert_attachments(s, run->sends[i]->id, &run->sends[i]->message->f);
 	run->n = 0;

@@ -38,6 +38,20 @@ test_append_one(void **state)
 	assert_news("");
 }
 
+/* Appends until they are there: a batch may be begun again row by row. */
+static void
+append_all(struct store_send *sends, size_t n)
+{
+	enum store_status status = STORE_BUSY;
+
+	for (int tries = 0; tries < 3 && status == STORE_BUSY; tries++) {
+		store_news_fini(&fx.news);
+		status = store_append(fx.store, sends, n, 0, &fx.news);
+		assert_true(status == STORE_OK || fx.news.more);
+	}
+	assert_int_equal(status, STORE_OK);
+}
+
 static void
 test_append_many(void **state)
 {
@@ -171,7 +185,7 @@ test_mixed_batch(void **state)
 	(void)state;
 	for (size_t i = 0; i < LENGTH(want); i++)
 		sends[i] = (struct store_send){.message = test_message(want[i].room, want[i].text, want[i].key)};
-	assert_int_equal(store_append(fx.store, sends, LENGTH(want), 0, &fx.news), STORE_OK);
+	append_all(sends, LENGTH(want));
 	for (size_t i = 0; i < LENGTH(want); i++) {
 		assert_int_equal(sends[i].outcome, want[i].outcome);
 		if (want[i].id != 0)
@@ -201,7 +215,7 @@ test_large_batch(void **state)
 	/* The 51st is the 4th once more. */
 	message_drop(sends[51].message);
 	sends[51].message = test_message("main", "3", "k3");
-	assert_int_equal(store_append(fx.store, sends, LENGTH(sends), 0, &fx.news), STORE_OK);
+	append_all(sends, LENGTH(sends));
 	for (size_t i = 0; i < LENGTH(sends); i++) {
 		if (i == 40 || i == 41 || i == 76) {
 			assert_int_equal(sends[i].outcome, STORE_REFUSED);
@@ -223,22 +237,12 @@ test_large_batch(void **state)
 	assert_int_equal(fx.news.n_messages, 73);
 }
 
-/* Appends a, b, c and what else until it is there. */
 static void
 append_batch(struct store_send *sends, const char *const *texts, size_t n)
 {
-	enum store_status status;
-
 	for (size_t i = 0; i < n; i++)
 		sends[i] = (struct store_send){.message = test_message("main", texts[i], "")};
-	for (int tries = 0; tries < 3; tries++) {
-		store_news_fini(&fx.news);
-		status = store_append(fx.store, sends, n, 0, &fx.news);
-		if (status != STORE_BUSY)
-			break;
-		assert_true(fx.news.more);
-	}
-	assert_int_equal(status, STORE_OK);
+	append_all(sends, n);
 	for (size_t i = 0; i < n; i++)
 		message_drop(sends[i].message);
 }
@@ -293,6 +297,43 @@ test_correcting_triggers(void **state)
 	assert_news("1:a 2:hush 3:b =main2:hush ");
 	append_batch(&one, (const char *const[]){"spam"}, 1);
 	assert_int_equal(one.outcome, STORE_REFUSED);
+}
+
+/* Whatever a trigger refuses with, nothing is there twice, and who is told "refused" has stored nothing. */
+static void
+test_refusing_triggers(void **state)
+{
+	static const char *const texts[] = {"a", "b", "no", "c", "d"};
+	static const char *const ways[] = {"ABORT", "FAIL", "ROLLBACK"};
+	int64_t there = 0;
+
+	(void)state;
+	for (size_t way = 0; way < LENGTH(ways); way++) {
+		struct store_send sends[LENGTH(texts)];
+		char sql[256];
+
+		test_other(&fx, "DROP TRIGGER IF EXISTS refuse");
+		snprintf(sql, sizeof sql,
+		    "CREATE TRIGGER refuse BEFORE INSERT ON messages WHEN NEW.text = 'no' BEGIN"
+		    " SELECT RAISE(%s, 'no'); END",
+		    ways[way]);
+		test_other(&fx, sql);
+		if (strcmp(ways[way], "ROLLBACK") == 0) {
+			/* It undoes the others too, so none of them is stored. */
+			for (size_t i = 0; i < LENGTH(texts); i++)
+				sends[i] = (struct store_send){.message = test_message("main", texts[i], "")};
+			assert_int_equal(store_append(fx.store, sends, LENGTH(sends), 0, &fx.news), STORE_FAILED);
+			for (size_t i = 0; i < LENGTH(texts); i++)
+				message_drop(sends[i].message);
+		} else {
+			append_batch(sends, texts, LENGTH(texts));
+			for (size_t i = 0; i < LENGTH(texts); i++)
+				assert_int_equal(sends[i].outcome, i == 2 ? STORE_REFUSED : STORE_STORED);
+			there += 4;
+			assert_int_equal(sends[4].id, there);
+		}
+		assert_int_equal(test_number(&fx, "SELECT count(*) FROM messages"), there);
+	}
 }
 
 static void
@@ -379,6 +420,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_large_batch, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_answering_trigger, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_correcting_triggers, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_refusing_triggers, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_deleting_trigger, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_last_id, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_untold, setup, teardown),
