@@ -206,8 +206,12 @@ function show() {
 	queueMicrotask(() => pending && draw());
 }
 
-function say(text) {
-	timeline.note('warning', text);
+// What is opening would take it away.
+function say(text = remark) {
+	remark = text;
+	if (!remark || reader.opening) return;
+	timeline.note('warning', remark);
+	remark = '';
 	show();
 }
 
@@ -225,8 +229,7 @@ function toNewest() {
 function arrive() {
 	const place = goal;
 	goal = null;
-	if (remark) timeline.note('warning', remark);
-	remark = '';
+	say();
 	draw(place ?? (() => {
 		view.log.toEnd();
 		view.log.backTo('mark');
@@ -318,10 +321,7 @@ function readAddress() {
 	if (id && timeline.has(id)) reveal();
 	else if (id) open({ around: id }, () => reveal() || say(`Message ${id} is not in this room, or no longer.`));
 	else if (changed) open({});
-	else if (remark) {
-		say(remark);
-		remark = '';
-	}
+	else say();
 }
 
 function wake(how) {

@@ -2,7 +2,7 @@
 import { Failure, Pause, world } from './transport.js';
 
 const PAGE = 100;
-const STEP = 30; // messages read by scrolling; more at once would be felt as a stutter
+const STEP = 30; // messages read by scrolling; more at once stutters
 const COUNT = 500; // newer ones are counted up to here
 const WINDOW = 300; // weight of what is kept, about a message each
 const JOINS = 5; // pages read to catch up; who has missed more is shown the newest
@@ -10,7 +10,6 @@ const JOINS = 5; // pages read to catch up; who has missed more is shown the new
 export class Reader {
 	#pause;
 	#abort = new AbortController();
-	#where = null;
 	#ready = false;
 	#tick = 0; // grows with all that a page on its way may lack
 	#early = []; // live messages that came while joining
@@ -24,10 +23,11 @@ export class Reader {
 	}
 
 	opened = false;
+	opening = false;
 	live = false;
 
 	get busy() {
-		return this.#where !== null || this.#busy.size > 0;
+		return this.opening || this.#busy.size > 0;
 	}
 
 	get newer() {
@@ -36,12 +36,12 @@ export class Reader {
 
 	async open(where = {}) {
 		this.stop();
-		this.#where = where;
+		this.opening = true;
 		this.on.changed('state');
 		const tick = this.#tick;
 		const page = await this.#history({ ...where, limit: PAGE });
 		if (!page) return;
-		this.#where = null;
+		this.opening = false;
 		if (!page.messages.length && Object.keys(where).length) {
 			await this.open();
 			return;
@@ -88,7 +88,7 @@ export class Reader {
 		const first = !this.#ready;
 		this.#ready = true;
 		if (first) this.#tick += 1;
-		if (first && this.opened && !this.#where && this.timeline.newer === null) this.#join();
+		if (first && this.opened && !this.opening && this.timeline.newer === null) this.#join();
 	}
 
 	hole() {
@@ -114,7 +114,7 @@ export class Reader {
 		this.#abort.abort();
 		this.#abort = new AbortController();
 		this.#pause.cut(true);
-		this.#where = null;
+		this.opening = false;
 		this.live = false;
 		this.#joining = false;
 		this.#early = [];
@@ -134,7 +134,7 @@ export class Reader {
 				if (signal.aborted) return null;
 				if (!(error instanceof Failure)) throw error;
 				if (!error.passing) {
-					this.#where = null;
+					this.opening = false;
 					this.on.problem(error.message);
 					this.on.changed('state');
 					return null;
@@ -194,7 +194,7 @@ export class Reader {
 	}
 
 	async #page(which, params, take) {
-		if (this.#busy.has(which) || this.#where) return;
+		if (this.#busy.has(which) || this.opening) return;
 		const { signal } = this.#abort;
 		this.#busy.add(which);
 		this.on.changed('state');

@@ -5,8 +5,8 @@ const VISITED = 30;
 const OLD_MS = 60_000; // it is live but for rooms too loud to be followed
 const FIRST = 100; // rooms that are asked for, and
 const MOST = 10_000; // if someone looks for more
-const PAGE = 1_000; // no more are shown at a time either
-const SHOW_MS = 100; // a flood of messages must not draw it as often
+const PAGE = 1_000; // shown at a time, too
+const SHOW_MS = 100; // a flood must not draw it as often
 
 export class RoomList extends Rooms {
 	#asked = 0;

@@ -127,6 +127,23 @@ describe('the list of rooms', () => {
 		await p.hash(`#${room()}`);
 		await p.page.getByText('Nothing has been said here yet.').waitFor();
 		assert.equal(await said.count(), 0);
+		// While the room that is shown instead is still on its way.
+		let release;
+		const asked = new Promise((resolve) => {
+			p.page.route('**/history?room=main*', async (route) => {
+				resolve();
+				await new Promise((go) => {
+					release = go;
+				});
+				await route.continue();
+			}, { times: 1 });
+		});
+		await p.hash('#main');
+		await asked;
+		await p.hash('#no%20room%20either');
+		release();
+		await said.waitFor();
+		assert.equal(await said.count(), 1);
 	});
 });
 
