@@ -94,6 +94,7 @@ async function disturbances(seconds) {
 	os.setPriority(10); // what this program does to them is to delay the servers, not the generator
 	await during('hostile and stalled FastCGI peers', ALL, () => hostile(server, ms + 500));
 	os.setPriority(0);
+	await during('bodies of 1 MB, one after the other', ALL, beside(server, `post 1 ${ms} 1000000 /send?room=big`));
 	await during('bodies of 1 MB, 4 at a time', ALL, beside(server, `post 4 ${ms} 1000000 /send?room=big`));
 	await during('bodies of 1 MB that are refused', ALL, beside(server, `post 4 ${ms} 1000000 /send?room=no+room`));
 	await during('database locked by another program', 'poll,history', () => lock(server, ms));

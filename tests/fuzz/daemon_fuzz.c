@@ -37,7 +37,7 @@ enum {
 	KEPT_MESSAGES = 500, /* the older ones are deleted then */
 	CPU_MAX_S = 20,      /* for an answer of the daemon's; only waiting is free */
 	QUIET_TURNS = 4,
-	HEAP_MAX = 3 << 20, /* more than after the second life */
+	HEAP_MAX = 1 << 20, /* more than after the second life */
 	ENDING_MS = 60000,
 };
 
@@ -70,6 +70,8 @@ static struct world {
 	int event_fd;
 	clock_t since;
 	size_t inputs, lives, heap, descriptors;
+	size_t left;    /* allocated when libFuzzer was last returned to */
+	size_t outside; /* allocated by libFuzzer itself */
 } w;
 
 static int64_t now_ms = 1000000;
@@ -306,7 +308,7 @@ end_life(void)
 	w.lives++;
 	/* One stays open for each life, see commit_free(). */
 	MUST(descriptors() <= w.descriptors + w.lives);
-	n = heap();
+	n = heap() - w.outside;
 	if (w.lives == 2)
 		w.heap = n;
 	if (w.lives > 2 && n > w.heap + HEAP_MAX) {
@@ -322,6 +324,7 @@ clean_up(void)
 	    "log.db", "log.db-wal", "log.db-shm", "log.db-lock", "socket", "socket-lock"};
 	char file[120];
 
+	w.outside += heap() - w.left;
 	end_life();
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		snprintf(file, sizeof file, "%s/%s", w.folder, names[i]);
@@ -497,6 +500,7 @@ run(struct str steps)
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
+	w.outside += heap() - w.left;
 	if (w.d.loop == NULL)
 		open_world();
 	w.names = (struct names){.n_sids = 0};
@@ -505,5 +509,6 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 		end_life();
 		start_daemon();
 	}
+	w.left = heap();
 	return 0;
 }
