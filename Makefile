@@ -56,9 +56,10 @@ $(B) $(B)/unit:
 $(B)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(LIB) | $(B)/unit
 	$(call say,LD,$@)$(CC) $(STD) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(WARNINGS) $(WERROR) $(LDFLAGS) -o $@ $< $(LIB) -lcmocka $(LIBS)
 
-# Tests that let allocations of the modules fail.
+# Tests that let allocations of the modules fail, or have a clock of their own.
 $(B)/unit/room_memory_test: LDFLAGS += -Wl,--wrap=malloc
 $(B)/unit/store_append_test: LDFLAGS += -Wl,--wrap=realloc
+$(B)/unit/commit_gather_test: LDFLAGS += -Wl,--wrap=clock_us
 
 # The server that Socket.IO's conformance tests talk to: the same modules, another application.
 $(B)/conformanced: tests/conformance/conformanced.c $(LIB)

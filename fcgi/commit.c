@@ -138,6 +138,7 @@ end_batch(struct commit *c)
 	checkpoint_later(c->checkpoint);
 	for (size_t i = 0; i < c->n_sends; i++)
 		finish(c, STAILQ_FIRST(&c->queue), outcome_of(&c->sends[i]), c->sends[i].id, c->sends[i].at_ms);
+	commit_gather(c, c->n_sends);
 	commit_tell(c, &c->probes, true);
 }
 
@@ -194,6 +195,8 @@ done(struct job *job)
 	if (c->watch != NULL)
 		watch_rest(c->watch, false);
 	publish(c);
+	if (c->task == BATCH)
+		rooms_expect(c->rooms, false);
 	if (c->task != FILL)
 		c->filled_last = false;
 	switch (c->task) {
@@ -221,6 +224,8 @@ done(struct job *job)
 	commit_end_look(c);
 	commit_tell_index(c);
 	store_news_fini(&c->news);
+	if (c->queued > 0)
+		rooms_expect(c->rooms, true);
 	if (c->task == BATCH || c->task == FILL)
 		checkpoint_if_large(c->checkpoint);
 }
@@ -283,7 +288,8 @@ turn(void *ctx)
 		return false;
 	if (checkpoint_wants_writer(c->checkpoint))
 		start(c, RESTART);
-	else if (c->queued > 0 && !c->retry_waits && !look_first(c) && !commit_index_first(c) && take_queue(c))
+	else if (c->queued > 0 && !c->retry_waits && !commit_gathers(c) && !look_first(c) && !commit_index_first(c) &&
+	         take_queue(c))
 		start(c, BATCH);
 	else if (!STAILQ_EMPTY(&c->looks) || (c->look_due && commit_look_needed(c)))
 		start(c, LOOK);
@@ -316,6 +322,7 @@ commit_new(struct loop *loop, const struct commit_options *options, struct store
 	c->loop = loop;
 	c->rooms = rooms;
 	walindex_init(&c->walindex, options->path);
+	c->gather_fd = -1;
 	c->job = (struct job){.run = run, .done = done};
 	STAILQ_INIT(&c->queue);
 	commit_init_look(c);
@@ -323,7 +330,7 @@ commit_new(struct loop *loop, const struct commit_options *options, struct store
 	c->retry_kind = loop_timer_kind(loop, on_retry_timer, c);
 	c->writer = worker_new(loop, &(struct worker_options){.threads = 1, .jobs_max = 1, .ctxs = &writer_ctx});
 	c->checkpoint = checkpoint_new(loop, checkpointer);
-	if (c->writer == NULL || c->checkpoint == NULL) {
+	if (c->writer == NULL || c->checkpoint == NULL || commit_init_gather(c) != 0) {
 		commit_free(c);
 		return NULL;
 	}
@@ -340,6 +347,7 @@ commit_free(struct commit *c)
 	if (c == NULL)
 		return;
 	watch_free(c->watch);
+	commit_fini_gather(c);
 	worker_free(c->writer);
 	checkpoint_free(c->checkpoint);
 	store_news_fini(&c->news);
@@ -370,6 +378,7 @@ commit_add(struct commit *c, struct message *m, commit_sent_fn *fn, void *ctx, u
 	STAILQ_INSERT_TAIL(&c->queue, e, link);
 	c->queued++;
 	c->queued_bytes += bytes;
+	rooms_expect(c->rooms, true);
 	return 0;
 }
 

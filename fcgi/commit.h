@@ -1,7 +1,8 @@
 /*
  * commit: the queue of sends; one transaction at a time; the tail of the log.
  *
- * Sends gather while a transaction is under way and go together in the next: so load pays for its own disk. Everything
+ * Sends gather while a transaction is under way and go together in the next: so load pays for its own disk. After a
+ * batch that had company the next one waits a moment for its senders to come back (commit_gather.c). Everything
  * the writer does (batches, looks at what other programs committed, pieces of the index, probes) is one job at a time
  * on one thread, and each of them tells all news of the log; they come out here and go to the rooms, in order.
  *

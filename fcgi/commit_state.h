@@ -1,7 +1,7 @@
 /*
  * commit_state: what the files of commit share: commit.c (the queue and the writer's one job), commit_look.c (who asks
- * for a look, and when one is due), commit_index.c (when the index is filled, and who waits for it). Nobody else
- * includes it.
+ * for a look, and when one is due), commit_index.c (when the index is filled, and who waits for it), commit_gather.c
+ * (when a batch waits for those who come back). Nobody else includes it.
  */
 #ifndef COMMIT_STATE_H
 #define COMMIT_STATE_H
@@ -60,6 +60,8 @@ struct commit {
 	uint8_t retry_kind, look_kind, rest_kind, index_kind;
 	int64_t probed_ms;
 	bool probe_ok;
+	int gather_fd;     /* a timer finer than the loop's; -1: none */
+	size_t gather_for; /* the next batch waits until so many are queued; 0: it does not wait */
 	struct commit_counts counts;
 };
 
@@ -105,5 +107,16 @@ bool commit_should_fill(const struct commit *c);
 
 /* A search waits for the index: a piece of it goes before the next batch, but no two. */
 bool commit_index_first(const struct commit *c);
+
+/* 0, or -1 without a descriptor. */
+int commit_init_gather(struct commit *c);
+void commit_fini_gather(struct commit *c);
+
+/* After a batch whose so many senders were answered: the next one waits a moment for most of them, if there were
+ * others. */
+void commit_gather(struct commit *c, size_t answered);
+
+/* Whether that moment still lasts. */
+bool commit_gathers(const struct commit *c);
 
 #endif

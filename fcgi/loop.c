@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -297,11 +298,26 @@ dispatch(struct loop *loop, const struct epoll_event *e)
 	loop->conn_fn(loop->conn_ctx, fd, generation, events);
 }
 
+/*
+ * Where the web server shares our processor, each request that it passes on would interrupt it for a turn of its own.
+ * As a batch thread we run when it has passed on all it has: fewer switches, fuller turns, and more sends to a commit.
+ * On a processor of our own nothing changes. Who gave us another policy than the usual one keeps it.
+ */
+static void
+let_others_finish(void)
+{
+	struct sched_param none = {0};
+
+	if (sched_getscheduler(0) == SCHED_OTHER)
+		(void)sched_setscheduler(0, SCHED_BATCH, &none);
+}
+
 void
 loop_run(struct loop *loop)
 {
 	bool more = false;
 
+	let_others_finish();
 	while (!loop->stopping) {
 		struct epoll_event events[EVENTS_MAX];
 		int n = epoll_wait(loop->epoll_fd, events, EVENTS_MAX, more ? 0 : wait_ms(loop));

@@ -38,7 +38,7 @@ typedef bool loop_hook_fn(void *ctx);
 struct loop *loop_new(void);
 void loop_free(struct loop *loop);
 
-/* Until loop_stop(); may be called again. */
+/* Until loop_stop(); may be called again. The calling thread becomes a batch thread (SCHED_BATCH). */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 

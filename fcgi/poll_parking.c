@@ -241,7 +241,7 @@ poll_parking_join(struct poll_parking *p, struct fcgi_conn *conn, const struct p
 {
 	struct parked *parked = fcgi_slot(conn);
 
-	if (ask->n_rooms != 1 || ask->no_gap || !room_busy(room))
+	if (ask->n_rooms != 1 || ask->no_gap || !room_gathers(room))
 		return false;
 	if (poll_parking_add(p, conn, ask, &room) != 0)
 		return false;

@@ -312,6 +312,18 @@ room_busy(const struct room *room)
 	return round_busy(&room->round);
 }
 
+bool
+room_gathers(const struct room *room)
+{
+	return round_gathers(&room->round);
+}
+
+void
+rooms_expect(struct rooms *rooms, bool coming)
+{
+	rounds_expect(&rooms->rounds, coming);
+}
+
 void
 room_make_due(struct room *room)
 {

@@ -87,8 +87,15 @@ struct room_answer *room_answer(struct room *room);
 /* The same for sessions, of which there are ROOM_SESSION_ANSWERS kinds; NULL without memory. */
 struct room_answer *room_session_answer(struct room *room, unsigned kind);
 
-/* Whether a round is under way: then a reader that has something new waits its turn, and gets what gathers. */
+/* Whether a round is under way or put off. */
 bool room_busy(const struct room *room);
+
+/* Whether a reader that has something new waits its turn, and gets what gathers: with a round under way, or soon after
+ * a large one, whose waiters are on their way back. */
+bool room_gathers(const struct room *room);
+
+/* Whether messages are being committed: where a large round is about to begin, it waits a moment for them. */
+void rooms_expect(struct rooms *rooms, bool coming);
 
 /* w waits for what comes above since. */
 void room_wait(struct room *room, struct waiter *w, enum room_waiter_kind kind, int64_t since);

@@ -2,13 +2,15 @@
  * room_round: the rounds in which the waiters of rooms are told; see room.h.
  *
  * States of a room's round: idle -> (round_make_due()) due, listed -> (rounds_tell(): all who wait are the round) told
- * one by one, still listed -> once more if it became due meanwhile, else idle. What is listed keeps its room alive.
+ * one by one, still listed -> once more if it became due meanwhile, else idle. A round that is due may be put off
+ * (`later`) before it begins. What is listed or put off keeps its room alive.
  *
- * After a large round most of its waiters are still on their way back. If the next one began at once, it would tell the
- * few who are back already, and each of the others alone as he comes: many answers with little in each. So a round that
- * becomes due while they are away is put off (`later`) until most of them are back, but not for longer than the last
- * one took. Then each answer holds all that came meanwhile. Small rounds, and those after a quiet moment, begin at
- * once.
+ * After a large round its waiters (the crowd) are on their way back. If the next one began at once, it would tell the
+ * few who are back already, and each of the others alone as he comes: many answers with little in each. So it is put
+ * off until nearly all of them are back, but not for much longer than the large one took: who writes an answer is done
+ * before who passes it on. When they are back, what they said on being told is being committed, and would come just
+ * after the round began; so it is put off once more (`held`) until that is there, for a few milliseconds at most. Then
+ * each answer holds all that came meanwhile. Small rounds, and those after a quiet moment, begin at once.
  */
 #ifndef ROOM_ROUND_H
 #define ROOM_ROUND_H
@@ -21,17 +23,22 @@ TAILQ_HEAD(waiters, waiter);
 /* One room's. */
 struct round {
 	void *owner;               /* the room's, for who is told that it ended */
-	TAILQ_ENTRY(round) link;   /* of rounds->busy while listed */
+	TAILQ_ENTRY(round) link;   /* of rounds->busy while listed, of rounds->held while held */
 	struct waiters waiters[2]; /* [parked] wait, [!parked] are this round */
 	uint32_t n[2];             /* how many these are */
 	uint8_t parked;
-	bool listed, due;
-	bool later;            /* due, but put off */
-	uint32_t told;         /* in the round under way */
-	uint32_t most;         /* so many are to be back before the next one; 0: it may begin at once */
-	int64_t began_ms;      /* clock_ms() when the round under way did */
-	int64_t rest_until_ms; /* when the next one begins at the latest */
-	struct timer timer;    /* set while later */
+	bool listed, due, under_way;
+	bool later;             /* due, but put off: `timer` is set */
+	bool held;              /* for what is being committed: in rounds->held; later is set as well */
+	bool was_held;          /* before it began, which is enough */
+	uint32_t told;          /* in the round under way */
+	uint32_t crowd;         /* nearly all who were told in the last large round; 0: there was none of late */
+	uint32_t most;          /* so many are to be back before the next one; 0: it may begin at once */
+	uint32_t rest_ms;       /* for so long at most */
+	int64_t began_ms;       /* clock_ms() when the round under way did */
+	int64_t rest_until_ms;  /* when the next one begins at the latest */
+	int64_t crowd_until_ms; /* then the crowd is forgotten */
+	struct timer timer;
 };
 
 /* Nobody is left to be told, and the round is listed no more; it may be freed. */
@@ -45,7 +52,9 @@ struct rounds {
 	} kinds[ROOM_WAITER_KINDS];
 	struct loop *loop;
 	uint8_t timer_kind;
-	TAILQ_HEAD(, round) busy; /* under way or due */
+	TAILQ_HEAD(roundlist, round) busy; /* under way or due */
+	struct roundlist held;
+	bool coming; /* messages are being committed */
 	round_ended_fn *ended;
 	uint64_t woken;
 	bool began; /* a round, in this call of rounds_tell() */
@@ -59,14 +68,21 @@ void rounds_fini(struct rounds *all);
 /* Tells a bounded number of waiters; whether more are due. For LOOP_WAKE; all is a struct rounds. */
 bool rounds_tell(void *all);
 
+/* Whether messages are being committed: from true to false, what was held for them begins. */
+void rounds_expect(struct rounds *all, bool coming);
+
 void round_init(struct round *round, void *owner);
 void round_fini(struct rounds *all, struct round *round);
 
 /* Whether nobody waits in it, and it is neither listed nor put off. */
 bool round_idle(const struct round *round);
 
-/* Whether one who has something new to be told had better wait with the others. */
+/* Whether a round is under way, due or put off. */
 bool round_busy(const struct round *round);
+
+/* Whether one who has something new to be told had better wait with the others: they are being told, or on their way.
+ */
+bool round_gathers(const struct round *round);
 
 void round_add(struct rounds *all, struct round *round, struct waiter *w);
 void round_remove(struct round *round, struct waiter *w);

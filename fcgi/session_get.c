@@ -258,7 +258,7 @@ join_round(struct session *s)
 {
 	struct news news;
 
-	if (s->all->draining || s->reading != NULL || !only_news(s, &news) || !room_busy(news.room))
+	if (s->all->draining || s->reading != NULL || !only_news(s, &news) || !room_gathers(news.room))
 		return false;
 	wait_in(news.cursor, news.room);
 	room_make_due(news.room);

@@ -270,9 +270,9 @@ slowly(struct reader *r)
 	clock_sleep_ms(1);
 }
 
-enum { CROWD = 300, BACK = CROWD - CROWD / 8 };
+enum { CROWD = 300, BACK = CROWD - CROWD / 64 };
 
-/* After a large round the next one waits until most are back, or as long as the last one took. */
+/* After a large round the next one waits until nearly all are back, or some times as long as the large one took. */
 static enum test_next
 rest_steps(void *ctx, int turn)
 {
@@ -329,6 +329,129 @@ test_rest(void **state)
 {
 	(void)state;
 	test_run(fx.loop, rest_steps, NULL);
+}
+
+/* A crowd that was just told; those who come back one by one gather, whatever came meanwhile, and however late. */
+static enum test_next
+gather_steps(void *ctx, int turn)
+{
+	static int phase;
+	static int64_t since_ms;
+
+	(void)ctx;
+	if (turn == 0) {
+		phase = 0;
+		assert_false(room_gathers(place(0)));
+		for (size_t i = 0; i < CROWD; i++)
+			wait_in(i, 0, 0);
+		publish(0);
+		return TEST_AGAIN;
+	}
+	if (room_busy(place(0)))
+		return TEST_AGAIN;
+	switch (phase++) {
+	case 0:
+		assert_int_equal(fx.n_told, CROWD);
+		clock_sleep_ms(50);
+		/* The first who comes has something new, which came while nobody waited. */
+		assert_true(room_gathers(place(0)));
+		publish(0);
+		wait_in(0, 0, 1);
+		room_make_due(place(0));
+		since_ms = clock_ms();
+		return TEST_AGAIN;
+	case 1:
+		/* Alone it was told after a while, and the others are awaited still. */
+		assert_int_equal(fx.n_told, CROWD + 1);
+		assert_true(clock_ms() - since_ms >= 4);
+		assert_true(room_gathers(place(0)));
+		for (size_t i = 0; i < CROWD; i++)
+			wait_in(i, 0, 2);
+		/* Now there is nobody to wait for. */
+		assert_false(room_gathers(place(0)));
+		publish(0);
+		return TEST_AGAIN;
+	default:
+		assert_int_equal(fx.n_told, CROWD + 1 + CROWD);
+		return TEST_STOP;
+	}
+}
+
+static void
+test_gather(void **state)
+{
+	(void)state;
+	test_run(fx.loop, gather_steps, NULL);
+}
+
+/* A large round that could begin waits for what is being committed: until it is there, or for a moment. */
+static enum test_next
+hold_steps(void *ctx, int turn)
+{
+	static int phase;
+	static int since_turn;
+	static int64_t since_ms;
+
+	(void)ctx;
+	if (turn == 0)
+		phase = 0;
+	switch (phase) {
+	case 0:
+		/* Not the first one, nor a small one. */
+		rooms_expect(fx.rooms, true);
+		for (size_t i = 0; i < CROWD; i++)
+			wait_in(i, 0, 0);
+		wait_in(CROWD, 1, 0);
+		publish(0);
+		publish(1);
+		phase++;
+		return TEST_AGAIN;
+	case 1:
+		if (room_busy(place(0)))
+			return TEST_AGAIN;
+		assert_int_equal(fx.n_told, CROWD + 1);
+		for (size_t i = 0; i < CROWD; i++)
+			wait_in(i, 0, 1);
+		wait_in(CROWD, 1, 2);
+		publish(0);
+		publish(1);
+		phase++;
+		return TEST_AGAIN;
+	case 2:
+		/* Only the small one. */
+		assert_int_equal(fx.n_told, CROWD + 2);
+		assert_true(room_busy(place(0)));
+		publish(0);
+		rooms_expect(fx.rooms, false);
+		phase++;
+		return TEST_AGAIN;
+	case 3:
+		/* At once. */
+		assert_true(fx.n_told > CROWD + 2);
+		if (room_busy(place(0)))
+			return TEST_AGAIN;
+		assert_int_equal(fx.n_told, 2 * CROWD + 2);
+		for (size_t i = 0; i < CROWD; i++)
+			wait_in(i, 0, 5);
+		rooms_expect(fx.rooms, true);
+		publish(0);
+		since_ms = clock_ms();
+		since_turn = turn;
+		phase++;
+		return TEST_AGAIN;
+	default:
+		/* What is being committed does not come: once is enough. */
+		assert_true(fx.n_told == 2 * CROWD + 2 || clock_ms() - since_ms >= 4);
+		assert_true(turn - since_turn < 30);
+		return fx.n_told < 3 * CROWD + 2 ? TEST_WAIT : TEST_STOP;
+	}
+}
+
+static void
+test_hold(void **state)
+{
+	(void)state;
+	test_run(fx.loop, hold_steps, NULL);
 }
 
 static enum test_next
@@ -646,6 +769,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_rounds, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_no_next_round, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_rest, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_gather, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_hold, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_fairness, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_unwait, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_reset, setup, teardown),
