@@ -77,16 +77,15 @@ enum store_status
 store_append(struct store *s, struct store_send *sends, size_t n, int64_t floor, struct store_news *news)
 {
 	enum store_status status = begin(s, floor, news);
-	bool all_ours;
+	struct store_inserted what;
 	int code;
 
 	if (status != STORE_OK)
 		return status;
-	code = store_insert(s, sends, n, &all_ours);
+	code = store_insert(s, sends, n, &what);
 	if (code != SQLITE_DONE)
 		return store_give_up(s, code, "append");
-	if (!all_ours && n > 1 && !s->singly) {
-		/* Which id is whose is known of single rows only. */
+	if (what.unsure && !s->singly) {
 		store_roll_back(s);
 		s->singly = true;
 		leave_to_look(s, news);
@@ -102,7 +101,7 @@ store_append(struct store *s, struct store_send *sends, size_t n, int64_t floor,
 	}
 	if (store_moved(s))
 		return begin_again(s, news);
-	if (!all_ours) {
+	if (!what.all_ours) {
 		leave_to_look(s, news);
 	} else if (tell_sends(s, sends, n, news) != SQLITE_OK) {
 		log_error("store", "doing=\"tell sends\" error=\"no memory\"");

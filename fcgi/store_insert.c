@@ -123,7 +123,7 @@ bind(sqlite3_stmt *stmt, int column, struct store_send *send)
 struct run {
 	struct store_send *sends[RUN_ROWS_MAX];
 	size_t n;
-	bool odd; /* of several rows in one statement not every one is there */
+	bool odd; /* of several rows in one statement not every one is there, or of one that was refused something is */
 };
 
 /* These in one statement: an SQLite result code (SQLITE_DONE is good). */
@@ -161,17 +161,31 @@ insert_rows(struct store *s, struct run *run, size_t from, size_t n, const char 
 	return code;
 }
 
+/*
+ * Singly, a row has a way back of its own: SQLite undoes what is refused, unless a trigger does so by RAISE(FAIL),
+ * which leaves what came before it.
+ */
 static int
 insert_one(struct store *s, struct run *run, size_t i)
 {
-	int code = insert_rows(s, run, i, 1, INSERTS[SINGLY].sql);
+	int before = sqlite3_total_changes(s->db);
+	int code = s->singly ? store_exec(s, "SAVEPOINT row") : SQLITE_OK;
 
-	if ((code & 0xFF) != SQLITE_CONSTRAINT || sqlite3_get_autocommit(s->db))
+	if (code == SQLITE_OK)
+		code = insert_rows(s, run, i, 1, INSERTS[SINGLY].sql);
+	if ((code & 0xFF) == SQLITE_CONSTRAINT && !sqlite3_get_autocommit(s->db)) {
+		/* A rule of the schema that was not checked before it came here, or the user's own. */
+		log_error("refused", "room=%.*s error=\"%s\"", STR_ARGS(run->sends[i]->message->f.room),
+		    sqlite3_errmsg(s->db));
+		run->sends[i]->outcome = STORE_REFUSED;
+		code = s->singly ? store_exec(s, "ROLLBACK TO row") : SQLITE_OK;
+		run->odd = run->odd || (!s->singly && sqlite3_total_changes(s->db) != before);
+		code = code == SQLITE_OK ? SQLITE_DONE : code;
+	}
+	if (code != SQLITE_DONE || !s->singly)
 		return code;
-	/* Only this row is undone. A rule of the schema that was not checked before it came here. */
-	log_error("refused", "room=%.*s error=\"%s\"", STR_ARGS(run->sends[i]->message->f.room), sqlite3_errmsg(s->db));
-	run->sends[i]->outcome = STORE_REFUSED;
-	return SQLITE_DONE;
+	code = store_exec(s, "RELEASE row");
+	return code == SQLITE_OK ? SQLITE_DONE : code;
 }
 
 static int
@@ -227,7 +241,7 @@ only_ours(struct store *s, const struct store_send *sends, size_t n, int changes
 }
 
 int
-store_insert(struct store *s, struct store_send *sends, size_t n, bool *all_ours)
+store_insert(struct store *s, struct store_send *sends, size_t n, struct store_inserted *what)
 {
 	int changes = sqlite3_total_changes(s->db);
 	struct run run = {.n = 0};
@@ -248,6 +262,9 @@ store_insert(struct store *s, struct store_send *sends, size_t n, bool *all_ours
 	}
 	if (code == SQLITE_DONE)
 		code = insert_run(s, &run);
-	*all_ours = code == SQLITE_DONE && !run.odd && only_ours(s, sends, n, sqlite3_total_changes(s->db) - changes);
+	what->all_ours =
+	    code == SQLITE_DONE && !run.odd && only_ours(s, sends, n, sqlite3_total_changes(s->db) - changes);
+	/* A single row has its id, whatever else happened; of several, which is whose is not known. */
+	what->unsure = code == SQLITE_DONE && (run.odd || (!what->all_ours && n > 1));
 	return code == SQLITE_DONE && s->trouble != SQLITE_OK ? s->trouble : code;
 }

@@ -39,12 +39,16 @@ void store_write_over(struct store *s);
  */
 int store_read_news(struct store *s, int64_t floor, struct store_news *news);
 
+struct store_inserted {
+	bool all_ours; /* nothing else happened in the transaction: no trigger of the user's did anything */
+	bool unsure;   /* what became of the sends is not said: it is known only of rows inserted singly (s->singly) */
+};
+
 /*
- * In a transaction: inserts the sends in their order, and says of each what became of it. all_ours: nothing else
- * happened in it; otherwise a trigger of the user's did something, and the ids are true only of rows inserted singly
- * (s->singly). An SQLite result code (SQLITE_DONE is good).
+ * In a transaction: inserts the sends in their order, and says of each what became of it. An SQLite result code
+ * (SQLITE_DONE is good).
  */
-int store_insert(struct store *s, struct store_send *sends, size_t n, bool *all_ours);
+int store_insert(struct store *s, struct store_send *sends, size_t n, struct store_inserted *what);
 
 /* Puts m, taking a holding, at the end of the news. An SQLite result code (SQLITE_OK is good). */
 int store_news_add(struct store_news *news, struct message *m);

@@ -304,21 +304,24 @@ static void
 test_refusing_triggers(void **state)
 {
 	static const char *const texts[] = {"a", "b", "no", "c", "d"};
-	static const char *const ways[] = {"ABORT", "FAIL", "ROLLBACK"};
+	static const struct {
+		const char *when, *how;
+	} ways[] = {{"BEFORE", "ABORT"}, {"AFTER", "ABORT"}, {"BEFORE", "FAIL"}, {"AFTER", "FAIL"},
+	    {"BEFORE", "ROLLBACK"}, {"AFTER", "ROLLBACK"}};
 	int64_t there = 0;
 
 	(void)state;
 	for (size_t way = 0; way < LENGTH(ways); way++) {
-		struct store_send sends[LENGTH(texts)];
+		struct store_send sends[LENGTH(texts)], one;
 		char sql[256];
 
 		test_other(&fx, "DROP TRIGGER IF EXISTS refuse");
 		snprintf(sql, sizeof sql,
-		    "CREATE TRIGGER refuse BEFORE INSERT ON messages WHEN NEW.text = 'no' BEGIN"
+		    "CREATE TRIGGER refuse %s INSERT ON messages WHEN NEW.text = 'no' BEGIN"
 		    " SELECT RAISE(%s, 'no'); END",
-		    ways[way]);
+		    ways[way].when, ways[way].how);
 		test_other(&fx, sql);
-		if (strcmp(ways[way], "ROLLBACK") == 0) {
+		if (strcmp(ways[way].how, "ROLLBACK") == 0) {
 			/* It undoes the others too, so none of them is stored. */
 			for (size_t i = 0; i < LENGTH(texts); i++)
 				sends[i] = (struct store_send){.message = test_message("main", texts[i], "")};
@@ -331,9 +334,40 @@ test_refusing_triggers(void **state)
 				assert_int_equal(sends[i].outcome, i == 2 ? STORE_REFUSED : STORE_STORED);
 			there += 4;
 			assert_int_equal(sends[4].id, there);
+			/* Alone it is not stored either, nor told. */
+			assert_int_equal(test_look(&fx, 0), STORE_OK);
+			append_batch(&one, &texts[2], 1);
+			assert_int_equal(one.outcome, STORE_REFUSED);
+			assert_int_equal(fx.news.n_messages, 0);
 		}
 		assert_int_equal(test_number(&fx, "SELECT count(*) FROM messages"), there);
 	}
+}
+
+/* Attachments go with their own messages, also where a row of the same batch is refused. */
+static void
+test_refused_among_attachments(void **state)
+{
+	static const char *const texts[] = {"first", "no", "last"};
+	struct store_send sends[LENGTH(texts)];
+
+	(void)state;
+	test_other(&fx, "CREATE TRIGGER refuse AFTER INSERT ON messages WHEN NEW.text = 'no' BEGIN"
+	                " SELECT RAISE(FAIL, 'no'); END");
+	for (size_t i = 0; i < LENGTH(texts); i++)
+		sends[i] = (struct store_send){.message = message_new(&(struct message_fields){.room = STR("main"),
+		                                   .event = STR("e"),
+		                                   .body = str_of(texts[i]),
+		                                   .attachments = i == 0 ? STR("\"Zmlyc3Q=\"") : STR("\"bGFzdA==\""),
+		                                   .n_attachments = 1})};
+	append_all(sends, LENGTH(texts));
+	for (size_t i = 0; i < LENGTH(texts); i++)
+		message_drop(sends[i].message);
+	assert_int_equal(test_number(&fx, "SELECT count(*) FROM messages"), 2);
+	assert_int_equal(test_number(&fx, "SELECT count(*) FROM attachments"), 2);
+	assert_int_equal(test_number(&fx, "SELECT count(*) FROM messages m JOIN attachments a ON a.message = m.id AND "
+	                                  "a.data = CAST(m.text AS BLOB)"),
+	    2);
 }
 
 static void
@@ -421,6 +455,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_answering_trigger, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_correcting_triggers, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_refusing_triggers, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_refused_among_attachments, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_deleting_trigger, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_last_id, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_untold, setup, teardown),
