@@ -59,14 +59,14 @@ $(B)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(LIB) | $(B)/unit
 # Tests that let allocations of the modules fail, or have a clock of their own.
 $(B)/unit/room_memory_test: LDFLAGS += -Wl,--wrap=malloc
 $(B)/unit/store_append_test: LDFLAGS += -Wl,--wrap=realloc
-$(B)/unit/commit_gather_test: LDFLAGS += -Wl,--wrap=clock_us
+$(B)/unit/commit_gather_test: LDFLAGS += -Wl,--wrap=clock_us,--wrap=timerfd_settime
 
 # The server that Socket.IO's conformance tests talk to: the same modules, another application.
 $(B)/conformanced: tests/conformance/conformanced.c $(LIB)
 	$(call say,LD,$@)$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # The daemon whose allocations, disk and clock fail when a test says so; see tests/fault/inject.c.
-FAULTY = malloc calloc realloc strdup memfd_create clock_gettime
+FAULTY = malloc calloc realloc strdup clock_gettime
 $(B)/longlined-fault: tests/fault/inject.c $(B)/main.o $(LIB)
 	$(call say,LD,$@)$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) $(FAULTY:%=-Wl,--wrap=%) -o $@ $^ $(LIBS)
 

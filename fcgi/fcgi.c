@@ -229,8 +229,6 @@ fcgi_new(struct loop *loop, const struct fcgi_options *options, const struct fcg
 	f->loop = loop;
 	f->options = *options;
 	f->handler = *handler;
-	/* Now, while there are descriptors. */
-	f->memory_fd = memfd_create("request", MFD_CLOEXEC);
 	f->conns_limit = (size_t)limit.rlim_cur;
 	f->conn_size = (sizeof(struct fcgi_conn) + options->slot_size + 7) / 8 * 8;
 	buf_init(&f->body, options->body_max + 1);
@@ -239,6 +237,14 @@ fcgi_new(struct loop *loop, const struct fcgi_options *options, const struct fcg
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (f->conns == MAP_FAILED || FCGX_Init() != 0) {
 		free(f);
+		return NULL;
+	}
+	if (!fcgi_can_parse()) {
+		log_error(
+		    "libfcgi", "detail=\"it cannot be given requests from memory: it does not call our OS_Read()\"");
+		munmap(f->conns, f->conns_limit * f->conn_size);
+		free(f);
+		errno = ENOTSUP;
 		return NULL;
 	}
 	f->late_kind = loop_timer_kind(loop, late, f);
@@ -256,8 +262,6 @@ fcgi_free(struct fcgi *f)
 	fcgi_drain(f);
 	for (int fd = 0; fd <= f->highest_fd; fd++)
 		fcgi_close(f, at(f, fd));
-	if (f->memory_fd >= 0)
-		close(f->memory_fd);
 	buf_fini(&f->body);
 	munmap(f->conns, f->conns_limit * f->conn_size);
 	free(f);

@@ -1,9 +1,9 @@
 /*
  * fcgi: connections from nginx, requests parsed by libfcgi.
  *
- * libfcgi reads blocking and keeps 17 KB for each request it has open, so it is only ever given whole requests, and
- * let go before they are answered: the records are walked first (record.h), with recv(MSG_PEEK) while they lie whole in
- * the socket, else in a buffer of ours. An answer is one send(2) of ready-made bytes.
+ * libfcgi reads blocking and keeps 17 KB for each request it has open, so it is only ever given whole requests, from
+ * memory, and let go before they are answered: we read the socket, walk the records (record.h), and keep what is there
+ * of a request that came in part. An answer is one send(2) of ready-made bytes.
  *
  * States of a connection (struct fcgi_conn):
  * - IDLE: accepted, or kept after an answer -> READING or OPEN by fcgi_input()

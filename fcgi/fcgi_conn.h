@@ -9,7 +9,7 @@
 #include "loop.h"
 #include "record.h"
 
-enum { FCGI_PEEK_SIZE = 64 * 1024 };
+enum { FCGI_READ_SIZE = 64 * 1024 };
 
 enum fcgi_state { CLOSED, IDLE, READING, OPEN, WRITING };
 
@@ -48,10 +48,9 @@ struct fcgi {
 	struct timer listen_timer;
 	bool listening, full_said, draining;
 	size_t full_conns; /* when it was said */
-	int memory_fd;     /* feeds libfcgi what was buffered; -1: none yet */
 	struct buf body;
 	struct fcgi_counts counts;
-	char peek[FCGI_PEEK_SIZE];
+	char bytes[FCGI_READ_SIZE]; /* just received */
 };
 
 /* fcgi.c. */
@@ -63,7 +62,10 @@ void fcgi_end_io(struct fcgi *f, struct fcgi_conn *c);
 /* Nothing for one that is closed. The descriptor may have been closed by libfcgi: then fd is -1 already. */
 void fcgi_close(struct fcgi *f, struct fcgi_conn *c);
 
-/* fcgi_read.c: bytes have come, or the end, for a connection that is IDLE; and for one that is READING. */
+/* fcgi_read.c: whether this libfcgi reads what it is given here. */
+bool fcgi_can_parse(void);
+
+/* Bytes have come, or the end, for a connection that is IDLE; and for one that is READING. */
 void fcgi_input(struct fcgi *f, struct fcgi_conn *c);
 void fcgi_input_more(struct fcgi *f, struct fcgi_conn *c);
 

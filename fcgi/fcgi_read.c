@@ -1,7 +1,8 @@
 #include <errno.h>
 #include <fcgiapp.h>
+#include <fcgios.h>
+#include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,25 +23,54 @@ end_bad(struct fcgi *f, struct fcgi_conn *c)
 	fcgi_close(f, c);
 }
 
-/* A descriptor with all that was buffered, for libfcgi to read; -1 without. */
-static int
-memory_with(struct fcgi *f, struct str bytes)
-{
-	if (f->memory_fd < 0)
-		f->memory_fd = memfd_create("request", MFD_CLOEXEC);
-	if (f->memory_fd < 0)
-		return -1;
-	if (ftruncate(f->memory_fd, 0) != 0 || lseek(f->memory_fd, 0, SEEK_SET) != 0)
-		return -1;
-	while (bytes.n > 0) {
-		ssize_t n = write(f->memory_fd, bytes.p, bytes.n);
+/* What libfcgi is to read: the one thing that is passed to OS_Read() and has no place among its parameters. */
+static struct str to_read;
 
-		if (n <= 0)
-			return -1;
-		bytes.p += n;
-		bytes.n -= (size_t)n;
-	}
-	return lseek(f->memory_fd, 0, SEEK_SET) == 0 ? f->memory_fd : -1;
+/*
+ * libfcgi reads by OS_Read() only, the layer that it has for other systems (fcgios.h). This one takes the place of its
+ * own: there is no socket in it, so libfcgi can neither wait for a peer nor take bytes of the next request.
+ */
+int
+OS_Read(int fd, char *buf, size_t n)
+{
+	(void)fd;
+	if (n > to_read.n)
+		n = to_read.n;
+	memcpy(buf, to_read.p, n);
+	to_read.p += n;
+	to_read.n -= n;
+	return (int)n;
+}
+
+/*
+ * Has libfcgi parse the records of one whole request. -1: they were no request, and fd is closed.
+ *
+ * With a descriptor put in and marked as kept, FCGX_Accept_r() accepts nothing and closes nothing: it reads. The two
+ * fields are no documented interface; the end-to-end tests fail if their meaning changes.
+ */
+static int
+parse(FCGX_Request *parsed, int fd, struct str records)
+{
+	FCGX_InitRequest(parsed, -1, 0);
+	parsed->ipcFd = fd;
+	parsed->keepConnection = 1;
+	to_read = records;
+	return FCGX_Accept_r(parsed) == 0 ? 0 : -1;
+}
+
+bool
+fcgi_can_parse(void)
+{
+	/* BEGIN_REQUEST of a responder, PARAMS and STDIN without content. */
+	static const char records[] = "\1\1\0\1\0\10\0\0\0\1\1\0\0\0\0\0\1\4\0\1\0\0\0\0\1\5\0\1\0\0\0\0";
+	FCGX_Request parsed;
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || parse(&parsed, fd, (struct str){records, sizeof records - 1}) != 0)
+		return false;
+	FCGX_Free(&parsed, 0);
+	close(fd);
+	return true;
 }
 
 static void
@@ -64,27 +94,16 @@ take_body(struct fcgi *f, FCGX_Stream *in, size_t n)
 	return f->body.n == n;
 }
 
-/* A whole request of body_n bytes of body is ready in fd, which is the connection's own or a buffer's. */
+/* A whole request; over: some of its body was taken out. */
 static void
-open_request(struct fcgi *f, struct fcgi_conn *c, int fd, const struct record_walk *walk, bool over)
+open_request(struct fcgi *f, struct fcgi_conn *c, struct str records, const struct record_walk *walk, bool over)
 {
 	FCGX_Request parsed;
 	struct fcgi_request r = {.conn = c, .body_too_large = over};
 	bool ok;
 
-	/*
-	 * With the connection put in and marked as kept, FCGX_Accept_r() accepts nothing and closes nothing: it reads.
-	 * The two fields are no documented interface; the end-to-end tests fail if their meaning changes.
-	 */
-	FCGX_InitRequest(&parsed, -1, 0);
-	parsed.ipcFd = fd;
-	parsed.keepConnection = 1;
-	if (FCGX_Accept_r(&parsed) != 0) {
-		/* It has closed the descriptor. */
-		if (fd == c->fd)
-			c->fd = -1;
-		else
-			f->memory_fd = -1;
+	if (parse(&parsed, c->fd, records) != 0) {
+		c->fd = -1;
 		end_bad(f, c);
 		return;
 	}
@@ -129,45 +148,49 @@ walk_input(struct fcgi *f, struct fcgi_io *io)
 	return io->dropped > DROPPED_MAX * (f->options.body_max + RECORD_PARAMS_MAX) ? RECORD_BAD : result;
 }
 
-static void
-whole_input(struct fcgi *f, struct fcgi_conn *c)
+/* More bytes are there of a request that came in part. Whether it is still in part. */
+static bool
+add_input(struct fcgi *f, struct fcgi_conn *c, struct str bytes)
 {
-	struct record_walk walk = c->io->walk;
-	int fd = memory_with(f, buf_str(&c->io->in));
+	struct fcgi_io *io = c->io;
+	struct record_walk walk;
 
-	if (fd < 0) {
-		log_error("request_dropped", "error=\"%s\"", strerror(errno));
+	buf_add(&io->in, bytes);
+	switch (buf_ok(&io->in) ? walk_input(f, io) : RECORD_BAD) {
+	case RECORD_PART:
+		return true;
+	case RECORD_WHOLE:
+		walk = io->walk; /* which ends as the request begins */
+		open_request(f, c, buf_str(&io->in), &walk, io->over);
+		return false;
+	case RECORD_BAD:
+		break;
+	}
+	end_bad(f, c);
+	return false;
+}
+
+/* What there is to read, as far as it goes. 0 bytes: nothing just now, or the end, and then the connection is closed.
+ */
+static struct str
+receive(struct fcgi *f, struct fcgi_conn *c)
+{
+	ssize_t n = recv(c->fd, f->bytes, sizeof f->bytes, 0);
+
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		fcgi_close(f, c);
-	} else
-		open_request(f, c, fd, &walk, c->io->over);
+	return (struct str){f->bytes, n < 0 ? 0 : (size_t)n};
 }
 
 /* A bounded number of reads: whoever sends without an end must not keep the others waiting. */
 void
 fcgi_input_more(struct fcgi *f, struct fcgi_conn *c)
 {
-	struct fcgi_io *io = c->io;
-
 	for (int i = 0; i < READS_PER_TURN; i++) {
-		ssize_t n = recv(c->fd, f->peek, sizeof f->peek, 0);
+		struct str bytes = receive(f, c);
 
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		if (bytes.n == 0 || !add_input(f, c, bytes))
 			return;
-		if (n <= 0) {
-			fcgi_close(f, c);
-			return;
-		}
-		buf_add(&io->in, (struct str){f->peek, (size_t)n});
-		switch (buf_ok(&io->in) ? walk_input(f, io) : RECORD_BAD) {
-		case RECORD_PART:
-			break;
-		case RECORD_WHOLE:
-			whole_input(f, c);
-			return;
-		case RECORD_BAD:
-			end_bad(f, c);
-			return;
-		}
 	}
 	/* Watching it anew makes the edge come again if there is more. */
 	if (loop_want_output(f->loop, c->fd, c->generation, false) != 0)
@@ -178,18 +201,14 @@ void
 fcgi_input(struct fcgi *f, struct fcgi_conn *c)
 {
 	struct record_walk walk = {0};
+	struct str bytes = receive(f, c);
 	size_t over;
-	ssize_t n = recv(c->fd, f->peek, sizeof f->peek, MSG_PEEK);
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (bytes.n == 0)
 		return;
-	if (n <= 0) {
-		fcgi_close(f, c);
-		return;
-	}
-	switch (record_walk(&walk, (struct str){f->peek, (size_t)n}, f->options.body_max, &over)) {
+	switch (record_walk(&walk, bytes, f->options.body_max, &over)) {
 	case RECORD_WHOLE:
-		open_request(f, c, c->fd, &walk, false);
+		open_request(f, c, bytes, &walk, false);
 		return;
 	case RECORD_BAD:
 		end_bad(f, c);
@@ -200,7 +219,8 @@ fcgi_input(struct fcgi *f, struct fcgi_conn *c)
 			return;
 		}
 		c->state = READING;
-		fcgi_input_more(f, c);
+		if (add_input(f, c, bytes))
+			fcgi_input_more(f, c);
 		return;
 	}
 }

@@ -39,13 +39,11 @@ void *__real_malloc(size_t);
 void *__real_calloc(size_t, size_t);
 void *__real_realloc(void *, size_t);
 char *__real_strdup(const char *);
-int __real_memfd_create(const char *, unsigned);
 int __real_clock_gettime(clockid_t, struct timespec *);
 void *__wrap_malloc(size_t);
 void *__wrap_calloc(size_t, size_t);
 void *__wrap_realloc(void *, size_t);
 char *__wrap_strdup(const char *);
-int __wrap_memfd_create(const char *, unsigned);
 int __wrap_clock_gettime(clockid_t, struct timespec *);
 
 /* Whether this call is to fail. */
@@ -93,16 +91,6 @@ char *
 __wrap_strdup(const char *s)
 {
 	return due(ALLOCATE) ? NULL : __real_strdup(s);
-}
-
-int
-__wrap_memfd_create(const char *name, unsigned flags)
-{
-	if (due(ALLOCATE)) {
-		errno = EMFILE;
-		return -1;
-	}
-	return __real_memfd_create(name, flags);
 }
 
 /* Only the time of day steps; nothing may step the monotonic clock. */
