@@ -31,7 +31,7 @@ poll_parked(const struct poll *p)
 	return poll_parking_n(p->parking);
 }
 
-/* A cursor that memory can answer: with what is there, or by waiting. */
+/* A cursor that memory can answer: with what is there, or by waiting; also with others, unless its answer is full. */
 static void
 ask_memory(struct poll *p, struct fcgi_conn *conn, const struct poll_ask *ask)
 {
@@ -45,7 +45,8 @@ ask_memory(struct poll *p, struct fcgi_conn *conn, const struct poll_ask *ask)
 		/* Another program may have deleted just now what memory would tell. */
 		if (!ask->looked && !commit_current(p->commit))
 			poll_read_look(p->reads, conn, ask);
-		else if (a.gap || rooms[0] == NULL || !may_wait || !poll_parking_join(p->parking, conn, ask, rooms[0]))
+		else if (a.gap || a.more || rooms[0] == NULL || !may_wait ||
+		         !poll_parking_join(p->parking, conn, ask, rooms[0]))
 			poll_answer_send(&a, conn, ask->preferred);
 		return;
 	}

@@ -126,6 +126,7 @@ rooms_new(struct loop *loop, size_t ring_bytes_max)
 	init(rooms, &rooms->all, STR("*"));
 	rooms->all.view = &rooms->ring.all;
 	loop_hook(loop, LOOP_WAKE, rounds_tell, &rooms->rounds);
+	loop_hook(loop, LOOP_SWEEP, rounds_are_due, &rooms->rounds);
 	return rooms;
 }
 

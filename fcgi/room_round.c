@@ -59,7 +59,7 @@ rounds_fini(struct rounds *all)
 	while (!TAILQ_EMPTY(&all->busy))
 		TAILQ_REMOVE(&all->busy, TAILQ_FIRST(&all->busy), link);
 	while (!TAILQ_EMPTY(&all->held))
-		TAILQ_REMOVE(&all->held, TAILQ_FIRST(&all->held), link);
+		take_up(all, TAILQ_FIRST(&all->held));
 }
 
 void
@@ -236,8 +236,10 @@ tell_one(struct rounds *all, struct round *round)
 		begin(all, round);
 		w = TAILQ_FIRST(&round->waiters[!round->parked]);
 	}
-	if (w == NULL)
+	if (w == NULL) {
+		round->under_way = false;
 		return false;
+	}
 	room = w->room;
 	round_remove(round, w);
 	round->told++;
@@ -274,5 +276,13 @@ rounds_tell(void *ctx)
 		 * so it passes the first answers on now. With a processor for each this costs nothing. */
 		sched_yield();
 	}
+	return !TAILQ_EMPTY(&all->busy);
+}
+
+bool
+rounds_are_due(void *ctx)
+{
+	struct rounds *all = ctx;
+
 	return !TAILQ_EMPTY(&all->busy);
 }

@@ -68,6 +68,9 @@ void rounds_fini(struct rounds *all);
 /* Tells a bounded number of waiters; whether more are due. For LOOP_WAKE; all is a struct rounds. */
 bool rounds_tell(void *all);
 
+/* Whether more are due: timers, which make rounds due as well, go off behind LOOP_WAKE. For LOOP_SWEEP; as above. */
+bool rounds_are_due(void *all);
+
 /* Whether messages are being committed: from true to false, what was held for them begins. */
 void rounds_expect(struct rounds *all, bool coming);
 

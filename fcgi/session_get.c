@@ -5,6 +5,13 @@ enum {
 	PACKETS_MANY = 256,
 };
 
+/* In one reply. */
+static unsigned
+packets_max(const struct session *s)
+{
+	return s->few ? PACKETS_FEW : PACKETS_MANY;
+}
+
 _Static_assert(ROOM_SESSION_ANSWERS == 2 * SESSION_VARIANTS, "an answer for each variant, with few packets or many");
 
 /* A parked GET, in its connection's slot. */
@@ -69,7 +76,7 @@ take_owed(struct session *s, struct buf *body)
 static unsigned
 fill(struct session *s, struct buf *body)
 {
-	unsigned n = 0, owed = 0, max = s->few ? PACKETS_FEW : PACKETS_MANY;
+	unsigned n = 0, owed = 0, max = packets_max(s);
 	struct session_cursor *from = NULL, *behind = NULL;
 
 	session_drop_passing(s);
@@ -118,6 +125,7 @@ struct news {
 	struct session_cursor *cursor;
 	struct room *room;
 	int64_t first, last; /* ids */
+	size_t n;            /* messages, some of which may not be packets for s */
 };
 
 static bool
@@ -141,6 +149,7 @@ only_news(struct session *s, struct news *news)
 		return false;
 	news->first = ring_at(chain, place)->f.id;
 	news->last = ring_at(chain, chain->n - 1)->f.id;
+	news->n = chain->n - place;
 	return true;
 }
 
@@ -252,13 +261,15 @@ session_on_wake(void *ctx, struct room *room, struct waiter *w)
 	session_flush(c->session);
 }
 
-/* A GET that comes while a round of its room is being told waits its turn, and gets what gathers meanwhile as well. */
+/* A GET that comes while a round of its room is being told waits its turn, and gets what gathers meanwhile as well,
+ * unless its answer is full already. */
 static bool
 join_round(struct session *s)
 {
 	struct news news;
 
-	if (s->all->draining || s->reading != NULL || !only_news(s, &news) || !room_gathers(news.room))
+	if (s->all->draining || s->reading != NULL || !only_news(s, &news) || !room_gathers(news.room) ||
+	    news.n >= packets_max(s))
 		return false;
 	wait_in(news.cursor, news.room);
 	room_make_due(news.room);

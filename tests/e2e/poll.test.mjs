@@ -766,3 +766,29 @@ describe('poll: slow clients', () => {
 		peer.close();
 	});
 });
+
+describe('poll: soon after a crowd was told', () => {
+	const s = server(), CROWD = 300;
+
+	it('who comes back with something new waits for the others, but not who has a full page', async () => {
+		const r = room(), woken = () => s.metric(/polls_woken_total/);
+		await sendAll(s, r, range(20));
+		const before = await woken();
+		const held = Array.from({ length: CROWD }, () => s.poll({ room: r, wait: 50 }));
+		await s.parked(CROWD);
+		const last = await s.sent('news', { room: r });
+		await until(async () => await woken() === before + CROWD, { every: 1, what: 'the crowd to be told' });
+		let since = 'all';
+		for (let i = 0; i < 20; i++) {
+			const { json } = await s.poll({ room: r, since, limit: 1, wait: 20 });
+			assert.equal(json.messages[0].text, `m${i}`);
+			assert.equal(json.more, true);
+			since = json.next;
+		}
+		assert.equal(await woken(), before + CROWD);
+		// On a machine so slow that the crowd is forgotten by now, it is simply answered.
+		assert.deepEqual(ids(await s.poll({ room: r, since, wait: 20 })), [last]);
+		for (const res of await Promise.all(held))
+			assert.deepEqual(ids(res), [last]);
+	});
+});

@@ -338,6 +338,24 @@ describe('sql: when nothing happens', () => {
 	});
 });
 
+describe('sql: what SQLite takes for JSON, and nobody else does', () => {
+	const s = server();
+
+	it('is told as text, held or read, and holds up nobody', async (t) => {
+		const r = room(), bad = '[{["a"]:1}]', good = '["a string]: no more"]';
+		if (await s.sql(`SELECT json_valid('${bad}')`) !== '1')
+			return t.skip('this SQLite knows better');
+		const held = s.poll({ room: r, wait: 20 });
+		await s.parked(1);
+		await s.sql(`INSERT INTO messages(room, args) VALUES ('${r}', '${bad}'), ('${r}', '${good}')`);
+		for (const { json } of [await held, await s.poll({ room: r, since: 'all', wait: 0 }), await s.get(`/history?room=${r}`)]) {
+			assert.equal(json.messages[0].text, bad);
+			if (json.messages[1])
+				assert.deepEqual(json.messages[1].text ?? json.messages[1].args[0], 'a string]: no more');
+		}
+	});
+});
+
 describe('sql: triggers of the user\'s own', () => {
 	const s = server();
 

@@ -27,7 +27,7 @@
 #include "socketio.h"
 #include "stub.h"
 
-enum { SESSIONS_MAX = 16, WAIT_MAX_MS = 55000 };
+enum { SESSIONS_MAX = 16, SIDS_MAX = 512, WAIT_MAX_MS = 55000 };
 
 static struct world {
 	struct loop *loop;
@@ -43,7 +43,7 @@ static struct world {
 	struct sessions *sessions;
 	struct socketio socketio;
 	struct routes routes;
-	char sids[SESSIONS_MAX][TOKEN_ID_SIZE]; /* of an input */
+	char sids[SIDS_MAX][TOKEN_ID_SIZE]; /* of an input, of those that ended as well */
 	size_t n_sids;
 	struct str rest;
 	bool ending;
@@ -235,7 +235,7 @@ on_answer(struct str cgi)
 
 	(void)cgi;
 	if (str_starts(a->body, STR("0{\"sid\":\""))) {
-		MUST(w.n_sids < SESSIONS_MAX);
+		MUST(w.n_sids < SIDS_MAX);
 		MUST(names_learn(w.sids[w.n_sids++], TOKEN_ID_SIZE, a->body, "\"sid\":\"", "\""));
 	}
 }

@@ -90,6 +90,24 @@ test_bad(void **state)
 	assert_int_equal(json_object(STR("\0"), 10, NULL, NULL, NULL), JSON_BAD);
 }
 
+/* What SQLite may take for JSON, but yajl does not. */
+static void
+test_array_named(void **state)
+{
+	static const char *const named[] = {"[{[\"a\"]:1}]", "[{[\"a\"] \n:1}]", "[1,{\"a\":[],[\"b\"]\t\r:[]}]",
+	    "[\"a string]:\"]"},
+	                         *const not_named[] = {
+	                             "", "[]", "[{\"a\":[1]}]", "[[],[]]", "[\"]\",\":\"]", "[{\"]\":1}]", "]"};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(named); i++) {
+		assert_true(json_array_named(str_of(named[i])));
+		assert_int_equal(json_array(str_of(named[i]), 10, NULL, NULL), i == 3 ? JSON_OK : JSON_BAD);
+	}
+	for (size_t i = 0; i < LENGTH(not_named); i++)
+		assert_false(json_array_named(str_of(not_named[i])));
+}
+
 static void
 test_surrogates(void **state)
 {
@@ -340,6 +358,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_members),
 	    cmocka_unit_test(test_bad),
+	    cmocka_unit_test(test_array_named),
 	    cmocka_unit_test(test_surrogates),
 	    cmocka_unit_test(test_zero_character),
 	    cmocka_unit_test(test_numbers),

@@ -384,6 +384,55 @@ test_gather(void **state)
 	test_run(fx.loop, gather_steps, NULL);
 }
 
+/* Nothing else happens in the loop: a round that was put off begins by itself all the same. */
+static bool
+quiet_step(void *ctx)
+{
+	int *phase = ctx;
+
+	if (*phase == 0 && fx.n_told == CROWD) {
+		(*phase)++;
+		publish(0);
+		wait_in(0, 0, 1);
+		room_make_due(place(0));
+		return true;
+	}
+	if (*phase == 1 && fx.n_told == CROWD + 1) {
+		(*phase)++;
+		for (size_t i = 0; i < CROWD; i++)
+			wait_in(i, 0, 2);
+		rooms_expect(fx.rooms, true);
+		publish(0);
+		return true;
+	}
+	if (*phase == 2 && fx.n_told == 2 * CROWD + 1)
+		loop_stop(fx.loop);
+	return false;
+}
+
+static void
+quiet_begin(void *ctx, struct timer *t)
+{
+	(void)ctx;
+	(void)t;
+	for (size_t i = 0; i < CROWD; i++)
+		wait_in(i, 0, 0);
+	publish(0);
+}
+
+static void
+test_quiet(void **state)
+{
+	struct timer timer = {.set = false};
+	int phase = 0;
+
+	(void)state;
+	loop_hook(fx.loop, LOOP_SWEEP, quiet_step, &phase);
+	loop_timer_set(fx.loop, &timer, loop_timer_kind(fx.loop, quiet_begin, NULL), 0);
+	loop_run(fx.loop); /* the watchdog ends it, should it sleep until something else happens */
+	assert_int_equal(phase, 2);
+}
+
 /* A large round that could begin waits for what is being committed: until it is there, or for a moment. */
 static enum test_next
 hold_steps(void *ctx, int turn)
@@ -770,6 +819,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_no_next_round, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_rest, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_gather, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_quiet, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_hold, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_fairness, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_unwait, setup, teardown),
