@@ -78,6 +78,7 @@ publish(struct commit *c)
 	}
 	if (news->seen != 0)
 		c->seen = news->seen;
+	c->behind = news->more;
 	if (news->more)
 		c->look_due = true;
 	if (news->wal_pages > 0)
@@ -133,6 +134,7 @@ end_batch(struct commit *c)
 	/* As good as a probe: /healthz need not write once more, nor go on about a failure that is over. */
 	c->probed_ms = c->committed_ms;
 	c->probe_ok = true;
+	c->probe_busy_ms = 0;
 	c->locked_since_ms = 0;
 	commit_rest_index(c);
 	checkpoint_later(c->checkpoint);

@@ -18,6 +18,11 @@ commit_tell_index(struct commit *c)
 	struct waiting *w;
 
 	while ((w = STAILQ_FIRST(&c->index)) != NULL) {
+		/* Rows of others are told in pieces: the head is that of the last one. */
+		if (c->behind)
+			w->id = INT64_MAX;
+		else if (w->id == INT64_MAX)
+			w->id = rooms_head(c->rooms);
 		if (c->fill_due && c->counts.indexed < w->id && now < w->until_ms) {
 			loop_timer_set(c->loop, &c->index_timer, c->index_kind, w->until_ms - now);
 			return;

@@ -67,7 +67,13 @@ void
 commit_end_probe(struct commit *c)
 {
 	c->probed_ms = clock_ms();
-	c->probe_ok = c->status == STORE_OK || c->status == STORE_BUSY;
+	if (c->status != STORE_BUSY)
+		c->probe_busy_ms = 0;
+	else if (c->probe_busy_ms == 0)
+		c->probe_busy_ms = c->probed_ms;
+	/* Sends wait for a lock as well, but not for ever. */
+	c->probe_ok = c->status == STORE_OK ||
+	              (c->status == STORE_BUSY && c->probed_ms - c->probe_busy_ms < c->options.lock_wait_ms);
 	if (c->status == STORE_OK)
 		c->failed = false;
 	commit_tell(c, &c->probes, c->probe_ok);

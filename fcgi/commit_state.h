@@ -58,8 +58,10 @@ struct commit {
 	bool retry_waits, look_due, fill_due, fill_waits, rested, filled_last;
 	struct timer retry_timer, look_timer, rest_timer, index_timer;
 	uint8_t retry_kind, look_kind, rest_kind, index_kind;
-	int64_t probed_ms;
+	int64_t probed_ms,
+	    probe_busy_ms; /* the latter: since when probes met another program's lock; 0: the last did not */
 	bool probe_ok;
+	bool behind;       /* there are rows of others that are not told yet */
 	int gather_fd;     /* a timer finer than the loop's; -1: none */
 	size_t gather_for; /* the next batch waits until so many are queued; 0: it does not wait */
 	struct commit_counts counts;

@@ -30,6 +30,16 @@ seconds_ms(struct str s)
 	return (int64_t)(seconds * 1000 + ms);
 }
 
+static bool
+is_number(struct str s)
+{
+	size_t digits = 0;
+
+	while (digits < s.n && s.p[digits] >= '0' && s.p[digits] <= '9')
+		digits++;
+	return s.n > 0 && digits == s.n;
+}
+
 /* Prefer: wait=N (RFC 7240 section 4.3) among other preferences; -1 when there is none. */
 static int64_t
 preferred_s(struct str prefer)
@@ -40,8 +50,9 @@ preferred_s(struct str prefer)
 
 		value = str_cut(&value, ';');
 		name = str_trim(str_cut(&value, '='));
-		if (str_eq_nocase(name, STR("wait")) && str_uint(str_trim(value), UINT32_MAX, &seconds))
-			return (int64_t)seconds;
+		value = str_trim(value);
+		if (str_eq_nocase(name, STR("wait")) && is_number(value))
+			return str_uint(value, UINT32_MAX, &seconds) ? (int64_t)seconds : UINT32_MAX;
 	}
 	return -1;
 }

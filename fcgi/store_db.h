@@ -8,6 +8,7 @@
 
 #include <sqlite3.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "store.h"
 #include "walindex.h"
@@ -37,6 +38,12 @@ struct store {
 	int64_t missing_ms; /* clock_ms() when the file was first found missing; 0: it is not */
 	bool wiped;         /* ids are given again from a lower one on */
 	bool anew_said;     /* that another log could not be taken up was logged */
+	bool overwritten;   /* behind SQLite's back, when it was looked at last: */
+	struct {
+		int64_t ms;         /* clock_ms() then; 0: never */
+		off_t size;         /* of the file */
+		struct timespec at; /* when it was written to */
+	} checked;
 	struct walindex walindex;
 	uint32_t seen;  /* its counter, for what was told */
 	bool singly;    /* the next batch row by row */

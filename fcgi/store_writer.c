@@ -54,7 +54,9 @@ store_ready(struct store *s, struct store_news *news)
 
 	if ((s->db == NULL || moved) && store_reopen(s, moved) != 0)
 		return STORE_FAILED;
-	return moved || !s->started ? store_start_anew(s, news) : STORE_OK;
+	if (moved || !s->started)
+		return store_start_anew(s, news);
+	return store_overwritten(s) ? STORE_FAILED : STORE_OK;
 }
 
 void
@@ -160,7 +162,7 @@ store_probe(struct store *s, bool thorough)
 {
 	int code;
 
-	if (s->db == NULL || !s->started)
+	if (s->db == NULL || !s->started || store_overwritten(s))
 		return STORE_FAILED;
 	s->trouble = SQLITE_OK;
 	code = write_probe(s, thorough ? PROBE_BYTES : 0);

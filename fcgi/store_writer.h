@@ -1,6 +1,6 @@
 /*
  * store_writer: what the files of the writer share: store_writer.c (its jobs begin and end), store_news.c,
- * store_append.c, store_insert.c and store_index.c.
+ * store_append.c, store_insert.c, store_index.c and store_overwritten.c.
  */
 #ifndef STORE_WRITER_H
 #define STORE_WRITER_H
@@ -12,6 +12,12 @@
  * file, but one may still be removing what belongs to it.
  */
 enum store_status store_ready(struct store *s, struct store_news *news);
+
+/*
+ * Whether somebody has written over the file in place, as cp does: SQLite does not notice, and would go on with pages
+ * of one log and of another. It is found out where the file has changed, by a look at it with a new connection.
+ */
+bool store_overwritten(struct store *s);
 
 /* Begins anew with what stands in the file now, under a new epoch. */
 enum store_status store_start_anew(struct store *s, struct store_news *news);

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { describe, it } from 'node:test';
-import { problem, request, room, root, server } from './harness.mjs';
+import { ms, problem, request, room, root, server, session, until } from './harness.mjs';
 
 describe('health: /healthz', () => {
 	const s = server();
@@ -33,6 +33,21 @@ describe('health: /healthz', () => {
 	it('knows no parameters', async () => {
 		problem(assert, await s.get('/healthz?x=1'), 400, 'unknown_parameter', /x/);
 		assert.equal((await s.get('/healthz?_=1')).status, 200);
+	});
+});
+
+describe('health: while another program holds the lock', () => {
+	const s = server({ flags: '--lock-wait 2' });
+
+	it('says 200 as long as sends would wait, then 503, and 200 again', async (t) => {
+		const other = session(s.db, { t }), health = async () => (await s.get('/healthz')).status;
+		assert.equal(await health(), 200);
+		await other.run('BEGIN IMMEDIATE;');
+		const began = performance.now();
+		await until(async () => await health() === 503, { timeout: ms(20_000), every: 100, what: '/healthz to say so' });
+		assert.ok(performance.now() - began >= 2_000);
+		await other.run('ROLLBACK;');
+		await until(async () => await health() === 200, { what: '/healthz to be well again' });
 	});
 });
 

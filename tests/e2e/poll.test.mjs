@@ -354,8 +354,10 @@ describe('poll: waiting', () => {
 	it('cuts `Prefer: wait` to 55', async () => {
 		const r = room();
 		await s.sent('x', { room: r });
-		const res = await s.poll({ room: r, since: 'all' }, { headers: { Prefer: 'wait=600' } });
-		assert.equal(res.headers['preference-applied'], 'wait=55');
+		for (const wait of ['56', '600', '4294967296', '99999999999999999999']) {
+			const res = await s.poll({ room: r, since: 'all' }, { headers: { Prefer: `wait=${wait}` } });
+			assert.equal(res.headers['preference-applied'], 'wait=55');
+		}
 	});
 
 	it('finds `wait` among other preferences', async () => {

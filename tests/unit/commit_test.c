@@ -315,6 +315,30 @@ test_many_rows(void **state)
 	assert_true(commit_counts(fx.commit).looks >= 5);
 }
 
+/* Who searches while rows of others are told piece by piece is told when the last of them is in the index. */
+static enum test_next
+index_rows_steps(void *ctx, int turn)
+{
+	if (many_rows_steps(ctx, turn) == TEST_STOP && fx.step == 0)
+		return TEST_STOP; /* all at once: this machine was away */
+	if (fx.step == 0 && rooms_head(fx.rooms) > 0) {
+		fx.step = 1;
+		assert_int_equal(commit_want_index(fx.commit, 20000, on_looked, &fx, 1), 0);
+	}
+	return fx.n_looked == 0 ? TEST_WAIT : TEST_STOP;
+}
+
+static void
+test_index_rows(void **state)
+{
+	(void)state;
+	run(index_rows_steps);
+	if (fx.step == 1) {
+		assert_int_equal(rooms_head(fx.rooms), ROWS);
+		assert_int_equal(commit_indexed(fx.commit), ROWS);
+	}
+}
+
 int
 main(void)
 {
@@ -328,6 +352,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_probe, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_index, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_many_rows, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_index_rows, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_freed, setup, teardown),
 	};
 

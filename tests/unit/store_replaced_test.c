@@ -249,6 +249,79 @@ test_replaced_by_rubbish(void **state)
 	assert_int_equal(test_number(&fx, "SELECT count(*) FROM messages WHERE text = 'ours'"), 1);
 }
 
+static void
+copy_file(const char *from, const char *to)
+{
+	char bytes[4096];
+	int in = open(from, O_RDONLY), out = open(to, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	ssize_t n;
+
+	assert_true(in >= 0 && out >= 0);
+	while ((n = read(in, bytes, sizeof bytes)) > 0)
+		assert_int_equal(write(out, bytes, (size_t)n), n);
+	close(in);
+	close(out);
+}
+
+/* Written over in place: SQLite would not notice. Nothing is stored until the right bytes are back. */
+static void
+test_overwritten(void **state)
+{
+	char epoch[STORE_EPOCH_SIZE], path[3][TEST_PATH_SIZE + 16];
+	struct store_send send;
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		snprintf(path[i], sizeof path[i], "%s/copy%d", fx.folder, i);
+	fill_up(epoch);
+	test_other(&fx, "VACUUM INTO '%s'", path[0]); /* an older state */
+	assert_int_equal(append("main", "four", "", &send), STORE_OK);
+	test_other(&fx, "PRAGMA wal_checkpoint(TRUNCATE)");
+	assert_int_equal(test_look(&fx, 0), STORE_OK);
+	copy_file(fx.path, path[1]);
+	copy_file("/dev/null", path[2]);
+	for (int i = 0; i < 3; i += 2) {
+		copy_file(path[i], fx.path);
+		clock_sleep_ms(150); /* it is not looked at more often */
+		assert_int_equal(append("main", "ours", "", &send), STORE_FAILED);
+		assert_int_equal(append("main", "ours", "", &send), STORE_FAILED);
+		assert_int_equal(test_look(&fx, 0), STORE_FAILED);
+		assert_int_equal(store_probe(fx.store, false), STORE_FAILED);
+		copy_file(path[1], fx.path);
+		clock_sleep_ms(150);
+		assert_int_equal(append("main", "ours", "", &send), STORE_OK);
+		test_other(&fx, "PRAGMA wal_checkpoint(TRUNCATE)");
+		assert_int_equal(test_look(&fx, 0), STORE_OK);
+		copy_file(fx.path, path[1]);
+	}
+	sqlite3_close(fx.other);
+	test_other_open(&fx);
+	assert_int_equal(test_number(&fx, "SELECT count(*) FROM messages WHERE text = 'ours'"), 2);
+	assert_int_equal(test_number(&fx, "SELECT count(*) FROM messages"), 6);
+}
+
+/* Emptied while the WAL holds all: whoever opened it now would have SQLite delete that. */
+static void
+test_emptied(void **state)
+{
+	char epoch[STORE_EPOCH_SIZE], copy[TEST_PATH_SIZE + 16];
+	struct store_send send;
+
+	(void)state;
+	snprintf(copy, sizeof copy, "%s/copy", fx.folder);
+	fill_up(epoch);
+	copy_file(fx.path, copy);
+	copy_file("/dev/null", fx.path);
+	clock_sleep_ms(150);
+	assert_int_equal(append("main", "ours", "", &send), STORE_FAILED);
+	copy_file(copy, fx.path);
+	clock_sleep_ms(150);
+	assert_int_equal(append("main", "ours", "", &send), STORE_OK);
+	sqlite3_close(fx.other);
+	test_other_open(&fx);
+	assert_int_equal(test_number(&fx, "SELECT count(*) FROM messages"), 4);
+}
+
 int
 main(void)
 {
@@ -262,6 +335,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_removed, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_gone_for_a_moment, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_replaced_by_rubbish, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_overwritten, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_emptied, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("store_replaced", tests, NULL, NULL);
