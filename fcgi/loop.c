@@ -30,7 +30,8 @@ struct source {
 
 struct loop {
 	int epoll_fd;
-	bool stopping;
+	bool stopping, may_batch;
+	unsigned hurries;
 	struct source sources[SOURCES_MAX];
 	loop_conn_fn *conn_fn;
 	void *conn_ctx;
@@ -301,15 +302,27 @@ dispatch(struct loop *loop, const struct epoll_event *e)
 /*
  * Where the web server shares our processor, each request that it passes on would interrupt it for a turn of its own.
  * As a batch thread we run when it has passed on all it has: fewer switches, fuller turns, and more sends to a commit.
- * On a processor of our own nothing changes. Who gave us another policy than the usual one keeps it.
+ * On a processor of our own nothing changes. But a batch thread waits for niced ones as well, for a slice of some ms;
+ * so while these are at work it is none. Who gave us another policy than the usual one keeps it.
  */
 static void
-let_others_finish(void)
+set_policy(const struct loop *loop)
 {
 	struct sched_param none = {0};
 
-	if (sched_getscheduler(0) == SCHED_OTHER)
-		(void)sched_setscheduler(0, SCHED_BATCH, &none);
+	if (loop->may_batch)
+		(void)sched_setscheduler(0, loop->hurries > 0 ? SCHED_OTHER : SCHED_BATCH, &none);
+}
+
+void
+loop_hurry(struct loop *loop, bool hurry)
+{
+	bool before = loop->hurries > 0;
+
+	assert(hurry || before);
+	loop->hurries += hurry ? 1 : -1U;
+	if ((loop->hurries > 0) != before)
+		set_policy(loop);
 }
 
 void
@@ -317,7 +330,8 @@ loop_run(struct loop *loop)
 {
 	bool more = false;
 
-	let_others_finish();
+	loop->may_batch = sched_getscheduler(0) == SCHED_OTHER || loop->may_batch;
+	set_policy(loop);
 	while (!loop->stopping) {
 		struct epoll_event events[EVENTS_MAX];
 		int n = epoll_wait(loop->epoll_fd, events, EVENTS_MAX, more ? 0 : wait_ms(loop));

@@ -38,9 +38,14 @@ typedef bool loop_hook_fn(void *ctx);
 struct loop *loop_new(void);
 void loop_free(struct loop *loop);
 
-/* Until loop_stop(); may be called again. The calling thread becomes a batch thread (SCHED_BATCH). */
+/* Until loop_stop(); may be called again. The calling thread becomes a batch thread (SCHED_BATCH) but for the time that
+ * is in a hurry. */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
+
+/* Between true and false, which may be nested, the loop's thread runs as soon as it can: others of low priority work.
+ */
+void loop_hurry(struct loop *loop, bool hurry);
 
 /* Calls fn whenever fd is readable (level-triggered). 0, or -1 with errno. */
 int loop_add_source(struct loop *loop, int fd, loop_source_fn *fn, void *ctx);

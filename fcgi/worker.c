@@ -23,7 +23,7 @@ struct worker {
 	struct loop *loop;
 	int event_fd;
 	int nice;
-	size_t jobs_max;
+	size_t jobs_max, n_added; /* jobs that are not done yet, where the loop is to hurry meanwhile */
 	int n_threads;
 	struct thread *threads;
 
@@ -81,6 +81,8 @@ collect(void *ctx)
 	pthread_mutex_unlock(&w->mutex);
 	while ((job = STAILQ_FIRST(&done)) != NULL) {
 		STAILQ_REMOVE_HEAD(&done, link);
+		if (w->nice > 0 && --w->n_added == 0)
+			loop_hurry(w->loop, false);
 		job->done(job);
 	}
 }
@@ -135,6 +137,8 @@ worker_add(struct worker *w, struct job *job)
 		result = 0;
 	}
 	pthread_mutex_unlock(&w->mutex);
+	if (result == 0 && w->nice > 0 && w->n_added++ == 0)
+		loop_hurry(w->loop, true);
 	return result;
 }
 

@@ -5,6 +5,7 @@
 #include "loop.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -493,6 +494,60 @@ test_removed_source(void **state)
 	loop_free(NULL);
 }
 
+static enum test_next
+policy_steps(void *ctx, int turn)
+{
+	(void)ctx;
+	switch (turn) {
+	case 0:
+		assert_int_equal(sched_getscheduler(0), SCHED_BATCH);
+		loop_hurry(fx.loop, true);
+		loop_hurry(fx.loop, true);
+		return TEST_AGAIN;
+	case 1:
+		assert_int_equal(sched_getscheduler(0), SCHED_OTHER);
+		loop_hurry(fx.loop, false);
+		assert_int_equal(sched_getscheduler(0), SCHED_OTHER);
+		loop_hurry(fx.loop, false);
+		return TEST_AGAIN;
+	default:
+		assert_int_equal(sched_getscheduler(0), SCHED_BATCH);
+		return TEST_STOP;
+	}
+}
+
+static enum test_next
+own_policy_steps(void *ctx, int turn)
+{
+	(void)ctx;
+	(void)turn;
+	loop_hurry(fx.loop, true);
+	assert_int_equal(sched_getscheduler(0), SCHED_IDLE);
+	loop_hurry(fx.loop, false);
+	assert_int_equal(sched_getscheduler(0), SCHED_IDLE);
+	return TEST_STOP;
+}
+
+/* A batch thread, unless it is in a hurry, or was given another policy. */
+static void
+test_policy(void **state)
+{
+	struct sched_param none = {0};
+
+	(void)state;
+	if (sched_getscheduler(0) != SCHED_OTHER && sched_getscheduler(0) != SCHED_BATCH)
+		skip();
+	assert_int_equal(sched_setscheduler(0, SCHED_OTHER, &none), 0);
+	test_run(fx.loop, policy_steps, NULL);
+	if (sched_setscheduler(0, SCHED_IDLE, &none) != 0)
+		return;
+	/* A loop that has run is its thread's for good, so another one. */
+	loop_free(fx.loop);
+	fx.loop = loop_new();
+	test_run(fx.loop, own_policy_steps, NULL);
+	(void)sched_setscheduler(0, SCHED_OTHER, &none);
+}
+
 int
 main(void)
 {
@@ -510,6 +565,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_order_of_a_turn, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_conns, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_removed_source, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_policy, setup, teardown), /* last: a policy may be for good */
 	};
 
 	return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
