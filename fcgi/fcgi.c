@@ -12,7 +12,7 @@
 #include "fcgi_conn.h"
 #include "log.h"
 
-enum { ACCEPTS_PER_TURN = 64, LISTEN_AGAIN_MS = 50 };
+enum { ACCEPTS_PER_TURN = 1024, LISTEN_AGAIN_MS = 50 };
 
 static struct fcgi_conn *
 at(struct fcgi *f, int fd)
