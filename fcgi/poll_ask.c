@@ -12,13 +12,14 @@ enum {
 	NEWEST_MAX = 1000,
 };
 
-/* Seconds with an optional fraction, in milliseconds; -1 when it is none. */
+/* Seconds with an optional fraction, in milliseconds, rounded up; -1 when it is none. */
 static int64_t
 seconds_ms(struct str s)
 {
 	struct str whole = str_cut(&s, '.');
 	bool dot = s.p > whole.p + whole.n;
 	uint64_t seconds, ms = 0;
+	bool more = false;
 
 	if (!str_uint(whole, 1000000, &seconds) || (dot && s.n == 0))
 		return -1;
@@ -26,8 +27,9 @@ seconds_ms(struct str s)
 		if (s.p[i] < '0' || s.p[i] > '9')
 			return -1;
 		ms += (uint64_t)(s.p[i] - '0') * unit;
+		more = more || (unit == 0 && s.p[i] != '0');
 	}
-	return (int64_t)(seconds * 1000 + ms);
+	return (int64_t)(seconds * 1000 + ms + more);
 }
 
 static bool

@@ -267,11 +267,12 @@ request_options(struct request *r, const char *allowed)
 	buf_init(&headers, 4096);
 	buf_printf(&headers, "Allow: %s\r\nCache-Control: no-store\r\n", allowed);
 	if (slot->cors) {
-		buf_printf(&headers, "Access-Control-Allow-Methods: %s\r\nAccess-Control-Max-Age: 600\r\n", allowed);
+		buf_printf(&headers,
+		    "Access-Control-Allow-Methods: %s\r\nAccess-Control-Max-Age: 600\r\n"
+		    "Vary: Access-Control-Request-Headers\r\n",
+		    allowed);
 		if (header_names(r->cors_headers))
-			buf_printf(&headers,
-			    "Access-Control-Allow-Headers: %.*s\r\nVary: Access-Control-Request-Headers\r\n",
-			    STR_ARGS(r->cors_headers));
+			buf_printf(&headers, "Access-Control-Allow-Headers: %.*s\r\n", STR_ARGS(r->cors_headers));
 	}
 	request_reply(r->all, r->conn, 204, STR(""), buf_str(&headers), STR(""));
 	buf_fini(&headers);

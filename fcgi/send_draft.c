@@ -272,8 +272,6 @@ read_outside(struct draft *d, struct request *r)
 
 		if (field == FIELDS)
 			continue;
-		if (d->query.fields[i].value.n == 0 && field != SENDER)
-			fail(d, PROBLEM_BAD_PARAMETER, "parameter '%.*s' is empty", STR_ARGS(NAMES[field]));
 		f.v[field] = d->query.fields[i].value;
 		f.has[field] = true;
 	}

@@ -86,7 +86,7 @@ page_up(struct store *s, struct store_page *p, const struct store_filter *f, int
 	p->n = r.n;
 	p->newer = r.more ? r.v[r.n - 1].id : -1;
 	if (store_anything(s, f, 0, above < p->head ? above : p->head))
-		p->older = r.n > 0 ? r.v[0].id : above + 1;
+		p->older = r.n > 0 ? r.v[0].id : above < MESSAGE_ID_MAX ? above + 1 : above;
 	store_found_fini(&r);
 	return code;
 }

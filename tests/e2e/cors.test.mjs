@@ -65,6 +65,9 @@ for (const [what, flag] of [['*', '*'], ['one origin', ORIGIN]]) {
 				const names = list(res.headers['access-control-allow-headers']);
 				for (const name of ['content-type', 'idempotency-key', 'prefer'])
 					assert.ok(names.includes(name), `${target}: ${name} in ${names}`);
+				const bare = await s.request(target, { method: 'OPTIONS', headers: { Origin: ORIGIN, 'Access-Control-Request-Method': method } });
+				for (const { headers } of [res, bare])
+					assert.match(headers.vary, /Access-Control-Request-Headers/);
 			}
 		});
 

@@ -63,6 +63,8 @@ describe('history: paging', () => {
 	it('an empty page says the way back', async () => {
 		assert.deepEqual(page(await s.history({ room: r, before: i[0] })), [[], null, i[0] - 1]);
 		assert.deepEqual(page(await s.history({ room: r, after: i[9] })), [[], i[9] + 1, null]);
+		// As far as an id can go; what it answers must be a cursor.
+		assert.deepEqual(page(await s.history({ room: r, after: Number.MAX_SAFE_INTEGER })), [[], Number.MAX_SAFE_INTEGER, null]);
 		assert.deepEqual(page(await s.history({ room: r, after: i[0] - 1, limit: 1 })), [[i[0]], null, i[0]]);
 		assert.deepEqual(page(await s.history({ room: r, before: i[9] + 1, limit: 1 })), [[i[9]], i[9], null]);
 		const unused = room();

@@ -329,14 +329,14 @@ describe('poll: waiting', () => {
 		assert.equal((await held).json.next, other);
 	});
 
-	for (const wait of ['0', '0.0', '0.25', '00', '1.999', '55', '55.0', '54.9'])
+	for (const wait of ['0', '0.0', '0.25', '00', '1.999', '55', '55.0', '55.0000000', '54.9', '0.0001'])
 		it(`takes wait=${wait}`, async () => {
 			const r = room();
 			await s.sent('x', { room: r });
 			assert.equal((await s.poll({ room: r, since: 'all', wait })).status, 200);
 		});
 
-	for (const wait of ['', '-1', '55.1', '56', '1e1', 'x', '1s', '0x5', '1.2.3', '.', '99999999999999999999', ' 1', '1,5', 'NaN'])
+	for (const wait of ['', '-1', '55.1', '55.0001', '55.0000001', '56', '1e1', 'x', '1s', '0x5', '1.2.3', '.', '99999999999999999999', ' 1', '1,5', 'NaN'])
 		it(`refuses wait=${wait}`, async () => {
 			problem(assert, await s.poll({ wait }), 400, 'bad_parameter', /wait.*55|55.*wait/);
 		});

@@ -364,14 +364,14 @@ describe('send: what is refused', () => {
 		['?room=a&room=a', 'duplicate_parameter', /room/],
 		['?sender=a&sender=b', 'duplicate_parameter', /sender/],
 		['?room=a/b', 'bad_parameter', /room/],
-		['?room=', 'bad_parameter', /room/],
-		['?room', 'bad_parameter', /room/],
+		['?room=', 'bad_parameter', /'room' must be 1 to 64 /],
+		['?room', 'bad_parameter', /'room' must be 1 to 64 /],
 		['?room=*', 'bad_parameter', /room/],
 		[`?room=${'r'.repeat(65)}`, 'bad_parameter', /64/],
-		['?event=', 'bad_parameter', /event/],
+		['?event=', 'bad_parameter', /'event' must be 1 to 128 /],
 		[`?event=${'e'.repeat(129)}`, 'bad_parameter', /128/],
 		[`?sender=${'s'.repeat(65)}`, 'bad_parameter', /64/],
-		['?key=', 'bad_parameter', /key/],
+		['?key=', 'bad_parameter', /'key' must be 1 to 128 /],
 		[`?key=${'k'.repeat(129)}`, 'bad_parameter', /128/],
 	]) {
 		it(`refuses ${params.slice(0, 40)}`, async () => {
