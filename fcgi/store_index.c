@@ -1,6 +1,19 @@
 #include "store_writer.h"
 
-enum { FILL_ROWS = 100, FILL_BYTES = 256 * 1024 };
+enum {
+	FILL_ROWS = 100,
+	FILL_BYTES = 256 * 1024,
+	/* A piece may merge as much as it adds, once for each level of the index, and some: so merging keeps up. */
+	MERGE_PAGES = 8,
+	MERGE_LEVELS = 12,
+	MERGE_PAGE_BYTES = 4096,
+};
+
+/* What a piece of the index still has to do, and what was put in so far. */
+struct piece {
+	int rows_left;
+	int64_t bytes; /* of text */
+};
 
 /* Takes the oldest text of a changed row out of the index, puts the newest in, and drops its notes. */
 static int
@@ -25,13 +38,14 @@ fill_changed(struct store *s, int64_t seq, int64_t id, int64_t indexed)
 }
 
 static int
-fill_changes(struct store *s, int64_t indexed, int *left)
+fill_changes(struct store *s, int64_t indexed, struct piece *piece)
 {
 	int code = SQLITE_DONE;
 
-	while (code == SQLITE_DONE && *left > 0) {
+	while (code == SQLITE_DONE && piece->rows_left > 0) {
 		/* The oldest note of a row is what the index holds of it, if it holds it. */
-		sqlite3_stmt *stmt = store_prepare(s, "SELECT seq, id FROM changed ORDER BY seq LIMIT 1");
+		sqlite3_stmt *stmt =
+		    store_prepare(s, "SELECT seq, id, length(coalesce(text, args)) FROM changed ORDER BY seq LIMIT 1");
 		int64_t seq, id;
 
 		if (stmt == NULL)
@@ -39,18 +53,20 @@ fill_changes(struct store *s, int64_t indexed, int *left)
 		code = sqlite3_step(stmt);
 		seq = sqlite3_column_int64(stmt, 0);
 		id = sqlite3_column_int64(stmt, 1);
+		/* Out with the old and in with the new, which is taken to be as long. */
+		piece->bytes += 2 * sqlite3_column_int64(stmt, 2);
 		store_reset(s, stmt);
 		if (code != SQLITE_ROW)
 			return code;
 		code = fill_changed(s, seq, id, indexed);
-		--*left;
+		piece->rows_left--;
 	}
 	return code;
 }
 
-/* The id up to which a piece of the index goes from `indexed` on: as many rows, but not too many bytes. */
+/* The id up to which the piece goes from `indexed` on: as many rows as are left, but not too many bytes. */
 static int64_t
-fill_end(struct store *s, int64_t indexed, int rows)
+fill_end(struct store *s, int64_t indexed, struct piece *piece)
 {
 	sqlite3_stmt *stmt = store_prepare(
 	    s, "SELECT id, length(coalesce(text, args)) FROM messages WHERE id > ? AND id <= ? ORDER BY id LIMIT ?");
@@ -61,37 +77,49 @@ fill_end(struct store *s, int64_t indexed, int rows)
 		return indexed;
 	sqlite3_bind_int64(stmt, 1, indexed);
 	sqlite3_bind_int64(stmt, 2, s->head);
-	sqlite3_bind_int(stmt, 3, rows);
+	sqlite3_bind_int(stmt, 3, piece->rows_left);
 	while (sqlite3_step(stmt) == SQLITE_ROW && (n == 0 || bytes + sqlite3_column_int64(stmt, 1) <= FILL_BYTES)) {
 		end = sqlite3_column_int64(stmt, 0);
 		bytes += sqlite3_column_int64(stmt, 1);
 		n++;
 	}
 	store_reset(s, stmt);
+	piece->bytes += bytes;
 	return n == 0 ? s->head : end;
+}
+
+static int
+merge(struct store *s, const struct piece *piece)
+{
+	int64_t pages = MERGE_PAGES + MERGE_LEVELS * piece->bytes / MERGE_PAGE_BYTES;
+
+	return store_run_with(s, "INSERT INTO search (search, rank) VALUES ('merge', ?)", pages, 0);
 }
 
 static int
 fill(struct store *s, struct store_news *news)
 {
 	int64_t indexed = store_number(s, "SELECT value FROM meta WHERE name = 'indexed'", -1), end;
-	int left = FILL_ROWS, code;
+	struct piece piece = {.rows_left = FILL_ROWS};
+	int code;
 
 	if (indexed < 0)
 		return SQLITE_CORRUPT;
-	code = fill_changes(s, indexed, &left);
+	code = fill_changes(s, indexed, &piece);
 	end = indexed;
-	if (code == SQLITE_DONE && left > 0) {
-		end = fill_end(s, indexed, left);
+	if (code == SQLITE_DONE && piece.rows_left > 0) {
+		end = fill_end(s, indexed, &piece);
 		code = store_run_with(s,
 		    "INSERT INTO search (rowid, room, sender, body)"
 		    " SELECT id, room, sender, body FROM search_rows WHERE id > ? AND id <= ?",
 		    indexed, end);
 	}
 	if (code == SQLITE_DONE)
+		code = merge(s, &piece);
+	if (code == SQLITE_DONE)
 		code = store_run_with(s, "UPDATE meta SET value = ? WHERE name = 'indexed'", end, 0);
 	news->indexed = end;
-	news->index_behind = left <= 0 || end < s->head;
+	news->index_behind = piece.rows_left <= 0 || end < s->head;
 	return code;
 }
 

@@ -356,6 +356,33 @@ test_fill_pieces(void **state)
 	assert_int_equal(fx.news.indexed, 351);
 }
 
+/* A piece of the index merges little, however much there is to merge, so that a send does not wait long behind it; and
+ * enough, or there would be ever more to look into. */
+static void
+test_merges(void **state)
+{
+	enum { PIECES = 3900, WORDS_EACH = 30, WRITES_MAX = 150, SEGMENTS_MAX = 20 };
+	size_t most = 0;
+
+	(void)state;
+	for (int i = 0; i < PIECES; i++) {
+		char text[WORDS_EACH * 8];
+		size_t n = 0, before;
+
+		for (int word = 0; word < WORDS_EACH; word++)
+			n += (size_t)snprintf(text + n, sizeof text - n, "%d ", (i * WORDS_EACH + word) * 7919 % 99991);
+		add(text);
+		assert_int_equal(test_look(&fx, 0), STORE_OK);
+		before = test_disk.writes;
+		assert_int_equal(store_fill(fx.store, 0, &fx.news), STORE_OK);
+		if (test_disk.writes - before > most)
+			most = test_disk.writes - before;
+		store_news_fini(&fx.news);
+	}
+	assert_in_range(most, 1, WRITES_MAX);
+	assert_in_range(test_number(&fx, "SELECT count(DISTINCT segid) FROM search_idx"), 1, SEGMENTS_MAX);
+}
+
 static void
 test_changed_rows(void **state)
 {
@@ -581,6 +608,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_pages, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_snippets, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_fill_pieces, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_merges, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_changed_rows, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_many_changed, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_timeout, setup, teardown),
