@@ -154,6 +154,12 @@ warnings: build/check/longlined
 
 check: warnings layers format unit replay ## seconds, for every commit: warnings, layers, format, unit tests, fuzzers' findings
 
+# npm ci takes its time and the network, so only after a change. Tests of other targets are skipped without them.
+packages: ## what tests need from npm: Socket.IO's client and the like
+	@[ tests/js/node_modules/.package-lock.json -nt tests/js/package-lock.json ] || npm --prefix tests/js ci --no-audit --no-fund
+
+conformance soak: packages
+
 e2e: $(B)/longlined ## end-to-end tests: the real nginx, the real daemon
 	TEST_CONCURRENCY=3 scripts/node-test tests/e2e
 
@@ -236,7 +242,7 @@ install: $(B)/longlined ## install below DESTDIR and PREFIX; BASE=/chat for a su
 	install -m 644 scripts/systemd/longline.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/longline.conf"
 
 FORCE:
-.PHONY: all client unit replay fuzz fuzz-run layers format warnings check e2e conformance page asan fault soak bench bench-docs tsan cover fmt clean help install FORCE
+.PHONY: all client packages unit replay fuzz fuzz-run layers format warnings check e2e conformance page asan fault soak bench bench-docs tsan cover fmt clean help install FORCE
 .DELETE_ON_ERROR:
 
 -include $(OBJ:.o=.d)
