@@ -1,6 +1,7 @@
 #include "worker.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 
 #include "clock.h"
@@ -93,6 +94,7 @@ static int
 teardown(void **state)
 {
 	(void)state;
+	release(JOBS);
 	worker_free(fx.worker);
 	loop_free(fx.loop);
 	test_watchdog(0);
@@ -221,6 +223,49 @@ test_full(void **state)
 	assert_true(fx.n_done > max);
 }
 
+static enum test_next
+hurry_steps(void *ctx, int turn)
+{
+	if (turn == 0) {
+		assert_int_equal(sched_getscheduler(0), SCHED_BATCH);
+		for (int i = 0; i < 2; i++)
+			assert_int_equal(worker_add(fx.worker, &fx.tasks[i].job), 0);
+		release(1);
+		return TEST_WAIT;
+	}
+	if (fx.n_done < 2) {
+		/* One of them at least is still at work. */
+		assert_int_equal(sched_getscheduler(0), *(int *)ctx);
+		if (fx.n_done == 1 && fx.released == 0)
+			release(1);
+		return TEST_WAIT;
+	}
+	assert_int_equal(sched_getscheduler(0), SCHED_BATCH);
+	return TEST_STOP;
+}
+
+/* While niced threads are at work the loop does not wait for a slice of theirs; other threads do not matter. */
+static void
+test_hurry(void **state)
+{
+	static const struct sched_param none;
+	void *ctxs[] = {NULL, NULL};
+	int meanwhile[] = {SCHED_BATCH, SCHED_OTHER};
+
+	(void)state;
+	for (int threads = 1; threads <= 2; threads++) {
+		/* A loop that has run is its thread's for good, so another one. */
+		teardown(NULL);
+		setup(NULL);
+		if (sched_setscheduler(0, SCHED_OTHER, &none) != 0)
+			skip();
+		fx.tasks[0].job.run = fx.tasks[1].job.run = run_held;
+		start(threads, JOBS, ctxs);
+		test_run(fx.loop, hurry_steps, &meanwhile[threads - 1]);
+	}
+	(void)sched_setscheduler(0, SCHED_OTHER, &none);
+}
+
 /* A job may be added again where it is done. */
 static void
 done_again(struct job *job)
@@ -271,6 +316,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_one_thread, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_threads, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_full, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_hurry, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_again, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_free_with_jobs, setup, teardown),
 	};
