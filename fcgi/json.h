@@ -33,10 +33,10 @@ enum json_result json_object(
 enum json_result json_array(struct str text, size_t depth_max, json_member_fn *fn, void *ctx);
 
 /*
- * Whether text, which SQLite's json_valid() takes for JSON, may be none: that of 3.40, at least, lets an array be the
- * name of a member, which no reader can parse. (It may also be that a string has a bracket and a colon.)
+ * Whether text, which SQLite's json_valid() takes for JSON, may be none: that of 3.40, at least, lets an array or an
+ * object be the name of a member, which no reader can parse. (It may also be that a string has a bracket and a colon.)
  */
-bool json_array_named(struct str text);
+bool json_nested_named(struct str text);
 
 /* What the payload of a Socket.IO packet is. */
 struct json_payload {

@@ -64,13 +64,15 @@ json_mend(char *p, size_t n)
 }
 
 bool
-json_array_named(struct str text)
+json_nested_named(struct str text)
 {
 	while (text.n > 0) {
-		(void)str_cut(&text, ']');
-		while (text.n > 0 && memchr(" \t\n\r", text.p[0], 4) != NULL)
+		bool end = text.p[0] == ']' || text.p[0] == '}';
+
+		text = (struct str){text.p + 1, text.n - 1};
+		while (end && text.n > 0 && memchr(" \t\n\r", text.p[0], 4) != NULL)
 			text = (struct str){text.p + 1, text.n - 1};
-		if (text.n > 0 && text.p[0] == ':')
+		if (end && text.n > 0 && text.p[0] == ':')
 			return true;
 	}
 	return false;

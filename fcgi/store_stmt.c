@@ -208,7 +208,7 @@ store_row(struct store *s, sqlite3_stmt *stmt, struct message_fields *f)
 		f->body.n = strnlen(f->body.p, f->body.n);
 	if (f->is_args && f->body.n == 0)
 		f->body = STR("[]"); /* a row that got past the CHECKs */
-	if (f->is_args && json_array_named(f->body) && json_array(f->body, SIZE_MAX, NULL, NULL) == JSON_BAD)
+	if (f->is_args && json_nested_named(f->body) && json_array(f->body, SIZE_MAX, NULL, NULL) == JSON_BAD)
 		f->is_args = false; /* what cannot be parsed can still be read */
 	if (sqlite3_column_int(stmt, 7) > 0)
 		read_attachments(s, f);

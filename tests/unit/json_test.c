@@ -92,20 +92,21 @@ test_bad(void **state)
 
 /* What SQLite may take for JSON, but yajl does not. */
 static void
-test_array_named(void **state)
+test_nested_named(void **state)
 {
 	static const char *const named[] = {"[{[\"a\"]:1}]", "[{[\"a\"] \n:1}]", "[1,{\"a\":[],[\"b\"]\t\r:[]}]",
-	    "[\"a string]:\"]"},
-	                         *const not_named[] = {
-	                             "", "[]", "[{\"a\":[1]}]", "[[],[]]", "[\"]\",\":\"]", "[{\"]\":1}]", "]"};
+	    "[{{\"x\":\"a\"}:1}]", "[{{\"x\":\"a\"} :1}]", "[\"a string]:\"]"},
+	                         *const not_named[] = {"", "[]", "[{\"a\":[1]}]", "[[],[]]", "[\"]\",\":\"]",
+	                             "[{\"a\":{}}]", "[{\"]\":1}]", "]"};
 
 	(void)state;
 	for (size_t i = 0; i < LENGTH(named); i++) {
-		assert_true(json_array_named(str_of(named[i])));
-		assert_int_equal(json_array(str_of(named[i]), 10, NULL, NULL), i == 3 ? JSON_OK : JSON_BAD);
+		assert_true(json_nested_named(str_of(named[i])));
+		assert_int_equal(
+		    json_array(str_of(named[i]), 10, NULL, NULL), i == LENGTH(named) - 1 ? JSON_OK : JSON_BAD);
 	}
 	for (size_t i = 0; i < LENGTH(not_named); i++)
-		assert_false(json_array_named(str_of(not_named[i])));
+		assert_false(json_nested_named(str_of(not_named[i])));
 }
 
 static void
@@ -358,7 +359,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_members),
 	    cmocka_unit_test(test_bad),
-	    cmocka_unit_test(test_array_named),
+	    cmocka_unit_test(test_nested_named),
 	    cmocka_unit_test(test_surrogates),
 	    cmocka_unit_test(test_zero_character),
 	    cmocka_unit_test(test_numbers),
