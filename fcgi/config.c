@@ -37,7 +37,7 @@ static const struct number NUMBERS[] = {
     {"session-queue", AT(session_queue), 1000, INT64_C(1) << 40, 16000000, "BYTES", "waiting for one session"},
     {"namespaces-max", AT(namespaces_max), 1, 1000, 32, "N", "namespaces that one session may join"},
     {"attachments-max", AT(attachments_max), 0, 10, 10, "N", "binary arguments of one event or acknowledgement"},
-    {"recovery", AT(recovery_s), 0, 31536000, 86400, "SECONDS", "a client absent so long misses nothing; 0: off"},
+    {"recovery", AT(recovery), 0, 31536000, 1, "N", "Socket.IO clients that come back miss nothing; 0: off"},
     {"recovery-max", AT(recovery_max), 1, 1000000, 10000, "N", "messages it may have missed at most"},
     {"connections-max", AT(connections_max), 0, 10000000, 0, "N", "from the web server; 0: as descriptors allow"},
 };

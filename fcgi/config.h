@@ -38,8 +38,8 @@ struct config {
 	int64_t session_queue;   /* bytes that wait for one session */
 	int64_t namespaces_max;  /* of one session */
 	int64_t attachments_max; /* of one packet of a Socket.IO client */
-	int64_t recovery_s;      /* longest absence that a Socket.IO client recovers from; 0: none */
-	int64_t recovery_max;    /* most messages that it gets then */
+	int64_t recovery;        /* 0: Socket.IO clients that come back begin anew */
+	int64_t recovery_max;    /* most messages that they get else */
 	const char *ephemeral;   /* names of events that are not stored, with commas between */
 	int64_t connections_max; /* 0: what the limit on descriptors allows */
 };

@@ -81,6 +81,7 @@ health_metrics(struct health *h, struct request *r)
 	struct commit_counts commit = commit_counts(h->commit);
 	struct rooms_counts rooms = rooms_counts(h->rooms);
 	struct fcgi_counts fcgi = fcgi_counts(h->requests->fcgi);
+	struct sessions_counts sessions = sessions_counts(h->sessions);
 	struct buf b;
 
 	if (!plain_get(r))
@@ -93,7 +94,9 @@ health_metrics(struct health *h, struct request *r)
 	add(&b, "late_total", "counter", "Connections closed for being slow.", (double)fcgi.late);
 	add(&b, "polls_parked", "gauge", "Held polls.", (double)poll_parked(h->poll));
 	add(&b, "polls_woken_total", "counter", "Waiters told of news.", (double)rooms.woken);
-	add(&b, "sessions", "gauge", "Socket.IO sessions.", (double)sessions_count(h->sessions));
+	add(&b, "sessions", "gauge", "Socket.IO sessions.", (double)sessions.sessions);
+	add(&b, "packets_total", "counter", "Packets of Socket.IO clients handled.", (double)sessions.packets);
+	add(&b, "posts_waiting", "gauge", "POSTs of Socket.IO clients that are being handled.", (double)sessions.posts);
 	add(&b, "sends_total", "counter", "Messages committed for senders.", (double)commit.sends);
 	add(&b, "sends_queued", "gauge", "Messages that wait to be committed.", (double)commit.queued);
 	add(&b, "commits_total", "counter", "Transactions committed for senders.", (double)commit.commits);

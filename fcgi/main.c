@@ -99,7 +99,8 @@ stop_step(void *ctx, struct timer *t)
 	struct daemon *d = ctx;
 	int64_t now = clock_ms(), since = d->last_request_ms > d->stopping_ms ? d->last_request_ms : d->stopping_ms;
 	struct fcgi_counts fcgi = fcgi_counts(d->requests.fcgi);
-	bool done = fcgi.open == 0 && fcgi.writing == 0 && commit_idle(d->commit) && now - since >= QUIET_MS;
+	bool done = fcgi.open == 0 && fcgi.writing == 0 && commit_idle(d->commit) && sessions_idle(d->sessions) &&
+	            now - since >= QUIET_MS;
 
 	if (done || now - d->stopping_ms >= STOP_MAX_MS)
 		loop_stop(d->loop);
@@ -193,8 +194,7 @@ open_socketio(struct daemon *d)
 {
 	const struct config *c = &d->config;
 	struct relay_options relay = {.ephemeral = c->ephemeral,
-	    .recovery = c->recovery_s > 0,
-	    .recovery_ms = c->recovery_s * 1000,
+	    .recovery = c->recovery > 0,
 	    .recovery_messages = c->recovery_max,
 	    .message_max = (size_t)c->message_max};
 	struct member_options member = {.depth_max = (size_t)c->depth_max,

@@ -1,8 +1,8 @@
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "hash.h"
 #include "member_state.h"
 
 struct str
@@ -50,26 +50,25 @@ member_set_data(struct member *m, void *data)
 
 /* ---- namespaces ---- */
 
-static struct nsp_place *
-place_of(struct members *all, struct str name)
+static struct str
+nsp_name(const struct table_entry *e)
 {
-	return &all->table[hash_place(name) % MEMBER_PLACES];
+	const struct nsp *nsp = CONTAINER(e, const struct nsp, entry);
+
+	return (struct str){nsp->name, nsp->name_n};
 }
 
 struct nsp *
 member_nsp(struct members *all, struct str name)
 {
-	struct nsp *nsp;
+	struct table_entry *e = table_find(&all->nsps, name);
 
-	LIST_FOREACH (nsp, place_of(all, name), link)
-		if (str_eq((struct str){nsp->name, nsp->name_n}, name))
-			return nsp;
-	return NULL;
+	return e == NULL ? NULL : CONTAINER(e, struct nsp, entry);
 }
 
 /* A holding of the namespace of this name, made if need be; NULL without memory. */
 static struct nsp *
-nsp_take(struct members *all, struct str name)
+nsp_take(struct members *all, struct session *s, struct str name)
 {
 	struct nsp *nsp = member_nsp(all, name);
 
@@ -81,7 +80,8 @@ nsp_take(struct members *all, struct str name)
 		nsp->name_n = (uint8_t)name.n;
 		memcpy(nsp->name, name.p, name.n);
 		LIST_INIT(&nsp->members);
-		LIST_INSERT_HEAD(place_of(all, name), nsp, link);
+		session_channel_init(&nsp->channel, s);
+		table_add(&all->nsps, &nsp->entry);
 	}
 	nsp->holders++;
 	return nsp;
@@ -92,21 +92,39 @@ nsp_drop(struct nsp *nsp)
 {
 	if (--nsp->holders > 0)
 		return;
-	LIST_REMOVE(nsp, link);
+	table_remove(&nsp->all->nsps, &nsp->entry);
+	session_channel_fini(&nsp->channel);
 	free(nsp);
 }
 
-struct member *
-member_find(struct members *all, struct str nsp_name, struct str id)
+static struct str
+member_entry_id(const struct table_entry *e)
 {
-	struct nsp *nsp = member_nsp(all, nsp_name);
-	struct member *m;
+	return str_of(CONTAINER(e, const struct member, entry)->id);
+}
 
-	if (nsp != NULL)
-		LIST_FOREACH (m, &nsp->members, nsp_link)
-			if (str_eq(str_of(m->id), id))
-				return m;
-	return NULL;
+struct member *
+member_find(struct members *all, struct str nsp, struct str id)
+{
+	struct table_entry *e = table_find(&all->table, id);
+	struct member *m = e == NULL ? NULL : CONTAINER(e, struct member, entry);
+
+	return m != NULL && str_eq(member_namespace(m), nsp) ? m : NULL;
+}
+
+struct session_channel *
+member_channel(struct member *m)
+{
+	return &m->nsp->channel;
+}
+
+void
+member_take_over(struct member *m)
+{
+	table_remove(&m->nsp->all->table, &m->entry);
+	token_id(m->id);
+	table_add(&m->nsp->all->table, &m->entry);
+	session_leave(m->session);
 }
 
 struct member *
@@ -126,7 +144,7 @@ member_new(struct members *all, struct session *s, struct str name)
 {
 	struct member *m = calloc(1, sizeof *m);
 
-	if (m == NULL || (m->nsp = nsp_take(all, name)) == NULL) {
+	if (m == NULL || (m->nsp = nsp_take(all, s, name)) == NULL) {
 		free(m);
 		return NULL;
 	}
@@ -168,6 +186,7 @@ member_end(struct member *m, bool left)
 	LIST_REMOVE(m, link);
 	client->n--;
 	LIST_REMOVE(m, nsp_link);
+	table_remove(&m->nsp->all->table, &m->entry);
 	member_free(m);
 }
 
@@ -185,6 +204,17 @@ refuse(struct session *s, struct str nsp, struct str error)
 	session_queue(s, member_make_packets(PACKET_CONNECT_ERROR, nsp, -1, STR(""), error, STR(""), NULL), 1);
 }
 
+/* The others that the session has joined go on. */
+static void
+refuse_one_more(struct members *all, struct session *s, struct str nsp)
+{
+	char error[96];
+
+	snprintf(error, sizeof error, "{\"message\":\"a session may join %zu namespaces at most\"}",
+	    all->options.namespaces_max);
+	refuse(s, nsp, str_of(error));
+}
+
 static void
 join(struct member *m, struct str auth, struct str reply)
 {
@@ -193,6 +223,7 @@ join(struct member *m, struct str auth, struct str reply)
 	struct buf b;
 
 	LIST_INSERT_HEAD(&m->nsp->members, m, nsp_link);
+	table_add(&m->nsp->all->table, &m->entry);
 	LIST_INSERT_HEAD(&client->members, m, link);
 	client->n++;
 	session_connected(m->session);
@@ -216,11 +247,11 @@ put_off(struct client *client, struct member *m, struct str auth)
 	if (j == NULL)
 		return false;
 	j->member = m;
-	held_init(&j->held);
 	j->auth_n = auth.n;
 	if (auth.n > 0)
 		memcpy(j->auth, auth.p, auth.n);
 	client->joining = j;
+	session_hold(m->session);
 	/* The client has done its part. */
 	session_connected(m->session);
 	return true;
@@ -240,8 +271,12 @@ member_connect(struct members *all, struct session *s, const struct packet *p)
 		refuse(s, p->nsp, unknown);
 		return true;
 	}
-	if (member_of(client, p->nsp) != NULL || client->n >= all->options.namespaces_max)
+	if (member_of(client, p->nsp) != NULL)
 		return false;
+	if (client->n >= all->options.namespaces_max) {
+		refuse_one_more(all, s, p->nsp);
+		return true;
+	}
 	m = member_new(all, s, p->nsp);
 	if (m == NULL)
 		return false;
@@ -271,27 +306,15 @@ member_connect(struct members *all, struct session *s, const struct packet *p)
 void
 member_accept(struct member *m, struct str reply)
 {
-	struct members *all = m->nsp->all;
 	struct session *s = m->session;
 	struct client *client = session_data(s);
 	struct joining *j = client->joining;
-	struct held_packet *p;
-	bool good = true;
 
 	assert(j != NULL && j->member == m);
 	client->joining = NULL;
+	session_release(s);
 	join(m, (struct str){j->auth, j->auth_n}, reply);
-	/* What any of them does may end the session, or be another CONNECT that is put off: the rest waits for that. */
-	while (good && session_data(s) == client && client->joining == NULL && (p = held_take(&j->held)) != NULL) {
-		good = (p->binary ? member_on_binary : member_on_text)(all, s, (struct str){p->bytes, p->n});
-		free(p);
-	}
-	if (good && session_data(s) == client && client->joining != NULL)
-		held_move(&client->joining->held, &j->held);
-	held_fini(&j->held);
 	free(j);
-	if (!good)
-		session_end(s, STR("1"));
 }
 
 /* ---- the layer ---- */
@@ -321,7 +344,6 @@ on_ended(void *ctx, struct session *s)
 		member_end(LIST_FIRST(&client->members), false);
 	if (client->joining != NULL) {
 		drop(client->joining->member);
-		held_fini(&client->joining->held);
 		free(client->joining);
 	}
 	member_drop_incoming(client);
@@ -333,7 +355,7 @@ static unsigned
 on_packets(void *ctx, struct session_cursor *c, struct message *message, struct buf *body)
 {
 	struct members *all = ctx;
-	struct member *m = (struct member *)(void *)((char *)c - offsetof(struct member, cursor));
+	struct member *m = CONTAINER(c, struct member, cursor);
 
 	return all->app.packets(all->app.ctx, m, message, body);
 }
@@ -353,14 +375,19 @@ members_new(const struct member_options *options, const struct member_app *app)
 	    .binary = member_on_binary,
 	    .packets = on_packets,
 	    .ended = on_ended};
-	for (int i = 0; i < MEMBER_PLACES; i++)
-		LIST_INIT(&all->table[i]);
-	return all;
+	if (table_init(&all->nsps, nsp_name) == 0 && table_init(&all->table, member_entry_id) == 0)
+		return all;
+	members_free(all);
+	return NULL;
 }
 
 void
 members_free(struct members *all)
 {
+	if (all == NULL)
+		return;
+	table_fini(&all->nsps);
+	table_fini(&all->table);
 	free(all);
 }
 

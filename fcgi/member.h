@@ -7,8 +7,8 @@
  *
  * States of a namespace in a session: not joined -> (CONNECT, the application accepts) joined -> left, by DISCONNECT of
  * either side or the session's end. Where the application has to find out first, it is not joined -> (MEMBER_LATER)
- * joining -> (member_accept) joined; what the client sends meanwhile, to whichever namespace, waits and is handled
- * then. Anything that the protocol does not allow ends the session at once.
+ * joining -> (member_accept) joined; what the client sends meanwhile, to whichever namespace, waits in its POST.
+ * Anything that the protocol does not allow ends the session at once.
  */
 #ifndef MEMBER_H
 #define MEMBER_H
@@ -51,7 +51,7 @@ struct member_app {
 
 struct member_options {
 	size_t depth_max;
-	size_t message_max;       /* bytes of one message with all its attachments, and of what waits for an answer */
+	size_t message_max;       /* bytes of one message with all its attachments */
 	size_t namespaces_max;    /* of one session */
 	unsigned attachments_max; /* of one packet; at most PACKET_ATTACHMENTS_MAX */
 };
@@ -69,8 +69,14 @@ const char *member_id(const struct member *m);
 /* While it connects: it is the one that had this id before, of TOKEN_ID_SIZE - 1 characters. */
 void member_set_id(struct member *m, struct str id);
 
-/* Answers the CONNECT that was put off; the client's packets that waited for this are handled before it returns. */
+/* Another one has its id from now on: its session is left (session_leave()), and may end before this returns. */
+void member_take_over(struct member *m);
+
+/* Answers the CONNECT that was put off; what the client has sent since is handled next. */
 void member_accept(struct member *m, struct str reply);
+
+/* What passes in its namespace; for session_add_cursor(). */
+struct session_channel *member_channel(struct member *m);
 
 struct session *member_session(const struct member *m);
 struct session_cursor *member_cursor(struct member *m);
@@ -93,12 +99,12 @@ void member_ask(struct member *m, struct str args, const struct member_bytes *by
 /* Acknowledges the client's event of this id; args as above, without a name. */
 void member_ack(struct member *m, uint64_t id, struct str args, const struct member_bytes *bytes);
 
-/*
- * To all of a namespace but except (NULL: to all), in the room (empty: in any); passing: only worth telling soon, see
- * session_queue_passing().
- */
+/* To all of a namespace but except (NULL: to all), in the room (empty: in any). */
 void member_broadcast(struct members *all, struct str nsp, struct str room, const struct member *except,
-    struct str args, const struct member_bytes *bytes, bool passing);
+    struct str args, const struct member_bytes *bytes);
+
+/* To all others of its namespace that have its channel, but only worth telling soon; see session_channel_tell(). */
+void member_pass_on(struct member *m, struct str args, const struct member_bytes *bytes);
 
 /* Rooms of members; a name is at most 128 bytes. -1 without memory. */
 int member_join(struct member *m, struct str room);

@@ -128,7 +128,7 @@ in_room(const struct member *m, struct str room)
 
 void
 member_broadcast(struct members *all, struct str nsp_name, struct str room, const struct member *except,
-    struct str args, const struct member_bytes *bytes, bool passing)
+    struct str args, const struct member_bytes *bytes)
 {
 	struct nsp *nsp = member_nsp(all, nsp_name);
 	struct member *m, *next;
@@ -139,10 +139,16 @@ member_broadcast(struct members *all, struct str nsp_name, struct str room, cons
 	for (m = LIST_FIRST(&nsp->members); m != NULL; m = next) {
 		next = LIST_NEXT(m, nsp_link);
 		if (m != except && (room.n == 0 || in_room(m, room) != NULL))
-			(passing ? session_queue_passing : session_queue)(
-			    m->session, blob_hold(packets), count_of(bytes));
+			session_queue(m->session, blob_hold(packets), count_of(bytes));
 	}
 	blob_drop(packets);
+}
+
+void
+member_pass_on(struct member *m, struct str args, const struct member_bytes *bytes)
+{
+	session_channel_tell(
+	    &m->nsp->channel, make_event(member_namespace(m), -1, args, bytes), count_of(bytes), &m->cursor);
 }
 
 int

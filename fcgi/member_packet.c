@@ -107,8 +107,6 @@ member_on_text(void *ctx, struct session *s, struct str text)
 	struct buf copy;
 	bool good;
 
-	if (client->joining != NULL)
-		return held_add(&client->joining->held, false, text, all->options.message_max);
 	if (client->incoming != NULL || text.n > all->options.message_max)
 		return false;
 	buf_init(&copy, text.n * 3 + 1);
@@ -129,8 +127,6 @@ member_on_binary(void *ctx, struct session *s, struct str bytes)
 	struct blob *blob;
 	bool good;
 
-	if (client->joining != NULL)
-		return held_add(&client->joining->held, true, bytes, all->options.message_max);
 	if (in == NULL || bytes.n > all->options.message_max - in->size || (blob = blob_new(bytes.n)) == NULL)
 		return false;
 	memcpy(blob->p, bytes.p, bytes.n);

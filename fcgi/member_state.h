@@ -6,7 +6,7 @@
 #define MEMBER_STATE_H
 
 #include "member.h"
-#include "member_held.h"
+#include "table.h"
 
 struct asked;
 struct in_room;
@@ -15,6 +15,7 @@ struct in_room;
 struct member {
 	LIST_ENTRY(member) link;     /* of the session */
 	LIST_ENTRY(member) nsp_link; /* of the namespace, once it has joined */
+	struct table_entry entry;    /* by its id, once it has joined */
 	struct nsp *nsp;
 	struct session *session;
 	void *data;
@@ -28,27 +29,26 @@ struct member {
 
 /* A namespace with members, or with one that is about to join. */
 struct nsp {
-	LIST_ENTRY(nsp) link;
+	struct table_entry entry;
 	struct members *all;
 	LIST_HEAD(, member) members;
-	size_t holders; /* members, and who is about to be one */
+	struct session_channel channel; /* what passes */
+	size_t holders;                 /* members, and who is about to be one */
 	uint8_t name_n;
 	char name[];
 };
-
-enum { MEMBER_PLACES = 1024 };
 
 struct members {
 	struct member_options options;
 	struct member_app app;
 	struct session_layer layer;
-	LIST_HEAD(nsp_place, nsp) table[MEMBER_PLACES];
+	struct table nsps;  /* by name */
+	struct table table; /* members that have joined, by id */
 };
 
-/* A member whose CONNECT is answered later, and what its client sends meanwhile. */
+/* A member whose CONNECT is answered later; its session is held until then. */
 struct joining {
 	struct member *member;
-	struct held_packets held;
 	size_t auth_n;
 	char auth[];
 };

@@ -97,7 +97,7 @@ relay_admit(
 		/* Its old session may not know yet that the network is gone. */
 		old = member_find(r->members, nsp, str_of(back->id));
 		if (old != NULL)
-			session_end(member_session(old), STR("1"));
+			member_take_over(old);
 		member_set_id(m, str_of(back->id));
 	}
 	memcpy(p->id, member_id(m), sizeof p->id);
@@ -112,6 +112,7 @@ relay_admit(
 	        .newest_max = back != NULL ? 0 : (size_t)r->options.recovery_messages,
 	        .variant = variant_of(m, p),
 	        .replays = back != NULL,
+	        .channel = member_channel(m),
 	    });
 }
 
@@ -252,12 +253,10 @@ relay_new(const struct relay_options *options, struct rooms *rooms, struct commi
 		return NULL;
 	*r = (struct relay){.options = *options, .rooms = rooms, .commit = commit, .readers = readers};
 	LIST_INIT(&r->lookups);
-	r->left = calloc(RELAY_LEFT_MAX, sizeof *r->left);
-	if (r->left == NULL) {
-		free(r);
-		return NULL;
-	}
-	return r;
+	if (relay_left_init(r) == 0)
+		return r;
+	relay_free(r);
+	return NULL;
 }
 
 void
@@ -266,7 +265,7 @@ relay_free(struct relay *r)
 	if (r == NULL)
 		return;
 	relay_free_lookups(r);
-	free(r->left);
+	relay_left_fini(r);
 	free(r);
 }
 

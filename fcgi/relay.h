@@ -22,7 +22,6 @@ struct rooms;
 struct relay_options {
 	const char *ephemeral; /* names of events that are not stored, with commas between */
 	bool recovery;
-	int64_t recovery_ms;       /* longest absence */
 	int64_t recovery_messages; /* most that are caught up with, also behind a serverOffset */
 	size_t message_max;
 	unsigned char secret[TOKEN_SECRET_SIZE];

@@ -217,7 +217,7 @@ pass_on(struct relay *r, struct member *m, const struct packet *p, const struct 
 	/* A client takes any string at the end for an offset, so it must be a true one. */
 	buf_printf(&args, ",\"%" PRId64 "\"", rooms_head(r->rooms));
 	if (buf_ok(&args))
-		member_broadcast(r->members, member_namespace(m), STR(""), m, buf_str(&args), bytes, true);
+		member_pass_on(m, buf_str(&args), bytes);
 	buf_fini(&args);
 }
 

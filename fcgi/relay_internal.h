@@ -5,7 +5,9 @@
 #define RELAY_INTERNAL_H
 
 #include "relay.h"
+#include "table.h"
 
+struct left_id;
 struct lookup;
 struct pending;
 
@@ -28,8 +30,9 @@ struct relay {
 	struct commit *commit;
 	struct readers *readers;
 	struct members *members;
-	/* Ids whose clients said good-bye: their pids are not taken again. A circle. */
-	char (*left)[TOKEN_ID_SIZE];
+	/* Ids whose clients said good-bye: their pids are not taken again. A circle, and by name. */
+	struct left_id *left;
+	struct table left_table;
 	size_t n_left;
 	LIST_HEAD(, lookup) lookups;
 };
@@ -54,8 +57,10 @@ bool relay_read_pid(const struct relay *r, struct str pid, struct str offset, st
 
 /* The client of this id said good-bye. */
 void relay_note_left(struct relay *r, struct str id);
+int relay_left_init(struct relay *r); /* -1 without memory */
+void relay_left_fini(struct relay *r);
 
-/* Whether what a client has missed is little and young enough to be caught up with. */
+/* Whether what a client has missed is little enough to be caught up with. */
 enum recovery { RECOVERY_NO, RECOVERY_YES, RECOVERY_ASK /* memory does not know */ };
 enum recovery relay_judge(const struct relay *r, struct str room, int64_t since);
 

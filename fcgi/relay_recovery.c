@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
 #include "readers.h"
 #include "relay_internal.h"
 
@@ -30,20 +29,53 @@ relay_make_pid(const struct relay *r, char pid[RELAY_PID_MAX], struct str id, st
 	snprintf(pid, RELAY_PID_MAX, "%.*s.%" PRId64 ".%s", STR_ARGS(id), head, signature);
 }
 
-void
-relay_note_left(struct relay *r, struct str id)
+/* ---- who said good-bye ---- */
+
+struct left_id {
+	struct table_entry entry;
+	char id[TOKEN_ID_SIZE];
+};
+
+static struct str
+left_name(const struct table_entry *e)
 {
-	memcpy(r->left[r->n_left++ % RELAY_LEFT_MAX], id.p, TOKEN_ID_SIZE);
+	return str_of(CONTAINER(e, const struct left_id, entry)->id);
+}
+
+int
+relay_left_init(struct relay *r)
+{
+	r->left = calloc(RELAY_LEFT_MAX, sizeof *r->left);
+	return r->left == NULL ? -1 : table_init(&r->left_table, left_name);
+}
+
+void
+relay_left_fini(struct relay *r)
+{
+	table_fini(&r->left_table);
+	free(r->left);
 }
 
 static bool
 has_left(const struct relay *r, struct str id)
 {
-	for (size_t i = 0; i < r->n_left && i < RELAY_LEFT_MAX; i++)
-		if (str_eq(str_of(r->left[i]), id))
-			return true;
-	return false;
+	return table_find(&r->left_table, id) != NULL;
 }
+
+void
+relay_note_left(struct relay *r, struct str id)
+{
+	struct left_id *left = &r->left[r->n_left % RELAY_LEFT_MAX];
+
+	if (has_left(r, id))
+		return;
+	if (r->n_left++ >= RELAY_LEFT_MAX)
+		table_remove(&r->left_table, &left->entry);
+	memcpy(left->id, id.p, TOKEN_ID_SIZE);
+	table_add(&r->left_table, &left->entry);
+}
+
+/* ---- pids, read ---- */
 
 bool
 relay_read_pid(const struct relay *r, struct str pid, struct str offset, struct str nsp, struct comeback *back)
@@ -66,14 +98,11 @@ relay_read_pid(const struct relay *r, struct str pid, struct str offset, struct 
 
 /* ---- how much was missed ---- */
 
+/* By their number alone: messages' times may be imported ones, or of a clock that was set. */
 static enum recovery
-within_limits(const struct relay *r, int64_t missed, int64_t oldest_ms)
+within_limits(const struct relay *r, int64_t missed)
 {
-	if (missed == 0)
-		return RECOVERY_YES;
-	return missed <= r->options.recovery_messages && clock_wall_ms() - oldest_ms <= r->options.recovery_ms
-	           ? RECOVERY_YES
-	           : RECOVERY_NO;
+	return missed <= r->options.recovery_messages ? RECOVERY_YES : RECOVERY_NO;
 }
 
 enum recovery
@@ -92,7 +121,7 @@ relay_judge(const struct relay *r, struct str room_name, int64_t since)
 	place = chain == NULL ? 0 : ring_above(chain, since);
 	if (chain == NULL || place == chain->n)
 		return RECOVERY_YES;
-	return within_limits(r, (int64_t)(chain->n - place), ring_at(chain, place)->f.at_ms);
+	return within_limits(r, (int64_t)(chain->n - place));
 }
 
 /* A client that waits for what the database says. */
@@ -132,7 +161,7 @@ looked_up(struct job *job)
 	} else if (who != NULL) {
 		/* What was read of a log that is another one by now says nothing; nor does a pid of it. */
 		bool recovered = l->resets == rooms_resets(r->rooms) && !has_left(r, str_of(l->back.id)) &&
-		                 within_limits(r, l->missed.n, l->missed.oldest_ms) == RECOVERY_YES;
+		                 within_limits(r, l->missed.n) == RECOVERY_YES;
 
 		who->lookup = NULL;
 		buf_init(&reply, 4096);

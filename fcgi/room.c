@@ -5,16 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hash.h"
 #include "log.h"
 #include "loop.h"
 #include "room_round.h"
-
-enum { TABLE_MIN = 64 };
+#include "table.h"
 
 struct room {
 	struct rooms *rooms;
-	LIST_ENTRY(room) link; /* in its place of the table */
+	struct table_entry entry;
 	struct round round;
 	struct ring_chain chain;
 	const struct ring_chain *view; /* what its waiters read: chain, or for room_all the ring's */
@@ -25,8 +23,6 @@ struct room {
 	char name[MESSAGE_ROOM_MAX];
 };
 
-LIST_HEAD(place, room);
-
 struct rooms {
 	struct ring ring;
 	int64_t head;
@@ -34,14 +30,25 @@ struct rooms {
 	char epoch[32];
 	struct rounds rounds;
 	struct room all;
-	struct place *table;
-	size_t n, places; /* a power of two */
+	struct table table;
 };
 
 static struct str
 name_of(const struct room *room)
 {
 	return (struct str){room->name, room->name_n};
+}
+
+static struct room *
+room_of(struct table_entry *e)
+{
+	return CONTAINER(e, struct room, entry);
+}
+
+static struct str
+entry_name(const struct table_entry *e)
+{
+	return name_of(CONTAINER(e, const struct room, entry));
 }
 
 static void
@@ -85,8 +92,7 @@ free_if_idle(struct room *room)
 
 	if (room == &rooms->all || room->chain.n > 0 || room->deleted > rooms->ring.floor || !round_idle(&room->round))
 		return;
-	LIST_REMOVE(room, link);
-	rooms->n--;
+	table_remove(&rooms->table, &room->entry);
 	fini(room);
 	free(room);
 }
@@ -114,13 +120,10 @@ rooms_new(struct loop *loop, size_t ring_bytes_max)
 
 	if (rooms == NULL)
 		return NULL;
-	rooms->table = calloc(TABLE_MIN, sizeof *rooms->table);
-	if (rooms->table == NULL) {
+	if (table_init(&rooms->table, entry_name) != 0) {
 		free(rooms);
 		return NULL;
 	}
-	rooms->places = TABLE_MIN;
-
 	ring_init(&rooms->ring, ring_bytes_max, chain_emptied, rooms);
 	rounds_init(&rooms->rounds, loop, round_ended);
 	init(rooms, &rooms->all, STR("*"));
@@ -130,6 +133,14 @@ rooms_new(struct loop *loop, size_t ring_bytes_max)
 	return rooms;
 }
 
+static void
+free_one(void *ctx, struct table_entry *e)
+{
+	(void)ctx;
+	fini(room_of(e));
+	free(room_of(e));
+}
+
 void
 rooms_free(struct rooms *rooms)
 {
@@ -137,16 +148,9 @@ rooms_free(struct rooms *rooms)
 		return;
 	rounds_fini(&rooms->rounds);
 	ring_fini(&rooms->ring);
-	for (size_t i = 0; i < rooms->places; i++)
-		while (!LIST_EMPTY(&rooms->table[i])) {
-			struct room *room = LIST_FIRST(&rooms->table[i]);
-
-			LIST_REMOVE(room, link);
-			fini(room);
-			free(room);
-		}
+	table_each(&rooms->table, free_one, NULL);
 	fini(&rooms->all);
-	free(rooms->table);
+	table_fini(&rooms->table);
 	free(rooms);
 }
 
@@ -193,6 +197,18 @@ make_due_if_waited(struct room *room)
 	round_make_due_if_waited(&room->rooms->rounds, &room->round);
 }
 
+static void
+reset_one(void *ctx, struct table_entry *e)
+{
+	struct room *room = room_of(e);
+
+	room->deleted = 0;
+	room->chain.floor = *(int64_t *)ctx;
+	forget_answers(room);
+	make_due_if_waited(room);
+	free_if_idle(room);
+}
+
 void
 rooms_reset(struct rooms *rooms, const char *epoch, int64_t head)
 {
@@ -203,50 +219,15 @@ rooms_reset(struct rooms *rooms, const char *epoch, int64_t head)
 	rooms->all.deleted = 0;
 	forget_answers(&rooms->all);
 	room_make_due(&rooms->all);
-	for (size_t i = 0; i < rooms->places; i++) {
-		struct room *room, *next;
-
-		for (room = LIST_FIRST(&rooms->table[i]); room != NULL; room = next) {
-			next = LIST_NEXT(room, link);
-			room->deleted = 0;
-			room->chain.floor = head;
-			forget_answers(room);
-			make_due_if_waited(room);
-			free_if_idle(room);
-		}
-	}
-}
-
-/* Twice the places, once there are as many rooms as places; without memory the old table goes on. */
-static void
-grow(struct rooms *rooms)
-{
-	size_t places = rooms->places * 2;
-	struct place *table = calloc(places, sizeof *table);
-
-	if (table == NULL)
-		return;
-	for (size_t i = 0; i < rooms->places; i++)
-		while (!LIST_EMPTY(&rooms->table[i])) {
-			struct room *room = LIST_FIRST(&rooms->table[i]);
-
-			LIST_REMOVE(room, link);
-			LIST_INSERT_HEAD(&table[hash_place(name_of(room)) & (places - 1)], room, link);
-		}
-	free(rooms->table);
-	rooms->table = table;
-	rooms->places = places;
+	table_each(&rooms->table, reset_one, &head);
 }
 
 struct room *
 room_find(struct rooms *rooms, struct str name)
 {
-	struct room *room;
+	struct table_entry *e = table_find(&rooms->table, name);
 
-	LIST_FOREACH (room, &rooms->table[hash_place(name) & (rooms->places - 1)], link)
-		if (str_eq(name_of(room), name))
-			return room;
-	return NULL;
+	return e == NULL ? NULL : room_of(e);
 }
 
 struct room *
@@ -260,11 +241,8 @@ room_get(struct rooms *rooms, struct str name)
 	room = malloc(sizeof *room);
 	if (room == NULL)
 		return NULL;
-	if (rooms->n >= rooms->places)
-		grow(rooms);
 	init(rooms, room, name);
-	LIST_INSERT_HEAD(&rooms->table[hash_place(name) & (rooms->places - 1)], room, link);
-	rooms->n++;
+	table_add(&rooms->table, &room->entry);
 	return room;
 }
 
@@ -412,5 +390,5 @@ room_unwait(struct waiter *w)
 struct rooms_counts
 rooms_counts(const struct rooms *rooms)
 {
-	return (struct rooms_counts){rooms->n, rooms->ring.all.n, rooms->ring.bytes, rooms->rounds.woken};
+	return (struct rooms_counts){rooms->table.n, rooms->ring.all.n, rooms->ring.bytes, rooms->rounds.woken};
 }

@@ -5,56 +5,48 @@
 #include <string.h>
 
 #include "clock.h"
-#include "hash.h"
 
 enum {
 	CLOSING_MS = 30000,
-	PLACES_MIN = 64,
+	FLUSHES_PER_TURN = 64, /* as of a room's waiters */
 };
 
-/* ---- the table of sessions by id ---- */
-
-static struct session_place *
-place_of(struct session_place *table, size_t places, struct str id)
+static struct session *
+session_of_entry(struct table_entry *e)
 {
-	return &table[hash_place(id) & (places - 1)];
+	return CONTAINER(e, struct session, entry);
 }
 
-/* Twice the places, once there are as many sessions as places; without memory the old table goes on. */
-static void
-grow(struct sessions *all)
+static struct str
+id_of(const struct table_entry *e)
 {
-	size_t places = all->places * 2;
-	struct session_place *table = calloc(places, sizeof *table);
-	struct session *s;
-
-	if (table == NULL)
-		return;
-	for (size_t i = 0; i < all->places; i++)
-		while ((s = LIST_FIRST(&all->table[i])) != NULL) {
-			LIST_REMOVE(s, link);
-			LIST_INSERT_HEAD(place_of(table, places, str_of(s->id)), s, link);
-		}
-	free(all->table);
-	all->table = table;
-	all->places = places;
+	return str_of(CONTAINER(e, const struct session, entry)->id);
 }
 
 struct session *
 session_find(struct sessions *all, const struct session_layer *layer, struct str id)
 {
-	struct session *s;
+	struct table_entry *e = table_find(&all->table, id);
 
-	LIST_FOREACH (s, place_of(all->table, all->places, id), link)
-		if (s->layer == layer && str_eq(str_of(s->id), id))
-			return s;
-	return NULL;
+	return e != NULL && session_of_entry(e)->layer == layer ? session_of_entry(e) : NULL;
 }
 
 size_t
 sessions_count(const struct sessions *all)
 {
-	return all->n;
+	return all->table.n;
+}
+
+struct sessions_counts
+sessions_counts(const struct sessions *all)
+{
+	return (struct sessions_counts){all->table.n, all->n_posts, all->packets};
+}
+
+bool
+sessions_idle(const struct sessions *all)
+{
+	return all->n_posts == 0;
 }
 
 const char *
@@ -87,7 +79,7 @@ session_wake(struct session *s)
 	if (s->later || s->state == SESSION_ENDED)
 		return;
 	s->later = true;
-	STAILQ_INSERT_TAIL(&s->all->later, s, later_link);
+	TAILQ_INSERT_TAIL(&s->all->later, s, later_link);
 }
 
 /* ---- the heartbeat: one absolute deadline, and one timer for whatever is next ---- */
@@ -97,10 +89,47 @@ set_timer(struct session *s)
 {
 	int64_t next = s->ping_ms < s->dead_ms ? s->ping_ms : s->dead_ms;
 
+	if (s->post != NULL)
+		return;
 	if (s->connect_ms < next)
 		next = s->connect_ms;
 	next -= clock_ms();
 	loop_timer_set(s->all->loop, &s->timer, s->all->timer_kind, next > 0 ? next : 0);
+}
+
+static void
+put_forward(int64_t *deadline_ms, int64_t ms)
+{
+	if (*deadline_ms != INT64_MAX)
+		*deadline_ms += ms;
+}
+
+/* The time that its clock has stood still counts for nothing. */
+static void
+make_up(struct session *s)
+{
+	int64_t now = clock_ms(), ms = now - s->post->stopped_ms;
+
+	put_forward(&s->ping_ms, ms);
+	put_forward(&s->dead_ms, ms);
+	put_forward(&s->connect_ms, ms);
+	s->post->stopped_ms = now;
+}
+
+void
+session_stop_clock(struct session *s)
+{
+	s->post->stopped_ms = clock_ms();
+	loop_timer_clear(s->all->loop, &s->timer);
+}
+
+void
+session_go_on(struct session *s)
+{
+	make_up(s);
+	s->post = NULL;
+	if (s->state != SESSION_ENDED)
+		set_timer(s);
 }
 
 void
@@ -108,6 +137,8 @@ session_beat(struct session *s)
 {
 	int64_t now = clock_ms();
 
+	if (s->post != NULL)
+		make_up(s);
 	s->ping_ms = now + s->all->options.ping_interval_ms;
 	s->dead_ms = s->ping_ms + s->all->options.ping_timeout_ms;
 	s->pong_waits = s->extended = false;
@@ -117,7 +148,7 @@ session_beat(struct session *s)
 static void
 on_timer(void *ctx, struct timer *t)
 {
-	struct session *s = (struct session *)(void *)((char *)t - offsetof(struct session, timer));
+	struct session *s = CONTAINER(t, struct session, timer);
 	int64_t now = clock_ms();
 
 	(void)ctx;
@@ -140,9 +171,9 @@ on_timer(void *ctx, struct timer *t)
 bool
 session_alive(struct session *s)
 {
-	if (s->state != SESSION_ENDED && (s->doomed || clock_ms() >= s->dead_ms))
+	if (s->state != SESSION_ENDED && (s->doomed || (s->post == NULL && clock_ms() >= s->dead_ms)))
 		session_end(s, STR("1"));
-	return s->state != SESSION_ENDED;
+	return s->state != SESSION_ENDED && !s->leaving;
 }
 
 void
@@ -178,15 +209,31 @@ session_end(struct session *s, struct str packet)
 	if (conn != NULL)
 		session_reply(s->all, conn, packet);
 	loop_timer_clear(s->all->loop, &s->timer);
-	LIST_REMOVE(s, link);
-	s->all->n--;
+	table_remove(&s->all->table, &s->entry);
 	s->layer->ended(s->layer->ctx, s);
 	assert(LIST_EMPTY(&s->cursors));
 	session_stop_reading(s);
 	session_drop_queue(s);
+	session_drop_posts(s);
 	if (s->later)
-		STAILQ_REMOVE(&s->all->later, s, session, later_link);
-	STAILQ_INSERT_TAIL(&s->all->ended, s, later_link);
+		TAILQ_REMOVE(&s->all->later, s, later_link);
+	TAILQ_INSERT_TAIL(&s->all->ended, s, later_link);
+}
+
+void
+session_leave(struct session *s)
+{
+	struct fcgi_conn *conn;
+
+	if (s->post == NULL || s->state == SESSION_ENDED) {
+		session_end(s, STR("1"));
+		return;
+	}
+	s->leaving = true;
+	conn = session_take_held(s);
+	if (conn != NULL)
+		session_reply(s->all, conn, STR("1"));
+	session_drop_queue(s);
 }
 
 /* How much of a name fits, where no character is cut in two. */
@@ -211,7 +258,7 @@ session_new(struct sessions *all, const struct session_layer *layer, bool few, s
 	struct session *s;
 	size_t user_n = cut_name(user);
 
-	if (all->draining || all->n >= all->options.sessions_max || (s = calloc(1, sizeof *s + user_n)) == NULL)
+	if (all->draining || all->table.n >= all->options.sessions_max || (s = calloc(1, sizeof *s + user_n)) == NULL)
 		return NULL;
 	s->all = all;
 	s->layer = layer;
@@ -219,13 +266,10 @@ session_new(struct sessions *all, const struct session_layer *layer, bool few, s
 	s->user_n = (uint8_t)user_n;
 	if (user_n > 0)
 		memcpy(s->user, user.p, user_n);
-	STAILQ_INIT(&s->queue);
+	TAILQ_INIT(&s->queue);
 	LIST_INIT(&s->cursors);
 	token_id(s->id);
-	if (all->n >= all->places)
-		grow(all);
-	LIST_INSERT_HEAD(place_of(all->table, all->places, str_of(s->id)), s, link);
-	all->n++;
+	table_add(&all->table, &s->entry);
 	s->connect_ms = clock_ms() + all->options.connect_timeout_ms;
 	session_beat(s);
 	if (layer->opened(layer->ctx, s) != 0) {
@@ -235,22 +279,22 @@ session_new(struct sessions *all, const struct session_layer *layer, bool few, s
 	return s;
 }
 
-/* Phase WAKE, after the rooms': those for whom something was queued. */
+/* Phase LATE: those for whom something was queued. */
 static bool
 look_later(void *ctx)
 {
 	struct sessions *all = ctx;
 	struct session *s;
 
-	while ((s = STAILQ_FIRST(&all->later)) != NULL) {
-		STAILQ_REMOVE_HEAD(&all->later, later_link);
+	for (int i = 0; i < FLUSHES_PER_TURN && (s = TAILQ_FIRST(&all->later)) != NULL; i++) {
+		TAILQ_REMOVE(&all->later, s, later_link);
 		s->later = false;
 		if (s->doomed)
 			session_end(s, STR("1"));
 		else
 			session_flush(s);
 	}
-	return false;
+	return !TAILQ_EMPTY(&all->later);
 }
 
 static bool
@@ -259,8 +303,8 @@ sweep(void *ctx)
 	struct sessions *all = ctx;
 	struct session *s;
 
-	while ((s = STAILQ_FIRST(&all->ended)) != NULL) {
-		STAILQ_REMOVE_HEAD(&all->ended, later_link);
+	while ((s = TAILQ_FIRST(&all->ended)) != NULL) {
+		TAILQ_REMOVE(&all->ended, s, later_link);
 		free(s);
 	}
 	return false;
@@ -274,57 +318,47 @@ sessions_new(struct loop *loop, const struct session_options *options, struct re
 
 	if (all == NULL)
 		return NULL;
-	*all = (struct sessions){.options = *options,
-	    .loop = loop,
-	    .requests = requests,
-	    .rooms = rooms,
-	    .readers = readers,
-	    .places = PLACES_MIN};
-	all->table = calloc(all->places, sizeof *all->table);
-	if (all->table == NULL) {
+	*all = (struct sessions){
+	    .options = *options, .loop = loop, .requests = requests, .rooms = rooms, .readers = readers};
+	if (table_init(&all->table, id_of) != 0) {
 		free(all);
 		return NULL;
 	}
-	STAILQ_INIT(&all->later);
-	STAILQ_INIT(&all->ended);
+	TAILQ_INIT(&all->later);
+	TAILQ_INIT(&all->ended);
 	buf_init(&all->body, SIZE_MAX);
 	all->timer_kind = loop_timer_kind(loop, on_timer, all);
 	rooms_on_wake(rooms, ROOM_SESSION, session_on_wake, all);
+	session_channels_init(all);
+	session_posts_init(all);
 	loop_hook(loop, LOOP_LATE, look_later, all);
 	loop_hook(loop, LOOP_SWEEP, sweep, all);
 	return all;
 }
 
 static void
-each(struct sessions *all, void (*fn)(struct session *s))
+let_go(void *ctx, struct table_entry *e)
 {
-	for (size_t i = 0; i < all->places; i++) {
-		struct session *s, *next;
+	struct session *s = session_of_entry(e);
 
-		for (s = LIST_FIRST(&all->table[i]); s != NULL; s = next) {
-			next = LIST_NEXT(s, link);
-			fn(s);
-		}
-	}
-}
-
-static void
-let_go(struct session *s)
-{
+	(void)ctx;
 	if (s->held != NULL)
-		session_end(s, STR("1"));
+		session_leave(s);
 }
 
 void
 sessions_drain(struct sessions *all)
 {
 	all->draining = true;
-	each(all, let_go);
+	table_each(&all->table, let_go, NULL);
 }
 
 static void
-end_one(struct session *s)
+end_one(void *ctx, struct table_entry *e)
 {
+	struct session *s = session_of_entry(e);
+
+	(void)ctx;
 	/* Its connection is gone already. */
 	s->held = NULL;
 	session_end(s, STR("1"));
@@ -335,9 +369,9 @@ sessions_free(struct sessions *all)
 {
 	if (all == NULL)
 		return;
-	each(all, end_one);
+	table_each(&all->table, end_one, NULL);
 	sweep(all);
 	buf_fini(&all->body);
-	free(all->table);
+	table_fini(&all->table);
 	free(all);
 }

@@ -1,14 +1,21 @@
 /*
  * session: an Engine.IO session over HTTP long-polling: states, cursors, heartbeat (Engine.IO protocol 4).
  *
- * A session has a small queue of packets for it alone, and cursors into rooms. A message of a room is never copied into
- * it: when its GET comes, it reads on from memory, or from the database if it was away for long. A packet in the queue
- * remembers the head at which it was queued, and goes out behind the messages up to it and before those above it.
+ * A session has a small queue of packets for it alone, and cursors into rooms and channels. A message of a room is
+ * never copied into it: when its GET comes, it reads on from memory, or from the database if it was away for long. Nor
+ * is an event that passes through a channel, which keeps the newest for a few seconds. A packet in the queue remembers
+ * the head at which it was queued, as an event of a channel does, and goes out behind the messages up to it and before
+ * those above it.
  *
  * States: OPEN -> (session_close: what is queued goes out first) CLOSING -> ENDED; OPEN -> ENDED by session_end(): the
- * heartbeat missed, the held GET's peer gone, the protocol broken. An ended session is freed when the turn is over.
- * Invariants: one GET is held at most. While it is held every cursor waits in its room; while none is, none does, so a
- * client that is away costs nothing as others talk.
+ * heartbeat missed, the protocol broken. When the peer of its held GET is gone it leaves (session_leave()): what it has
+ * sent is still handled, then it is ENDED. An ended session is freed when the turn is over.
+ * Invariants: one GET is held at most. While it is held every cursor waits in its room and its channel; while none is,
+ * none does, so a client that is away costs nothing as others talk.
+ *
+ * POSTs: a turn of the loop handles a bounded number of packets, of all sessions together; the rest of a body waits for
+ * the next turn, in order, and its POST is answered when all of it was handled. Meanwhile the session's heartbeat
+ * stands still, for a client says nothing else while a POST of its is open.
  *
  * Sessions that stand at the same place of a room, and have nothing but its news to be told, get the same bytes.
  */
@@ -17,11 +24,12 @@
 
 #include <sys/queue.h>
 
+#include "loop.h"
 #include "request.h"
 #include "room.h"
 #include "token.h"
 
-struct loop;
+struct queued;
 struct readers;
 struct session;
 struct sessions;
@@ -29,22 +37,48 @@ struct sessions;
 /* How many kinds of cursors there may be in a room; see session_add_cursor(). */
 enum { SESSION_VARIANTS = 4 };
 
+/* An event that is worth telling soon or not at all. */
+struct session_event {
+	struct blob *packets;
+	unsigned n; /* packets */
+	int64_t head;
+	uint64_t serial;
+	int64_t until_ms;                    /* clock_ms() after which it is not worth telling */
+	const struct session_cursor *except; /* who said it; only compared, for it may have left */
+};
+
+/* The newest such events of a namespace, which its owner embeds: a short ring beside the log. */
+struct session_channel {
+	struct sessions *all;
+	TAILQ_ENTRY(session_channel) link;    /* of those that are being told, while listed */
+	TAILQ_HEAD(, session_cursor) waiting; /* whose GETs are held, the longest first */
+	struct session_event *ring;           /* NULL while it is empty */
+	uint64_t first, next;                 /* numbers of the oldest and of the one to come */
+	size_t bytes;                         /* of their packets */
+	struct timer timer;                   /* the oldest goes out of date */
+	bool listed;
+};
+
 /* Where a session is in a room. Its owner embeds it. */
 struct session_cursor {
 	LIST_ENTRY(session_cursor) link;
 	struct session *session; /* NULL: in none */
 	struct waiter waiter;
-	int64_t since;    /* the greatest id given, or known to be nothing for it */
-	uint64_t resets;  /* rooms_resets() of the log that since is of */
-	const char *room; /* its owner's, room_n bytes */
+	struct session_channel *channel;          /* NULL: none */
+	TAILQ_ENTRY(session_cursor) channel_link; /* while it waits there */
+	uint64_t passed;                          /* number of the next event of the channel for it */
+	int64_t since;                            /* the greatest id given, or known to be nothing for it */
+	uint64_t resets;                          /* rooms_resets() of the log that since is of */
+	const char *room;                         /* its owner's, room_n bytes */
 	/* Read from the database, for want of memory, and not given yet: */
 	struct message **backlog;
 	uint16_t backlog_n, backlog_at;
 	uint32_t newest_max; /* > 0: at most so many of the newest are read from the database */
 	uint8_t room_n, variant;
-	bool replays; /* what was missed goes out before the welcome, as far as both fit into one reply */
-	bool shut;    /* its welcome is still in the queue */
-	bool gave;    /* messages to the reply that is being made, before the welcome */
+	bool replays;           /* what was missed goes out before the welcome, as far as both fit into one reply */
+	bool gave;              /* messages to the reply that is being made, before the welcome */
+	bool waits;             /* in its channel */
+	struct queued *welcome; /* still in the queue; NULL: it went out, or there is none */
 };
 
 /* Where a cursor begins. */
@@ -54,6 +88,7 @@ struct session_start {
 	size_t newest_max; /* > 0: of what the database has above since, no more than the newest so many are given */
 	unsigned variant;  /* below SESSION_VARIANTS: cursors of a room with the same one are given the same packets */
 	bool replays;      /* see session_queue_welcome() */
+	struct session_channel *channel; /* whose events it gets from now on; NULL: none */
 };
 
 /* The protocol on top of the sessions of one path. */
@@ -88,6 +123,14 @@ struct session *session_find(struct sessions *all, const struct session_layer *l
 
 /* Held GETs are answered with a close, as at the daemon's end; from now on there are no new sessions. */
 void sessions_drain(struct sessions *all);
+/* Whether all that came in POSTs was handled. */
+bool sessions_idle(const struct sessions *all);
+
+struct sessions_counts {
+	size_t sessions, posts; /* posts: of which packets are still to be handled */
+	uint64_t packets;       /* of clients, handled since the start */
+};
+struct sessions_counts sessions_counts(const struct sessions *all);
 
 /*
  * few: the client takes no more than 16 packets in a reply; user: whom the web server knows it as, cut to what a sender
@@ -105,10 +148,29 @@ void session_connected(struct session *s);
 /* A GET of it: answers or holds conn. */
 void session_get(struct session *s, struct fcgi_conn *conn);
 
-/* The body of a POST: handles its packets. What it queues goes out with the held GET at the end of the turn. */
-void session_post(struct session *s, struct str body);
+/*
+ * The body of a POST: its packets are handled in this turn and the next ones, then conn is answered with `ok`; if conn
+ * is gone by then they are handled all the same. What they queue goes out with the held GET at the end of the turn. A
+ * second POST waits for the first, a third is refused. conn may be NULL: nobody is answered.
+ */
+void session_post(struct session *s, struct fcgi_conn *conn, struct str body);
 
-/* Whether a request for it still counts: an absolute deadline is past before its timer strikes. Ends it if not. */
+/* The layer cannot handle the next message yet: it waits until the session is released, and all that is behind it. */
+void session_hold(struct session *s);
+void session_release(struct session *s);
+
+/* The errors of Engine.IO's own server, whose body clients may show; in the order of their codes. */
+enum session_fault {
+	SESSION_UNKNOWN_TRANSPORT,
+	SESSION_UNKNOWN_SID,
+	SESSION_BAD_HANDSHAKE_METHOD,
+	SESSION_BAD_REQUEST,
+	SESSION_FORBIDDEN,
+	SESSION_UNSUPPORTED_PROTOCOL,
+};
+void session_refuse(struct requests *requests, struct fcgi_conn *conn, enum session_fault fault);
+
+/* Whether a request for it still counts: an absolute deadline is past before its timer strikes. Ends it if it is. */
 bool session_alive(struct session *s);
 
 /*
@@ -117,8 +179,18 @@ bool session_alive(struct session *s);
  */
 void session_queue(struct session *s, struct blob *packets, unsigned n);
 
-/* The same for what is only worth telling soon: a slow session misses it after 10 s, and all but the newest 64. */
-void session_queue_passing(struct session *s, struct blob *packets, unsigned n);
+/* For sessions like s. */
+void session_channel_init(struct session_channel *ch, struct session *s);
+/* No cursor is in it any more. */
+void session_channel_fini(struct session_channel *ch);
+
+/*
+ * An event for all whose cursors are in the channel but `except` (NULL: for all): n packets. Takes a holding of them.
+ * It costs the same however many there are: those whose GETs are held are told in this turn and the next ones, some at
+ * a time; a client that is away gets it if it comes within 10 s, unless 64 newer ones, or 1 MB of them, came since.
+ */
+void session_channel_tell(
+    struct session_channel *ch, struct blob *packets, unsigned n, const struct session_cursor *except);
 
 /* Whether a GET is held and nothing is queued: what may be lost is only sent then. */
 bool session_ready(const struct session *s);
@@ -130,6 +202,9 @@ void session_end(struct session *s, struct str packet);
 
 /* The peer of its held GET hung up. */
 void session_gone(struct session *s);
+
+/* Ends it as soon as what it has sent is handled; until then it is answered nothing more. */
+void session_leave(struct session *s);
 
 /* The session whose GET a parked connection is. */
 struct session *session_of(struct fcgi_conn *conn);

@@ -54,8 +54,10 @@ session_take_held(struct session *s)
 		return NULL;
 	s->held = NULL;
 	((struct slot *)fcgi_slot(conn))->parked = PARKED_NOT;
-	LIST_FOREACH (c, &s->cursors, link)
+	LIST_FOREACH (c, &s->cursors, link) {
 		room_unwait(&c->waiter);
+		session_channel_unwait(c);
+	}
 	return conn;
 }
 
@@ -67,57 +69,105 @@ take_owed(struct session *s, struct buf *body)
 	unsigned n = 0;
 
 	LIST_FOREACH (c, &s->cursors, link)
-		if (c->shut && c->gave)
-			n += session_take_queued(s, session_welcome(s, c), body);
+		if (c->welcome != NULL && c->gave)
+			n += session_take_queued(s, c->welcome, body);
 	return n;
+}
+
+/* A reply that is being made. */
+struct filling {
+	struct buf *body;
+	unsigned n, max; /* packets */
+	unsigned owed;   /* welcomes of cursors that have given to it */
+};
+
+/* Whether n packets more, of so many bytes, fit; the first of a reply always do. */
+static bool
+fits(const struct session *s, const struct filling *f, unsigned n, size_t size)
+{
+	return f->n == 0 || (f->n + f->owed + n <= f->max && f->body->n + size <= s->all->options.reply_max);
+}
+
+/* A message may go out before its cursor's welcome, if in the same reply. */
+static bool
+fill_message(struct session *s, struct filling *f, struct session_cursor *from, struct message *m)
+{
+	size_t before = f->body->n;
+	unsigned n, owes = from->welcome != NULL && !from->gave;
+
+	session_add_separator(f->body);
+	n = s->layer->packets(s->layer->ctx, from, m, f->body);
+	if (!fits(s, f, n + owes, 0)) {
+		f->body->n = before;
+		return false;
+	}
+	f->n += n;
+	f->owed += owes;
+	from->gave = from->welcome != NULL;
+	session_advance(from, m);
+	return true;
+}
+
+static bool
+fill_queued(struct session *s, struct filling *f, struct queued *q)
+{
+	if (!fits(s, f, q->n, q->packets->n))
+		return false;
+	f->owed -= q->opens != NULL && q->opens->gave;
+	f->n += session_take_queued(s, q, f->body);
+	return true;
+}
+
+static bool
+fill_event(struct session *s, struct filling *f, struct session_cursor *to, const struct session_event *e)
+{
+	if (!fits(s, f, e->n, e->packets->n))
+		return false;
+	f->n += session_take_event(to, e, f->body);
+	return true;
+}
+
+/* What comes next goes into the reply: of what is queued and what passes, what was said first, behind the messages that
+ * were there by then. false: that is all, or as much as fits. */
+static bool
+fill_next(struct session *s, struct filling *f)
+{
+	struct session_cursor *from = NULL, *behind = NULL, *to = NULL;
+	struct message *m = session_first_message(s, &from, &behind);
+	struct queued *q = TAILQ_FIRST(&s->queue);
+	struct session_event *e;
+
+	if (behind != NULL) {
+		/* Nothing goes past what is still to be read. */
+		session_read_behind(s, behind);
+		return false;
+	}
+	e = session_first_event(s, &to);
+	if (e != NULL && (q == NULL || e->serial < q->serial))
+		q = NULL;
+	else
+		e = NULL;
+	if (m != NULL && (q == NULL || m->f.id <= q->head) && (e == NULL || m->f.id <= e->head))
+		return fill_message(s, f, from, m);
+	if (e != NULL)
+		return fill_event(s, f, to, e);
+	return q != NULL && fill_queued(s, f, q);
 }
 
 /* Fills the body of a reply with what there is. Returns the number of packets. */
 static unsigned
 fill(struct session *s, struct buf *body)
 {
-	unsigned n = 0, owed = 0, max = packets_max(s);
-	struct session_cursor *from = NULL, *behind = NULL;
+	struct filling f = {.body = body, .max = packets_max(s)};
 
-	session_drop_passing(s);
 	if (s->ping_waits) {
 		buf_add_char(body, '2');
 		s->ping_waits = false;
-		n++;
+		f.n++;
 	}
-	while (n + owed < max) {
-		struct queued *q = STAILQ_FIRST(&s->queue);
-		struct message *m = session_first_message(s, &from, &behind);
-		size_t before = body->n, size = q == NULL ? 0 : q->packets->n;
-
-		if (behind != NULL) {
-			/* Nothing goes past what is still to be read. */
-			session_read_behind(s, behind);
-			break;
-		}
-		if (m == NULL && q == NULL)
-			break;
-		if (m != NULL && (q == NULL || m->f.id <= q->head)) {
-			unsigned packets, owes = from->shut && !from->gave;
-
-			session_add_separator(body);
-			packets = s->layer->packets(s->layer->ctx, from, m, body);
-			if (n > 0 && (n + packets + owed + owes > max || body->n > s->all->options.reply_max)) {
-				body->n = before;
-				break;
-			}
-			n += packets;
-			owed += owes;
-			from->gave = from->shut;
-			session_advance(from, m);
-		} else if (n > 0 && (n + owed + q->n > max || body->n + size > s->all->options.reply_max))
-			break;
-		else {
-			owed -= q->opens != NULL && q->opens->gave;
-			n += session_take_queued(s, q, body);
-		}
-	}
-	return n + (owed > 0 ? take_owed(s, body) : 0);
+	while (f.n + f.owed < f.max && fill_next(s, &f))
+		;
+	return f.n + (f.owed > 0 ? take_owed(s, body) : 0);
 }
 
 /* What a session in one room is to be told, when that is nothing but what memory holds of the room. */
@@ -132,11 +182,12 @@ static bool
 only_news(struct session *s, struct news *news)
 {
 	struct session_cursor *c = LIST_FIRST(&s->cursors);
+	struct session_cursor *to;
 	const struct ring_chain *chain;
 	size_t place;
 
-	if (s->state != SESSION_OPEN || s->ping_waits || !STAILQ_EMPTY(&s->queue) || c == NULL ||
-	    LIST_NEXT(c, link) != NULL)
+	if (s->state != SESSION_OPEN || s->ping_waits || !TAILQ_EMPTY(&s->queue) || c == NULL ||
+	    LIST_NEXT(c, link) != NULL || session_first_event(s, &to) != NULL)
 		return false;
 	session_follow_reset(c);
 	news->cursor = c;
@@ -187,6 +238,7 @@ wait(struct session *s)
 			c->since = rooms_head(rooms);
 		if (c->waiter.room == NULL)
 			wait_in(c, room_get(rooms, session_cursor_room(c)));
+		session_channel_wait(c);
 	}
 }
 
@@ -253,8 +305,7 @@ session_flush(struct session *s)
 void
 session_on_wake(void *ctx, struct room *room, struct waiter *w)
 {
-	struct session_cursor *c =
-	    (struct session_cursor *)(void *)((char *)w - offsetof(struct session_cursor, waiter));
+	struct session_cursor *c = CONTAINER(w, struct session_cursor, waiter);
 
 	(void)ctx;
 	(void)room;
@@ -288,7 +339,7 @@ session_get(struct session *s, struct fcgi_conn *conn)
 		session_end(s, STR("1"));
 		return;
 	}
-	if (s->state == SESSION_CLOSING && STAILQ_EMPTY(&s->queue)) {
+	if (s->state == SESSION_CLOSING && TAILQ_EMPTY(&s->queue)) {
 		session_reply(s->all, conn,
 		    STR("6\x1E"
 		        "1"));
@@ -306,5 +357,5 @@ void
 session_gone(struct session *s)
 {
 	(void)session_take_held(s);
-	session_end(s, STR("1"));
+	session_leave(s);
 }

@@ -1,6 +1,40 @@
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "clock.h"
-#include "packet.h"
 #include "session_state.h"
+
+/*
+ * What clients send is handled in turns of the loop, so that nobody who sends much keeps the others waiting. In each
+ * turn it is POST by POST: new ones first, for most have a packet or two; then those that have had a turn, round and
+ * round. Part of each turn is kept for these, so that new ones cannot hold them up for ever.
+ */
+enum {
+	PACKETS_PER_TURN = 64,
+	BYTES_PER_TURN = 256 * 1024, /* of packets; the last one may be larger */
+	PACKETS_PER_VISIT = 8,       /* to one POST */
+	PACKETS_FOR_OLD = 16,
+};
+
+void
+session_refuse(struct requests *requests, struct fcgi_conn *conn, enum session_fault fault)
+{
+	static const char *const words[] = {"Transport unknown", "Session ID unknown", "Bad handshake method",
+	    "Bad request", "Forbidden", "Unsupported protocol version"};
+	char body[96];
+	int n = snprintf(body, sizeof body, "{\"code\":%d,\"message\":\"%s\"}", (int)fault, words[fault]);
+
+	request_reply(requests, conn, fault == SESSION_FORBIDDEN ? 403 : 400, STR("application/json"),
+	    STR("Cache-Control: no-store\r\n"), (struct str){body, (size_t)n});
+}
+
+static void
+reply_ok(struct requests *requests, struct fcgi_conn *conn)
+{
+	request_reply(requests, conn, 200, STR("text/html"), STR("Cache-Control: no-store\r\n"), STR("ok"));
+}
 
 /* One packet of a POST; false: nothing after it counts. */
 static bool
@@ -36,22 +70,252 @@ take_packet(struct session *s, struct str packet)
 	}
 }
 
-void
-session_post(struct session *s, struct str body)
+/* ---- the lists ---- */
+
+static struct posts *
+list_of(struct sessions *all, const struct post *p)
 {
-	struct packet_walk walk = {.rest = body};
+	return p->old ? &all->old_posts : &all->new_posts;
+}
+
+static void
+list(struct sessions *all, struct post *p)
+{
+	assert(!p->listed);
+	p->listed = true;
+	TAILQ_INSERT_TAIL(list_of(all, p), p, link);
+}
+
+static void
+unlist(struct sessions *all, struct post *p)
+{
+	if (p->listed)
+		TAILQ_REMOVE(list_of(all, p), p, link);
+	p->listed = false;
+}
+
+static bool
+budget_left(const struct sessions *all)
+{
+	return all->packets_left > 0 && all->bytes_left > 0;
+}
+
+/* The connection that waits for the answer, if it is still there. */
+static struct fcgi_conn *
+conn_of(const struct post *p)
+{
+	return p->asks ? fcgi_find(p->session->all->requests->fcgi, p->handle) : NULL;
+}
+
+/* ---- one POST ---- */
+
+/* NULL without memory. */
+static struct post *
+post_new(struct session *s, struct fcgi_conn *conn, struct str rest)
+{
+	struct post *p = malloc(sizeof *p + rest.n);
+
+	if (p == NULL)
+		return NULL;
+	*p = (struct post){.session = s, .asks = conn != NULL, .walk.rest = {p->bytes, rest.n}};
+	if (conn != NULL)
+		p->handle = fcgi_handle(conn);
+	if (rest.n > 0)
+		memcpy(p->bytes, rest.p, rest.n);
+	s->all->n_posts++;
+	return p;
+}
+
+static void
+post_free(struct post *p)
+{
+	p->session->all->n_posts--;
+	free(p);
+}
+
+/* Whether the next packet is a message, and the layer cannot handle it yet. */
+static bool
+is_held(const struct session *s, const struct packet_walk *walk)
+{
+	return s->holds && walk->rest.n > 0 && (walk->rest.p[0] == '4' || walk->rest.p[0] == 'b');
+}
+
+/* Handles the next packets, a few; whether that was the last, or nothing after it counts. */
+static bool
+visit(struct session *s, struct packet_walk *walk)
+{
+	struct sessions *all = s->all;
 	struct str packet;
 
-	if (s->state != SESSION_OPEN || s->doomed)
+	for (int i = 0; i < PACKETS_PER_VISIT && budget_left(all); i++) {
+		if (s->state != SESSION_OPEN || s->doomed)
+			return true;
+		if (is_held(s, walk) || !packet_next(walk, &packet))
+			break;
+		all->packets_left--;
+		all->bytes_left -= (int64_t)packet.n;
+		all->packets++;
+		if (!take_packet(s, packet)) {
+			session_end(s, STR("1"));
+			return true;
+		}
+	}
+	return walk->ended || s->state != SESSION_OPEN || s->doomed;
+}
+
+/* All of the session's POST was handled, or the session ended: its client is told, and the next one begins. */
+static void
+finish(struct session *s)
+{
+	struct sessions *all = s->all;
+	struct post *p = s->post, *next = p->next;
+	struct fcgi_conn *conn = conn_of(p);
+
+	unlist(all, p);
+	if (conn != NULL)
+		reply_ok(all->requests, conn);
+	if (next != NULL && s->state != SESSION_ENDED) {
+		next->stopped_ms = p->stopped_ms;
+		s->post = next;
+		if (!is_held(s, &next->walk))
+			list(all, next);
+	} else {
+		session_go_on(s);
+		if (next != NULL) {
+			conn = conn_of(next);
+			if (conn != NULL)
+				session_refuse(all->requests, conn, SESSION_UNKNOWN_SID);
+			post_free(next);
+		}
+		if (s->leaving)
+			session_end(s, STR("1"));
+	}
+	post_free(p);
+}
+
+void
+session_drop_posts(struct session *s)
+{
+	/* The one that is being handled is finished by whoever handles it. */
+	if (s->post != NULL && s->post != s->all->post)
+		finish(s);
+}
+
+/* ---- all of them ---- */
+
+/* A turn of a POST. */
+static void
+go_on(struct sessions *all, struct post *p)
+{
+	struct session *s = p->session;
+	bool done;
+
+	unlist(all, p);
+	p->old = true;
+	all->post = p;
+	done = visit(s, &p->walk);
+	all->post = NULL;
+	if (done)
+		finish(s);
+	else if (!is_held(s, &p->walk))
+		list(all, p);
+}
+
+/* Whose turn it is. */
+static struct post *
+next_post(const struct sessions *all)
+{
+	struct post *old = TAILQ_FIRST(&all->old_posts), *fresh = TAILQ_FIRST(&all->new_posts);
+
+	return fresh == NULL || (old != NULL && all->packets_left <= PACKETS_FOR_OLD) ? old : fresh;
+}
+
+static void
+begin_turn(struct sessions *all)
+{
+	all->packets_left = PACKETS_PER_TURN;
+	all->bytes_left = BYTES_PER_TURN;
+}
+
+/* Phase LATE: what the requests of this turn have left of it goes to those that came before. */
+static bool
+posts_go_on(void *ctx)
+{
+	struct sessions *all = ctx;
+	struct post *p;
+
+	while (budget_left(all) && (p = next_post(all)) != NULL)
+		go_on(all, p);
+	begin_turn(all);
+	return next_post(all) != NULL;
+}
+
+void
+session_posts_init(struct sessions *all)
+{
+	TAILQ_INIT(&all->new_posts);
+	TAILQ_INIT(&all->old_posts);
+	begin_turn(all);
+	loop_hook(all->loop, LOOP_LATE, posts_go_on, all);
+}
+
+static void
+refuse(struct session *s, struct fcgi_conn *conn)
+{
+	if (conn != NULL)
+		session_refuse(s->all->requests, conn, SESSION_BAD_REQUEST);
+}
+
+/* It waits for its turn, behind the one before it if there is one. */
+static void
+keep(struct session *s, struct fcgi_conn *conn, struct str body)
+{
+	struct post *p = post_new(s, conn, body);
+
+	if (p == NULL) {
+		/* The client must not take it for handled, nor go on as if it were. */
+		refuse(s, conn);
+		session_end(s, STR("1"));
+	} else if (s->post != NULL)
+		s->post->next = p;
+	else {
+		s->post = p;
+		session_stop_clock(s);
+		if (!is_held(s, &p->walk))
+			list(s->all, p);
+	}
+}
+
+void
+session_post(struct session *s, struct fcgi_conn *conn, struct str body)
+{
+	if (s->state != SESSION_OPEN || s->doomed) {
+		if (conn != NULL)
+			reply_ok(s->all->requests, conn);
 		return;
+	}
+	if (s->post != NULL && s->post->next != NULL) {
+		refuse(s, conn);
+		return;
+	}
 	if (s->pong_waits && !s->extended && !(body.n > 0 && body.p[0] == '3')) {
 		/* It lives, though its pong is late: once it gets more time. */
 		s->extended = true;
 		s->dead_ms = clock_ms() + s->all->options.ping_timeout_ms;
 	}
-	while (s->state == SESSION_OPEN && !s->doomed && packet_next(&walk, &packet))
-		if (!take_packet(s, packet)) {
-			session_end(s, STR("1"));
-			return;
-		}
+	keep(s, conn, body);
+}
+
+void
+session_hold(struct session *s)
+{
+	s->holds = true;
+}
+
+void
+session_release(struct session *s)
+{
+	s->holds = false;
+	if (s->post != NULL && s->post != s->all->post && !s->post->listed)
+		list(s->all, s->post);
 }

@@ -1,14 +1,6 @@
-#include <assert.h>
 #include <stdlib.h>
 
-#include "clock.h"
-#include "packet.h"
 #include "session_state.h"
-
-enum {
-	PASSING_MAX = 64,
-	PASSING_MS = 10000,
-};
 
 void
 session_add_separator(struct buf *body)
@@ -20,12 +12,10 @@ session_add_separator(struct buf *body)
 static void
 drop_queued(struct session *s, struct queued *q)
 {
-	STAILQ_REMOVE(&s->queue, q, queued, link);
+	TAILQ_REMOVE(&s->queue, q, link);
 	if (q->opens != NULL)
-		q->opens->shut = false;
+		q->opens->welcome = NULL;
 	s->queue_bytes -= q->packets->n;
-	if (q->until_ms != 0)
-		s->n_passing--;
 	blob_drop(q->packets);
 	free(q);
 }
@@ -44,47 +34,29 @@ session_take_queued(struct session *s, struct queued *q, struct buf *body)
 void
 session_drop_queue(struct session *s)
 {
-	while (!STAILQ_EMPTY(&s->queue))
-		drop_queued(s, STAILQ_FIRST(&s->queue));
-}
-
-void
-session_drop_passing(struct session *s)
-{
-	struct queued *q, *next;
-	int64_t now;
-
-	if (s->n_passing == 0)
-		return;
-	now = clock_ms();
-	for (q = STAILQ_FIRST(&s->queue); q != NULL && s->n_passing > 0; q = next) {
-		next = STAILQ_NEXT(q, link);
-		if (q->until_ms != 0 && (q->until_ms <= now || s->n_passing >= PASSING_MAX))
-			drop_queued(s, q);
-	}
+	while (!TAILQ_EMPTY(&s->queue))
+		drop_queued(s, TAILQ_FIRST(&s->queue));
 }
 
 /* Takes a holding of packets. NULL: it could not be queued, and the session will end. */
 static struct queued *
-enqueue(struct session *s, struct blob *packets, unsigned n, int64_t until_ms)
+enqueue(struct session *s, struct blob *packets, unsigned n)
 {
 	struct queued *q;
 
-	if (s->state != SESSION_OPEN || s->doomed || packets == NULL ||
+	if (s->state != SESSION_OPEN || s->doomed || s->leaving || packets == NULL ||
 	    packets->n > s->all->options.queue_bytes_max - s->queue_bytes || (q = malloc(sizeof *q)) == NULL) {
 		blob_drop(packets);
 		/* What cannot be said must not go missing in silence. */
-		if (s->state == SESSION_OPEN) {
+		if (s->state == SESSION_OPEN && !s->leaving) {
 			s->doomed = true;
 			session_wake(s);
 		}
 		return NULL;
 	}
-	*q = (struct queued){.packets = packets, .n = n, .head = rooms_head(s->all->rooms), .until_ms = until_ms};
-	STAILQ_INSERT_TAIL(&s->queue, q, link);
+	*q = (struct queued){.packets = packets, .n = n, .head = rooms_head(s->all->rooms), .serial = ++s->all->serial};
+	TAILQ_INSERT_TAIL(&s->queue, q, link);
 	s->queue_bytes += packets->n;
-	if (until_ms != 0)
-		s->n_passing++;
 	session_wake(s);
 	return q;
 }
@@ -92,41 +64,22 @@ enqueue(struct session *s, struct blob *packets, unsigned n, int64_t until_ms)
 void
 session_queue(struct session *s, struct blob *packets, unsigned n)
 {
-	(void)enqueue(s, packets, n, 0);
+	(void)enqueue(s, packets, n);
 }
 
 void
 session_queue_welcome(struct session *s, struct blob *packet, struct session_cursor *c)
 {
-	struct queued *q = enqueue(s, packet, 1, 0);
+	struct queued *q = enqueue(s, packet, 1);
 
 	if (q == NULL || c->session == NULL)
 		return;
 	q->opens = c;
-	c->shut = true;
-}
-
-struct queued *
-session_welcome(struct session *s, const struct session_cursor *c)
-{
-	struct queued *q;
-
-	STAILQ_FOREACH (q, &s->queue, link)
-		if (q->opens == c)
-			break;
-	assert(q != NULL);
-	return q;
-}
-
-void
-session_queue_passing(struct session *s, struct blob *packets, unsigned n)
-{
-	session_drop_passing(s);
-	(void)enqueue(s, packets, n, clock_ms() + PASSING_MS);
+	c->welcome = q;
 }
 
 bool
 session_ready(const struct session *s)
 {
-	return s->held != NULL && STAILQ_EMPTY(&s->queue) && s->state == SESSION_OPEN;
+	return s->held != NULL && TAILQ_EMPTY(&s->queue) && s->state == SESSION_OPEN;
 }

@@ -56,7 +56,7 @@ next_message(struct session *s, struct session_cursor *c, bool *behind)
 
 	*behind = false;
 	session_follow_reset(c);
-	if (c->shut && !c->replays)
+	if (c->welcome != NULL && !c->replays)
 		return NULL;
 	if (c->backlog_at < c->backlog_n)
 		return c->backlog[c->backlog_at];
@@ -189,7 +189,9 @@ session_add_cursor(struct session *s, struct session_cursor *c, const struct ses
 	    .variant = (uint8_t)start->variant,
 	    .replays = start->replays,
 	    .room = start->room.p,
-	    .room_n = (uint8_t)start->room.n};
+	    .room_n = (uint8_t)start->room.n,
+	    .channel = start->channel,
+	    .passed = start->channel == NULL ? 0 : start->channel->next};
 	LIST_INSERT_HEAD(&s->cursors, c, link);
 	session_wake(s);
 }
@@ -199,9 +201,11 @@ session_remove_cursor(struct session_cursor *c)
 {
 	if (c->session == NULL)
 		return;
-	if (c->shut)
-		session_welcome(c->session, c)->opens = NULL;
+	if (c->welcome != NULL)
+		c->welcome->opens = NULL;
+	c->welcome = NULL;
 	room_unwait(&c->waiter);
+	session_channel_unwait(c);
 	free_backlog(c);
 	if (c->session->reading != NULL && c->session->reading->cursor == c)
 		c->session->reading->cursor = NULL;

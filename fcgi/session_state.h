@@ -1,42 +1,46 @@
 /*
  * session_state: what the files of session share. session.c has its life and its heartbeat, session_get.c the held GET
  * and what it is answered with, session_read.c the cursors, session_queue.c what waits for one session alone,
- * session_post.c what clients send.
+ * session_channel.c what passes, session_post.c what clients send.
  */
 #ifndef SESSION_STATE_H
 #define SESSION_STATE_H
 
-#include "loop.h"
+#include "packet.h"
 #include "session.h"
+#include "table.h"
 
 enum session_life { SESSION_OPEN, SESSION_CLOSING, SESSION_ENDED };
 
-struct queued;
+struct post;
 struct reading;
 
 /* There may be a hundred thousand, so every byte counts. */
 struct session {
-	LIST_ENTRY(session) link;         /* in its place of the table */
-	STAILQ_ENTRY(session) later_link; /* among those to be looked at, or freed, when the turn ends */
+	struct table_entry entry;
+	TAILQ_ENTRY(session) later_link; /* among those to be looked at, or freed, when the turn ends */
 	struct sessions *all;
 	const struct session_layer *layer;
 	void *data;
 	struct fcgi_conn *held;
 	struct timer timer;
 	int64_t ping_ms, dead_ms, connect_ms; /* clock_ms() at which each strikes; INT64_MAX: never */
-	STAILQ_HEAD(, queued) queue;
+	struct post *post;                    /* what came and is not handled yet: meanwhile its clock stands still */
+	TAILQ_HEAD(, queued) queue;
 	LIST_HEAD(, session_cursor) cursors;
 	size_t queue_bytes;
 	struct reading *reading; /* a job reads for one of its cursors */
 	uint8_t state;           /* enum session_life */
 	bool ping_waits, pong_waits, extended, few, later;
-	bool doomed; /* it is ended when the turn is over: whoever queued may still use what it owns */
-	uint8_t n_passing, user_n;
+	bool holds;   /* its layer cannot handle the next message yet */
+	bool leaving; /* nobody is there to be told; it ends when its POSTs are handled */
+	bool doomed;  /* it is ended when the turn is over: whoever queued may still use what it owns */
+	uint8_t user_n;
 	char id[TOKEN_ID_SIZE];
 	char user[];
 };
 
-LIST_HEAD(session_place, session);
+TAILQ_HEAD(posts, post);
 
 struct sessions {
 	struct session_options options;
@@ -44,10 +48,18 @@ struct sessions {
 	struct requests *requests;
 	struct rooms *rooms;
 	struct readers *readers;
-	struct session_place *table;
-	size_t places, n; /* places: a power of two */
-	STAILQ_HEAD(, session) later, ended;
-	uint8_t timer_kind;
+	struct table table; /* by id */
+	TAILQ_HEAD(, session) later, ended;
+	/* POSTs that are handled in turns: new ones have had no turn yet. */
+	struct posts new_posts, old_posts;
+	size_t n_posts;        /* those that are held by their layer are in no list */
+	struct post *post;     /* whose packets are being handled now; NULL: nobody's */
+	unsigned packets_left; /* in this turn */
+	int64_t bytes_left;
+	uint64_t packets;
+	TAILQ_HEAD(, session_channel) telling; /* channels that have something for those who wait in them */
+	uint64_t serial;                       /* of what was queued or told last */
+	uint8_t timer_kind, channel_kind;
 	bool draining;
 	struct buf body;
 };
@@ -56,6 +68,10 @@ struct sessions {
 
 /* A pong came, or the session begins: the next ping is due a whole interval from now. */
 void session_beat(struct session *s);
+
+/* Its POST is being handled, since now: the heartbeat stands still; or is no more: it goes on where it was. */
+void session_stop_clock(struct session *s);
+void session_go_on(struct session *s);
 
 /* ---- session_get.c ---- */
 
@@ -92,24 +108,57 @@ void session_stop_reading(struct session *s);
 /* ---- session_queue.c ---- */
 
 struct queued {
-	STAILQ_ENTRY(queued) link;
+	TAILQ_ENTRY(queued) link;
 	struct blob *packets;
 	unsigned n;
 	int64_t head;
-	int64_t until_ms;             /* clock_ms() after which it is not worth telling; 0: it always is */
+	uint64_t serial;
 	struct session_cursor *opens; /* whose welcome it is; NULL: nobody's */
 };
 
 /* Takes queued packets into the body. Returns how many. */
 unsigned session_take_queued(struct session *s, struct queued *q, struct buf *body);
 
-/* The welcome of a cursor that is shut. */
-struct queued *session_welcome(struct session *s, const struct session_cursor *c);
-
-/* Those that are out of date, and the oldest when there are too many, make room for another. */
-void session_drop_passing(struct session *s);
-
 void session_drop_queue(struct session *s);
+
+/* ---- session_channel.c ---- */
+
+/* The event that comes first of all cursors', and whose; NULL when there is none. */
+struct session_event *session_first_event(struct session *s, struct session_cursor **to);
+
+/* The event, which is the next one of its cursor, into the body. Returns the number of packets. */
+unsigned session_take_event(struct session_cursor *c, const struct session_event *e, struct buf *body);
+
+/* Its session's GET is held, and has been told all; or is not. */
+void session_channel_wait(struct session_cursor *c);
+void session_channel_unwait(struct session_cursor *c);
+
+/* Tells a bounded number of those who wait; whether there are more. For LOOP_WAKE; all is a struct sessions. */
+bool session_channels_tell(void *all);
+void session_channels_init(struct sessions *all);
+
+/* ---- session_post.c ---- */
+
+/* A POST of which packets are to be handled. */
+struct post {
+	TAILQ_ENTRY(post) link; /* while it is listed */
+	struct session *session;
+	struct post *next;  /* of the same session: the one that waits for this one */
+	uint64_t handle;    /* of the request */
+	int64_t stopped_ms; /* clock_ms() since which the session's clock stands still */
+	struct packet_walk walk;
+	bool asks; /* somebody waits for the answer */
+	bool old;  /* it has had a turn */
+	bool listed;
+	char bytes[];
+};
+
+void session_posts_init(struct sessions *all);
+
+/* The session ended: what it has sent and is not handled yet is not. */
+void session_drop_posts(struct session *s);
+
+/* ---- session_get.c ---- */
 
 /* Between two packets of a body. */
 void session_add_separator(struct buf *body);

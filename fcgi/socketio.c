@@ -5,19 +5,10 @@
 
 #include "session.h"
 
-/* The errors of the reference server, whose body clients may show. */
-enum fault { UNKNOWN_TRANSPORT, UNKNOWN_SID, BAD_HANDSHAKE_METHOD, BAD_REQUEST, FORBIDDEN, UNSUPPORTED_PROTOCOL };
-
 static void
-fail(struct request *r, enum fault fault)
+fail(struct request *r, enum session_fault fault)
 {
-	static const char *const words[] = {"Transport unknown", "Session ID unknown", "Bad handshake method",
-	    "Bad request", "Forbidden", "Unsupported protocol version"};
-	char body[96];
-	int n = snprintf(body, sizeof body, "{\"code\":%d,\"message\":\"%s\"}", (int)fault, words[fault]);
-
-	request_reply(r->all, r->conn, fault == FORBIDDEN ? 403 : 400, STR("application/json"),
-	    STR("Cache-Control: no-store\r\n"), (struct str){body, (size_t)n});
+	session_refuse(r->all, r->conn, fault);
 }
 
 static void
@@ -28,7 +19,7 @@ plain(struct request *r, int status, struct str type, struct str body)
 
 /* The parameters that matter; of a repeated one the last counts, and unknown ones are the client's own. */
 struct asked {
-	struct str transport, sid, eio;
+	struct str transport, sid, eio, t;
 };
 
 static bool
@@ -46,21 +37,45 @@ read_query(struct request *r, struct query *q, struct asked *a)
 			a->sid = value;
 		else if (str_eq(name, STR("EIO")))
 			a->eio = value;
+		else if (str_eq(name, STR("t")))
+			a->t = value;
 	}
 	return true;
 }
 
-/* Clients that drop the connection at more than 16 packets in a reply: python-engineio, and who does not say. */
 static bool
-takes_few(struct str user_agent)
+contains(struct str s, struct str mark)
 {
-	static const struct str marks[] = {{"python", 6}, {"Python", 6}, {"aiohttp", 7}};
+	for (size_t at = 0; at + mark.n <= s.n; at++)
+		if (str_starts((struct str){s.p + at, s.n - at}, mark))
+			return true;
+	return false;
+}
+
+/* As python-engineio makes its `t`, whatever it calls itself: seconds, a dot, and parts of one. */
+static bool
+is_python_time(struct str t)
+{
+	size_t digits = 0, dots = 0;
+
+	for (size_t i = 0; i < t.n; i++) {
+		digits += t.p[i] >= '0' && t.p[i] <= '9';
+		dots += t.p[i] == '.' && i > 0 && i + 1 < t.n;
+	}
+	return dots == 1 && digits + 1 == t.n;
+}
+
+/* Clients that take any number of packets in a reply: browsers, Node.js, Java, Swift, Dart. All others get few, since
+ * python-engineio drops the connection at more than 16. */
+static bool
+takes_few(struct str user_agent, struct str t)
+{
+	static const struct str marks[] = {{"Mozilla/", 8}, {"node", 4}, {"okhttp", 6}, {"CFNetwork", 9}, {"Dart/", 5}};
 
 	for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++)
-		for (size_t at = 0; at + marks[i].n <= user_agent.n; at++)
-			if (str_starts((struct str){user_agent.p + at, user_agent.n - at}, marks[i]))
-				return true;
-	return user_agent.n == 0;
+		if (contains(user_agent, marks[i]))
+			return is_python_time(t);
+	return true;
 }
 
 static void
@@ -71,14 +86,14 @@ handshake(struct socketio *io, struct request *r, const struct asked *a)
 	int n;
 
 	if (r->method != METHOD_GET) {
-		fail(r, BAD_HANDSHAKE_METHOD);
+		fail(r, SESSION_BAD_HANDSHAKE_METHOD);
 		return;
 	}
 	if (!str_eq(a->eio, STR("4"))) {
-		fail(r, UNSUPPORTED_PROTOCOL);
+		fail(r, SESSION_UNSUPPORTED_PROTOCOL);
 		return;
 	}
-	s = session_new(io->sessions, io->layer, takes_few(r->user_agent), r->user);
+	s = session_new(io->sessions, io->layer, takes_few(r->user_agent, a->t), r->user);
 	if (s == NULL) {
 		request_fail(r->all, r->conn, PROBLEM_BUSY,
 		    "no session can begin now: there are too many (sessions-max), or the daemon stops");
@@ -100,11 +115,10 @@ post(struct socketio *io, struct request *r, struct session *s)
 	}
 	if (str_eq_nocase(r->content_type, STR("application/octet-stream"))) {
 		session_end(s, STR("1"));
-		fail(r, BAD_REQUEST);
+		fail(r, SESSION_BAD_REQUEST);
 		return;
 	}
-	session_post(s, r->body);
-	plain(r, 200, STR("text/html"), STR("ok"));
+	session_post(s, r->conn, r->body);
 }
 
 static void
@@ -113,7 +127,7 @@ serve(struct socketio *io, struct request *r, const struct asked *a)
 	struct session *s;
 
 	if (!str_eq(a->transport, STR("polling"))) {
-		fail(r, UNKNOWN_TRANSPORT);
+		fail(r, SESSION_UNKNOWN_TRANSPORT);
 		return;
 	}
 	if (a->sid.n == 0) {
@@ -122,9 +136,9 @@ serve(struct socketio *io, struct request *r, const struct asked *a)
 	}
 	s = session_find(io->sessions, io->layer, a->sid);
 	if (s == NULL || !session_alive(s))
-		fail(r, UNKNOWN_SID);
+		fail(r, SESSION_UNKNOWN_SID);
 	else if (!str_eq(a->eio, STR("4")))
-		fail(r, BAD_REQUEST);
+		fail(r, SESSION_BAD_REQUEST);
 	else if (r->method == METHOD_GET)
 		session_get(s, r->conn);
 	else if (r->method == METHOD_POST)

@@ -161,7 +161,6 @@ struct store_missed {
 	int64_t limit;       /* counted no further */
 	/* answered: */
 	int64_t n;
-	int64_t oldest_ms; /* the time of the first of them, if there is any */
 };
 enum store_status store_missed(struct store *s, struct store_missed *m);
 

@@ -114,14 +114,6 @@ store_missed(struct store *s, struct store_missed *m)
 
 	m->n = 0;
 	if (code == SQLITE_OK) {
-		stmt = store_select(s, &f, "at", m->since, m->head, false, 1);
-		code = stmt == NULL ? SQLITE_NOMEM : sqlite3_step(stmt);
-		if (code == SQLITE_ROW)
-			m->oldest_ms = sqlite3_column_int64(stmt, 0);
-		if (stmt != NULL)
-			store_reset(s, stmt);
-	}
-	if (code == SQLITE_ROW) {
 		/* Of the index alone. */
 		stmt = store_select(s, &f, "id", m->since, m->head, false, (size_t)m->limit);
 		code = stmt == NULL ? SQLITE_NOMEM : SQLITE_ROW;

@@ -140,7 +140,7 @@ say_to_all(struct daemon *d, struct member *m, const struct packet *p, const str
 	if (p->args.n > 0)
 		buf_add_char(&b, ',');
 	buf_add(&b, p->args);
-	member_broadcast(d->members, member_namespace(m), room, not_me ? m : NULL, buf_str(&b), bytes, false);
+	member_broadcast(d->members, member_namespace(m), room, not_me ? m : NULL, buf_str(&b), bytes);
 	buf_fini(&b);
 }
 

@@ -406,12 +406,13 @@ describe('transport', () => {
 		assert.deepEqual(await session.packets(packets.length), packets);
 	});
 
-	it('gives clients of python and those without a name 16 packets at most, others 256', ours, async (t) => {
-		for (const [headers, most] of [
+	it('gives clients that are not known to take more 16 packets at most, others 256', ours, async (t) => {
+		for (const [headers, most, params] of [
 			[{}, 16], [{ 'User-Agent': 'python-requests/2.28.1' }, 16], [{ 'User-Agent': 'Python/3.11 aiohttp/3.8.4' }, 16],
-			[{ 'User-Agent': 'Mozilla/5.0' }, 256],
+			[{ 'User-Agent': 'an app of mine' }, 16], [{ 'User-Agent': 'Mozilla/5.0' }, 256], [{ 'User-Agent': 'node-XMLHttpRequest' }, 256],
+			[{ 'User-Agent': 'Mozilla/5.0' }, 16, '&t=1733011200.25'], [{ 'User-Agent': 'Mozilla/5.0' }, 256, '&t=abc12345'],
 		]) {
-			const session = await open(t, s, { ...echo, headers });
+			const session = await open(t, s, { ...echo, headers, params });
 			const packets = Array.from({ length: 600 }, (_, i) => (i % 2 ? binary(i % 256) : `4${i}`));
 			await session.send(...packets);
 			const got = [];

@@ -39,12 +39,13 @@ export function conformance({ brisk = false, flags = '--cors *' } = {}) {
 export const join = (...packets) => packets.join(SEPARATOR);
 export const binary = (...bytes) => `b${Buffer.from(bytes).toString('base64')}`;
 
-const AGENT = { 'User-Agent': 'longline-test' };
+/** Of one that takes any number of packets in a reply. */
+const AGENT = { 'User-Agent': 'Mozilla/5.0 (longline-test)' };
 
 /** An Engine.IO session; nothing happens in it by itself. */
 export class Session {
-	constructor(server, { path = '/socket.io/', headers = AGENT } = {}) {
-		Object.assign(this, { server, path, headers, sid: undefined, inbox: [], handshake: undefined });
+	constructor(server, { path = '/socket.io/', headers = AGENT, params = '' } = {}) {
+		Object.assign(this, { server, path, headers, params, sid: undefined, inbox: [], handshake: undefined });
 	}
 
 	target(params = '') {
@@ -53,7 +54,7 @@ export class Session {
 
 	/** The handshake. */
 	async open() {
-		const res = await this.get();
+		const res = await this.get(this.params);
 		if (res.status !== 200 || !res.text.startsWith('0'))
 			throw new Error(`no handshake: ${res.status} ${res.text}`);
 		this.handshake = JSON.parse(res.text.slice(1));

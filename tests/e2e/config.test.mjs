@@ -19,7 +19,7 @@ describe('config: --help', () => {
 			assert.match(stdout, new RegExp(`--${name}\\b`), name);
 		const line = (name) => stdout.split(/\n(?=\s*--)/).find((part) => part.includes(`--${name} `)) ?? '';
 		for (const [name, value] of [['wait-max', /\b55\b/], ['body-max', /\b1,?000,?000\b/], ['message-max', /\b4,?000,?000\b/], ['depth-max', /\b1,?000\b/],
-			['reply-max', /\b1,?000,?000\b/], ['queue-max', /\b10,?000\b/], ['lock-wait', /\b15\b/], ['search-timeout', /\b2\b/], ['send-timeout', /\b60\b/], ['recovery', /\b86,?400\b/], ['recovery-max', /\b10,?000\b/]])
+			['reply-max', /\b1,?000,?000\b/], ['queue-max', /\b10,?000\b/], ['lock-wait', /\b15\b/], ['search-timeout', /\b2\b/], ['send-timeout', /\b60\b/], ['recovery-max', /\b10,?000\b/]])
 			assert.match(line(name), value, name);
 	});
 

@@ -70,7 +70,8 @@ check_open(const struct fcgi_conn *c)
 {
 	const struct slot *slot = (const struct slot *)(const void *)c->slot;
 
-	MUST(!c->open || slot->parked != PARKED_NOT || stub.n_sends + stub.n_looks + stub.n_jobs > 0);
+	MUST(!c->open || slot->parked != PARKED_NOT || stub.n_sends + stub.n_looks + stub.n_jobs > 0 ||
+	     !sessions_idle(w.sessions));
 }
 
 static void
@@ -243,11 +244,8 @@ on_answer(struct str cgi)
 static void
 open_socketio(void)
 {
-	struct relay_options relay = {.ephemeral = "typing",
-	    .recovery = true,
-	    .recovery_ms = 1000000,
-	    .recovery_messages = 3,
-	    .message_max = 100000};
+	struct relay_options relay = {
+	    .ephemeral = "typing", .recovery = true, .recovery_messages = 3, .message_max = 100000};
 	struct member_options member = {
 	    .depth_max = 1000, .message_max = 100000, .namespaces_max = 4, .attachments_max = PACKET_ATTACHMENTS_MAX};
 	struct session_options session = {.ping_interval_ms = 2500,

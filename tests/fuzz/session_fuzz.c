@@ -4,8 +4,9 @@
  *
  * An input is a byte of options, then requests: the number of a session, '0' to '3', and the body, up to a byte 0x1D,
  * or 0x1C, which ends the turn of the loop too. In the place of a number, 'c' and 'e' and a number close and end that
- * session. A session that there is not is opened first. No GET is ever held, so no FastCGI is needed. Whoever joins a
- * namespace of /w is accepted in the next turn.
+ * session. A session that there is not is opened first. No GET is ever held, and nobody waits for a POST's answer, so
+ * no FastCGI is needed. Whoever joins a namespace of /w is accepted in the next turn. An input is over when all packets
+ * were handled.
  */
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -43,10 +44,10 @@ struct fuzz {
 		struct session *session;
 		char id[TOKEN_ID_SIZE];
 	} known[SESSIONS];
-	int current; /* whose request this is */
 	struct person *people[PEOPLE_MAX];
 	size_t n_people;
 	struct str rest;
+	bool asked;  /* the whole input */
 	bool ending; /* nothing but the end of the turn is wanted */
 	int event_fd;
 };
@@ -61,6 +62,17 @@ session_at(struct fuzz *f, int i)
 	return f->known[i].session;
 }
 
+/* The number of a member's session. */
+static int
+number_of(const struct fuzz *f, const struct member *m)
+{
+	for (int i = 0; i < SESSIONS; i++)
+		if (f->known[i].session == member_session(m))
+			return i;
+	MUST(false);
+	return -1;
+}
+
 /* ---- the application ---- */
 
 static enum member_answer
@@ -69,8 +81,8 @@ on_connect(void *ctx, struct member *m, struct str auth, struct buf *reply, stru
 	struct fuzz *f = ctx;
 	struct str nsp = member_namespace(m);
 	struct person *p;
+	int number = number_of(f, m);
 
-	MUST(member_session(m) == f->known[f->current].session);
 	MUST(nsp.n >= 1 && nsp.n <= MEMBER_NAMESPACE_MAX && nsp.p[0] == '/' && str_utf8(nsp));
 	MUST(auth.n == 0 || json_object(auth, DEPTH_MAX, NULL, NULL, NULL) == JSON_OK);
 	MUST(member_find(f->members, nsp, str_of(member_id(m))) == NULL);
@@ -81,10 +93,10 @@ on_connect(void *ctx, struct member *m, struct str auth, struct buf *reply, stru
 	if (nsp.n > 8 || f->n_people == PEOPLE_MAX || (p = calloc(1, sizeof *p)) == NULL)
 		return MEMBER_UNKNOWN;
 	for (size_t i = 0; i < f->n_people; i++)
-		MUST(f->people[i]->member == NULL || f->people[i]->session != f->current ||
+		MUST(f->people[i]->member == NULL || f->people[i]->session != number ||
 		     (!f->people[i]->waits && !str_eq(member_namespace(f->people[i]->member), nsp)));
 	p->member = m;
-	p->session = f->current;
+	p->session = number;
 	f->people[f->n_people++] = p;
 	member_set_data(m, p);
 	if (str_starts(nsp, STR("/w"))) {
@@ -93,7 +105,8 @@ on_connect(void *ctx, struct member *m, struct str auth, struct buf *reply, stru
 	}
 	buf_add(reply, STR(",\"pid\":\"1\""));
 	if (str_eq(nsp, STR("/c")))
-		session_add_cursor(member_session(m), member_cursor(m), &(struct session_start){.room = STR("main")});
+		session_add_cursor(member_session(m), member_cursor(m),
+		    &(struct session_start){.room = STR("main"), .channel = member_channel(m)});
 	return MEMBER_ACCEPT;
 }
 
@@ -147,7 +160,7 @@ check_event(struct fuzz *f, struct member *m, const struct packet *p, const stru
 	size_t n = 0;
 	struct buf b;
 
-	MUST(person != NULL && person->member == m && person->joined && person->session == f->current);
+	MUST(person != NULL && person->member == m && person->joined && person->session == number_of(f, m));
 	MUST(member_find(f->members, member_namespace(m), str_of(member_id(m))) == m);
 	MUST(str_eq(p->nsp, member_namespace(m)));
 	MUST(p->type == (bytes == NULL ? PACKET_EVENT : PACKET_BINARY_EVENT));
@@ -192,13 +205,16 @@ on_event(void *ctx, struct member *m, const struct packet *p, const struct membe
 			member_ask(m, buf_str(&b), bytes, on_answer, f);
 			break;
 		case 'b':
-			member_broadcast(f->members, p->nsp, STR(""), NULL, buf_str(&b), bytes, false);
+			member_broadcast(f->members, p->nsp, STR(""), NULL, buf_str(&b), bytes);
 			break;
 		case 'o':
-			member_broadcast(f->members, p->nsp, STR(""), m, buf_str(&b), bytes, p->has_id);
+			if (p->has_id)
+				member_pass_on(m, buf_str(&b), bytes);
+			else
+				member_broadcast(f->members, p->nsp, STR(""), m, buf_str(&b), bytes);
 			break;
 		case 'r':
-			member_broadcast(f->members, p->nsp, p->event, NULL, buf_str(&b), bytes, false);
+			member_broadcast(f->members, p->nsp, p->event, NULL, buf_str(&b), bytes);
 			break;
 		case 'j':
 			(void)member_join(m, p->event);
@@ -273,6 +289,7 @@ request(struct fuzz *f, struct str text)
 {
 	char what = text.n > 0 ? text.p[0] : '0';
 	struct session *s;
+	int number;
 
 	if ((what == 'c' || what == 'e') && text.n > 1) {
 		s = session_at(f, text.p[1] & (SESSIONS - 1));
@@ -282,20 +299,20 @@ request(struct fuzz *f, struct str text)
 			session_end(s, STR("1"));
 		return;
 	}
-	f->current = what & (SESSIONS - 1);
-	s = session_at(f, f->current);
+	number = what & (SESSIONS - 1);
+	s = session_at(f, number);
 	/* As socketio.c asks: one that could not queue all is there to the end of the turn, but takes nothing. */
 	if (s == NULL || !session_alive(s)) {
 		s = session_new(f->sessions, members_layer(f->members), false, STR("ann"));
 		MUST(s != NULL);
-		f->known[f->current].session = s;
-		memcpy(f->known[f->current].id, session_id(s), TOKEN_ID_SIZE);
+		f->known[number].session = s;
+		memcpy(f->known[number].id, session_id(s), TOKEN_ID_SIZE);
 	}
 	if (text.n > 0)
-		session_post(s, (struct str){text.p + 1, text.n - 1});
+		session_post(s, NULL, (struct str){text.p + 1, text.n - 1});
 }
 
-/* Who waits for an answer gets it: what was held goes on, and may put off the next. */
+/* Who waits for an answer gets it: its POST goes on, and may put off the next. */
 static void
 accept_waiting(struct fuzz *f)
 {
@@ -305,7 +322,6 @@ accept_waiting(struct fuzz *f)
 		if (p->member == NULL || !p->waits)
 			continue;
 		p->waits = false;
-		f->current = p->session;
 		member_accept(p->member, STR(",\"pid\":\"2\""));
 	}
 	check_all(f);
@@ -322,7 +338,9 @@ on_turn(void *ctx)
 		return;
 	}
 	accept_waiting(f);
-	for (;;) {
+	if (f->asked && sessions_idle(f->sessions))
+		loop_stop(f->loop);
+	while (!f->asked) {
 		size_t n = 0;
 		bool end;
 
@@ -331,10 +349,9 @@ on_turn(void *ctx)
 		end = n == f->rest.n;
 		request(f, (struct str){f->rest.p, n});
 		check_all(f);
-		if (end) {
-			loop_stop(f->loop);
+		f->asked = end;
+		if (end)
 			return;
-		}
 		f->rest = (struct str){f->rest.p + n + 1, f->rest.n - n - 1};
 		if (f->rest.p[-1] == END_OF_TURN)
 			return;
@@ -428,6 +445,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	if (f->loop == NULL)
 		open_all(f, queues[bytes[0] & 3]);
 	f->rest = (struct str){(const char *)bytes + 1, n - 1};
+	f->asked = false;
 	loop_run(f->loop);
 	end_all(f);
 	return 0;

@@ -305,7 +305,6 @@ __wrap_store_missed(struct store *s, struct store_missed *m)
 	(void)s;
 	MUST(message_room_ok(m->room) && m->since >= 0 && m->since <= m->head);
 	m->n = stub.missed;
-	m->oldest_ms = 0;
 	return stub.status;
 }
 

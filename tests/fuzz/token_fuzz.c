@@ -25,8 +25,7 @@ static void
 open_all(void)
 {
 	/* Its secret is no secret, so that kept inputs may have good pids. */
-	struct relay_options options = {
-	    .recovery = true, .recovery_ms = 1000, .recovery_messages = 10, .ephemeral = ""};
+	struct relay_options options = {.recovery = true, .recovery_messages = 10, .ephemeral = ""};
 
 	loop = loop_new();
 	MUST(loop != NULL && (rooms = rooms_new(loop, 0)) != NULL);
