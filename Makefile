@@ -81,6 +81,9 @@ bench: $(B)/longlined build/bench/load build/bench/floor build/bench/insert buil
 		npm --prefix tests/bench ci --no-audit --no-fund || echo "bench: without the reference server of Socket.IO" >&2
 	@BENCH='$(BENCH)' N='$(N)' PAIRS='$(PAIRS)' SECONDS='$(SECONDS)' ROWS='$(ROWS)' ROOMS='$(ROOMS)' node tests/bench/bench.mjs
 
+hostile: $(B)/longlined build/bench/load ## attacks by strangers, and what others notice; ATTACKS=small-events-4,handshakes RUNS=5 SECONDS=3
+	@ATTACKS='$(ATTACKS)' RUNS='$(RUNS)' SECONDS='$(SECONDS)' node tests/bench/hostile.mjs
+
 bench-docs: ## put the figures of the last bench into docs/PERFORMANCE.md
 	@node tests/bench/report.mjs
 
@@ -243,7 +246,7 @@ install: $(B)/longlined ## install below DESTDIR and PREFIX; BASE=/chat for a su
 	install -m 644 scripts/systemd/longline.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/longline.conf"
 
 FORCE:
-.PHONY: all client packages unit replay fuzz fuzz-run layers format warnings check e2e conformance page asan fault soak bench bench-docs tsan cover fmt clean help install FORCE
+.PHONY: all client packages unit replay fuzz fuzz-run layers format warnings check e2e conformance page asan fault soak bench bench-docs hostile tsan cover fmt clean help install FORCE
 .DELETE_ON_ERROR:
 
 -include $(OBJ:.o=.d)

@@ -47,16 +47,35 @@ struct session_event {
 	const struct session_cursor *except; /* who said it; only compared, for it may have left */
 };
 
-/* The newest such events of a namespace, which its owner embeds: a short ring beside the log. */
+/*
+ * The newest such events of a namespace, which its owner embeds: a short ring beside the log.
+ *
+ * Those whose GETs are held are told in rounds, some in each turn. Each of them comes back for more at once, so whoever
+ * says many of them would have all the others come back as fast as they can; so a round of n sessions is followed by a
+ * rest of n * SESSION_REST_US, in which events gather. The first one after a quiet moment goes at once.
+ *
+ *	round is      an event comes           a GET comes, and there is an event for it   other
+ *	idle          begins: telling          is answered                                 -
+ *	telling       once more behind it      waits for the next one                      all told: resting, or idle
+ *	resting       when the rest is over    waits for that                              rest over: telling, or idle
+ */
+enum { SESSION_REST_US = 500, SESSION_REST_MAX_MS = 2000 };
+
 struct session_channel {
 	struct sessions *all;
-	TAILQ_ENTRY(session_channel) link;    /* of those that are being told, while listed */
-	TAILQ_HEAD(, session_cursor) waiting; /* whose GETs are held, the longest first */
-	struct session_event *ring;           /* NULL while it is empty */
-	uint64_t first, next;                 /* numbers of the oldest and of the one to come */
-	size_t bytes;                         /* of their packets */
-	struct timer timer;                   /* the oldest goes out of date */
-	bool listed;
+	TAILQ_HEAD(, session_cursor) waiting; /* whose GETs are held */
+	size_t n_waiting;
+	struct session_event *ring; /* NULL while it is empty */
+	uint64_t first, next;       /* numbers of the oldest and of the one to come */
+	size_t bytes;               /* of their packets */
+	struct timer timer;         /* the oldest goes out of date */
+	/* The round: */
+	TAILQ_ENTRY(session_channel) link; /* of those that are being told, while telling */
+	bool telling, resting;
+	bool due;       /* one more */
+	size_t to_tell; /* of those who wait, the first so many */
+	size_t told;
+	struct timer rest_timer;
 };
 
 /* Where a session is in a room. Its owner embeds it. */

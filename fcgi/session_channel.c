@@ -34,14 +34,6 @@ drop_first(struct session_channel *ch)
 	blob_drop(e->packets);
 }
 
-static void
-unlist(struct session_channel *ch)
-{
-	if (ch->listed)
-		TAILQ_REMOVE(&ch->all->telling, ch, link);
-	ch->listed = false;
-}
-
 /* Those that are out of date go; the ring itself with the last of them. */
 static void
 on_timer(void *ctx, struct timer *t)
@@ -60,11 +52,108 @@ on_timer(void *ctx, struct timer *t)
 	ch->ring = NULL;
 }
 
+/* ---- rounds ---- */
+
+static void
+begin_round(struct session_channel *ch)
+{
+	ch->resting = ch->due = false;
+	ch->to_tell = ch->n_waiting;
+	ch->told = 0;
+	if (ch->to_tell == 0)
+		return;
+	ch->telling = true;
+	TAILQ_INSERT_TAIL(&ch->all->telling, ch, link);
+}
+
+static void
+end_round(struct session_channel *ch)
+{
+	int64_t rest_ms = (int64_t)ch->told * SESSION_REST_US / 1000;
+
+	TAILQ_REMOVE(&ch->all->telling, ch, link);
+	ch->telling = false;
+	if (rest_ms > SESSION_REST_MAX_MS)
+		rest_ms = SESSION_REST_MAX_MS;
+	ch->resting = rest_ms > 0;
+	if (ch->resting)
+		loop_timer_set(ch->all->loop, &ch->rest_timer, ch->all->rest_kind, rest_ms);
+	else if (ch->due)
+		begin_round(ch);
+}
+
+static void
+on_rest_timer(void *ctx, struct timer *t)
+{
+	struct session_channel *ch = CONTAINER(t, struct session_channel, rest_timer);
+
+	(void)ctx;
+	ch->resting = false;
+	if (ch->due)
+		begin_round(ch);
+}
+
+/* There is something to be told to those who wait. */
+static void
+make_due(struct session_channel *ch)
+{
+	if (ch->telling || ch->resting)
+		ch->due = true;
+	else
+		begin_round(ch);
+}
+
+/* Tells the next one of the round. It may have nothing new, and waits again, behind all others. */
+static void
+tell_one(struct session_channel *ch)
+{
+	struct session_cursor *c = TAILQ_FIRST(&ch->waiting);
+	struct session *s;
+
+	ch->to_tell--;
+	if (c == NULL)
+		return;
+	s = c->session;
+	session_channel_unwait(c);
+	session_tell(s);
+	ch->told += s->held == NULL;
+}
+
+bool
+session_channels_tell(void *ctx)
+{
+	struct sessions *all = ctx;
+	struct session_channel *ch;
+
+	for (int i = 0; i < TELLS_PER_TURN && (ch = TAILQ_FIRST(&all->telling)) != NULL; i++) {
+		/* In turn, so that a large one does not keep a small one waiting. */
+		TAILQ_REMOVE(&all->telling, ch, link);
+		TAILQ_INSERT_TAIL(&all->telling, ch, link);
+		tell_one(ch);
+		if (ch->to_tell == 0)
+			end_round(ch);
+	}
+	return !TAILQ_EMPTY(&all->telling);
+}
+
+void
+session_channels_init(struct sessions *all)
+{
+	TAILQ_INIT(&all->telling);
+	all->channel_kind = loop_timer_kind(all->loop, on_timer, all);
+	all->rest_kind = loop_timer_kind(all->loop, on_rest_timer, all);
+	loop_hook(all->loop, LOOP_WAKE, session_channels_tell, all);
+}
+
+/* ---- events ---- */
+
 void
 session_channel_fini(struct session_channel *ch)
 {
 	assert(TAILQ_EMPTY(&ch->waiting));
-	unlist(ch);
+	if (ch->telling)
+		TAILQ_REMOVE(&ch->all->telling, ch, link);
+	loop_timer_clear(ch->all->loop, &ch->rest_timer);
 	loop_timer_clear(ch->all->loop, &ch->timer);
 	while (ch->first < ch->next)
 		drop_first(ch);
@@ -93,10 +182,7 @@ session_channel_tell(struct session_channel *ch, struct blob *packets, unsigned 
 	ch->bytes += packets->n;
 	if (!ch->timer.set)
 		loop_timer_set(all->loop, &ch->timer, all->channel_kind, EVENTS_MS);
-	if (!ch->listed && !TAILQ_EMPTY(&ch->waiting)) {
-		ch->listed = true;
-		TAILQ_INSERT_TAIL(&all->telling, ch, link);
-	}
+	make_due(ch);
 }
 
 /* The next one of its channel that a cursor is told; NULL when there is none. */
@@ -137,6 +223,22 @@ session_first_event(struct session *s, struct session_cursor **to)
 	return first;
 }
 
+bool
+session_events_gather(struct session *s)
+{
+	struct session_cursor *c;
+	bool any = false;
+
+	LIST_FOREACH (c, &s->cursors, link) {
+		if (next_event(c) == NULL)
+			continue;
+		if (!c->channel->telling && !c->channel->resting)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
 unsigned
 session_take_event(struct session_cursor *c, const struct session_event *e, struct buf *body)
 {
@@ -152,7 +254,10 @@ session_channel_wait(struct session_cursor *c)
 	if (c->channel == NULL || c->waits)
 		return;
 	c->waits = true;
+	c->channel->n_waiting++;
 	TAILQ_INSERT_TAIL(&c->channel->waiting, c, channel_link);
+	if (next_event(c) != NULL)
+		make_due(c->channel);
 }
 
 void
@@ -161,43 +266,6 @@ session_channel_unwait(struct session_cursor *c)
 	if (!c->waits)
 		return;
 	c->waits = false;
+	c->channel->n_waiting--;
 	TAILQ_REMOVE(&c->channel->waiting, c, channel_link);
-}
-
-/* Tells the next of those who wait; false when all have been told. They stand in the order in which they were told all
- * that there was, so behind one that has nothing new nobody has. */
-static bool
-tell_one(struct session_channel *ch)
-{
-	struct session_cursor *c = TAILQ_FIRST(&ch->waiting);
-
-	if (c == NULL || c->passed == ch->next)
-		return false;
-	session_channel_unwait(c);
-	session_flush(c->session);
-	return true;
-}
-
-bool
-session_channels_tell(void *ctx)
-{
-	struct sessions *all = ctx;
-	struct session_channel *ch;
-
-	for (int i = 0; i < TELLS_PER_TURN && (ch = TAILQ_FIRST(&all->telling)) != NULL; i++) {
-		TAILQ_REMOVE(&all->telling, ch, link);
-		/* In turn, so that a large one does not keep a small one waiting. */
-		TAILQ_INSERT_TAIL(&all->telling, ch, link);
-		if (!tell_one(ch))
-			unlist(ch);
-	}
-	return !TAILQ_EMPTY(&all->telling);
-}
-
-void
-session_channels_init(struct sessions *all)
-{
-	TAILQ_INIT(&all->telling);
-	all->channel_kind = loop_timer_kind(all->loop, on_timer, all);
-	loop_hook(all->loop, LOOP_WAKE, session_channels_tell, all);
 }

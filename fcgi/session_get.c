@@ -282,8 +282,18 @@ answer(struct session *s, struct room_answer *shared, const struct news *news)
 	send_reply(s, reply);
 }
 
+/* Whether all that it could be told is what passes, and that gathers. */
+static bool
+only_gathers(struct session *s)
+{
+	struct session_cursor *from, *behind;
+
+	return s->state == SESSION_OPEN && !s->ping_waits && !s->all->draining && TAILQ_EMPTY(&s->queue) &&
+	       session_events_gather(s) && session_first_message(s, &from, &behind) == NULL && behind == NULL;
+}
+
 void
-session_flush(struct session *s)
+session_tell(struct session *s)
 {
 	struct news news;
 	struct room_answer *shared = NULL;
@@ -300,6 +310,15 @@ session_flush(struct session *s)
 	news.cursor->since = shared->last;
 	blob_hold(shared->reply);
 	send_reply(s, shared->reply);
+}
+
+void
+session_flush(struct session *s)
+{
+	if (s->held != NULL && s->reading == NULL && !s->doomed && only_gathers(s))
+		wait(s);
+	else
+		session_tell(s);
 }
 
 void

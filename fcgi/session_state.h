@@ -59,7 +59,7 @@ struct sessions {
 	uint64_t packets;
 	TAILQ_HEAD(, session_channel) telling; /* channels that have something for those who wait in them */
 	uint64_t serial;                       /* of what was queued or told last */
-	uint8_t timer_kind, channel_kind;
+	uint8_t timer_kind, channel_kind, rest_kind;
 	bool draining;
 	struct buf body;
 };
@@ -82,6 +82,9 @@ void session_reply(struct sessions *all, struct fcgi_conn *conn, struct str body
 
 /* Answers the held GET if there is anything to say, or sees to it that it is told. */
 void session_flush(struct session *s);
+
+/* The same, and events that gather in a channel are told now. */
+void session_tell(struct session *s);
 
 /* A waiter of a session's cursor was woken. */
 void session_on_wake(void *ctx, struct room *room, struct waiter *w);
@@ -129,7 +132,10 @@ struct session_event *session_first_event(struct session *s, struct session_curs
 /* The event, which is the next one of its cursor, into the body. Returns the number of packets. */
 unsigned session_take_event(struct session_cursor *c, const struct session_event *e, struct buf *body);
 
-/* Its session's GET is held, and has been told all; or is not. */
+/* Whether there are events for it, but all of channels where events gather. */
+bool session_events_gather(struct session *s);
+
+/* Its session's GET is held; or is not. */
 void session_channel_wait(struct session_cursor *c);
 void session_channel_unwait(struct session_cursor *c);
 

@@ -12,8 +12,8 @@ enum { HANDSHAKE, CONNECT, CONNECTED, HOLD, PONG };
 size_t
 request_head(char *out, const char *method, const char *path, const char *type, size_t body_n)
 {
-	int n = snprintf(
-	    out, REQUEST_MAX, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUser-Agent: bench\r\n", method, path, load_port);
+	int n = snprintf(out, REQUEST_MAX, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUser-Agent: node (bench)\r\n",
+	    method, path, load_port);
 
 	if (type != NULL)
 		n += snprintf(
@@ -84,12 +84,14 @@ socketio_holds(const struct conn *c)
 static size_t
 socketio_next(const struct conn *c, char *request)
 {
-	char path[192];
+	char path[192], connect[64] = "40";
 
+	if (c->room != 0)
+		snprintf(connect, sizeof connect, "40/" HEARD_ROOM "%u,", c->room);
 	snprintf(path, sizeof path, "/socket.io/?EIO=4&transport=polling%s%s",
 	    c->step == HANDSHAKE ? "" : "&sid=", c->token);
 	if (c->step == CONNECT || c->step == PONG)
-		return request_send(request, path, c->step == CONNECT ? "40" : "3");
+		return request_send(request, path, c->step == CONNECT ? connect : "3");
 	return request_get(request, path);
 }
 
@@ -145,7 +147,8 @@ nchan_next(const struct conn *c, char *request)
 	if (bar == NULL)
 		return request_get(request, "/sub");
 	return (size_t)snprintf(request, REQUEST_MAX,
-	    "GET /sub HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUser-Agent: bench\r\nIf-Modified-Since: %.*s\r\nIf-None-Match: "
+	    "GET /sub HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUser-Agent: node (bench)\r\nIf-Modified-Since: "
+	    "%.*s\r\nIf-None-Match: "
 	    "%s\r\n\r\n",
 	    load_port, (int)(bar - c->token), c->token, bar + 1);
 }

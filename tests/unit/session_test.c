@@ -638,6 +638,49 @@ tells_64_in_a_turn(void **state)
 	assert_int_equal(fx.replies, N);
 }
 
+/* Each that is told comes back at once: what is said without a pause must not be told without one. */
+static void
+events_gather_after_a_large_round(void **state)
+{
+	enum { N = 200, REST_MS = N * SESSION_REST_US / 1000 };
+	struct fcgi_conn *again;
+
+	(void)state;
+	for (int i = 0; i < N; i++)
+		hold_get(join());
+	tell("4a", NULL);
+	turn();
+	hold_get(&fx.ones[0]); /* the round is under way still */
+	tell("4b", NULL);
+	while (fx.channel.telling)
+		turn();
+	hold_get(&fx.ones[1]);
+	tell("4c", NULL);
+	for (int i = 0; i < 5; i++)
+		turn();
+	again = fx.ones[0].conn;
+	assert_true(again->open && fx.ones[1].conn->open);
+	/* What is queued for it alone does not wait. */
+	session_queue(fx.ones[1].session, text_blob("4x"), 1);
+	turn();
+	assert_string_equal(fx.ones[1].conn->body, "4b\x1E"
+	                                           "4c\x1E"
+	                                           "4x");
+	fx.later_ms += REST_MS + 20;
+	for (int i = 0; i < 10 && again->open; i++)
+		turn();
+	assert_string_equal(again->body, "4b\x1E"
+	                                 "4c");
+	/* After a small round there is hardly any. */
+	fx.later_ms += 20;
+	turn();
+	turn();
+	hold_get(&fx.ones[1]);
+	tell("4d", NULL);
+	turn();
+	assert_string_equal(fx.ones[1].conn->body, "4d");
+}
+
 /* What an event costs beside n sessions that are away: allocations, holdings of its bytes, and answers. */
 static size_t
 cost_beside(size_t n)
@@ -712,6 +755,7 @@ main(void)
 	    TEST(stands_in_its_place_among_what_is_queued),
 	    TEST(waits_for_the_welcome),
 	    TEST(tells_64_in_a_turn),
+	    TEST(events_gather_after_a_large_round),
 	    TEST(costs_the_same_beside_a_thousand_sessions),
 	    TEST(what_is_queued_goes_in_order),
 	};

@@ -1,0 +1,204 @@
+// attack.mjs NAME PORT MS: one stranger, or many, for so many milliseconds at a server on this machine, as a process of
+// its own so that whoever measures meanwhile is not held up. Everything is bounded: connections, bytes and time.
+//
+// Prints a line of JSON at its end: how much it got done.
+import http from 'node:http';
+import net from 'node:net';
+
+const [name, port, ms] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])];
+const over = performance.now() + ms;
+const going = () => performance.now() < over;
+const sleep = (n) => new Promise((resolve) => setTimeout(resolve, n));
+const told = { done: 0, refused: 0, lost: 0 };
+const agent = new http.Agent({ keepAlive: true, maxSockets: 12_000 });
+const IO = '/socket.io/?EIO=4&transport=polling';
+const BROWSER = { 'User-Agent': 'Mozilla/5.0' };
+
+/** One request; resolves to {status, text}, or status 0 when the connection was lost. */
+function ask(method, path, body, headers = {}) {
+	return new Promise((resolve) => {
+		const req = http.request({ port, host: '127.0.0.1', method, path, agent, headers: { ...BROWSER, ...headers } }, (res) => {
+			let text = '';
+			res.setEncoding('latin1').on('data', (chunk) => {
+				text += chunk;
+			}).on('end', () => resolve({ status: res.statusCode, text })).on('error', () => resolve({ status: 0, text: '' }));
+		});
+		req.on('error', () => resolve({ status: 0, text: '' }));
+		setTimeout(() => req.destroy(), Math.max(0, over - performance.now()) + 2000).unref();
+		req.end(body);
+	});
+}
+
+const count = ({ status }) => {
+	told[status === 0 ? 'lost' : status < 400 ? 'done' : 'refused']++;
+	return status;
+};
+const all = (n, fn) => Promise.all(Array.from({ length: n }, (_, i) => fn(i)));
+
+/** A new session in the namespace where the crowd is; undefined when there can be none. */
+async function session(connect = '40/b1,') {
+	const { status, text } = await ask('GET', IO);
+	if (status !== 200)
+		return undefined;
+	const path = `${IO}&sid=${JSON.parse(text.slice(1)).sid}`;
+	if (connect)
+		await ask('POST', path, connect);
+	return path;
+}
+
+/** As many copies as make about so many bytes. */
+const packets = (one, bytes) => Array(Math.floor(bytes / (one.length + 1))).fill(one).join('\x1e');
+
+/** n clients that POST such bodies without pause. */
+const flood = (n, body) => all(n, async () => {
+	while (going()) {
+		const path = await session();
+		while (path !== undefined && going() && count(await ask('POST', path, body)) === 200)
+			;
+		await sleep(10);
+	}
+});
+
+/** Names whose FNV-1a hashes, folded, end with the same 14 bits. */
+function collide(n) {
+	const found = [], mask = (1n << 64n) - 1n;
+	const prefixes = Array.from({ length: 26 }, (_, i) => String.fromCharCode(97 + i));
+	for (let i = 0; found.length < n && i < 40_000_000 && going(); i++) {
+		const text = prefixes[i % 26] + i.toString(36);
+		let h = 14695981039346656037n;
+		for (let j = 0; j < text.length; j++)
+			h = ((h ^ BigInt(text.charCodeAt(j))) * 1099511628211n) & mask;
+		if (((h ^ (h >> 32n)) & 0x3fn) === 0n)
+			found.push(text);
+	}
+	return found;
+}
+
+/** A request that is sent and dropped a moment later. */
+function drop(path) {
+	return new Promise((resolve) => {
+		const conn = net.connect(port, '127.0.0.1');
+		conn.on('error', resolve).on('close', resolve);
+		conn.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`, () => setTimeout(() => conn.destroy(), 5));
+		told.done++;
+	});
+}
+
+const dropping = (n, path) => all(n, async (i) => {
+	while (going()) {
+		await drop(typeof path === 'function' ? path(i) : path);
+		await sleep(20);
+	}
+});
+
+const letters = (i) => String.fromCharCode(97 + i % 26) + String.fromCharCode(97 + Math.floor(i / 26) % 26);
+
+const attacks = {
+	'small-events-4': () => flood(4, packets('42/b1,["typing"]', 990_000)),
+	'small-events-1000': () => flood(1_000, packets('42/b1,["typing"]', 990_000)),
+	'stored-events-4': () => flood(4, packets('42/b1,["e"]', 100_000)),
+
+	/** One that asks for acks and never reads, another that says what passes. */
+	async 'acks-and-events'() {
+		await all(2, (i) => (i === 0 ? flood(2, packets('42/b1,0["typing"]', 990_000)) : flood(2, packets('42/b1,["typing"]', 990_000))));
+	},
+
+	/** 32 rooms a poll, all of one place of a table without a key. */
+	async 'names-that-meet'() {
+		const names = collide(3_000);
+		const query = (from) => names.slice(from, from + 32).map((one) => `room=${one}`).join('&');
+		await all(16, async (i) => {
+			for (let from = i * 32; going(); from = (from + 32) % (names.length - 32))
+				count(await ask('GET', `/poll?wait=0&since=now&${query(from)}`));
+		});
+	},
+
+	/** Sessions that come back with their pids at once, again and again. */
+	async 'come-back'() {
+		const known = [];
+		await all(200, async () => {
+			for (let i = 0; i < 10 && going(); i++) {
+				const path = await session();
+				const { text } = path === undefined ? { text: '' } : await ask('GET', path);
+				const pid = /"pid":"([^"]+)"/.exec(text)?.[1];
+				if (pid)
+					known.push(pid);
+			}
+		});
+		await all(200, async () => {
+			while (going() && known.length)
+				told[await session(`40/b1,{"pid":"${known[Math.floor(Math.random() * known.length)]}"}`) ? 'done' : 'refused']++;
+		});
+	},
+
+	/** As many terms as a query may have, all beginnings that are found often. */
+	'searches-dropped': () => dropping(20, () => `/history?q=${Array.from({ length: 8 }, (_, i) => `${letters(i)}*`).join('+')}+${Array.from({ length: 56 }, (_, i) => `w${i}`).join('+')}`),
+	'searches-dropped-100': () => dropping(100, '/history?q=w1*+w2*+w3*+w4*'),
+	'pages-dropped': () => dropping(200, '/history?limit=500'),
+	'rooms-dropped': () => dropping(200, '/rooms?limit=1000'),
+
+	/** Acks that nobody reads, of as many sessions as it takes. */
+	'acks-unread': () => all(64, async () => {
+		const path = await session();
+		for (let i = 0; i < 40 && path !== undefined && going(); i++)
+			if (count(await ask('POST', path, packets('42/b1,0["typing"]', 990_000))) !== 200)
+				break;
+		await sleep(over - performance.now());
+	}),
+
+	/** Binary events whose last attachment never comes. */
+	'half-events': () => all(200, async () => {
+		const path = await session();
+		const bytes = `b${'A'.repeat(980_000)}`;
+		for (const body of path === undefined ? [] : ['452-/b1,["e",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]', bytes])
+			count(await ask('POST', path, body));
+		await sleep(over - performance.now());
+	}),
+
+	/** A large message, asked for by many who hardly read. */
+	async 'slow-readers'() {
+		const conns = await all(100, () => new Promise((resolve) => {
+			const conn = net.connect(port, '127.0.0.1', () => {
+				conn.write('GET /poll?room=big&since=all HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+				conn.pause();
+				told.done++;
+				resolve(conn);
+			});
+			conn.on('error', () => resolve(conn));
+		}));
+		while (going()) {
+			conns.forEach((conn) => conn.read(1000));
+			await sleep(100);
+		}
+		conns.forEach((conn) => conn.destroy());
+	},
+
+	/** More handshakes than there may be sessions. */
+	handshakes: () => all(64, async () => {
+		while (going())
+			count(await ask('GET', IO));
+	}),
+
+	/** Connections that ask once and are kept. */
+	async 'idle-connections'() {
+		await all(64, async () => {
+			while (going()) {
+				count(await ask('GET', '/healthz'));
+				await sleep(50);
+			}
+		});
+	},
+};
+
+if (!attacks[name] || !(port > 0) || !(ms > 0 && ms <= 600_000)) {
+	console.error(`attack: NAME PORT MS, NAME one of ${Object.keys(attacks).join(' ')}`);
+	process.exit(2);
+}
+// What it cannot end by itself does not outlive its time.
+setTimeout(() => {
+	console.log(JSON.stringify(told));
+	process.exit(0);
+}, ms + 3_000);
+await attacks[name]();
+console.log(JSON.stringify(told));
+process.exit(0);

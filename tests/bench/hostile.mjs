@@ -1,0 +1,170 @@
+// hostile.mjs: what everybody else notices while strangers do their worst. For each attack, in turns: others alone, and
+// others during the attack; the median of the runs, the daemon's memory, and whether anybody else was refused.
+//
+// The others are held polls and a Socket.IO crowd, and sends, polls, pages and /healthz asked for at fixed times, so that
+// a standstill does not hide itself. The attack is another process, below their priority: what it takes from the
+// generator's processor is not counted.
+//
+// Environment: ATTACKS   names, with commas between (all)
+//              RUNS      how often each is measured (5)
+//              SECONDS   of each run (3)
+import { spawn } from 'node:child_process';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { root, run, sleep, until } from '../e2e/harness.mjs';
+import { memory, quantile } from '../e2e/load.mjs';
+import { cpus, generator, pin } from './generator.mjs';
+import { round } from './figures.mjs';
+import { grown } from './growth.mjs';
+import { longline } from './servers.mjs';
+
+const EVERY_MS = 8, HELD = 20, KINDS = 'send,poll,history,healthz';
+const MB = 1e6;
+const memoryMax = 256 * MB, slack = 64 * MB; // --memory-max, and what is allowed besides
+
+const file = path.join(path.dirname(fileURLToPath(import.meta.url)), 'attack.mjs');
+const runs = Number(process.env.RUNS || 5), ms = 1000 * Number(process.env.SECONDS || 3);
+
+const logged = () => grown(100_000);
+
+/** A log of so many rooms. */
+async function manyRooms(n) {
+	const server = await longline();
+	const { code, stderr } = await run('sqlite3', ['-bail', server.db], { input: `.timeout 10000
+		WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${n})
+		INSERT INTO messages(room, text) SELECT 'room-' || i, 'x' FROM n;` });
+	if (code !== 0)
+		throw new Error(stderr);
+	await until(async () => await server.metric(/indexed/) >= n, { timeout: 120_000, what: 'the index' });
+	return server;
+}
+
+/** One message as large as there may be. */
+async function large() {
+	const server = await longline({ flags: '--body-max 5000000', env: { CLIENT_MAX_BODY_SIZE: '6m' } });
+	await run('sqlite3', [server.db], { input: `.timeout 10000
+		INSERT INTO messages(room, text) VALUES ('big', replace(hex(zeroblob(2000000)), '00', 'xx'));` });
+	await sleep(300);
+	return server;
+}
+
+const attacks = {
+	'small-events-4': { crowd: 500 },
+	'small-events-1000': { crowd: 500 },
+	'stored-events-4': { crowd: 20 },
+	'acks-and-events': { crowd: 20 },
+	'names-that-meet': {},
+	'come-back': { crowd: 20 },
+	'searches-dropped': { begin: logged },
+	'searches-dropped-100': { begin: logged },
+	'pages-dropped': { begin: logged },
+	'rooms-dropped': { begin: () => manyRooms(300_000) },
+	'acks-unread': {},
+	'half-events': {},
+	'slow-readers': { begin: large },
+	handshakes: { begin: () => longline({ flags: '--sessions-max 2000' }) },
+	'idle-connections': { begin: () => longline({ flags: '--connections-max 100' }) },
+};
+
+/** An attack under way; `ended` resolves to what it got done. */
+function attack(name, port, forMs) {
+	const proc = spawn('taskset', ['-c', cpus.generator, process.execPath, file, name, String(port), String(forMs)], { stdio: ['ignore', 'pipe', 'inherit'] });
+	os.setPriority(proc.pid, 15);
+	let text = '';
+	proc.stdout.on('data', (chunk) => {
+		text += chunk;
+	});
+	return { ended: new Promise((resolve) => proc.once('exit', () => resolve(text ? JSON.parse(text) : {}))) };
+}
+
+/** The largest of the daemon's memory while fn runs. */
+async function watched(server, fn) {
+	let most = 0;
+	const timer = setInterval(() => {
+		most = Math.max(most, memory(server.pid()));
+	}, 50);
+	const result = await fn();
+	clearInterval(timer);
+	return { ...result, most };
+}
+
+const median = (values) => quantile(values, 0.5);
+const kinds = KINDS.split(',');
+
+async function measure(name, fullRing) {
+	const { crowd = 0, begin = longline } = attacks[name];
+	const server = await begin();
+	const load = await generator('poll', server.port), sessions = crowd ? await generator('socketio', server.port) : undefined;
+	await load.ask(`open ${HELD}`);
+	await sessions?.ask(`open ${crowd} 1`); // in a namespace of its own, where the attack takes place
+	const pulse = () => load.ask(`pulse ${EVERY_MS} ${ms} ${KINDS}`, { lax: true });
+	const idle = [], during = [];
+	let bad = 0, why, done = {};
+	let most = 0;
+	for (let i = 0; i < runs; i++) {
+		idle.push(await pulse());
+		const told = await watched(server, async () => {
+			const one = attack(name, server.port, ms + 1500);
+			await sleep(1000); // for it to begin
+			const figures = await pulse();
+			return { figures, done: await one.ended };
+		});
+		during.push(told.figures);
+		bad += told.figures.bad;
+		why = told.figures.why || why;
+		done = told.done;
+		most = Math.max(most, told.most);
+	}
+	await sessions?.close();
+	await load.close();
+	await server.stop();
+	const of = (list, kind, what) => round(median(list.map((one) => one[kind][what] / 1e3)));
+	const row = { name, bad, why, done, most: Math.round(most / MB), kinds: {} };
+	row.met = bad === 0 && most <= fullRing + memoryMax + slack;
+	for (const kind of kinds) {
+		const [i50, i99, d50, d99] = [of(idle, kind, 'p50'), of(idle, kind, 'p99'), of(during, kind, 'p50'), of(during, kind, 'p99')];
+		const bar = 2 * i99 + 5;
+		row.kinds[kind] = { i50, i99, d50, d99, bar: round(bar) };
+		row.met &&= d99 <= bar;
+	}
+	return row;
+}
+
+/** What an idle daemon has whose ring is full. */
+async function withFullRing() {
+	const server = await longline();
+	await run('sqlite3', [server.db], { input: `.timeout 10000
+		WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 80000)
+		INSERT INTO messages(room, text) SELECT 'ring', replace(hex(zeroblob(500)), '00', 'xx') FROM n;` });
+	await until(async () => await server.metric(/ring_bytes/) > 60 * MB, { timeout: 60_000, what: 'the ring to be full' });
+	const bytes = memory(server.pid());
+	await server.stop();
+	return bytes;
+}
+
+const names = (process.env.ATTACKS || Object.keys(attacks).join()).split(',');
+const unknown = names.find((name) => !attacks[name]);
+if (unknown) {
+	console.error(`hostile: there is no attack '${unknown}'; there are ${Object.keys(attacks).join(', ')}`);
+	process.exit(2);
+}
+pin(process.pid);
+try {
+	const fullRing = await withFullRing();
+	console.log(`An idle daemon with a full ring has ${Math.round(fullRing / MB)} MB; during an attack at most ${Math.round((fullRing + memoryMax + slack) / MB)} MB are right.`);
+	console.log(`Others' p50/p99 in ms, alone -> during the attack (p99 at most); the median of ${runs} runs of ${ms / 1000} s.\n`);
+	let failed = 0;
+	for (const name of names) {
+		const row = await measure(name, fullRing);
+		failed += !row.met;
+		console.log(`${name.padEnd(22)} ${row.met ? 'met    ' : 'NOT MET'} ${String(row.most).padStart(4)} MB  refused ${row.bad}${row.why ? ` (${row.why})` : ''}  attack ${JSON.stringify(row.done)}`);
+		for (const [kind, { i50, i99, d50, d99, bar }] of Object.entries(row.kinds))
+			console.log(`    ${kind.padEnd(8)} ${i50}/${i99} -> ${d50}/${d99} (${bar})`);
+	}
+	console.log(`\n${names.length - failed} of ${names.length} met`);
+	process.exit(failed ? 1 : 0);
+} catch (error) {
+	console.error(error);
+	process.exit(1);
+}
