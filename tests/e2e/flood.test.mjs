@@ -1,0 +1,113 @@
+// flood.test.mjs: Socket.IO clients that send more than a turn of the daemon handles: nobody else waits, and nothing of it
+// is lost, whatever becomes of the connection or the daemon meanwhile.
+import assert from 'node:assert/strict';
+import net from 'node:net';
+import { describe, it } from 'node:test';
+import { open, SEPARATOR } from '../conformance/wire.mjs';
+import { ms, room, server, sleep, start, until } from './harness.mjs';
+
+const copies = (packet, bytes) => Array(Math.floor(bytes / (packet.length + 1))).fill(packet);
+const numbered = (name, n) => Array.from({ length: n }, (_, i) => `42/${name},["m",${i}]`);
+
+/** Joins by hand. */
+async function enter(t, s, name) {
+	const session = await open(t, s);
+	await session.send(`40/${name},`);
+	assert.match(await session.packet(), /^40/);
+	return session;
+}
+
+const args = async (s, name) => (await s.poll({ room: name, since: 'all', wait: 0, limit: 1000 })).json.messages.map((m) => m.args[0]);
+
+/** The longest that a stranger waited for an answer while fn ran. */
+async function longest(s, fn) {
+	let most = 0, over = false;
+	const asking = (async () => {
+		while (!over) {
+			const began = performance.now();
+			assert.equal((await s.get('/healthz')).status, 200);
+			most = Math.max(most, performance.now() - began);
+			await sleep(5);
+		}
+	})();
+	await fn();
+	over = true;
+	await asking;
+	return most;
+}
+
+describe('floods', () => {
+	const s = server();
+
+	it('one POST of small events beside many sessions keeps nobody waiting', async (t) => {
+		const name = room();
+		// They joined, and are away.
+		await Promise.all(Array.from({ length: 300 }, () => enter(t, s, name)));
+		const one = await enter(t, s, name);
+		const packets = copies(`42/${name},["typing"]`, 990_000);
+		const most = await longest(s, () => one.send(...packets));
+		assert.ok(most < ms(1000), `somebody waited for ${most.toFixed(0)} ms`);
+		assert.ok(await s.metric(/^longline_packets_total/) >= packets.length);
+	});
+
+	it('nor does a client whose acks wait, beside one that says what passes', async (t) => {
+		const name = room();
+		const [a, b] = [await enter(t, s, name), await enter(t, s, name)];
+		const most = await longest(s, async () => {
+			for (let i = 0; i < 3; i++)
+				await a.send(...copies(`42/${name},0["typing"]`, 990_000));
+			await b.send(...copies(`42/${name},["typing"]`, 990_000));
+		});
+		assert.ok(most < ms(1000), `somebody waited for ${most.toFixed(0)} ms`);
+	});
+
+	it('takes a thousand events of a client that was offline, in order', async (t) => {
+		const name = room();
+		const one = await enter(t, s, name);
+		await one.send(...numbered(name, 1000));
+		await until(async () => (await args(s, name)).length === 1000);
+		assert.deepEqual(await args(s, name), Array.from({ length: 1000 }, (_, i) => i));
+	});
+
+	it('a second POST waits, a third is refused, and the session is unharmed', async (t) => {
+		const name = room();
+		const one = await enter(t, s, name);
+		const first = one.post(...copies(`42/${name},["typing"]`, 990_000));
+		await until(async () => await s.metric(/^longline_posts_waiting/) > 0, { every: 1 });
+		const posts = Array.from({ length: 3 }, (_, i) => one.post(`42/${name},["m",${i}]`));
+		assert.equal((await first).status, 200);
+		const answers = await Promise.all(posts);
+		const refused = answers.filter(({ status }) => status !== 200);
+		assert.ok(refused.length >= 1 && refused.length <= 2, `${refused.length} were refused`);
+		for (const { status, text } of refused)
+			assert.deepEqual([status, JSON.parse(text)], [400, { code: 3, message: 'Bad request' }]);
+		await one.send(`42/${name},["m",99]`);
+		await until(async () => (await args(s, name)).at(-1) === 99);
+		assert.equal((await args(s, name)).length, 4 - refused.length);
+	});
+
+	it('what came is stored though the connection is gone', async (t) => {
+		const name = room();
+		const one = await enter(t, s, name);
+		const body = numbered(name, 1000).join(SEPARATOR);
+		const conn = net.connect(s.port, '127.0.0.1');
+		await new Promise((resolve) => conn.write(`POST ${one.target()} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}`, resolve));
+		await until(async () => (await args(s, name)).length > 0, { every: 1 });
+		conn.destroy();
+		await until(async () => (await args(s, name)).length === 1000);
+		assert.deepEqual(await args(s, name), Array.from({ length: 1000 }, (_, i) => i));
+	});
+
+	it('a stop finishes it first', async (t) => {
+		const own = await start({ t });
+		const name = room(), n = 5000;
+		const one = await enter(t, own, name);
+		const body = [...copies(`42/${name},["typing"]`, 700_000), ...numbered(name, n)];
+		const sent = one.post(...body);
+		await until(async () => await own.metric(/^longline_packets_total/) > 200, { every: 1 });
+		process.kill(own.pid(), 'SIGTERM');
+		assert.equal((await sent).text, 'ok');
+		// What is queued is stored before the daemon ends.
+		await until(async () => (await own.sql(`SELECT count(*) FROM messages WHERE room = '${name}'`)).trim() === String(n));
+	});
+});
