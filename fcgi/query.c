@@ -22,31 +22,77 @@ decoded(char **end, struct str s)
 	return (struct str){from, (size_t)(*end - from)};
 }
 
-int
-query_parse(struct query *q, struct str text)
+/* The next field of *text, decoded to *end; false: there is none. */
+static bool
+next_field(struct str *text, char **end, struct query_field *f)
 {
-	char *end;
-
-	q->n = 0;
-	q->too_many = false;
-	end = q->bytes = text.n <= sizeof q->small ? q->small : malloc(text.n);
-	if (end == NULL)
-		return -1;
-	while (text.n > 0) {
-		struct str field = str_cut(&text, '&'), name = field;
-		bool has_value;
+	while (text->n > 0) {
+		struct str field = str_cut(text, '&'), name;
 
 		if (field.n == 0)
 			continue;
-		if (q->n == QUERY_FIELDS_MAX) {
-			q->too_many = true;
-			return 0;
-		}
 		name = str_cut(&field, '=');
-		has_value = field.p > name.p + name.n;
-		q->fields[q->n].name = decoded(&end, name);
-		q->fields[q->n].value = decoded(&end, field);
-		q->fields[q->n++].has_value = has_value;
+		f->has_value = field.p > name.p + name.n;
+		f->name = decoded(end, name);
+		f->value = decoded(end, field);
+		return true;
+	}
+	return false;
+}
+
+static int
+begin(struct query *q, struct str text)
+{
+	q->n = 0;
+	q->too_many = false;
+	q->bytes = text.n <= sizeof q->small ? q->small : malloc(text.n);
+	return q->bytes == NULL ? -1 : 0;
+}
+
+int
+query_parse(struct query *q, struct str text)
+{
+	struct query_field f;
+	char *end;
+
+	if (begin(q, text) != 0)
+		return -1;
+	end = q->bytes;
+	while (!q->too_many && next_field(&text, &end, &f)) {
+		q->too_many = q->n == QUERY_FIELDS_MAX;
+		if (!q->too_many)
+			q->fields[q->n++] = f;
+	}
+	return 0;
+}
+
+static bool
+is_one_of(struct str name, const char *const *names)
+{
+	for (; *names != NULL; names++)
+		if (str_eq(name, str_of(*names)))
+			return true;
+	return false;
+}
+
+int
+query_parse_only(struct query *q, struct str text, const char *const *names)
+{
+	struct query_field f;
+	char *end;
+
+	if (begin(q, text) != 0)
+		return -1;
+	end = q->bytes;
+	while (next_field(&text, &end, &f)) {
+		size_t i = 0;
+
+		if (!is_one_of(f.name, names))
+			continue;
+		while (i < q->n && !str_eq(q->fields[i].name, f.name))
+			i++;
+		q->fields[i] = f;
+		q->n += i == q->n;
 	}
 	return 0;
 }

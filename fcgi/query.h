@@ -25,6 +25,9 @@ struct query {
 /* Takes text apart; the views live until query_fini(), and q must not move. -1 without memory. Empty fields are passed
  * over. */
 int query_parse(struct query *q, struct str text);
+/* The same, but of the fields it takes those of these names only (ends with NULL), wherever they stand among however
+ * many others, and of one that is repeated the last. */
+int query_parse_only(struct query *q, struct str text, const char *const *names);
 void query_fini(struct query *q);
 
 #endif

@@ -25,8 +25,10 @@ struct asked {
 static bool
 read_query(struct request *r, struct query *q, struct asked *a)
 {
+	static const char *const names[] = {"transport", "sid", "EIO", "t", NULL};
+
 	*a = (struct asked){.transport = STR("")};
-	if (query_parse(q, r->query) != 0)
+	if (query_parse_only(q, r->query, names) != 0)
 		return false;
 	for (size_t i = 0; i < q->n; i++) {
 		struct str name = q->fields[i].name, value = q->fields[i].value;

@@ -1,5 +1,6 @@
 /*
- * Fields lie inside their buffer, and written anew they are read as the same fields.
+ * Fields lie inside their buffer, and written anew they are read as the same fields. Those that are asked for by name
+ * are found among them.
  */
 #include "query.h"
 
@@ -15,6 +16,27 @@ add_encoded(struct buf *b, struct str s)
 		buf_add_char(b, digits[(unsigned char)s.p[i] / 16]);
 		buf_add_char(b, digits[(unsigned char)s.p[i] % 16]);
 	}
+}
+
+/* What is taken by name is the last of that name, as long as all of them fit. */
+static void
+look_for_names(const struct query *all, struct str text)
+{
+	static const char *const names[] = {"sid", "a", "", NULL};
+	struct query q;
+
+	MUST(query_parse_only(&q, text, names) == 0);
+	MUST(q.n <= 3 && !q.too_many);
+	for (size_t i = 0; i < q.n && !all->too_many; i++) {
+		const struct query_field *last = NULL;
+
+		for (size_t j = 0; j < all->n; j++)
+			if (str_eq(all->fields[j].name, q.fields[i].name))
+				last = &all->fields[j];
+		MUST(
+		    last != NULL && str_eq(last->value, q.fields[i].value) && last->has_value == q.fields[i].has_value);
+	}
+	query_fini(&q);
 }
 
 int
@@ -48,6 +70,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 		MUST(q.fields[i].has_value == again.fields[i].has_value);
 	}
 	query_fini(&again);
+	look_for_names(&q, (struct str){(const char *)bytes, n});
 	query_fini(&q);
 	buf_fini(&text);
 	return 0;

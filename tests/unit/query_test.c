@@ -131,6 +131,29 @@ test_long(void **state)
 	free(text);
 }
 
+/* Behind however many of the client's own, before them, written in whatever way. */
+static void
+test_only(void **state)
+{
+	static const char *const names[] = {"sid", "transport", NULL};
+	char text[8 * 1000] = "tr%61nsport=a";
+	struct query q;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		strcat(text, "&x=%41");
+	strcat(text, "&sid=1&sid=%32&si=3&sidx=4&sid");
+	assert_int_equal(query_parse_only(&q, str_of(text), names), 0);
+	assert_false(q.too_many);
+	assert_int_equal(q.n, 2);
+	assert_str(q.fields[0].name, "transport");
+	assert_str(q.fields[0].value, "a");
+	assert_str(q.fields[1].name, "sid");
+	assert_str(q.fields[1].value, "");
+	assert_false(q.fields[1].has_value);
+	query_fini(&q);
+}
+
 int
 main(void)
 {
@@ -140,6 +163,7 @@ main(void)
 	    cmocka_unit_test(test_all_bytes),
 	    cmocka_unit_test(test_too_many),
 	    cmocka_unit_test(test_long),
+	    cmocka_unit_test(test_only),
 	};
 
 	return cmocka_run_group_tests_name("query", tests, NULL, NULL);
