@@ -66,10 +66,11 @@ help(void)
 	    "  --socket PATH            listening socket (/run/longline/longlined.sock), unless one is inherited\n"
 	    "  --database PATH          the log (/var/lib/longline/longline.db)\n"
 	    "  --pid-file PATH          written once it is ready\n"
-	    "  --cors ORIGIN            pages of this origin, or * for all, may use it too\n"
+	    "  --cors ORIGIN            pages of this origin, or * for all, may use it too; may be given %d times\n"
 	    "  --ephemeral NAMES        Socket.IO events that are passed on but not stored (typing), commas between\n"
 	    "  --log-level LEVEL        error, warning, info (default) or debug\n"
-	    "  --new-epoch              tell readers that the log is another one: after restoring a backup\n");
+	    "  --new-epoch              tell readers that the log is another one: after restoring a backup\n",
+	    ORIGINS_MAX);
 	for (int i = 0; i < N_NUMBERS; i++) {
 		char name[64];
 
@@ -107,27 +108,20 @@ set_level(struct config *c, const char *text)
 	return 2;
 }
 
-/* An origin is echoed into a header: scheme, host and port, and no path (RFC 6454 section 6.2). */
 static int
-set_cors(struct config *c, const char *text)
+set_cors(struct config *c, char *text)
 {
-	struct str s = str_of(text), scheme = str_cut(&s, ':');
-	bool good = strcmp(text, "*") == 0 || ((str_eq(scheme, STR("http")) || str_eq(scheme, STR("https"))) &&
-	                                          str_starts(s, STR("//")) && s.n > 2);
+	const char *fault = origins_add(&c->cors, text);
 
-	for (size_t i = 2; good && i < s.n; i++)
-		good = s.p[i] > ' ' && s.p[i] < 0x7F && strchr("/?#\\\"'<>,", s.p[i]) == NULL;
-	if (!good) {
-		fprintf(
-		    stderr, "longlined: --cors must be * or an origin such as https://example.org, not '%s'\n", text);
-		return 2;
-	}
-	c->cors = text;
-	return -1;
+	if (fault == NULL)
+		return -1;
+	fprintf(stderr, "longlined: --cors must be * or an origin such as https://example.org, not '%s': %s\n", text,
+	    fault);
+	return 2;
 }
 
 static int
-set_word(struct config *c, int which, const char *text)
+set_word(struct config *c, int which, char *text)
 {
 	switch (which) {
 	case SOCKET:

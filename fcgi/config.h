@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "log.h"
+#include "origin.h"
 
 #define CONFIG_VERSION "0.1.0"
 
@@ -16,7 +17,7 @@ struct config {
 	const char *socket;   /* path of the listening socket, unless one is inherited */
 	const char *database; /* path */
 	const char *pid_file; /* path, NULL for none */
-	const char *cors;     /* origin, "*", NULL for none */
+	struct origins cors;  /* let in besides our own */
 	bool new_epoch;
 	enum log_level log_level;
 	int64_t wait_max_s;  /* longest a poll is held */

@@ -12,8 +12,11 @@ struct poll_answers {
 	struct rooms *rooms;
 	size_t reply_max;
 	struct buf body;
-	struct room_answer empty; /* the answer for those who got nothing */
-	uint64_t empty_resets;    /* rooms_resets() when it was made */
+	struct empty {
+		struct blob *reply;
+		int64_t head;
+		uint64_t resets;             /* rooms_resets() when it was made */
+	} empty[ORIGIN_NAMED + ORIGINS_MAX]; /* the answers for those who got nothing, for pages of each origin */
 };
 
 struct poll_answers *
@@ -33,7 +36,8 @@ poll_answers_free(struct poll_answers *all)
 {
 	if (all == NULL)
 		return;
-	blob_drop(all->empty.reply);
+	for (size_t i = 0; i < sizeof all->empty / sizeof all->empty[0]; i++)
+		blob_drop(all->empty[i].reply);
 	buf_fini(&all->body);
 	free(all);
 }
@@ -96,13 +100,13 @@ end(struct poll_answer *a)
 
 /* The answer of the bytes, framed; NULL without memory. */
 static struct blob *
-make_reply(struct poll_answers *all, bool cors, int preferred)
+make_reply(struct poll_answers *all, unsigned origin, int preferred)
 {
 	char header[64] = "";
 
 	if (preferred >= 0)
 		snprintf(header, sizeof header, "Preference-Applied: wait=%d\r\n", preferred);
-	return buf_ok(&all->body) ? request_json(all->requests, cors, str_of(header), buf_str(&all->body)) : NULL;
+	return buf_ok(&all->body) ? request_json(all->requests, origin, str_of(header), buf_str(&all->body)) : NULL;
 }
 
 void
@@ -111,7 +115,7 @@ poll_answer_send(struct poll_answer *a, struct fcgi_conn *conn, int preferred)
 	struct slot *slot = fcgi_slot(conn);
 
 	end(a);
-	request_send(a->all->requests, conn, make_reply(a->all, slot->cors, preferred));
+	request_send(a->all->requests, conn, make_reply(a->all, slot->origin, preferred));
 }
 
 void
@@ -127,11 +131,13 @@ poll_answer_send_reset(struct poll_answers *all, struct fcgi_conn *conn, int pre
 void
 poll_answer_send_empty(struct poll_answers *all, struct fcgi_conn *conn, int preferred)
 {
+	unsigned origin = ((struct slot *)fcgi_slot(conn))->origin;
+	struct empty *empty = &all->empty[origin];
 	struct poll_answer a;
 
-	if (preferred < 0 && all->empty.reply != NULL && all->empty.head == rooms_head(all->rooms) &&
-	    all->empty_resets == rooms_resets(all->rooms)) {
-		request_send(all->requests, conn, blob_hold(all->empty.reply));
+	if (preferred < 0 && empty->reply != NULL && empty->head == rooms_head(all->rooms) &&
+	    empty->resets == rooms_resets(all->rooms)) {
+		request_send(all->requests, conn, blob_hold(empty->reply));
 		return;
 	}
 	poll_answer_begin(&a, all, 0, false);
@@ -140,11 +146,9 @@ poll_answer_send_empty(struct poll_answers *all, struct fcgi_conn *conn, int pre
 		return;
 	}
 	end(&a);
-	blob_drop(all->empty.reply);
-	all->empty.reply = make_reply(all, all->requests->cors != NULL, -1);
-	all->empty.head = rooms_head(all->rooms);
-	all->empty_resets = rooms_resets(all->rooms);
-	request_send(all->requests, conn, all->empty.reply == NULL ? NULL : blob_hold(all->empty.reply));
+	blob_drop(empty->reply);
+	*empty = (struct empty){make_reply(all, origin, -1), rooms_head(all->rooms), rooms_resets(all->rooms)};
+	request_send(all->requests, conn, empty->reply == NULL ? NULL : blob_hold(empty->reply));
 }
 
 /* What one room has above since, into the answer; false when there is nothing to tell. */
@@ -194,11 +198,12 @@ poll_answer_shared(struct poll_answers *all, struct room *room, const struct pol
 	const struct ring_chain *chain = room_chain(room);
 	size_t place = ring_above(chain, woken->since);
 	int64_t first = place < chain->n ? ring_at(chain, place)->f.id : 0;
-	struct room_answer *cached = room_answer(room);
+	struct room_answer *cached = room_answer(room, ROOM_POLL_ANSWER, woken->origin);
 	struct poll_answer a;
 
-	if (cached->reply != NULL && first != 0 && cached->first == first && cached->head == rooms_head(all->rooms) &&
-	    cached->limit == woken->limit && room_deleted(room) <= woken->since && woken->preferred < 0) {
+	if (cached != NULL && cached->reply != NULL && first != 0 && cached->first == first &&
+	    cached->head == rooms_head(all->rooms) && cached->limit == woken->limit &&
+	    room_deleted(room) <= woken->since && woken->preferred < 0) {
 		*reply = blob_hold(cached->reply);
 		return true;
 	}
@@ -206,11 +211,13 @@ poll_answer_shared(struct poll_answers *all, struct room *room, const struct pol
 	if (!add_room(&a, room, woken->since))
 		return false;
 	end(&a);
-	*reply = make_reply(all, woken->cors, woken->preferred);
-	if (*reply != NULL && !a.gap && woken->preferred < 0) {
+	*reply = make_reply(all, woken->origin, woken->preferred);
+	if (cached != NULL && *reply != NULL && !a.gap && woken->preferred < 0) {
 		blob_drop(cached->reply);
-		*cached = (struct room_answer){
-		    .reply = blob_hold(*reply), .first = first, .head = rooms_head(all->rooms), .limit = woken->limit};
+		cached->reply = blob_hold(*reply);
+		cached->first = first;
+		cached->head = rooms_head(all->rooms);
+		cached->limit = woken->limit;
 	}
 	return true;
 }

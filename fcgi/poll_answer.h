@@ -52,7 +52,7 @@ struct poll_woken {
 	int64_t since;
 	size_t limit;
 	int preferred;
-	bool cors;
+	unsigned origin; /* of its slot */
 };
 
 /*

@@ -101,7 +101,7 @@ static bool
 tell_one(struct poll_parking *p, struct parked *parked, struct room *room)
 {
 	struct waiter *w = &parked->u.one;
-	struct poll_woken woken = {(int64_t)w->since, parked->limit, parked->preferred, parked->slot.cors};
+	struct poll_woken woken = {(int64_t)w->since, parked->limit, parked->preferred, parked->slot.origin};
 	struct blob *reply = NULL;
 
 	if (room_was_reset(p->rooms, w)) {

@@ -49,6 +49,7 @@ take_param(struct request *r, struct str name, struct str value)
 	    {{"REMOTE_USER", 11}, offsetof(struct request, user)},
 	    {{"HTTP_HOST", 9}, offsetof(struct request, host)},
 	    {{"HTTP_ORIGIN", 11}, offsetof(struct request, origin)},
+	    {{"HTTP_SEC_FETCH_SITE", 19}, offsetof(struct request, fetch_site)},
 	    {{"HTTP_PREFER", 11}, offsetof(struct request, prefer)},
 	    {{"HTTP_IF_NONE_MATCH", 18}, offsetof(struct request, if_none_match)},
 	    {{"HTTP_IDEMPOTENCY_KEY", 20}, offsetof(struct request, idempotency_key)},
@@ -83,23 +84,26 @@ request_open_cors(struct request *r)
 {
 	struct slot *slot = fcgi_slot(r->conn);
 
-	slot->cors = r->all->cors != NULL;
+	slot->origin = (uint8_t)origins_find(&r->all->origins, r->origin);
 }
 
+/* Only an origin that is named may send cookies and passwords along (the Fetch standard, section 3.2.5). */
 static void
-add_cors(struct buf *head, const struct requests *all)
+add_cors(struct buf *head, const struct origins *origins, unsigned origin)
 {
-	buf_add(head, STR("Access-Control-Allow-Origin: "));
-	buf_add(head, str_of(all->cors));
-	buf_add(head, STR("\r\n"));
-	if (strcmp(all->cors, "*") != 0)
+	if (origins->n > 0)
 		buf_add(head, STR("Vary: Origin\r\n"));
+	if (!origins_let_in(origins, origin))
+		return;
+	buf_add(head, STR("Access-Control-Allow-Origin: "));
+	buf_add(head, origin >= ORIGIN_NAMED ? origins->named[origin - ORIGIN_NAMED] : STR("*"));
+	buf_add(head, origin >= ORIGIN_NAMED ? STR("\r\nAccess-Control-Allow-Credentials: true\r\n") : STR("\r\n"));
 	buf_add(
 	    head, STR("Access-Control-Expose-Headers: ETag, Idempotent-Replayed, Preference-Applied, Retry-After\r\n"));
 }
 
 static struct blob *
-frame(struct requests *all, bool cors, int status, struct str type, struct str headers, struct str body)
+frame(struct requests *all, unsigned origin, int status, struct str type, struct str headers, struct str body)
 {
 	struct buf head;
 	struct blob *b = NULL;
@@ -119,8 +123,8 @@ frame(struct requests *all, bool cors, int status, struct str type, struct str h
 		buf_add(&head, STR("\r\n"));
 	}
 	buf_add(&head, headers);
-	if (cors)
-		add_cors(&head, all);
+	if (origin != ORIGIN_NONE)
+		add_cors(&head, &all->origins, origin);
 	buf_add(&head, STR("\r\n"));
 	if (buf_ok(&head))
 		b = fcgi_frame(buf_str(&head), body);
@@ -141,7 +145,7 @@ request_reply(
 {
 	struct slot *slot = fcgi_slot(conn);
 
-	(void)request_send(all, conn, frame(all, slot->cors, status, type, headers, body));
+	(void)request_send(all, conn, frame(all, slot->origin, status, type, headers, body));
 }
 
 /* A strong validator made from the content (RFC 9110 section 8.8.3): its hash and its length. */
@@ -182,7 +186,7 @@ request_tagged(struct requests *all, struct fcgi_conn *conn, struct str if_none_
 }
 
 struct blob *
-request_json(struct requests *all, bool cors, struct str headers, struct str body)
+request_json(struct requests *all, unsigned origin, struct str headers, struct str body)
 {
 	struct buf lines;
 	struct blob *b;
@@ -190,15 +194,15 @@ request_json(struct requests *all, bool cors, struct str headers, struct str bod
 	buf_init(&lines, 4096);
 	buf_add(&lines, STR("Cache-Control: no-store\r\n"));
 	buf_add(&lines, headers);
-	b = frame(all, cors, 200, STR("application/json"), buf_str(&lines), body);
+	b = frame(all, origin, 200, STR("application/json"), buf_str(&lines), body);
 	buf_fini(&lines);
 	return b;
 }
 
 struct blob *
-request_text(struct requests *all, bool cors, struct str body)
+request_text(struct requests *all, unsigned origin, struct str body)
 {
-	return frame(all, cors, 200, STR("text/plain; charset=UTF-8"), STR("Cache-Control: no-store\r\n"), body);
+	return frame(all, origin, 200, STR("text/plain; charset=UTF-8"), STR("Cache-Control: no-store\r\n"), body);
 }
 
 void
@@ -266,7 +270,7 @@ request_options(struct request *r, const char *allowed)
 
 	buf_init(&headers, 4096);
 	buf_printf(&headers, "Allow: %s\r\nCache-Control: no-store\r\n", allowed);
-	if (slot->cors) {
+	if (origins_let_in(&r->all->origins, slot->origin)) {
 		buf_printf(&headers,
 		    "Access-Control-Allow-Methods: %s\r\nAccess-Control-Max-Age: 600\r\n"
 		    "Vary: Access-Control-Request-Headers\r\n",

@@ -8,6 +8,7 @@
 #define REQUEST_H
 
 #include "fcgi.h"
+#include "origin.h"
 #include "problem.h"
 #include "query.h"
 
@@ -16,7 +17,7 @@ enum method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OPTIONS, METHOD_OTHER
 /* What requests of one daemon have in common. */
 struct requests {
 	struct fcgi *fcgi;
-	const char *cors; /* the origin allowed elsewhere, "*" for all; NULL: none */
+	struct origins origins; /* let in besides our own */
 	uint64_t problems[PROBLEMS];
 	uint64_t replies;
 };
@@ -26,8 +27,8 @@ struct request {
 	struct fcgi_conn *conn;
 	enum method method;
 	struct str path; /* its last segment, or from /socket.io/ on: "/send" */
-	struct str query, content_type, user, host, origin, prefer, if_none_match, idempotency_key, cors_headers,
-	    user_agent;
+	struct str query, content_type, user, host, origin, fetch_site, prefer, if_none_match, idempotency_key,
+	    cors_headers, user_agent;
 	struct str body;
 	bool body_too_large;
 };
@@ -37,14 +38,14 @@ enum parked_kind { PARKED_NOT, PARKED_POLL, PARKED_SESSION };
 
 /* Begins every slot of a connection; what parks puts more behind it. */
 struct slot {
-	bool cors; /* answers carry the CORS headers */
+	uint8_t origin; /* what answers say to the page that asked: ORIGIN_NONE and so on */
 	uint8_t parked;
 };
 
 /* Makes a request of what FastCGI brought; clears the connection's slot. */
 void request_init(struct request *r, struct requests *all, const struct fcgi_request *from, size_t slot_size);
 
-/* The answers to this request may be read by pages of other origins, as far as `cors` says. */
+/* The answers to this request may be read by pages of other origins, as far as these are let in. */
 void request_open_cors(struct request *r);
 
 /* Answers. headers: whole lines with their CRLF. An empty type: no Content-Type. */
@@ -54,11 +55,11 @@ void request_reply(
 /* 200 with JSON and an ETag of its own; or 304, when the header If-None-Match names that. */
 void request_tagged(struct requests *all, struct fcgi_conn *conn, struct str if_none_match, struct str body);
 
-/* 200 with JSON, not to be stored: the ready-made records, to be sent to any number of connections by request_send().
- */
-struct blob *request_json(struct requests *all, bool cors, struct str headers, struct str body);
+/* 200 with JSON, not to be stored: the ready-made records, to be sent by request_send() to any number of connections
+ * whose slots have this origin. */
+struct blob *request_json(struct requests *all, unsigned origin, struct str headers, struct str body);
 /* The same with plain text, for a session. */
-struct blob *request_text(struct requests *all, bool cors, struct str body);
+struct blob *request_text(struct requests *all, unsigned origin, struct str body);
 /* Like fcgi_reply(). */
 bool request_send(struct requests *all, struct fcgi_conn *conn, struct blob *reply);
 

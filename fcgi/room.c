@@ -17,8 +17,7 @@ struct room {
 	struct ring_chain chain;
 	const struct ring_chain *view; /* what its waiters read: chain, or for room_all the ring's */
 	int64_t deleted;
-	struct room_answer answer;
-	struct room_answer *session_answers; /* made when first asked for in a round */
+	LIST_HEAD(, room_answer) answers; /* made when first asked for in a round; few */
 	uint8_t name_n;
 	char name[MESSAGE_ROOM_MAX];
 };
@@ -66,14 +65,13 @@ init(struct rooms *rooms, struct room *room, struct str name)
 static void
 forget_answers(struct room *room)
 {
-	blob_drop(room->answer.reply);
-	room->answer.reply = NULL;
-	if (room->session_answers == NULL)
-		return;
-	for (int i = 0; i < ROOM_SESSION_ANSWERS; i++)
-		blob_drop(room->session_answers[i].reply);
-	free(room->session_answers);
-	room->session_answers = NULL;
+	while (!LIST_EMPTY(&room->answers)) {
+		struct room_answer *a = LIST_FIRST(&room->answers);
+
+		LIST_REMOVE(a, link);
+		blob_drop(a->reply);
+		free(a);
+	}
 }
 
 static void
@@ -271,18 +269,19 @@ room_deleted(const struct room *room)
 }
 
 struct room_answer *
-room_answer(struct room *room)
+room_answer(struct room *room, unsigned kind, unsigned origin)
 {
-	return &room->answer;
-}
+	struct room_answer *a;
 
-struct room_answer *
-room_session_answer(struct room *room, unsigned kind)
-{
-	assert(kind < ROOM_SESSION_ANSWERS);
-	if (room->session_answers == NULL)
-		room->session_answers = calloc(ROOM_SESSION_ANSWERS, sizeof *room->session_answers);
-	return room->session_answers == NULL ? NULL : &room->session_answers[kind];
+	LIST_FOREACH (a, &room->answers, link)
+		if (a->kind == kind && a->origin == origin)
+			return a;
+	a = malloc(sizeof *a);
+	if (a == NULL)
+		return NULL;
+	*a = (struct room_answer){.kind = (uint16_t)kind, .origin = (uint16_t)origin};
+	LIST_INSERT_HEAD(&room->answers, a, link);
+	return a;
 }
 
 bool

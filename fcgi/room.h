@@ -44,12 +44,15 @@ bool room_was_reset(const struct rooms *rooms, const struct waiter *w);
 
 /* A ready answer that a room keeps for the next waiter of the same round; whoever makes answers says what it is for. */
 struct room_answer {
+	LIST_ENTRY(room_answer) link;
+	uint16_t kind, origin;
 	struct blob *reply;
 	int64_t first, head, last;
 	size_t limit;
 };
 
-enum { ROOM_SESSION_ANSWERS = 8 };
+/* Answers to polls, and those to sessions, of which there are 8 kinds. */
+enum { ROOM_POLL_ANSWER, ROOM_SESSION_ANSWER, ROOM_SESSION_ANSWERS = 8 };
 
 /* NULL without memory. */
 struct rooms *rooms_new(struct loop *loop, size_t ring_bytes_max);
@@ -83,9 +86,9 @@ struct room *room_all(struct rooms *rooms);
 struct str room_name(const struct room *room); /* lives as long as the room */
 const struct ring_chain *room_chain(const struct room *room);
 int64_t room_deleted(const struct room *room); /* greatest id known to be deleted; 0: none above the floor */
-struct room_answer *room_answer(struct room *room);
-/* The same for sessions, of which there are ROOM_SESSION_ANSWERS kinds; NULL without memory. */
-struct room_answer *room_session_answer(struct room *room, unsigned kind);
+/* Those for pages of one origin (of their slots), filled or not; NULL without memory. It is forgotten with the round.
+ */
+struct room_answer *room_answer(struct room *room, unsigned kind, unsigned origin);
 
 /* Whether a round is under way or put off. */
 bool room_busy(const struct room *room);

@@ -90,22 +90,33 @@ queue(struct send *s, struct request *r, const struct draft *d)
 
 /*
  * A page elsewhere may post a form or plain text without a preflight, so it must be refused here: any page that someone
- * behind the same firewall opens could write into the log.
+ * behind the same firewall opens could write into the log. A browser that says itself whether the page is of our site
+ * (Sec-Fetch-Site) knows better than a comparison with Host, which a proxy may have changed.
  */
 static bool
 origin_ok(const struct request *r)
 {
-	struct str origin = r->origin, scheme;
-
-	if (origin.n == 0)
+	if (origins_let_in(&r->all->origins, origins_find(&r->all->origins, r->origin)))
 		return true;
-	if (r->all->cors != NULL &&
-	    (str_eq(str_of(r->all->cors), STR("*")) || str_eq_nocase(origin, str_of(r->all->cors))))
+	if (str_eq(r->fetch_site, STR("same-origin")) || str_eq(r->fetch_site, STR("none")))
 		return true;
-	scheme = str_cut(&origin, ':');
-	if (!str_eq(scheme, STR("http")) && !str_eq(scheme, STR("https")))
+	if (str_eq(r->fetch_site, STR("same-site")) || str_eq(r->fetch_site, STR("cross-site")))
 		return false;
-	return str_starts(origin, STR("//")) && str_eq_nocase((struct str){origin.p + 2, origin.n - 2}, r->host);
+	return r->origin.n == 0 || origin_is_host(r->origin, r->host);
+}
+
+static void
+refuse_origin(struct request *r)
+{
+	if (r->origin.n == 0)
+		request_fail(
+		    r->all, r->conn, PROBLEM_FORBIDDEN_ORIGIN, "a page of another site may not send here (--cors)");
+	else
+		request_fail(r->all, r->conn, PROBLEM_FORBIDDEN_ORIGIN,
+		    "a page of origin '%.*s' may not send to '%.*s': --cors can let it in, and a proxy in front must "
+		    "pass on "
+		    "the Host that it was asked for",
+		    STR_ARGS(request_shown(r->origin)), STR_ARGS(request_shown(r->host)));
 }
 
 static void
@@ -131,6 +142,5 @@ send_request(struct send *s, struct request *r)
 	if (origin_ok(r))
 		post(s, r);
 	else
-		request_fail(r->all, r->conn, PROBLEM_FORBIDDEN_ORIGIN,
-		    "a page of origin '%.*s' may not send here (--cors)", STR_ARGS(request_shown(r->origin)));
+		refuse_origin(r);
 }

@@ -35,7 +35,7 @@ session_of(struct fcgi_conn *conn)
 static struct blob *
 make_reply(struct sessions *all, struct fcgi_conn *conn, struct str body)
 {
-	return request_text(all->requests, ((struct slot *)fcgi_slot(conn))->cors, body);
+	return request_text(all->requests, ((struct slot *)fcgi_slot(conn))->origin, body);
 }
 
 void
@@ -209,11 +209,14 @@ only_news(struct session *s, struct news *news)
 static struct room_answer *
 shared_answer(const struct session *s, const struct news *news)
 {
-	struct room_answer *a = room_session_answer(news->room, 2U * news->cursor->variant + s->few);
+	unsigned kind = ROOM_SESSION_ANSWER + 2U * news->cursor->variant + s->few;
+	struct room_answer *a = room_answer(news->room, kind, ((struct slot *)fcgi_slot(s->held))->origin);
 
 	if (a != NULL && (a->reply == NULL || a->first != news->first || a->head != news->last)) {
 		blob_drop(a->reply);
-		*a = (struct room_answer){.first = news->first, .head = news->last};
+		a->reply = NULL;
+		a->first = news->first;
+		a->head = news->last;
 	}
 	return a;
 }

@@ -156,7 +156,7 @@ socketio_request(struct socketio *io, struct request *r)
 	struct asked a;
 
 	request_open_cors(r);
-	if (r->method == METHOD_OPTIONS && r->all->cors != NULL) {
+	if (r->method == METHOD_OPTIONS && ((struct slot *)fcgi_slot(r->conn))->origin != ORIGIN_NONE) {
 		request_options(r, "GET,HEAD,PUT,PATCH,POST,DELETE");
 		return;
 	}

@@ -318,7 +318,7 @@ open_all(struct daemon *d)
 	d->rooms = rooms_new(d->loop, 0);
 	rooms_reset(d->rooms, "conformance", 0);
 	rooms_on_wake(d->rooms, ROOM_POLL, no_wake, NULL);
-	d->requests.cors = c->cors;
+	d->requests.origins = c->cors;
 	d->members = members_new(&member, &app);
 	d->sessions = sessions_new(d->loop, &session, &d->requests, d->rooms, NULL);
 	d->socketio = (struct socketio){.requests = &d->requests,

@@ -57,6 +57,10 @@ describe('config: what is refused', () => {
 		[['--log-level', 'loud'], /log-level/],
 		[['--cors', ''], /cors/],
 		[['--cors', 'page.example'], /cors/],
+		[['--cors', 'https://*.page.example'], /--cors .*'https:\/\/\*\.page\.example'.*\* stands alone/],
+		[['--cors', 'https://page.example:443'], /--cors .*'https:\/\/page\.example:443'.*default/],
+		[['--cors', 'https://page.example', '--cors', 'http://page.example/'], /--cors .*'http:\/\/page\.example\/'.*path/],
+		[['--cors', 'null'], /--cors .*null/],
 		[['stray'], /stray/],
 	]) {
 		it(`refuses ${args.join(' ').slice(0, 40)}`, async () => {

@@ -1,7 +1,7 @@
 // cors.test.mjs: pages of other origins: shut out unless --cors lets them in, and then all the way.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { problem, room, server } from './harness.mjs';
+import { pending, problem, room, server } from './harness.mjs';
 
 const ORIGIN = 'https://page.example';
 const OTHER = 'https://other.example';
@@ -51,7 +51,8 @@ for (const [what, flag] of [['*', '*'], ['one origin', ORIGIN]]) {
 			for (const [name, res, status] of await tour(s, ORIGIN)) {
 				assert.equal(res.status, status, `${name}: ${res.text}`);
 				assert.match(res.headers['access-control-allow-origin'] ?? '', allowed, name);
-				assert.ok(!('access-control-allow-credentials' in res.headers));
+				// With * browsers send no cookies and passwords anyway.
+				assert.equal(res.headers['access-control-allow-credentials'], flag === '*' ? undefined : 'true', name);
 			}
 		});
 
@@ -111,3 +112,111 @@ for (const [what, flag] of [['*', '*'], ['one origin', ORIGIN]]) {
 		});
 	});
 }
+
+describe('cors: two origins, one of them an app', () => {
+	const APP = 'capacitor://localhost';
+	const s = server({ flags: ['--cors', ORIGIN, `--cors=${APP}`] });
+	const told = (res) => [res.headers['access-control-allow-origin'], res.headers['access-control-allow-credentials']];
+
+	it('lets both in, with cookies and passwords, on errors too', async () => {
+		for (const origin of [ORIGIN, APP]) {
+			for (const [name, res, status] of await tour(s, origin)) {
+				assert.equal(res.status, status, `${name}: ${res.text}`);
+				assert.deepEqual(told(res), [origin, 'true'], name);
+			}
+			const flight = await preflight(s, '/send', origin);
+			assert.deepEqual(told(flight), [origin, 'true']);
+			assert.match(flight.headers['access-control-allow-methods'], /POST/);
+		}
+	});
+
+	it('tells nobody else, and says that answers differ', async () => {
+		for (const headers of [{}, { Origin: OTHER }, { Origin: 'null' }, { Origin: `${ORIGIN} ${APP}` }]) {
+			for (const res of [await s.poll({ wait: 0 }, { headers }), await s.history({}, { headers }), await s.request('/send', { method: 'OPTIONS', headers })]) {
+				assert.deepEqual(cors(res), []);
+				assert.match(res.headers.vary, /Origin/);
+			}
+		}
+		problem(assert, await s.post('/send', 'x', { Origin: OTHER }), 403, 'forbidden_origin');
+	});
+
+	it('keeps answers that polls share for each origin', async () => {
+		for (const last of [{ text: 'news' }, null]) {
+			const r = room();
+			const origins = [ORIGIN, APP, undefined, OTHER, APP, ORIGIN, undefined];
+			const held = origins.map((Origin) => s.poll({ room: r, wait: last ? 50 : 0.5 }, { headers: Origin ? { Origin } : {} }));
+			await s.parked(origins.length);
+			if (last)
+				await s.sent(last, { room: r });
+			for (const [i, res] of (await Promise.all(held)).entries()) {
+				assert.equal(res.json.messages.length, last ? 1 : 0);
+				assert.equal(told(res)[0], [ORIGIN, APP].includes(origins[i]) ? origins[i] : undefined, `${origins[i]}`);
+			}
+		}
+	});
+
+	it('keeps answers that sessions share for each origin', async () => {
+		const r = room();
+		const sessions = await Promise.all([ORIGIN, APP, undefined, OTHER, APP, ORIGIN].map(async (Origin) => {
+			const headers = { 'User-Agent': 'browser', ...(Origin && { Origin }) };
+			const { sid } = JSON.parse((await s.get('/socket.io/?EIO=4&transport=polling', headers)).text.slice(1));
+			const target = `/socket.io/?EIO=4&transport=polling&sid=${sid}`;
+			await s.post(target, `40/${r},`, headers);
+			await s.get(target, headers);
+			return { Origin, held: s.get(target, headers) };
+		}));
+		assert.ok((await Promise.all(sessions.map(({ held }) => pending(held)))).every(Boolean), 'all are held');
+		await s.sent('news', { room: r });
+		for (const { Origin, held } of sessions) {
+			const res = await held;
+			assert.match(res.text, /^42/);
+			assert.equal(told(res)[0], [ORIGIN, APP].includes(Origin) ? Origin : undefined, `${Origin}`);
+		}
+	});
+});
+
+describe('cors: all, and one by its name', () => {
+	const s = server({ flags: ['--cors', '*', '--cors', ORIGIN] });
+
+	it('lets the one send its cookies, and the others read', async () => {
+		for (const [Origin, name, credentials] of [[ORIGIN, ORIGIN, 'true'], [OTHER, '*', undefined], ['null', '*', undefined]]) {
+			for (const [what, res, status] of await tour(s, Origin)) {
+				assert.equal(res.status, status, what);
+				assert.equal(res.headers['access-control-allow-origin'], name, what);
+				assert.equal(res.headers['access-control-allow-credentials'], credentials, what);
+			}
+		}
+	});
+});
+
+describe('cors: what is the same site', () => {
+	const s = server({ flags: ['--cors', ORIGIN] });
+	const send = async (headers) => (await s.post('/send', 'x', headers)).status;
+
+	it('does not depend on a default port, nor on where TLS ends', async () => {
+		for (const [Host, Origin, status] of [
+			['chat.example:443', 'https://chat.example', 201], ['chat.example', 'https://chat.example:443', 201], ['chat.example:80', 'http://chat.example', 201],
+			['chat.example', 'https://chat.example', 201], ['chat.example', 'http://chat.example', 201], ['CHAT.example', 'https://chat.example', 201],
+			['[::1]:8080', 'http://[::1]:8080', 201],
+			['chat.example:80', 'https://chat.example', 403], ['chat.example:8443', 'https://chat.example', 403], ['chat.example', 'https://chat.example:8443', 403],
+			['chat.example', 'capacitor://chat.example', 403], ['null', 'null', 403],
+		])
+			assert.equal(await send({ Host, Origin }), status, `${Origin} at ${Host}`);
+	});
+
+	it('is what the browser says of it, if it does', async () => {
+		for (const [Origin, site, status] of [
+			['https://chat.example', 'same-origin', 201], // a proxy has put its own name into Host
+			['https://chat.example', 'none', 201], ['null', 'same-origin', 201],
+			[s.url, 'same-site', 403], [s.url, 'cross-site', 403], [undefined, 'cross-site', 403], [undefined, 'same-site', 403],
+			[ORIGIN, 'cross-site', 201], [ORIGIN, 'same-site', 201],
+			[s.url, 'nonsense', 201], [OTHER, 'nonsense', 403], [undefined, 'nonsense', 201],
+		])
+			assert.equal(await send({ ...(Origin && { Origin }), 'Sec-Fetch-Site': site }), status, `${Origin}, ${site}`);
+	});
+
+	it('is named when it is another', async () => {
+		const detail = problem(assert, await s.post('/send', 'x', { Origin: 'https://chat.example', Host: '127.0.0.1:8080' }), 403, 'forbidden_origin');
+		assert.match(detail, /'https:\/\/chat\.example'.*'127\.0\.0\.1:8080'.*Host/);
+	});
+});

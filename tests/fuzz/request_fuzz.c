@@ -346,7 +346,8 @@ end_all(void)
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
-	static const char *const origins[] = {NULL, "*", "https://chat.example", NULL};
+	static const struct origins origins[] = {{.any = false}, {.any = true},
+	    {.n = 2, .named = {{"https://chat.example", 20}, {"capacitor://localhost", 21}}}, {.any = false}};
 
 	if (n == 0)
 		return 0;
@@ -354,7 +355,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 		open_all();
 	rooms_reset(w.rooms, "0123456789abcdef", bytes[0] & 4 ? 40 : 0);
 	stub.names = (struct names){.epoch = "0123456789abcdef"};
-	w.requests.cors = origins[bytes[0] & 3];
+	w.requests.origins = origins[bytes[0] & 3];
 	w.rest = (struct str){(const char *)bytes + 1, n - 1};
 	loop_run(w.loop);
 	end_all();

@@ -213,7 +213,8 @@ check_json(const struct fcgi_request *from, const struct message_fields *f)
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
-	static const char *const origins[] = {NULL, "*", "https://chat.example", NULL};
+	static const struct origins origins[] = {{.any = false}, {.any = true},
+	    {.n = 2, .named = {{"https://chat.example", 20}, {"capacitor://localhost", 21}}}, {.any = false}};
 	const struct fcgi_request *request;
 	struct message *m, *kept;
 
@@ -221,7 +222,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 		return 0;
 	if (db == NULL)
 		open_database();
-	requests.cors = origins[bytes[0] & 3];
+	requests.origins = origins[bytes[0] & 3];
 	m = post((struct str){(const char *)bytes + 1, n - 1}, &request);
 	if (m == NULL)
 		return 0;
