@@ -19,7 +19,7 @@ route_request(const struct routes *routes, struct request *r)
 		history_request(routes->history, r);
 	else if (str_eq(r->path, STR("/rooms")))
 		roomlist_request(routes->roomlist, r);
-	else if (str_starts(r->path, STR("/socket.io/")))
+	else if (str_starts(r->path, STR("/socket.io/")) || str_eq(r->path, STR("/socket.io")))
 		socketio_request(routes->socketio, r);
 	else if (str_eq(r->path, STR("/healthz")))
 		health_request(routes->health, r);

@@ -134,6 +134,37 @@ describe('relay: connecting', () => {
 	});
 });
 
+describe('relay: clients told something of their own', () => {
+	const s = server();
+
+	for (const [version, make] of clients) {
+		it(`${version} with a hundred parameters of its own`, async (t) => {
+			const query = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`mine${i}`, `${i}`]));
+			const one = await connected(t, make, `${s.url}/${room()}`, { query });
+			assert.match(one.io.engine.transport.uri(), /mine63=63.*transport=polling/, 'the library puts its own behind them');
+			const [{ id }] = await one.ask('chat message', 'x');
+			assert.ok(id > 0);
+		});
+
+		it(`${version} told to begin with WebSocket is refused`, async (t) => {
+			for (const transports of [['websocket'], ['websocket', 'polling']])
+				await socket(t, make, s.url, { transports }).next('connect_error');
+		});
+	}
+
+	it('4.8 without the slash behind the path', async (t) => {
+		const one = await connected(t, io, `${s.url}/${room()}`, { addTrailingSlash: false });
+		assert.match(one.io.engine.transport.uri(), /\/socket\.io\?/);
+		const [{ id }] = await one.ask('chat message', 'x');
+		assert.deepEqual(await one.next('chat message'), ['x', `${id}`]);
+		assert.deepEqual(one.rest('disconnect'), []);
+	});
+
+	it('4.8 goes on to polling when it is to try all transports', async (t) => {
+		await connected(t, io, s.url, { transports: ['websocket', 'polling'], tryAllTransports: true });
+	});
+});
+
 describe('relay: events are messages', () => {
 	const s = server();
 
