@@ -111,6 +111,7 @@ const outbox = new Outbox(server, {
 	store: new DiskStore(forbidden(() => indexedDB), own), // without one each of its promises fails, which does no harm
 	on(type, item, own, reply) {
 		if (own) feed.tell({ type, item: { ...item }, reply });
+		if (type === 'sent' || item.state === 'failed') view.barred(type !== 'sent' && !!item.barred);
 		if (item.room === room) timeline.outbox(type, item, reply);
 		show();
 	},

@@ -186,6 +186,7 @@ export class Outbox {
 			if (!(error instanceof Failure)) throw error;
 			if (!this.#leading || !this.#find(item.key)) return;
 			if (!error.passing) {
+				item.barred = error.bars;
 				this.#set(item, 'failed', error.message);
 				this.#keep(item);
 				return;

@@ -22,6 +22,11 @@ export class Failure extends Error {
 		Object.assign(this, { status, retryAfterMs });
 	}
 
+	// Not this message but whoever sends it from here.
+	get bars() {
+		return this.status === 401 || this.status === 403;
+	}
+
 	get passing() {
 		return this.status === 0 || this.status >= 500 || this.status === 408 || this.status === 429;
 	}
@@ -149,7 +154,8 @@ function ours(answer, looksSo) {
 
 function refusal(response, text) {
 	const problem = parse(text);
-	const detail = problem?.detail || problem?.title || `The server answered ${response.status}.`;
+	const asks = response.status === 401 && 'The server wants a name and a password: load the page again to be asked.';
+	const detail = asks || problem?.detail || problem?.title || `The server answered ${response.status}.`;
 	const retryAfterMs = retryAfter(response.headers.get('Retry-After'));
 	return new Failure(detail, { status: response.status, retryAfterMs });
 }

@@ -18,6 +18,7 @@ export class View {
 	#does;
 	#state = { name: 'connecting' };
 	#ticker = null;
+	#barred = false;
 	log;
 	found;
 
@@ -108,9 +109,18 @@ export class View {
 		byId('again').hidden = state.name !== 'reconnecting' && state.name !== 'offline';
 		const seconds = make('span', '');
 		seconds.ariaHidden = 'true';
-		byId('connection').className = state.name;
-		byId('connection').replaceChildren(state.name[0].toUpperCase() + state.name.slice(1), seconds);
+		const barred = this.#barred && state.name === 'connected';
+		byId('connection').className = barred ? 'offline' : state.name;
+		const words = barred ? 'Connected, sending is refused' : state.name[0].toUpperCase() + state.name.slice(1);
+		byId('connection').replaceChildren(words, seconds);
 		this.#tick();
+	}
+
+	// The line may be well while all that is sent is refused.
+	barred(yes) {
+		if (yes === this.#barred) return;
+		this.#barred = yes;
+		this.connection(this.#state);
 	}
 
 	notify(on, why = '') {

@@ -150,10 +150,10 @@ export function dice(seed) {
  * A proxy before `target`, to see and to hurt requests. `fate(req)` says what becomes of each one (nothing: it goes
  * through): `drop: true` hangs up before the server sees it, `delay` keeps it that many ms before, `cut: ms` passes it on
  * and hangs up that long after, whatever came back until then; `lose: true` passes it on and hangs up instead of the answer.
- * `polls` tells of the held ones.
+ * `polls` tells of the held ones. `host`: what it puts into Host instead of what it was asked for, if anything.
  */
-export async function proxy(target, { fate = () => null, prefix = '' } = {}) {
-	const self = { requests: [], polls: { now: 0, most: 0, pairs: 0, pairsSince: 0 }, deaf: false, hurt: { drop: 0, delay: 0, cut: 0, lose: 0 } };
+export async function proxy(target, { fate = () => null, prefix = '', host } = {}) {
+	const self = { requests: [], polls: { now: 0, most: 0, pairs: 0, pairsSince: 0 }, deaf: false, host, hurt: { drop: 0, delay: 0, cut: 0, lose: 0 } };
 	const held = (by) => {
 		const { polls } = self;
 		const before = polls.now;
@@ -186,7 +186,7 @@ export async function proxy(target, { fate = () => null, prefix = '' } = {}) {
 		});
 		const pass = () => {
 			if (res.destroyed || self.deaf) return;
-			on = http.request(target + path, { method: req.method, headers: req.headers }, (answer) => {
+			on = http.request(target + path, { method: req.method, headers: { ...req.headers, host: self.host ?? req.headers.host } }, (answer) => {
 				if (self.deaf) return; // the line is dead, and nobody is told
 				if (lose) {
 					req.socket.destroy();

@@ -67,6 +67,34 @@ describe('a line that comes and goes', () => {
 		for (const text of await p.said()) assert.match(text, /^(Connected|Connecting|Reconnecting in \d+ s)$/);
 	});
 
+	test('no state is a lie: a line on which nothing can be sent says so, and why, until it can', async (t) => {
+		const name = room();
+		const outer = await proxy(line.url, { host: 'inner:8080' });
+		// Not at 127.0.0.1, which browsers trust, and tell that the page is of the same origin.
+		const p = await open(t, `${outer.url.replace('127.0.0.1', 'longline.test')}/#${name}`, { cut: true });
+		await p.connected();
+		await p.type('first');
+		await p.says(/^Connected, sending is refused$/);
+		await until(async () => /Not sent: a page of origin 'http:\/\/longline\.test:\d+' may not send to 'inner:8080'.* proxy .* Host/.test(await p.log.textContent()),
+			{ what: 'the reason beside the message' });
+		assert.deepEqual(await texts(line, name), []);
+		outer.host = undefined;
+		await p.log.getByRole('button', { name: 'Retry' }).click();
+		await p.connected();
+		assert.deepEqual(await texts(line, name), ['first']);
+	});
+
+	test('a proxy that puts its own name into Host does no harm where the browser says itself whose page it is', async (t) => {
+		const name = room();
+		const outer = await proxy(line.url, { host: 'inner:8080' });
+		const p = await open(t, `${outer.url}/#${name}`);
+		await p.connected();
+		await p.type('first');
+		await p.shows('first');
+		await until(async () => (await texts(line, name)).length === 1, { what: 'it to be stored' });
+		await p.connected();
+	});
+
 	test('no state is a lie: a dead line is told within the time of a poll, a mended one at once', async (t) => {
 		const name = room();
 		const watched = await proxy(line.url);

@@ -55,6 +55,18 @@ describe('Server', () => {
 		});
 	});
 
+	test('401 is said in words, whoever says it', async () => {
+		const clock = new FakeClock();
+		for (const answer of [problem(401, 'This needs a name and a password.'), new Response('<html>', { status: 401 })]) {
+			const server = new Server(async () => answer, '', clock);
+			await assert.rejects(server.poll({ rooms: ['a'], since: 0, wait: 0 }), ({ message, passing, bars }) => {
+				assert.match(message, /wants a name and a password: load the page again/);
+				assert.deepEqual([passing, bars], [false, true]);
+				return true;
+			});
+		}
+	});
+
 	test('Retry-After: nonsense and absurd values are tamed', async () => {
 		const clock = new FakeClock();
 		const cases = [['soon', 0], ['1.5', 0], ['999999999', 300_000], ['-5', 0]];
@@ -543,6 +555,16 @@ describe('Outbox', () => {
 		assert.deepEqual(s.outbox.items, []);
 		assert.deepEqual(s.back.requests[0].body, { room: 'main', sender: 'ann', text: 'a', key: 'a' });
 		assert.deepEqual(s.changes.filter((change) => /sending/.test(change)), ['a sending', 'b sending', 'c sending']);
+	});
+
+	test('too many at once (429) is waited for; who may not send at all (401, 403) is told from what is wrong with one text', async () => {
+		for (const [status, state, barred] of [[429, 'waiting', undefined], [408, 'waiting', undefined], [401, 'failed', true], [403, 'failed', true], [400, 'failed', false]]) {
+			const s = sender({ fetch: async () => problem(status, 'No.') });
+			s.add('a');
+			await settle();
+			assert.deepEqual([s.outbox.items[0].state, s.outbox.items[0].barred], [state, barred], String(status));
+			s.outbox.follow();
+		}
 	});
 
 	test('a lost answer: sent again under the same key, stored once', async () => {
