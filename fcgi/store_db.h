@@ -28,7 +28,8 @@ struct store {
 	int64_t busy_wait_ms;   /* how long a lock is waited for */
 	int64_t busy_since;     /* clock_ms() of the first try, 0: none */
 	int64_t deadline_us;    /* clock_us() at which a search is cut; 0: none */
-	int trouble;            /* the first SQLite error of this job that its statement's caller did not look at */
+	int trouble;            /* the first SQLite error of this job that its statement's caller did not look at, */
+	char trouble_text[256]; /* and SQLite's words for it: what is called next has others */
 	struct buf attachments; /* of the last row */
 	int said;               /* the error that was logged last, */
 	int64_t said_ms;        /* and clock_ms() then */
@@ -89,6 +90,9 @@ int64_t store_number(struct store *s, const char *sql, int64_t otherwise);
 /* Logs what went wrong; the same again only now and then, since every send meets a full disk, and a log fills it. */
 void store_say(struct store *s, const char *word, int code, const char *doing, const char *error);
 
+/* What SQLite said of this error: never of another one, nor of a success that came after it. */
+const char *store_message(struct store *s, int code);
+
 /* Makes a status of an SQLite result code; logs what is not ordinary, with `doing`. */
 enum store_status store_failed(struct store *s, int code, const char *doing);
 
@@ -115,6 +119,9 @@ int store_reopen(struct store *s, bool create);
 ino_t store_wal_inode(const struct store *s);
 
 /* In store_start.c: the schema. */
+
+/* What errno says of this SQLite result code; see store_start(). */
+int store_errno(struct store *s, int code);
 
 /* Reads and, when it changed under a known log, renews the epoch; the writer's. An SQLite result code. */
 int store_new_epoch(struct store *s);

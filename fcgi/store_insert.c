@@ -176,7 +176,7 @@ insert_one(struct store *s, struct run *run, size_t i)
 	if ((code & 0xFF) == SQLITE_CONSTRAINT && !sqlite3_get_autocommit(s->db)) {
 		/* A rule of the schema that was not checked before it came here, or the user's own. */
 		log_error("refused", "room=%.*s error=\"%s\"", STR_ARGS(run->sends[i]->message->f.room),
-		    sqlite3_errmsg(s->db));
+		    store_message(s, code));
 		run->sends[i]->outcome = STORE_REFUSED;
 		code = s->singly ? store_exec(s, "ROLLBACK TO row") : SQLITE_OK;
 		run->odd = run->odd || (!s->singly && sqlite3_total_changes(s->db) != before);

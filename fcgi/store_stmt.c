@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,8 +28,10 @@ store_bind_str(sqlite3_stmt *stmt, int parameter, struct str value)
 void
 store_note(struct store *s, int code)
 {
-	if (s->trouble == SQLITE_OK)
-		s->trouble = code;
+	if (s->trouble != SQLITE_OK || code == SQLITE_OK)
+		return;
+	snprintf(s->trouble_text, sizeof s->trouble_text, "%s", store_message(s, code));
+	s->trouble = code;
 }
 
 void
@@ -149,6 +152,16 @@ store_say(struct store *s, const char *word, int code, const char *doing, const 
 	s->unsaid = 0;
 }
 
+const char *
+store_message(struct store *s, int code)
+{
+	if (code == s->trouble && code != SQLITE_OK)
+		return s->trouble_text;
+	if (s->db != NULL && code == sqlite3_extended_errcode(s->db))
+		return sqlite3_errmsg(s->db);
+	return sqlite3_errstr(code);
+}
+
 enum store_status
 store_failed(struct store *s, int code, const char *doing)
 {
@@ -159,10 +172,10 @@ store_failed(struct store *s, int code, const char *doing)
 	case SQLITE_INTERRUPT:
 		return STORE_TIMEOUT;
 	case SQLITE_FULL:
-		store_say(s, "disk_full", code, doing, sqlite3_errmsg(s->db));
+		store_say(s, "disk_full", code, doing, store_message(s, code));
 		return STORE_FULL;
 	default:
-		store_say(s, "store", code, doing, sqlite3_errmsg(s->db));
+		store_say(s, "store", code, doing, store_message(s, code));
 		return STORE_FAILED;
 	}
 }

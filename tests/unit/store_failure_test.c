@@ -3,6 +3,8 @@
  */
 #include "store.h"
 
+#include <fcntl.h>
+
 #include "clock.h"
 #include "test_store_fixture.h"
 
@@ -187,6 +189,42 @@ test_others_write_during_checkpoint(void **state)
 	assert_int_equal(test_number(&fx, "SELECT count(*) FROM messages"), 2);
 }
 
+/* What is logged while a poll of everything reads. */
+static void
+poll_logged(char log[1000], enum store_status want)
+{
+	struct store_poll p = {.rooms = {.all = true}, .limit = 10, .head = 2};
+	char path[TEST_PATH_SIZE + 8];
+	int fd, kept = dup(STDERR_FILENO);
+	ssize_t n;
+
+	snprintf(path, sizeof path, "%s/stderr", fx.folder);
+	fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	assert_true(fd >= 0 && kept >= 0 && dup2(fd, STDERR_FILENO) >= 0);
+	assert_int_equal(store_poll(fx.reader, &p), want);
+	buf_fini(&p.json);
+	assert_true(dup2(kept, STDERR_FILENO) >= 0);
+	n = pread(fd, log, 999, 0);
+	log[n < 0 ? 0 : n] = '\0';
+	close(kept);
+	close(fd);
+}
+
+/* An error is logged with its own words, whatever SQLite was asked after it. */
+static void
+test_words_of_an_error(void **state)
+{
+	char log[1000];
+
+	(void)state;
+	test_other(&fx, "INSERT INTO messages (args, attachments) VALUES ('[{\"_placeholder\":true,\"num\":0}]', 1);"
+	                "INSERT INTO messages (text) VALUES ('after'); DROP TABLE attachments");
+	assert_int_equal(test_look(&fx, 0), STORE_FAILED);
+	poll_logged(log, STORE_FAILED);
+	if (strstr(log, " code=1 error=\"no such table: attachments\" ") == NULL)
+		fail_msg("%s", log);
+}
+
 int
 main(void)
 {
@@ -198,6 +236,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_sync_fails_then_crash, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_checkpoint, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_others_write_during_checkpoint, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_words_of_an_error, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("store_failure", tests, NULL, NULL);
