@@ -42,6 +42,7 @@ static const struct number NUMBERS[] = {
     {"connections-max", AT(connections_max), 0, 10000000, 0, "N", "from the web server; 0: as descriptors allow"},
 };
 enum { N_NUMBERS = sizeof NUMBERS / sizeof NUMBERS[0] };
+_Static_assert(N_NUMBERS < ':', "a number's place in the table is what getopt_long() returns, and so are ':' and '?'");
 
 enum { SOCKET = 1000, DATABASE, PID_FILE, CORS, EPHEMERAL, LOG_LEVEL, NEW_EPOCH, HELP, VERSION };
 
@@ -86,9 +87,9 @@ set_number(struct config *c, const struct number *n, const char *text)
 	uint64_t v;
 
 	if (!str_uint(str_of(text), (uint64_t)n->most, &v) || (int64_t)v < n->least) {
-		fprintf(stderr, "longlined: --%s must be %lld to %lld, not '%s'\n", n->name, (long long)n->least,
-		    (long long)n->most, text);
-		return 2;
+		log_refusal(
+		    "--%s must be %lld to %lld, not '%s'", n->name, (long long)n->least, (long long)n->most, text);
+		return EXIT_OPTIONS;
 	}
 	*(int64_t *)(void *)((char *)c + n->offset) = (int64_t)v;
 	return -1;
@@ -104,8 +105,8 @@ set_level(struct config *c, const char *text)
 			c->log_level = level;
 			return -1;
 		}
-	fprintf(stderr, "longlined: --log-level must be error, warning, info or debug, not '%s'\n", text);
-	return 2;
+	log_refusal("--log-level must be error, warning, info or debug, not '%s'", text);
+	return EXIT_OPTIONS;
 }
 
 static int
@@ -115,9 +116,27 @@ set_cors(struct config *c, char *text)
 
 	if (fault == NULL)
 		return -1;
-	fprintf(stderr, "longlined: --cors must be * or an origin such as https://example.org, not '%s': %s\n", text,
-	    fault);
-	return 2;
+	log_refusal("--cors must be * or an origin such as https://example.org, not '%s': %s", text, fault);
+	return EXIT_OPTIONS;
+}
+
+/* What getopt_long() did not take, by its ':' or '?'; optopt says which. */
+static int
+refuse(int which)
+{
+	const char *name = "";
+
+	for (int i = 0; i < N_WORDS; i++)
+		name = WORDS[i].val == optopt ? WORDS[i].name : name;
+	if (optopt >= 0 && optopt < N_NUMBERS)
+		name = NUMBERS[optopt].name;
+	if (which == ':')
+		log_refusal("--%s needs a value; see longlined --help", name);
+	else if (name[0] != '\0')
+		log_refusal("--%s takes no value", name);
+	else
+		log_refusal("there is no option -%c; see longlined --help", optopt);
+	return EXIT_OPTIONS;
 }
 
 static int
@@ -150,9 +169,35 @@ set_word(struct config *c, int which, char *text)
 		printf("longlined %s\n", CONFIG_VERSION);
 		return 0;
 	default:
-		fprintf(stderr, "longlined: see longlined --help\n");
-		return 2;
+		return refuse(which);
 	}
+}
+
+/*
+ * An option is written in full: getopt_long() would take the beginning of one as well, and a script that relies on it
+ * breaks with the next option that begins alike. -1: it is whole, or not a long option.
+ */
+static int
+refuse_part(const struct option *options, const char *argument)
+{
+	struct str rest = str_of(argument), name;
+	char alike[256] = "";
+	size_t n = 0;
+
+	if (!str_starts(rest, STR("--")) || rest.n == 2)
+		return -1;
+	rest = str_of(argument + 2);
+	name = str_cut(&rest, '=');
+	for (; options->name != NULL; options++) {
+		if (str_eq(str_of(options->name), name))
+			return -1;
+		if (name.n > 0 && str_starts(str_of(options->name), name) && n < sizeof alike)
+			n +=
+			    (size_t)snprintf(alike + n, sizeof alike - n, "%s--%s", n > 0 ? " or " : "", options->name);
+	}
+	log_refusal("there is no option --%.*s; %s%s", STR_ARGS(name),
+	    n > 0 ? "write it in full: " : "see longlined --help", alike);
+	return EXIT_OPTIONS;
 }
 
 int
@@ -170,11 +215,12 @@ config_read(struct config *c, int argc, char **argv)
 		options[N_WORDS + i] = (struct option){NUMBERS[i].name, required_argument, NULL, i};
 		*(int64_t *)(void *)((char *)c + NUMBERS[i].offset) = NUMBERS[i].otherwise;
 	}
-	while (result < 0 && (which = getopt_long(argc, argv, "", options, NULL)) != -1)
+	while (result < 0 && optind < argc && (result = refuse_part(options, argv[optind])) < 0 &&
+	       (which = getopt_long(argc, argv, "+:", options, NULL)) != -1)
 		result = which < N_NUMBERS ? set_number(c, &NUMBERS[which], optarg) : set_word(c, which, optarg);
 	if (result < 0 && optind < argc) {
-		fprintf(stderr, "longlined: unexpected argument '%s'; see longlined --help\n", argv[optind]);
-		result = 2;
+		log_refusal("unexpected argument '%s'; see longlined --help", argv[optind]);
+		result = EXIT_OPTIONS;
 	}
 	return result;
 }

@@ -46,8 +46,14 @@ struct config {
 };
 
 /*
+ * How a start ends that cannot succeed by being tried again: a supervisor leaves it at that
+ * (RestartPreventExitStatus). Any other failure of a start is EXIT_FAILURE, 1, and may pass.
+ */
+enum { EXIT_OPTIONS = 2, EXIT_DATABASE = 3 };
+
+/*
  * Reads the command line. Returns -1 to go on with *c filled in, or the exit status to end with: --help and --version
- * print to stdout and give 0, a mistake is named on stderr and gives 2.
+ * print to stdout and give 0, a mistake is named on stderr and gives EXIT_OPTIONS. Options are written in full.
  */
 int config_read(struct config *c, int argc, char **argv);
 

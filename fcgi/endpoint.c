@@ -12,6 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "log.h"
+
 enum {
 	INHERITED_FD = 3, /* SD_LISTEN_FDS_START */
 	BACKLOG = 65535,  /* cut to net.core.somaxconn */
@@ -28,20 +30,20 @@ endpoint_lock(const char *path, const char *what)
 	free(real);
 	fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
 	if (fd < 0) {
-		fprintf(stderr, "longlined: cannot open %s: %s\n", lock, strerror(errno));
+		log_refusal("cannot open %s: %s", lock, strerror(errno));
 		return -1;
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
 		if (pread(fd, holder, sizeof holder - 1, 0) < 0)
 			holder[0] = '\0';
 		holder[strcspn(holder, "\n")] = '\0';
-		fprintf(stderr, "longlined: another longlined (pid %s) serves the %s %s\n", holder, what, path);
+		log_refusal("another longlined (pid %s) serves the %s %s", holder, what, path);
 		close(fd);
+		errno = EWOULDBLOCK;
 		return -1;
 	}
 	if (ftruncate(fd, 0) != 0 || dprintf(fd, "%ld\n", (long)getpid()) < 0)
-		fprintf(
-		    stderr, "longlined: cannot write %s: %s\n", lock, strerror(errno)); /* the lock is what counts */
+		log_refusal("cannot write %s: %s", lock, strerror(errno)); /* the lock is what counts */
 	return fd;
 }
 
@@ -60,11 +62,11 @@ take_inherited(void)
 	socklen_t n = sizeof yes;
 
 	if (getsockopt(INHERITED_FD, SOL_SOCKET, SO_ACCEPTCONN, &yes, &n) != 0 || !yes) {
-		fprintf(stderr, "longlined: the inherited descriptor %d is not a listening socket\n", INHERITED_FD);
+		log_refusal("the inherited descriptor %d is not a listening socket", INHERITED_FD);
 		return -1;
 	}
 	if (fcntl(INHERITED_FD, F_SETFL, O_NONBLOCK) != 0 || fcntl(INHERITED_FD, F_SETFD, FD_CLOEXEC) != 0) {
-		fprintf(stderr, "longlined: the inherited socket: %s\n", strerror(errno));
+		log_refusal("the inherited socket: %s", strerror(errno));
 		return -1;
 	}
 	unsetenv("LISTEN_PID");
@@ -83,14 +85,13 @@ endpoint_listen(const char *path, bool *inherited)
 	if (*inherited)
 		return take_inherited();
 	if (strlen(path) >= sizeof address.sun_path) {
-		fprintf(
-		    stderr, "longlined: the socket's path may have %zu bytes: %s\n", sizeof address.sun_path - 1, path);
+		log_refusal("the socket's path may have %zu bytes: %s", sizeof address.sun_path - 1, path);
 		return -1;
 	}
 	/* Whoever used it is gone: its lock is ours. */
 	if (lstat(path, &st) == 0) {
 		if (!S_ISSOCK(st.st_mode)) {
-			fprintf(stderr, "longlined: %s is in the way: it is not a socket\n", path);
+			log_refusal("%s is in the way: it is not a socket", path);
 			return -1;
 		}
 		unlink(path);
@@ -99,7 +100,7 @@ endpoint_listen(const char *path, bool *inherited)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || chmod(path, 0660) != 0 ||
 	    listen(fd, BACKLOG) != 0) {
-		fprintf(stderr, "longlined: cannot listen at %s: %s\n", path, strerror(errno));
+		log_refusal("cannot listen at %s: %s", path, strerror(errno));
 		if (fd >= 0)
 			close(fd);
 		return -1;
@@ -120,8 +121,21 @@ endpoint_write_pid(const char *path)
 	if (fd >= 0)
 		close(fd);
 	if (!good || rename(temporary, path) != 0) {
-		fprintf(stderr, "longlined: cannot write the pid file %s: %s\n", path, strerror(errno));
+		log_refusal("cannot write the pid file %s: %s", path, strerror(errno));
 		return -1;
 	}
 	return 0;
+}
+
+void
+endpoint_remove_pid(const char *path)
+{
+	char text[32] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+	if (fd < 0)
+		return;
+	if (read(fd, text, sizeof text - 1) > 0 && atol(text) == (long)getpid())
+		unlink(path);
+	close(fd);
 }

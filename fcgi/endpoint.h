@@ -8,7 +8,7 @@
 
 /*
  * Takes the lock PATH-lock, which says that this process alone serves PATH: its descriptor, to be kept open, or -1 with
- * a message on stderr that names who has it.
+ * a message on stderr that names who has it, and errno: EWOULDBLOCK if somebody has.
  */
 int endpoint_lock(const char *path, const char *what);
 
@@ -23,5 +23,8 @@ bool endpoint_inherited(void);
 
 /* Writes the pid to a new file and renames it into place. -1 with a message on stderr. */
 int endpoint_write_pid(const char *path);
+
+/* Removes it at the end, if it still holds our pid. */
+void endpoint_remove_pid(const char *path);
 
 #endif

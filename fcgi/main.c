@@ -3,13 +3,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,6 +25,7 @@
 #include "roomlist.h"
 #include "route.h"
 #include "send.h"
+#include "signals.h"
 #include "socketio.h"
 
 enum {
@@ -41,6 +40,8 @@ struct daemon {
 	struct config config;
 	int database_lock, socket_lock, listen_fd, signal_fd;
 	bool inherited;
+	int status;    /* to exit with, should it not come to serve: 0 means EXIT_FAILURE */
+	bool terminal; /* it was started from one, which may hang up */
 	struct loop *loop;
 	struct store *writer, *checkpointer;
 	struct rooms *rooms;
@@ -112,11 +113,11 @@ static void
 on_signal(void *ctx)
 {
 	struct daemon *d = ctx;
-	struct signalfd_siginfo info;
+	int number = signals_read(d->signal_fd, d->terminal);
 
-	if (read(d->signal_fd, &info, sizeof info) != sizeof info || d->stopping_ms != 0)
+	if (number == 0 || d->stopping_ms != 0)
 		return;
-	log_info("stopping", "signal=%u polls=%zu", info.ssi_signo, poll_parked(d->poll));
+	log_info("stopping", "signal=%d polls=%zu", number, poll_parked(d->poll));
 	d->stopping_ms = clock_ms();
 	fcgi_drain(d->requests.fcgi);
 	poll_drain(d->poll);
@@ -156,8 +157,10 @@ open_files(struct daemon *d)
 	umask(0007); /* the group may insert */
 	take_descriptors();
 	d->database_lock = endpoint_lock(d->config.database, "database");
-	if (d->database_lock < 0)
+	if (d->database_lock < 0) {
+		d->status = store_path_wrong(errno) ? EXIT_DATABASE : EXIT_FAILURE;
 		return -1;
+	}
 	if (!endpoint_inherited() && (d->socket_lock = endpoint_lock(d->config.socket, "socket")) < 0)
 		return -1;
 	return 0;
@@ -170,21 +173,23 @@ open_store(struct daemon *d, const struct store_options *options)
 
 	store_setup();
 	d->writer = store_open(options, true, error);
-	if (d->writer != NULL && store_start(d->writer, d->config.lock_wait_s * 1000, error) == 0) {
+	if (d->writer == NULL || store_start(d->writer, d->config.lock_wait_s * 1000, error) != 0) {
+		d->status = errno == EAGAIN ? EXIT_FAILURE : EXIT_DATABASE;
+	} else {
 		d->checkpointer = store_open(options, false, error);
 		if (d->checkpointer != NULL)
 			d->readers = readers_new(d->loop, options, (int)d->config.readers, error);
 		if (d->readers != NULL)
 			return 0;
 	}
-	fprintf(stderr, "longlined: %s\n", error);
+	log_refusal("%s", error);
 	return -1;
 }
 
 static int
 no_memory(void)
 {
-	fprintf(stderr, "longlined: cannot start: %s\n", strerror(errno == 0 ? ENOMEM : errno));
+	log_refusal("cannot start: %s", strerror(errno == 0 ? ENOMEM : errno));
 	return -1;
 }
 
@@ -299,20 +304,13 @@ open_socket(struct daemon *d)
 	    .request_wait_ms = c->request_timeout_s * 1000,
 	    .send_wait_ms = c->send_timeout_s * 1000};
 	struct fcgi_handler handler = {.ctx = d, .request = on_request, .gone = on_gone};
-	sigset_t signals;
 
 	if ((d->listen_fd = endpoint_listen(c->socket, &d->inherited)) < 0)
 		return -1;
 	options.listen_fd = d->listen_fd;
 	if ((d->requests.fcgi = fcgi_new(d->loop, &options, &handler)) == NULL)
 		return no_memory();
-	/* libfcgi has set handlers of its own by now. */
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGUSR1, SIG_DFL);
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	d->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+	d->signal_fd = signals_open();
 	if (d->signal_fd < 0 || loop_add_source(d->loop, d->signal_fd, on_signal, d) != 0)
 		return no_memory();
 	d->stop_kind = loop_timer_kind(d->loop, stop_step, d);
@@ -355,19 +353,16 @@ int
 main(int argc, char **argv)
 {
 	static struct daemon d = {.database_lock = -1, .socket_lock = -1, .listen_fd = -1, .signal_fd = -1};
-	sigset_t signals;
-	int status = config_read(&d.config, argc, argv);
+	int status;
 
+	log_start();
+	status = config_read(&d.config, argc, argv);
 	if (status >= 0)
 		return status;
 	log_set_level(d.config.log_level);
-	/* From the beginning, so that one that comes early is not lost, and threads inherit it. */
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
+	d.terminal = signals_take();
 	setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1); /* libfcgi would wait for 2 s when it closes */
-	status = 1;
+	status = EXIT_FAILURE;
 	if (open_files(&d) == 0 && open_log(&d) == 0 && open_socket(&d) == 0) {
 		wire(&d);
 		if (d.config.pid_file == NULL || endpoint_write_pid(d.config.pid_file) == 0) {
@@ -377,6 +372,10 @@ main(int argc, char **argv)
 			status = 0;
 		}
 	}
+	status = status != 0 && d.status != 0 ? d.status : status;
+	/* While the locks are still ours, so that no other daemon can have written one in between. */
+	if (status == 0 && d.config.pid_file != NULL)
+		endpoint_remove_pid(d.config.pid_file);
 	close_all(&d);
 	if (status == 0)
 		log_info("stopped", "clean=1");

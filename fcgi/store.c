@@ -79,6 +79,13 @@ create_file(const char *path)
 	return 0;
 }
 
+bool
+store_path_wrong(int reason)
+{
+	return reason == ENOENT || reason == ENOTDIR || reason == EISDIR || reason == EACCES || reason == EPERM ||
+	       reason == EROFS || reason == ELOOP || reason == ENAMETOOLONG;
+}
+
 static void
 close_db(struct store *s)
 {
@@ -87,23 +94,40 @@ close_db(struct store *s)
 	s->db = NULL;
 }
 
+/* -1, with errno. */
+static int
+give_up_opening(struct store *s, int reason)
+{
+	close_db(s);
+	errno = reason;
+	return -1;
+}
+
+static int
+path_failed(struct store *s, char error[STORE_ERROR_SIZE])
+{
+	int reason = store_path_wrong(errno) ? EINVAL : EAGAIN;
+
+	snprintf(error, STORE_ERROR_SIZE, "cannot open the database %s: %s", s->options.path, strerror(errno));
+	return give_up_opening(s, reason);
+}
+
 static int
 open_db(struct store *s, bool create, char error[STORE_ERROR_SIZE])
 {
 	struct stat st;
 	int code;
 
-	if (create && create_file(s->options.path) != 0) {
-		snprintf(error, STORE_ERROR_SIZE, "cannot open the database %s: %s", s->options.path, strerror(errno));
-		return -1;
-	}
+	if (create && create_file(s->options.path) != 0)
+		return path_failed(s, error);
 	code = sqlite3_open_v2(s->options.path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-	if (code != SQLITE_OK || stat(s->options.path, &st) != 0) {
+	if (code != SQLITE_OK) {
 		snprintf(error, STORE_ERROR_SIZE, "cannot open the database %s: %s", s->options.path,
-		    s->db == NULL ? strerror(ENOMEM) : sqlite3_errmsg(s->db));
-		close_db(s);
-		return -1;
+		    store_message(s, code));
+		return give_up_opening(s, store_errno(s, code));
 	}
+	if (stat(s->options.path, &st) != 0)
+		return path_failed(s, error);
 	s->device = st.st_dev;
 	s->inode = st.st_ino;
 	/* The file may be replaced under us: closing the old one must not delete a -wal that has its name by then. */
@@ -113,17 +137,15 @@ open_db(struct store *s, bool create, char error[STORE_ERROR_SIZE])
 	sqlite3_progress_handler(s->db, 2000, on_progress, s);
 	sqlite3_wal_autocheckpoint(s->db, 0);
 	sqlite3_wal_hook(s->db, on_wal, s);
-	if (store_add_excerpt(s) != SQLITE_OK) {
+	if ((code = store_add_excerpt(s)) != SQLITE_OK) {
 		snprintf(error, STORE_ERROR_SIZE, "this SQLite has no full-text search (FTS5)");
-		close_db(s);
-		return -1;
+		return give_up_opening(s, store_errno(s, code));
 	}
-	if (store_exec(s, "PRAGMA synchronous = FULL") != SQLITE_OK ||
-	    store_exec(s, "PRAGMA temp_store = MEMORY") != SQLITE_OK) {
+	if ((code = store_exec(s, "PRAGMA synchronous = FULL")) != SQLITE_OK ||
+	    (code = store_exec(s, "PRAGMA temp_store = MEMORY")) != SQLITE_OK) {
 		snprintf(error, STORE_ERROR_SIZE, "cannot set up the database %s: %s", s->options.path,
-		    sqlite3_errmsg(s->db));
-		close_db(s);
-		return -1;
+		    store_message(s, code));
+		return give_up_opening(s, store_errno(s, code));
 	}
 	/* A first look makes SQLite open the WAL, if the file has one. */
 	(void)store_number(s, "SELECT count(*) FROM sqlite_master", 0);
@@ -145,6 +167,7 @@ store_open(const struct store_options *options, bool create, char error[STORE_ER
 
 	if (s == NULL) {
 		snprintf(error, STORE_ERROR_SIZE, "no memory");
+		errno = EAGAIN;
 		return NULL;
 	}
 	s->options = *options;

@@ -39,13 +39,20 @@ struct store;
 /* Settings of SQLite for the whole process; before the first store is opened. */
 void store_setup(void);
 
-/* Opens the file, creating it when create. NULL, with what is wrong in error. Nothing is read or migrated yet. */
+/* Whether this errno says that a path cannot be used as it is, now or later: not there, not allowed, not a file. */
+bool store_path_wrong(int reason);
+
+/*
+ * Opens the file, creating it when create. NULL, with what is wrong in error, and errno as store_start() has it.
+ * Nothing is read or migrated yet.
+ */
 struct store *store_open(const struct store_options *options, bool create, char error[STORE_ERROR_SIZE]);
 void store_close(struct store *s);
 
 /*
  * For the writer, once: brings the schema up to date in one transaction, sets the journal mode, reads epoch and head.
- * -1, with what is wrong in error: not ours, newer than this program, locked for lock_wait_ms.
+ * -1, with what is wrong in error: not ours, newer than this program, locked for lock_wait_ms. errno is then EAGAIN if
+ * it may pass by itself, as a lock, a full disk or a lack of memory does, and else EINVAL: somebody must do something.
  */
 int store_start(struct store *s, int64_t lock_wait_ms, char error[STORE_ERROR_SIZE]);
 

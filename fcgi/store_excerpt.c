@@ -152,7 +152,9 @@ store_add_excerpt(struct store *s)
 	if (code == SQLITE_OK) {
 		sqlite3_bind_pointer(stmt, 1, &api, "fts5_api_ptr", NULL);
 		sqlite3_step(stmt);
+		code = sqlite3_finalize(stmt);
 	}
-	sqlite3_finalize(stmt);
-	return api == NULL ? SQLITE_ERROR : api->xCreateFunction(api, "excerpt", NULL, excerpt, NULL);
+	if (api == NULL)
+		return code == SQLITE_OK ? SQLITE_ERROR : code;
+	return api->xCreateFunction(api, "excerpt", NULL, excerpt, NULL);
 }

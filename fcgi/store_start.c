@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +42,7 @@ version_ok(struct store *s, int64_t version, char error[STORE_ERROR_SIZE])
 
 	if (s->trouble != SQLITE_OK) {
 		snprintf(error, STORE_ERROR_SIZE, "cannot read the database %s: %s%s", s->options.path,
-		    sqlite3_errstr(s->trouble),
+		    store_message(s, s->trouble),
 		    (s->trouble & 0xFF) == SQLITE_BUSY ? " (another program holds its lock)" : "");
 		return false;
 	}
@@ -128,23 +129,48 @@ read_state(struct store *s)
 }
 
 int
+store_errno(struct store *s, int code)
+{
+	int reason;
+
+	switch (code & 0xFF) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+	case SQLITE_PROTOCOL:
+	case SQLITE_NOMEM:
+	case SQLITE_FULL:
+	case SQLITE_IOERR:
+	case SQLITE_INTERRUPT:
+		return EAGAIN;
+	case SQLITE_CANTOPEN:
+		reason = s->db == NULL ? ENOMEM : sqlite3_system_errno(s->db);
+		return store_path_wrong(reason) ? EINVAL : EAGAIN;
+	default:
+		return EINVAL;
+	}
+}
+
+int
 store_start(struct store *s, int64_t lock_wait_ms, char error[STORE_ERROR_SIZE])
 {
 	int64_t patience = s->busy_wait_ms;
-	int code;
+	int code, reason;
 
 	s->busy_wait_ms = lock_wait_ms;
 	error[0] = '\0';
 	s->trouble = SQLITE_OK;
 	/* Looked at before anything is changed: it may be somebody else's file. */
-	if (!version_ok(s, store_number(s, "PRAGMA user_version", 0), error))
+	if (!version_ok(s, store_number(s, "PRAGMA user_version", 0), error)) {
+		errno = store_errno(s, s->trouble);
 		return -1;
+	}
 	code = store_exec(s, "PRAGMA journal_mode = WAL");
 	if (code == SQLITE_OK && start_transaction(s, error, &code) == 0)
 		code = read_state(s);
 	if (code != SQLITE_OK && error[0] == '\0')
-		snprintf(error, STORE_ERROR_SIZE, "the database %s: %s%s", s->options.path, sqlite3_errmsg(s->db),
+		snprintf(error, STORE_ERROR_SIZE, "the database %s: %s%s", s->options.path, store_message(s, code),
 		    (code & 0xFF) == SQLITE_BUSY ? " (another program holds its lock)" : "");
+	reason = store_errno(s, code != SQLITE_OK ? code : s->trouble);
 	if (!sqlite3_get_autocommit(s->db))
 		store_exec(s, "ROLLBACK");
 	/* The loop tries again by itself, and looks at what others did in between. */
@@ -152,6 +178,8 @@ store_start(struct store *s, int64_t lock_wait_ms, char error[STORE_ERROR_SIZE])
 	s->options.new_epoch = false;
 	s->wal_inode = store_wal_inode(s);
 	s->started = error[0] == '\0';
+	if (!s->started)
+		errno = reason;
 	return s->started ? 0 : -1;
 }
 

@@ -1,9 +1,10 @@
 // stop.test.mjs: SIGTERM: everybody gets an answer, what was queued is stored, and then it ends with 0.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import path from 'node:path';
 import { describe, it } from 'node:test';
 import { connect, fastcgi } from './fastcgi.mjs';
-import { alive, daemon, ms, pending, session, sleep, start, until, within } from './harness.mjs';
+import { alive, binary, child, daemon, ms, pending, session, sleep, start, tempDir, until, within } from './harness.mjs';
 
 const poll = (d, query) => fastcgi(d.socket, { path: '/poll', query });
 const send = (d, body, query = '') => fastcgi(d.socket, { method: 'POST', path: '/send', query, body });
@@ -158,6 +159,98 @@ describe('stop: SIGTERM to the daemon', () => {
 		const stored = (await again.rows('SELECT id FROM messages')).map((row) => row.id);
 		assert.deepEqual(answers.filter((id) => !stored.includes(id)), []);
 		assert.equal(new Set(answers).size, answers.length);
+	});
+});
+
+describe('stop: other signals', () => {
+	for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2']) {
+		it(`${signal} does not end it`, async (t) => {
+			const d = await daemon({ t });
+			const held = poll(d, 'wait=50');
+			assert.ok(await pending(held));
+			for (let i = 0; i < 3; i++) {
+				d.signal(signal);
+				assert.ok(await pending(d.exited));
+			}
+			assert.equal((await send(d, 'still there')).status, 201);
+			assert.equal((await held).json.messages[0].text, 'still there');
+			const { code, log } = await d.stop();
+			assert.equal(code, 0);
+			assert.equal(/ ignored signal=1$/m.test(log), signal === 'SIGHUP', log);
+		});
+	}
+
+	/** A daemon started from a terminal, through `shell` words in front of it; `hangUp()` ends that terminal. */
+	async function onTerminal(t, { before = 'exec' } = {}) {
+		const dir = tempDir(), at = (name) => path.join(dir, name);
+		// script(1) gives what it starts a terminal of its own, and takes it away when it ends.
+		const terminal = child('script', ['-qec', `${before} '${binary}' --socket '${at('sock')}' --database '${at('longline.db')}' --pid-file '${at('pid')}' 2>'${at('log')}'`, '/dev/null'],
+			{ env: { SHELL: '/bin/sh' }, cwd: dir });
+		const self = {
+			socket: at('sock'),
+			log: () => fs.readFileSync(at('log'), 'utf8'),
+			hangUp: () => terminal.signal('SIGKILL'),
+			there: () => fs.existsSync(at('pid')) && alive(self.pid),
+		};
+		await until(() => fs.existsSync(at('pid')) || terminal.done, { what: 'the daemon on a terminal' });
+		self.pid = Number(fs.readFileSync(at('pid'), 'utf8'));
+		t.after(async () => {
+			terminal.signal('SIGKILL');
+			if (alive(self.pid))
+				process.kill(self.pid, 'SIGKILL');
+			await terminal.ended;
+		});
+		return self;
+	}
+
+	it('when its terminal hangs up it stops in order', async (t) => {
+		// As what the terminal runs, and as a job of the shell that it runs.
+		for (const before of ['exec', '']) {
+			const d = await onTerminal(t, { before });
+			process.kill(d.pid, 'SIGHUP');
+			await sleep(200);
+			assert.ok(d.there(), 'from kill(1) it is no hang-up');
+			const held = poll(d, 'wait=50');
+			assert.ok(await pending(held));
+			d.hangUp();
+			assert.equal((await within(ms(20_000), held, 'the held poll')).status, 200);
+			await until(() => !alive(d.pid), { what: 'the end' });
+			assert.match(d.log(), / ignored signal=1\n.* stopping signal=1 polls=1\n.* stopped clean=1\n$/);
+		}
+	});
+
+	it('behind nohup it outlives its terminal', async (t) => {
+		const d = await onTerminal(t, { before: 'exec nohup' });
+		d.hangUp();
+		await sleep(ms(300));
+		assert.ok(d.there());
+		assert.equal((await send(d, 'x')).status, 201);
+		process.kill(d.pid);
+		await until(() => !alive(d.pid), { what: 'the end' });
+		assert.match(d.log(), / stopping signal=15 /);
+	});
+});
+
+describe('stop: the pid file', () => {
+	it('is removed at the end, whichever signal ends it', async () => {
+		for (const signal of ['SIGTERM', 'SIGINT']) {
+			const d = await daemon();
+			assert.equal(fs.readFileSync(`${d.socket}.pid`, 'utf8'), `${d.pid}\n`);
+			assert.equal((await d.stop(signal)).code, 0);
+			assert.deepEqual(fs.readdirSync(d.dir).filter((name) => /pid/.test(name)), []);
+		}
+	});
+
+	it('is left alone when it is another\'s by then', async () => {
+		for (const other of ['1\n', '', 'x']) {
+			const d = await daemon();
+			fs.writeFileSync(`${d.socket}.pid`, other);
+			await d.stop();
+			assert.equal(fs.readFileSync(`${d.socket}.pid`, 'utf8'), other);
+		}
+		const d = await daemon();
+		fs.rmSync(`${d.socket}.pid`);
+		assert.equal((await d.stop()).code, 0, 'nor is it missed');
 	});
 });
 

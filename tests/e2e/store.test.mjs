@@ -293,7 +293,7 @@ describe('store: versions', () => {
 		await sql(db, 'CREATE TABLE search (mine)');
 		const before = await sql(db, 'SELECT group_concat(name) FROM sqlite_master; SELECT count(*) FROM messages');
 		const d = await daemon({ db });
-		assert.equal((await d.stop()).code, 1);
+		assert.equal((await d.stop()).code, 3);
 		assert.equal(await version(db), '1');
 		assert.equal(await sql(db, 'SELECT group_concat(name) FROM sqlite_master; SELECT count(*) FROM messages'), before);
 	});
@@ -303,7 +303,7 @@ describe('store: versions', () => {
 		await sql(db, 'PRAGMA user_version = 999; CREATE TABLE future (x)');
 		const d = await daemon({ db });
 		const { code, log } = await d.stop();
-		assert.equal(code, 1);
+		assert.equal(code, 3);
 		assert.match(log, /newer/i);
 		assert.match(log, /999/);
 		assert.ok(log.includes(db), 'it names the file');
@@ -316,15 +316,49 @@ describe('store: versions', () => {
 		fs.writeFileSync(db, noise);
 		const d = await daemon({ db });
 		const { code, log } = await d.stop();
-		assert.equal(code, 1);
+		assert.equal(code, 3);
 		assert.ok(log.includes(db), log);
 		assert.equal(fs.readFileSync(db, 'utf8'), noise);
+	});
+
+	it('a damaged one is refused as such: to try again would not help', async () => {
+		const db = await older(migrations.length);
+		const size = fs.statSync(db).size;
+		const fd = fs.openSync(db, 'r+');
+		fs.writeSync(fd, Buffer.alloc(size - 100, 0x5A), 0, size - 100, 100);
+		fs.closeSync(fd);
+		const d = await daemon({ db });
+		const { code, log } = await d.stop();
+		assert.equal(code, 3);
+		assert.match(log, /malformed/);
+		assert.ok(log.includes(db), log);
+	});
+
+	it('one that may not be written, a folder in its place, and another program\'s are refused likewise', async (t) => {
+		const folder = tempDir();
+		fs.mkdirSync(path.join(folder, 'folder.db'));
+		const foreign = path.join(folder, 'foreign.db');
+		await sql(foreign, 'CREATE TABLE theirs (x)');
+		const codes = [];
+		for (const db of [path.join(folder, 'folder.db'), foreign, '/proc/longline.db'])
+			codes.push((await (await daemon({ db })).stop()).code);
+		assert.deepEqual(codes, [3, 3, 3]);
+	});
+
+	it('one that another program has locked may be tried again', async (t) => {
+		const db = await older(migrations.length);
+		const other = session(db, { t });
+		await other.run('BEGIN EXCLUSIVE;');
+		const { code, log } = await (await daemon({ db, flags: ['--lock-wait', '1'] })).stop();
+		await other.close();
+		assert.equal(code, 1);
+		assert.match(log, /another program holds its lock/);
 	});
 
 	it('a folder that is not there is named', async () => {
 		const d = await daemon({ db: path.join(tempDir(), 'none/longline.db') });
 		const { code, log } = await d.stop();
-		assert.equal(code, 1);
+		assert.equal(code, 3);
 		assert.match(log, /none\/longline\.db/);
 	});
 });
