@@ -98,6 +98,7 @@ for (const BASE of ['', '/chat']) {
 			find(/\/man\/man8\/longlined\.8(\.gz)?$/);
 			find(/\/longlined\.socket$/);
 			find(/\/longlined\.service$/);
+			find(/\/longlined-failed\.target$/);
 			for (const name of fs.readdirSync(path.join(root, 'sql')))
 				assert.ok(files.some((file) => file.endsWith(`/${name}`)), name);
 			for (const name of fs.readdirSync(path.join(root, 'static')))
@@ -131,12 +132,24 @@ for (const BASE of ['', '/chat']) {
 }
 
 describe('base: the units', () => {
+	const unit = (name) => fs.readFileSync(path.join(root, 'scripts/systemd', name), 'utf8');
+
+	it('leave it at a start that cannot succeed, and close the socket then', () => {
+		const service = unit('longlined.service');
+		const statuses = [...fs.readFileSync(path.join(root, 'fcgi/config.h'), 'utf8').matchAll(/\bEXIT_(?:OPTIONS|DATABASE) = (\d)/g)].map(([, status]) => status);
+		assert.deepEqual(statuses, ['2', '3']);
+		assert.match(service, new RegExp(`^RestartPreventExitStatus=${statuses.join(' ')}$`, 'm'));
+		const [, after] = /^OnFailure=(\S+)$/m.exec(service);
+		assert.match(unit(after), /^Conflicts=longlined\.socket$/m);
+		assert.match(service, /^Requires=longlined\.socket$/m, 'which a start opens again');
+	});
+
 	it('are ones that systemd understands', async (t) => {
 		if (!has('systemd-analyze'))
 			return t.skip('no systemd-analyze here');
 		const DESTDIR = tempDir();
 		await run('make', ['-s', '-C', root, 'install', `DESTDIR=${DESTDIR}`, 'PREFIX=/usr/local'], { env: { MAKEFLAGS: '', MAKELEVEL: '', MFLAGS: '' }, timeout: ms(300_000) });
-		const units = execFileSync('find', [DESTDIR, '-name', 'longlined.s*'], { encoding: 'utf8' }).trim().split('\n');
+		const units = execFileSync('find', [DESTDIR, '-name', 'longlined*.s*', '-o', '-name', 'longlined*.target'], { encoding: 'utf8' }).trim().split('\n');
 		const said = await run('systemd-analyze', ['verify', '--man=no', ...units]);
 		// It also complains that the program is not (yet) where the unit says, and about the machine's own units.
 		const ours = said.stderr.split('\n').filter((line) => /longlined/.test(line) && !/not executable|No such file/.test(line));
