@@ -137,6 +137,44 @@ describe('run: a start', () => {
 	});
 });
 
+describe('run: its arguments', () => {
+	const script = path.join(root, 'scripts/run');
+
+	it('--help says what can be set, and starts nothing', async () => {
+		const env = { DATA_DIR: path.join(tempDir(), 'data') };
+		for (const arg of ['--help', '-h']) {
+			const { code, stdout, stderr } = await run(script, [arg], { env });
+			assert.equal(code, 0);
+			assert.equal(stderr, '');
+			const table = fs.readFileSync(path.join(root, 'README.md'), 'utf8').split('\n').filter((line) => /^\| `[A-Z_]+` \| /.test(line));
+			const names = table.map((line) => /`(\w+)`/.exec(line)[1]).filter((name) => !/^(PREFIX|DESTDIR|BASE|SOCKET|CORS)$/.test(name));
+			assert.ok(names.length >= 5);
+			for (const name of names)
+				assert.match(stdout, new RegExp(`^\\s+${name}\\s`, 'm'));
+			assert.doesNotMatch(stdout, /^#|pdeathsig|set -e/m);
+		}
+		assert.ok(!fs.existsSync(env.DATA_DIR));
+	});
+
+	it('any other is refused', async () => {
+		const env = { DATA_DIR: path.join(tempDir(), 'data') };
+		for (const arg of ['--colour', 'start', '']) {
+			const { code, stdout, stderr } = await run(script, [arg], { env });
+			assert.equal(code, 2);
+			assert.equal(stdout, '');
+			assert.equal(stderr, `longline: unexpected argument '${arg}'; see scripts/run --help\n`);
+		}
+		assert.ok(!fs.existsSync(env.DATA_DIR));
+	});
+
+	it('so it is with scripts/test', async () => {
+		const help = await run(path.join(root, 'scripts/test'), ['--help']);
+		assert.equal(help.code, 0);
+		assert.match(help.stdout, /^test \[SUITE\.\.\.\] - .*\n(.*\n)+$/);
+		assert.equal((await run(path.join(root, 'scripts/test'), ['--colour'])).code, 2);
+	});
+});
+
 describe('run: what is in the way', () => {
 	it('a port that is taken is named, and it gives up at once', async (t) => {
 		for (const host of ['0.0.0.0', '127.0.0.1']) {
@@ -206,14 +244,30 @@ describe('run: a daemon that dies', () => {
 
 	it('before serving, is tried again after a second', async (t) => {
 		const starts = path.join(tempDir(), 'starts');
-		const fake = script(`date +%s%N >>'${starts}'\n[ $(wc -l <'${starts}') -gt 2 ] || exit 3\nexec '${binary}' "$@"`);
+		const fake = script(`date +%s%N >>'${starts}'\n[ $(wc -l <'${starts}') -gt 2 ] || exit 1\nexec '${binary}' "$@"`);
 		const s = await start({ t, env: { LONGLINED: fake } });
 		assert.equal((await s.send('x')).status, 201);
 		const times = fs.readFileSync(starts, 'utf8').trim().split('\n').map((line) => Number(BigInt(line) / 1_000_000n));
 		assert.equal(times.length, 3);
 		assert.ok(times[1] - times[0] >= 950 && times[2] - times[1] >= 950, `${times}`);
-		assert.match(s.proc.output, /status 3/);
+		assert.match(s.proc.output, /status 1/);
 	});
+
+	for (const [status, what] of [[2, 'an option is wrong'], [3, 'somebody must mend the database']]) {
+		it(`because ${what}, is not tried again`, async () => {
+			const dataDir = tempDir();
+			if (status === 3)
+				fs.writeFileSync(path.join(dataDir, 'longline.db'), 'a shopping list, and a long one\n'.repeat(100));
+			const began = Date.now();
+			const proc = launch({ port: await freePort(), dataDir, flags: status === 2 ? '--colour red' : '' });
+			const { code } = await within(ms(60_000), proc.ended, 'scripts/run');
+			assert.notEqual(code, 0);
+			assert.match(proc.output, new RegExp(`longlined cannot start \\(it ended with status ${status}\\)`));
+			assert.match(proc.output, status === 2 ? /there is no option --colour/ : /longline\.db: file is not a database/, 'it shows what the daemon said');
+			assert.doesNotMatch(proc.output, /trying again|is ready/);
+			assert.ok(Date.now() - began < ms(8_000));
+		});
+	}
 
 	it('before serving, again and again, is given up after 10 more tries', async () => {
 		const starts = path.join(tempDir(), 'starts');
