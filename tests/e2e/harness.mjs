@@ -380,14 +380,14 @@ export function server(options = {}) {
 export const binary = path.resolve(root, process.env.LONGLINED || 'build/longlined');
 
 /**
- * Starts the daemon without scripts/run and nginx. Options: dir (for all files), flags (a list), socket, db, env, t. Waits
- * until it serves or has ended (`done`). Ask it things with fastcgi(self.socket, …). `stop` sends a SIGTERM and resolves
- * to {code, signal, log}; it fails when a sanitizer had something to say.
+ * Starts the daemon without scripts/run and nginx. Options: dir (for all files), flags (a list), socket, db, program, env,
+ * t. Waits until it serves or has ended (`done`). Ask it things with fastcgi(self.socket, …). `stop` sends a SIGTERM and
+ * resolves to {code, signal, log}; it fails when a sanitizer had something to say.
  */
-export async function daemon({ dir = tempDir(), flags = [], socket = path.join(dir, 'sock'), db = path.join(dir, 'longline.db'), env, t } = {}) {
+export async function daemon({ dir = tempDir(), flags = [], socket = path.join(dir, 'sock'), db = path.join(dir, 'longline.db'), program = binary, env, t } = {}) {
 	const pidFile = `${socket}.pid`;
 	fs.rmSync(pidFile, { force: true });
-	const self = child(binary, ['--socket', socket, '--database', db, '--pid-file', pidFile, ...flags], { env });
+	const self = child(program, ['--socket', socket, '--database', db, '--pid-file', pidFile, ...flags], { env });
 	Object.assign(self, {
 		dir, socket, db,
 		sql: (statement, opts) => sql(db, statement, opts),

@@ -18,7 +18,7 @@ export function snippets({ socket, base = '', cors = '', client = path.join(root
  * Starts nginx with these snippets. `extra` is more for the server { }; `site(port)` makes other text for the whole of it.
  * Gives a client for it, with url, port, `error()` (its error log) and `stop()`.
  */
-export async function nginx({ http, server, extra = '', site, t }) {
+export async function nginx({ http, server, extra = '', site, connections = 1024, t }) {
 	const folder = tempDir();
 	fs.writeFileSync(path.join(folder, 'http.conf'), http);
 	fs.writeFileSync(path.join(folder, 'server.conf'), server);
@@ -33,7 +33,7 @@ server {
 	fs.writeFileSync(path.join(folder, 'nginx.conf'), `
 ${process.getuid() === 0 ? 'user root;' : ''}
 worker_processes 1;
-events { worker_connections 1024; }
+events { worker_connections ${connections}; }
 pid nginx.pid;
 error_log error.log;
 http {
