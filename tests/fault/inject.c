@@ -262,8 +262,10 @@ vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags, int *ou
 
 	(void)vfs;
 	file->base.pMethods = NULL;
-	if (due(DB_OPEN))
+	if (due(DB_OPEN)) {
+		errno = EMFILE; /* which passes */
 		return SQLITE_CANTOPEN;
+	}
 	file->real = (sqlite3_file *)(file + 1);
 	status = plain->xOpen(plain, name, file->real, flags, out_flags);
 	if (file->real->pMethods != NULL)
