@@ -44,12 +44,13 @@ static const struct number NUMBERS[] = {
 enum { N_NUMBERS = sizeof NUMBERS / sizeof NUMBERS[0] };
 _Static_assert(N_NUMBERS < ':', "a number's place in the table is what getopt_long() returns, and so are ':' and '?'");
 
-enum { SOCKET = 1000, DATABASE, PID_FILE, CORS, EPHEMERAL, LOG_LEVEL, NEW_EPOCH, HELP, VERSION };
+enum { SOCKET = 1000, DATABASE, PID_FILE, HOST, CORS, EPHEMERAL, LOG_LEVEL, NEW_EPOCH, HELP, VERSION };
 
 static const struct option WORDS[] = {
     {"socket", required_argument, NULL, SOCKET},
     {"database", required_argument, NULL, DATABASE},
     {"pid-file", required_argument, NULL, PID_FILE},
+    {"host", required_argument, NULL, HOST},
     {"cors", required_argument, NULL, CORS},
     {"ephemeral", required_argument, NULL, EPHEMERAL},
     {"log-level", required_argument, NULL, LOG_LEVEL},
@@ -67,6 +68,7 @@ help(void)
 	    "  --socket PATH            listening socket (/run/longline/longlined.sock), unless one is inherited\n"
 	    "  --database PATH          the log (/var/lib/longline/longline.db)\n"
 	    "  --pid-file PATH          written once it is ready\n"
+	    "  --host NAME              requests are for this host, and no other; may be given several times\n"
 	    "  --cors ORIGIN            pages of this origin, or * for all, may use it too; may be given %d times\n"
 	    "  --ephemeral NAMES        Socket.IO events that are passed on but not stored (typing), commas between\n"
 	    "  --log-level LEVEL        error, warning, info (default) or debug\n"
@@ -106,6 +108,19 @@ set_level(struct config *c, const char *text)
 			return -1;
 		}
 	log_refusal("--log-level must be error, warning, info or debug, not '%s'", text);
+	return EXIT_OPTIONS;
+}
+
+static int
+set_host(struct config *c, const char *text)
+{
+	if (hosts_add(&c->hosts, str_of(text)))
+		return -1;
+	if (c->hosts.n == HOSTS_MAX)
+		log_refusal("--host may be given %d times, and not once more for '%s'", HOSTS_MAX, text);
+	else
+		log_refusal(
+		    "--host must be a name or an address without a port, such as example.org or [::1], not '%s'", text);
 	return EXIT_OPTIONS;
 }
 
@@ -152,6 +167,8 @@ set_word(struct config *c, int which, char *text)
 	case PID_FILE:
 		c->pid_file = text;
 		return -1;
+	case HOST:
+		return set_host(c, text);
 	case CORS:
 		return set_cors(c, text);
 	case EPHEMERAL:

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "host.h"
 #include "log.h"
 #include "origin.h"
 
@@ -17,6 +18,7 @@ struct config {
 	const char *socket;   /* path of the listening socket, unless one is inherited */
 	const char *database; /* path */
 	const char *pid_file; /* path, NULL for none */
+	struct hosts hosts;   /* that requests may be for; none: any */
 	struct origins cors;  /* let in besides our own */
 	bool new_epoch;
 	enum log_level log_level;

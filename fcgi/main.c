@@ -249,6 +249,7 @@ open_log(struct daemon *d)
 		return -1;
 	rooms_reset(d->rooms, store_epoch(d->writer), store_head(d->writer));
 	d->commit = commit_new(d->loop, &commit, d->writer, d->checkpointer, d->rooms);
+	d->requests.hosts = &c->hosts;
 	d->requests.origins = c->cors;
 	if (d->commit != NULL)
 		d->poll = poll_new(d->loop, &poll, &d->requests, d->rooms, d->readers, d->commit);

@@ -22,6 +22,7 @@ static const struct {
     [PROBLEM_MESSAGE_TOO_LARGE] = {413, "message_too_large"},
     [PROBLEM_UNSUPPORTED_MEDIA_TYPE] = {415, "unsupported_media_type"},
     [PROBLEM_KEY_CONFLICT] = {422, "key_conflict"},
+    [PROBLEM_UNKNOWN_HOST] = {421, "unknown_host"},
     [PROBLEM_INTERNAL] = {500, "internal"},
     [PROBLEM_QUEUE_FULL] = {503, "queue_full"},
     [PROBLEM_BUSY] = {503, "busy"},
@@ -68,6 +69,8 @@ problem_title(int status)
 	case 415:
 		return "Unsupported Media Type";
 	case 422:
+	case 421:
+		return "Misdirected Request";
 		return "Unprocessable Content";
 	case 503:
 		return "Service Unavailable";

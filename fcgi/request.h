@@ -8,6 +8,7 @@
 #define REQUEST_H
 
 #include "fcgi.h"
+#include "host.h"
 #include "origin.h"
 #include "problem.h"
 #include "query.h"
@@ -17,7 +18,8 @@ enum method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OPTIONS, METHOD_OTHER
 /* What requests of one daemon have in common. */
 struct requests {
 	struct fcgi *fcgi;
-	struct origins origins; /* let in besides our own */
+	const struct hosts *hosts; /* those that requests may be for; NULL or none: any */
+	struct origins origins;    /* let in besides our own */
 	uint64_t problems[PROBLEMS];
 	uint64_t replies;
 };

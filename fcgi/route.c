@@ -8,9 +8,26 @@
 #include "send.h"
 #include "socketio.h"
 
+/* Whether the request is for a host of ours; false: answered. */
+static bool
+host_ok(struct request *r)
+{
+	/* Whoever watches over the daemon asks by address; a page elsewhere cannot. */
+	bool watches = str_eq(r->path, STR("/healthz")) || str_eq(r->path, STR("/metrics"));
+
+	if (hosts_know(r->all->hosts, r->host) || (watches && host_is_address(r->host)))
+		return true;
+	request_open_cors(r);
+	request_fail(r->all, r->conn, PROBLEM_UNKNOWN_HOST, "there is no host '%.*s' here (--host)",
+	    STR_ARGS(request_shown(r->host)));
+	return false;
+}
+
 void
 route_request(const struct routes *routes, struct request *r)
 {
+	if (!host_ok(r))
+		return;
 	if (str_eq(r->path, STR("/poll")))
 		poll_request(routes->poll, r);
 	else if (str_eq(r->path, STR("/send")))

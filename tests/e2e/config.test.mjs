@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { connect, fastcgi } from './fastcgi.mjs';
 import { binary, daemon, root, run, tempDir } from './harness.mjs';
 
-const OPTIONS = ['socket', 'database', 'pid-file', 'cors', 'wait-max', 'body-max', 'message-max', 'depth-max', 'reply-max', 'queue-max', 'queue-bytes',
+const OPTIONS = ['socket', 'database', 'pid-file', 'host', 'cors', 'wait-max', 'body-max', 'message-max', 'depth-max', 'reply-max', 'queue-max', 'queue-bytes',
 	'ring-bytes', 'readers', 'lock-wait', 'search-timeout', 'send-timeout', 'request-timeout', 'connections-max',
 	'ping-interval', 'ping-timeout', 'connect-timeout', 'max-payload', 'sessions-max', 'session-queue', 'namespaces-max', 'attachments-max', 'recovery', 'recovery-max', 'ephemeral', 'log-level', 'new-epoch', 'help', 'version'];
 
@@ -55,6 +55,10 @@ describe('config: what is refused', () => {
 		[['--recovery-max', '0'], /recovery-max/],
 		[['--recovery-max', '1000001'], /recovery-max/],
 		[['--log-level', 'loud'], /log-level/],
+		[['--host', ''], /--host must be a name/],
+		[['--host', 'log.example:443'], /without a port, such as example\.org.*not 'log\.example:443'/],
+		[['--host', '*'], /--host/],
+		[Array(65).fill(['--host', 'a']).flat(), /--host may be given 64 times/],
 		[['--cors', ''], /cors/],
 		[['--cors', 'page.example'], /cors/],
 		[['--cors', 'https://*.page.example'], /--cors .*'https:\/\/\*\.page\.example'.*\* stands alone/],
