@@ -2,11 +2,9 @@
 import { FoundView } from './view-found.js';
 import { LogView } from './view-log.js';
 import { dayOf, byId, make, on, save, timeOf } from './view-rows.js';
-import { cut } from './write.js';
+import { senderOf } from './write.js';
 
 export { dayOf, save };
-
-const NAME_BYTES = 64;
 
 const typing = (node) => node.matches('input:not([type=checkbox]), textarea, select');
 const shows = (name) => document.body.classList.contains(name);
@@ -51,7 +49,7 @@ export class View {
 	}
 
 	name(text) {
-		byId('name').value = text;
+		byId('name').value = senderOf(text);
 	}
 
 	draft(text) {
@@ -157,8 +155,7 @@ export class View {
 		onEnter('text', submit);
 		onEnter('name', () => field.focus());
 		on('name', 'input', () => {
-			// The limit is in bytes, maxlength counts UTF-16 units.
-			const fits = cut(name.value, NAME_BYTES);
+			const fits = senderOf(name.value);
 			if (fits !== name.value) name.value = fits;
 			this.#does.name(name.value.trim());
 		});

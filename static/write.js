@@ -1,7 +1,7 @@
 // write.js: what a person gives, as it goes into the outbox.
 
 const FILE_MOST = 4_000_000; // bytes; the web server passes little more, longlined mostly less
-const EVENT_BYTES = 128;
+const EVENT_BYTES = 128, SENDER_BYTES = 64;
 
 // Half a surrogate pair has no UTF-8 and would be refused.
 const wellFormed = (text) => text.replace(/\p{Surrogate}/gu, '\uFFFD');
@@ -16,6 +16,9 @@ export const cut = (text, bytes) => {
 	while (new TextEncoder().encode(some).length > bytes) some = [...some].slice(0, -1).join('');
 	return some;
 };
+
+// A sender has no control characters, a pasted tab say, and so many bytes; maxlength counts UTF-16 units.
+export const senderOf = (text) => cut(wellFormed(text).replace(/\p{Control}/gu, ''), SENDER_BYTES);
 
 export const textItem = (room, { sender, text }) => ({ room, key: newKey(), sender, text: wellFormed(text) });
 

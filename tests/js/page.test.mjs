@@ -61,6 +61,15 @@ describe('the page', () => {
 		await until(async () => (await p.ids()).length === 1); // one not yet sent has no id
 	});
 
+	test('nor has it control characters', async (t) => {
+		const p = await open(t, `${line.url}/#${room()}`);
+		await p.connected();
+		await p.name.fill('An\tn \u0085B\u001b\u007f.');
+		assert.equal(await p.name.inputValue(), 'Ann B.');
+		await p.type('taken');
+		await until(async () => (await p.ids()).length === 1);
+	});
+
 	test('Shift+Enter makes a line, Enter sends; blank text is not sent', async (t) => {
 		const p = await open(t, `${line.url}/#${room()}`);
 		await p.connected();
