@@ -238,7 +238,7 @@ install: $(B)/longlined ## install below DESTDIR and PREFIX; BASE=/chat for a su
 	install -m 644 static/* "$(DESTDIR)$(SHARE)/static/"
 	if [ -d build/client ]; then install -d "$(DESTDIR)$(SHARE)/client" && \
 		install -m 644 build/client/* "$(DESTDIR)$(SHARE)/client/"; fi
-	for f in longline-http.conf longline.conf site-example.conf; do \
+	for f in longline-http.conf longline.conf longline-auth.conf site-example.conf; do \
 		$(FILL) nginx/$$f.in >"$(DESTDIR)$(SHARE)/nginx/$$f" && chmod 644 "$(DESTDIR)$(SHARE)/nginx/$$f" || exit 1; done
 	for f in longlined.service longlined.socket longlined-failed.target; do \
 		$(FILL) scripts/systemd/$$f >"$(DESTDIR)$(PREFIX)/lib/systemd/system/$$f" && \
