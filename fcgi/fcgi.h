@@ -38,6 +38,7 @@ struct fcgi_request {
 	struct fcgi_conn *conn;
 	struct fcgi_param params[FCGI_PARAMS_READ_MAX];
 	size_t n_params;
+	bool cut; /* a parameter had a byte 0, and ends there */
 	struct str body;
 	bool body_too_large; /* it was longer than body_max; what was over is not kept */
 };

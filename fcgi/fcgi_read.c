@@ -99,7 +99,7 @@ static void
 open_request(struct fcgi *f, struct fcgi_conn *c, struct str records, const struct record_walk *walk, bool over)
 {
 	FCGX_Request parsed;
-	struct fcgi_request r = {.conn = c, .body_too_large = over};
+	struct fcgi_request r = {.conn = c, .cut = walk->nul, .body_too_large = over};
 	bool ok;
 
 	if (parse(&parsed, c->fd, records) != 0) {

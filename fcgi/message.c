@@ -266,6 +266,21 @@ message_room_ok(struct str room)
 }
 
 bool
+message_sender_ok(struct str sender)
+{
+	if (sender.n > MESSAGE_SENDER_MAX || !str_utf8(sender))
+		return false;
+	for (size_t i = 0; i < sender.n; i++) {
+		unsigned char c = (unsigned char)sender.p[i];
+
+		/* Those of the second group are of two bytes, the first of which begins nothing else below U+00C0. */
+		if (c < 0x20 || c == 0x7F || (c == 0xC2 && (unsigned char)sender.p[i + 1] < 0xA0))
+			return false;
+	}
+	return true;
+}
+
+bool
 message_event_ok(struct str event)
 {
 	/* A client that is sent one of these as an event closes its connection (socket.io-parser). */

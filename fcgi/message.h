@@ -76,6 +76,9 @@ void message_time(int64_t at_ms, char text[MESSAGE_TIME_SIZE]);
 /* 1-64 of A-Za-z0-9._- */
 bool message_room_ok(struct str room);
 
+/* Up to 64 bytes of UTF-8 without control characters (U+0000 to U+001F, U+007F to U+009F); may be empty. */
+bool message_sender_ok(struct str sender);
+
 /* 1-128 bytes of UTF-8, and none of the names that Socket.IO keeps for itself. */
 bool message_event_ok(struct str event);
 

@@ -15,14 +15,15 @@ static const struct {
     [PROBLEM_EMPTY_TEXT] = {400, "empty_text"},
     [PROBLEM_TOO_DEEP] = {400, "too_deep"},
     [PROBLEM_BAD_SEARCH] = {400, "bad_search"},
+    [PROBLEM_BAD_NAME] = {400, "bad_name"},
     [PROBLEM_FORBIDDEN_ORIGIN] = {403, "forbidden_origin"},
     [PROBLEM_NOT_FOUND] = {404, "not_found"},
     [PROBLEM_METHOD_NOT_ALLOWED] = {405, "method_not_allowed"},
     [PROBLEM_BODY_TOO_LARGE] = {413, "body_too_large"},
     [PROBLEM_MESSAGE_TOO_LARGE] = {413, "message_too_large"},
     [PROBLEM_UNSUPPORTED_MEDIA_TYPE] = {415, "unsupported_media_type"},
-    [PROBLEM_KEY_CONFLICT] = {422, "key_conflict"},
     [PROBLEM_UNKNOWN_HOST] = {421, "unknown_host"},
+    [PROBLEM_KEY_CONFLICT] = {422, "key_conflict"},
     [PROBLEM_INTERNAL] = {500, "internal"},
     [PROBLEM_QUEUE_FULL] = {503, "queue_full"},
     [PROBLEM_BUSY] = {503, "busy"},
@@ -68,9 +69,9 @@ problem_title(int status)
 		return "Content Too Large";
 	case 415:
 		return "Unsupported Media Type";
-	case 422:
 	case 421:
 		return "Misdirected Request";
+	case 422:
 		return "Unprocessable Content";
 	case 503:
 		return "Service Unavailable";

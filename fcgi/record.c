@@ -32,7 +32,7 @@ take_length(const unsigned char **p, const unsigned char *end, size_t *length)
 }
 
 static bool
-params_ok(const unsigned char *p, size_t n)
+params_ok(const unsigned char *p, size_t n, bool *nul)
 {
 	const unsigned char *end = p + n;
 
@@ -43,6 +43,7 @@ params_ok(const unsigned char *p, size_t n)
 			return false;
 		if (name > (size_t)(end - p) || value > (size_t)(end - p) - name)
 			return false;
+		*nul = *nul || memchr(p, '\0', name + value) != NULL;
 		p += name + value;
 	}
 	return true;
@@ -72,7 +73,7 @@ step(struct record_walk *w, const unsigned char *p, size_t n)
 		w->params_n += n;
 		if (n == 0)
 			w->expects = RECORD_STDIN;
-		return p[1] == PARAMS && w->params_n <= RECORD_PARAMS_MAX && params_ok(p + HEADER, n);
+		return p[1] == PARAMS && w->params_n <= RECORD_PARAMS_MAX && params_ok(p + HEADER, n, &w->nul);
 	}
 	w->body_n += n;
 	if (n == 0)

@@ -18,6 +18,7 @@ struct record_walk {
 	enum { RECORD_BEGIN, RECORD_PARAMS, RECORD_STDIN, RECORD_END } expects;
 	uint16_t request_id;
 	bool keep; /* FCGI_KEEP_CONN */
+	bool nul;  /* a byte 0 stands in a parameter, behind which libfcgi knows no more of it */
 	size_t params_n, body_n;
 	size_t done; /* bytes walked: a whole number of records */
 };

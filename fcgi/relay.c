@@ -102,7 +102,7 @@ relay_admit(
 	}
 	memcpy(p->id, member_id(m), sizeof p->id);
 	if (r->options.recovery) {
-		relay_make_pid(r, pid, str_of(p->id), nsp, head);
+		relay_make_pid(r, pid, str_of(p->id), nsp, session_user(member_session(m)), head);
 		buf_printf(reply, ",\"pid\":\"%s\"", pid);
 	}
 	session_add_cursor(member_session(m), member_cursor(m),
@@ -125,7 +125,7 @@ admit(struct relay *r, struct participant *p, const struct auth *a, struct buf *
 	enum recovery recovery = RECOVERY_NO;
 
 	relay_room(nsp, &room);
-	if (a->pid.n > 0 && relay_read_pid(r, a->pid, a->offset, nsp, &back))
+	if (a->pid.n > 0 && relay_read_pid(r, a->pid, a->offset, nsp, session_user(member_session(p->member)), &back))
 		recovery = relay_judge(r, room, back.since);
 	if (recovery == RECOVERY_ASK) {
 		relay_look_up(r, p, room, &back, a->server_offset);
@@ -152,6 +152,8 @@ connect(void *ctx, struct member *m, struct str auth, struct buf *reply, struct 
 		buf_add(error, STR("{\"message\":\"auth cannot be read\"}"));
 	else if (a.name.n > MESSAGE_SENDER_MAX)
 		buf_add(error, STR("{\"message\":\"auth.name must be at most 64 bytes\"}"));
+	else if (!message_sender_ok(a.name))
+		buf_add(error, STR("{\"message\":\"auth.name must be UTF-8 without control characters\"}"));
 	else if ((p = participant_new(m, &a)) == NULL)
 		buf_add(error, STR("{\"message\":\"no memory\"}"));
 	else

@@ -50,10 +50,13 @@ struct comeback {
 };
 
 enum { RELAY_PID_MAX = 96 };
-void relay_make_pid(const struct relay *r, char pid[RELAY_PID_MAX], struct str id, struct str nsp, int64_t head);
+void relay_make_pid(
+    const struct relay *r, char pid[RELAY_PID_MAX], struct str id, struct str nsp, struct str user, int64_t head);
 
-/* Whether the pid is one of ours and good for this namespace: then *back says where its client goes on. */
-bool relay_read_pid(const struct relay *r, struct str pid, struct str offset, struct str nsp, struct comeback *back);
+/* Whether the pid is one of ours, good for this namespace, and this user's or nobody's: then *back says where its
+ * client goes on. */
+bool relay_read_pid(
+    const struct relay *r, struct str pid, struct str offset, struct str nsp, struct str user, struct comeback *back);
 
 /* The client of this id said good-bye. */
 void relay_note_left(struct relay *r, struct str id);

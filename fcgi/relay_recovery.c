@@ -12,20 +12,21 @@ enum { SIGNED_MAX = 320 };
 
 /* What a pid's signature covers: of which log it is, whose, where, and from when on. */
 static struct str
-signed_text(const struct relay *r, char text[SIGNED_MAX], struct str id, struct str nsp, int64_t head)
+signed_text(const struct relay *r, char text[SIGNED_MAX], struct str id, struct str nsp, struct str user, int64_t head)
 {
-	int n = snprintf(
-	    text, SIGNED_MAX, "%s\n%.*s\n%.*s\n%" PRId64, rooms_epoch(r->rooms), STR_ARGS(id), STR_ARGS(nsp), head);
+	int n = snprintf(text, SIGNED_MAX, "%s\n%.*s\n%.*s\n%" PRId64 "%s%.*s", rooms_epoch(r->rooms), STR_ARGS(id),
+	    STR_ARGS(nsp), head, user.n > 0 ? "\n" : "", STR_ARGS(user));
 
 	return (struct str){text, (size_t)n};
 }
 
 void
-relay_make_pid(const struct relay *r, char pid[RELAY_PID_MAX], struct str id, struct str nsp, int64_t head)
+relay_make_pid(
+    const struct relay *r, char pid[RELAY_PID_MAX], struct str id, struct str nsp, struct str user, int64_t head)
 {
 	char text[SIGNED_MAX], signature[TOKEN_ID_SIZE];
 
-	token_sign(r->options.secret, signed_text(r, text, id, nsp, head), signature);
+	token_sign(r->options.secret, signed_text(r, text, id, nsp, user, head), signature);
 	snprintf(pid, RELAY_PID_MAX, "%.*s.%" PRId64 ".%s", STR_ARGS(id), head, signature);
 }
 
@@ -78,7 +79,8 @@ relay_note_left(struct relay *r, struct str id)
 /* ---- pids, read ---- */
 
 bool
-relay_read_pid(const struct relay *r, struct str pid, struct str offset, struct str nsp, struct comeback *back)
+relay_read_pid(
+    const struct relay *r, struct str pid, struct str offset, struct str nsp, struct str user, struct comeback *back)
 {
 	char text[SIGNED_MAX];
 	struct str id = str_cut(&pid, '.'), number = str_cut(&pid, '.');
@@ -87,7 +89,11 @@ relay_read_pid(const struct relay *r, struct str pid, struct str offset, struct 
 	if (!r->options.recovery || id.n != TOKEN_ID_SIZE - 1 || nsp.n > MEMBER_NAMESPACE_MAX ||
 	    !str_uint(number, (uint64_t)MESSAGE_ID_MAX, &n))
 		return false;
-	if (!token_check(r->options.secret, signed_text(r, text, id, nsp, (int64_t)n), pid) || has_left(r, id))
+	/* What was nobody's belongs to whoever has it. */
+	if (!token_check(r->options.secret, signed_text(r, text, id, nsp, user, (int64_t)n), pid) &&
+	    !token_check(r->options.secret, signed_text(r, text, id, nsp, STR(""), (int64_t)n), pid))
+		return false;
+	if (has_left(r, id))
 		return false;
 	*back = (struct comeback){.since = (int64_t)n, .head = (int64_t)n};
 	memcpy(back->id, id.p, id.n);

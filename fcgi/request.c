@@ -72,6 +72,7 @@ request_init(struct request *r, struct requests *all, const struct fcgi_request 
 	*r = (struct request){.all = all,
 	    .conn = from->conn,
 	    .method = METHOD_OTHER,
+	    .cut = from->cut,
 	    .body = from->body,
 	    .body_too_large = from->body_too_large};
 	memset(fcgi_slot(from->conn), 0, slot_size);
@@ -319,6 +320,17 @@ request_method_ok(struct request *r, const char *allowed)
 		refuse_method(r, allowed);
 	else
 		return true;
+	return false;
+}
+
+bool
+request_user_ok(struct request *r)
+{
+	if (message_sender_ok(r->user) && !r->cut)
+		return true;
+	request_fail(r->all, r->conn, PROBLEM_BAD_NAME,
+	    "a name must be at most %d bytes of UTF-8 without control characters to be a sender, not '%.*s'",
+	    MESSAGE_SENDER_MAX, STR_ARGS(request_shown(r->user)));
 	return false;
 }
 

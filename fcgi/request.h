@@ -32,6 +32,7 @@ struct request {
 	struct str query, content_type, user, host, origin, fetch_site, prefer, if_none_match, idempotency_key,
 	    cors_headers, user_agent;
 	struct str body;
+	bool cut; /* as of struct fcgi_request */
 	bool body_too_large;
 };
 
@@ -49,6 +50,9 @@ void request_init(struct request *r, struct requests *all, const struct fcgi_req
 
 /* The answers to this request may be read by pages of other origins, as far as these are let in. */
 void request_open_cors(struct request *r);
+
+/* Whether the name that the web server checked, if any, may be a sender's; false: answered. */
+bool request_user_ok(struct request *r);
 
 /* Answers. headers: whole lines with their CRLF. An empty type: no Content-Type. */
 void request_reply(

@@ -124,7 +124,7 @@ post(struct send *s, struct request *r)
 {
 	struct draft d = {.bad = false};
 
-	if (draft_read(&d, r, s)) {
+	if (request_user_ok(r) && draft_read(&d, r, s)) {
 		if (d.bad)
 			request_fail(r->all, r->conn, d.problem, "%s", d.detail);
 		else

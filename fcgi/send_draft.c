@@ -236,6 +236,8 @@ check_fields(struct draft *d)
 	if (f->v[SENDER].n > MESSAGE_SENDER_MAX)
 		fail(d, PROBLEM_BAD_FIELD, "'sender' must be at most %d bytes, not %zu", MESSAGE_SENDER_MAX,
 		    f->v[SENDER].n);
+	if (!message_sender_ok(f->v[SENDER]))
+		fail(d, PROBLEM_BAD_FIELD, "'sender' must have no control characters");
 	if (f->has[KEY] && (f->v[KEY].n < 1 || f->v[KEY].n > MESSAGE_KEY_MAX))
 		fail(d, PROBLEM_BAD_FIELD, "'key' must be 1 to %d bytes, not %zu", MESSAGE_KEY_MAX, f->v[KEY].n);
 }

@@ -61,6 +61,12 @@ session_user(const struct session *s)
 	return (struct str){s->user, s->user_n};
 }
 
+bool
+session_is_for(const struct session *s, struct str user)
+{
+	return s->user_n == 0 || str_eq(session_user(s), user);
+}
+
 void *
 session_data(const struct session *s)
 {
@@ -236,36 +242,20 @@ session_leave(struct session *s)
 	session_drop_queue(s);
 }
 
-/* How much of a name fits, where no character is cut in two. */
-static size_t
-cut_name(struct str name)
-{
-	size_t n = 0;
-
-	while (n < name.n) {
-		size_t next = str_utf8_char((struct str){name.p + n, name.n - n});
-
-		if (next == 0 || n + next > MESSAGE_SENDER_MAX)
-			break;
-		n += next;
-	}
-	return n;
-}
-
 struct session *
 session_new(struct sessions *all, const struct session_layer *layer, bool few, struct str user)
 {
 	struct session *s;
-	size_t user_n = cut_name(user);
 
-	if (all->draining || all->table.n >= all->options.sessions_max || (s = calloc(1, sizeof *s + user_n)) == NULL)
+	assert(user.n <= MESSAGE_SENDER_MAX);
+	if (all->draining || all->table.n >= all->options.sessions_max || (s = calloc(1, sizeof *s + user.n)) == NULL)
 		return NULL;
 	s->all = all;
 	s->layer = layer;
 	s->few = few;
-	s->user_n = (uint8_t)user_n;
-	if (user_n > 0)
-		memcpy(s->user, user.p, user_n);
+	s->user_n = (uint8_t)user.n;
+	if (user.n > 0)
+		memcpy(s->user, user.p, user.n);
 	TAILQ_INIT(&s->queue);
 	LIST_INIT(&s->cursors);
 	token_id(s->id);

@@ -152,11 +152,13 @@ struct sessions_counts {
 struct sessions_counts sessions_counts(const struct sessions *all);
 
 /*
- * few: the client takes no more than 16 packets in a reply; user: whom the web server knows it as, cut to what a sender
- * may be. NULL: too many sessions, or no memory.
+ * few: the client takes no more than 16 packets in a reply; user: whose it is, as the web server checked
+ * (message_sender_ok()); empty: nobody's. NULL: too many sessions, or no memory.
  */
 struct session *session_new(struct sessions *all, const struct session_layer *layer, bool few, struct str user);
 struct str session_user(const struct session *s);
+/* Whether a request of this user may use it: everybody who knows its id may, if it is nobody's. */
+bool session_is_for(const struct session *s, struct str user);
 const char *session_id(const struct session *s);
 void *session_data(const struct session *s);
 void session_set_data(struct session *s, void *data);

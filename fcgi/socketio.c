@@ -137,7 +137,7 @@ serve(struct socketio *io, struct request *r, const struct asked *a)
 		return;
 	}
 	s = session_find(io->sessions, io->layer, a->sid);
-	if (s == NULL || !session_alive(s))
+	if (s == NULL || !session_is_for(s, r->user) || !session_alive(s))
 		fail(r, SESSION_UNKNOWN_SID);
 	else if (!str_eq(a->eio, STR("4")))
 		fail(r, SESSION_BAD_REQUEST);
@@ -160,6 +160,8 @@ socketio_request(struct socketio *io, struct request *r)
 		request_options(r, "GET,HEAD,PUT,PATCH,POST,DELETE");
 		return;
 	}
+	if (!request_user_ok(r))
+		return;
 	if (read_query(r, &q, &a))
 		serve(io, r, &a);
 	else

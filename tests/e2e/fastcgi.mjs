@@ -22,7 +22,7 @@ const size = (n) => {
 /** Name-value pairs as FCGI_PARAMS holds them. */
 export function pairs(params) {
 	return Buffer.concat(Object.entries(params).flatMap(([name, value]) => {
-		const [n, v] = [Buffer.from(name), Buffer.from(String(value))];
+		const [n, v] = [Buffer.from(name), Buffer.isBuffer(value) ? value : Buffer.from(String(value))];
 		return [size(n.length), size(v.length), n, v];
 	}));
 }

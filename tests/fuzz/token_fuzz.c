@@ -56,12 +56,12 @@ check_base64(struct str bytes)
 
 /* A pid that was taken is the one that would be given, zeros before its number apart. */
 static void
-check_taken(struct str pid, struct str nsp, const struct comeback *back)
+check_taken(struct str pid, struct str nsp, struct str user, const struct comeback *back)
 {
 	char made[RELAY_PID_MAX];
 	struct str want, id = str_cut(&pid, '.');
 
-	relay_make_pid(relay, made, str_of(back->id), nsp, back->head);
+	relay_make_pid(relay, made, str_of(back->id), nsp, user, back->head);
 	want = str_of(made);
 	MUST(str_eq(str_cut(&want, '.'), id));
 	while (pid.n > 1 && pid.p[0] == '0' && pid.p[1] != '.')
@@ -69,26 +69,28 @@ check_taken(struct str pid, struct str nsp, const struct comeback *back)
 	MUST(str_eq(pid, want) && back->since >= back->head && back->since <= MESSAGE_ID_MAX);
 }
 
-/* One that was given is taken, and not with any byte changed, nor elsewhere. */
+/* One that was given is taken, and not with any byte changed, nor elsewhere, nor from another person. */
 static void
-check_given(struct str nsp, struct str offset, int64_t head, unsigned at, char to)
+check_given(struct str nsp, struct str user, struct str offset, int64_t head, unsigned at, char to)
 {
 	struct comeback back;
 	char pid[RELAY_PID_MAX];
 	size_t n;
 
-	relay_make_pid(relay, pid, STR("abcdefghijklmnopqrst"), nsp, head);
+	relay_make_pid(relay, pid, STR("abcdefghijklmnopqrst"), nsp, user, head);
 	n = strlen(pid);
-	MUST(relay_read_pid(relay, str_of(pid), offset, nsp, &back));
+	MUST(relay_read_pid(relay, str_of(pid), offset, nsp, user, &back));
 	MUST(back.head == head && strcmp(back.id, "abcdefghijklmnopqrst") == 0);
-	check_taken(str_of(pid), nsp, &back);
-	MUST(!relay_read_pid(relay, str_of(pid), offset, STR("/elsewhere"), &back) || str_eq(nsp, STR("/elsewhere")));
+	check_taken(str_of(pid), nsp, user, &back);
+	MUST(relay_read_pid(relay, str_of(pid), offset, nsp, STR("bob"), &back) == (user.n == 0));
+	MUST(!relay_read_pid(relay, str_of(pid), offset, STR("/elsewhere"), user, &back) ||
+	     str_eq(nsp, STR("/elsewhere")));
 	at %= (unsigned)n;
 	if (pid[at] == to)
 		return;
 	pid[at] = to;
-	MUST(!relay_read_pid(relay, (struct str){pid, n}, offset, nsp, &back));
-	MUST(!relay_read_pid(relay, (struct str){pid, at}, offset, nsp, &back));
+	MUST(!relay_read_pid(relay, (struct str){pid, n}, offset, nsp, user, &back));
+	MUST(!relay_read_pid(relay, (struct str){pid, at}, offset, nsp, user, &back));
 }
 
 int
@@ -105,11 +107,14 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	check_base64(rest);
 	nsp = str_cut(&rest, 0x1F);
 	offset = str_cut(&rest, 0x1F);
-	if (relay_read_pid(relay, rest, offset, nsp, &back))
-		check_taken(rest, nsp, &back);
+	if (relay_read_pid(relay, rest, offset, nsp, STR(""), &back))
+		check_taken(rest, nsp, STR(""), &back);
 	/* As it can be: a namespace that is a room. */
-	if (nsp.n > 0 && nsp.n <= MEMBER_NAMESPACE_MAX && nsp.p[0] == '/' && memchr(nsp.p, '\0', nsp.n) == NULL)
-		check_given(
-		    nsp, offset, (int64_t)n * bytes[0] * 40000000001 % MESSAGE_ID_MAX, bytes[0], (char)bytes[1]);
+	if (nsp.n > 0 && nsp.n <= MEMBER_NAMESPACE_MAX && nsp.p[0] == '/' && memchr(nsp.p, '\0', nsp.n) == NULL) {
+		int64_t head = (int64_t)n * bytes[0] * 40000000001 % MESSAGE_ID_MAX;
+
+		check_given(nsp, STR(""), offset, head, bytes[0], (char)bytes[1]);
+		check_given(nsp, STR("ann"), offset, head, bytes[0], (char)bytes[1]);
+	}
 	return 0;
 }

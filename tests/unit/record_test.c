@@ -167,6 +167,30 @@ test_pieces(void **state)
 	}
 }
 
+/* A byte 0 in a name or a value is seen, in a length it means nothing. */
+static void
+test_nul(void **state)
+{
+	static const struct str with[] = {
+	    {"\4\3USERa\0b", 9}, {"\4\1USER\0", 7}, {"\4\1US\0Rx", 7}, {"\1\1aa\1\1b\0", 8}};
+	static const struct str without[] = {{"\0\0", 2}, {"\4\0USER", 6}, {"\4\x80\0\0\1USERx", 10}};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < LENGTH(with) + LENGTH(without); i++) {
+		bool has = i < LENGTH(with);
+
+		buf_reset(&f->b, SIZE_MAX);
+		add_begin(&f->b, 1, 1, 1);
+		add_record(&f->b, PARAMS, 1, has ? with[i] : without[i - LENGTH(with)], 0);
+		add_record(&f->b, PARAMS, 1, STR("\1\1AA"), 0);
+		add_record(&f->b, PARAMS, 1, STR(""), 0);
+		add_record(&f->b, STDIN, 1, STR("a\0b"), 0);
+		add_record(&f->b, STDIN, 1, STR(""), 0);
+		assert_int_equal(walk(f, buf_str(&f->b), 1000), RECORD_WHOLE);
+		assert_int_equal(f->w.nul, has);
+	}
+}
+
 /* Many records of one byte: parameters must lie inside their record, so only a body can come like that. */
 static void
 test_small_records(void **state)
@@ -461,6 +485,7 @@ main(void)
 	    TEST(test_whole),
 	    TEST(test_truncated),
 	    TEST(test_pieces),
+	    TEST(test_nul),
 	    TEST(test_small_records),
 	    TEST(test_wrong_begin),
 	    TEST(test_wrong_order),
