@@ -18,8 +18,8 @@ host_ok(struct request *r)
 	if (hosts_know(r->all->hosts, r->host) || (watches && host_is_address(r->host)))
 		return true;
 	request_open_cors(r);
-	request_fail(r->all, r->conn, PROBLEM_UNKNOWN_HOST, "there is no host '%.*s' here (--host)",
-	    STR_ARGS(request_shown(r->host)));
+	request_fail(r->all, r->conn, PROBLEM_UNKNOWN_HOST,
+	    "there is no host '%.*s' here: longlined was not told of it (--host)", STR_ARGS(request_shown(r->host)));
 	return false;
 }
 

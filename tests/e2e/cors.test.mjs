@@ -190,7 +190,7 @@ describe('cors: all, and one by its name', () => {
 });
 
 describe('cors: what is the same site', () => {
-	const s = server({ flags: ['--cors', ORIGIN] });
+	const s = server({ flags: ['--cors', ORIGIN], env: { LISTEN: '127.0.0.1' } }); // for any host
 	const send = async (headers) => (await s.post('/send', 'x', headers)).status;
 
 	it('does not depend on a default port, nor on where TLS ends', async () => {

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { describe, it } from 'node:test';
-import { ms, problem, request, room, root, server, session, until } from './harness.mjs';
+import { ms, problem, request, room, root, server, start, session, until } from './harness.mjs';
 
 describe('health: /healthz', () => {
 	const s = server();
@@ -147,7 +147,8 @@ describe('health: /metrics', () => {
 		const own = Object.values(os.networkInterfaces()).flat().find((net) => !net.internal && net.family === 'IPv4');
 		if (!own)
 			return t.skip('this machine has no address but the loopback\'s');
-		const base = `http://${own.address}:${s.port}`;
+		const everywhere = await start({ env: { LISTEN: '*' }, t });
+		const base = `http://${own.address}:${everywhere.port}`;
 		assert.equal((await request(`${base}/healthz`)).status, 200);
 		const res = await request(`${base}/metrics`);
 		problem(assert, res, 403, 'forbidden');

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { describe, it } from 'node:test';
 import { open } from '../conformance/wire.mjs';
 import { fastcgi } from './fastcgi.mjs';
-import { client, daemon, killPid, ms, pending, problem, room, server, start, tempDir, until, within } from './harness.mjs';
+import { client, daemon, killPid, ms, pending, problem, room, root, server, start, tempDir, until, within } from './harness.mjs';
 import { nginx, snippets } from './nginx.mjs';
 
 const basic = (name, password = 'x') => ({ Authorization: `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}` });
@@ -24,40 +24,37 @@ function users(...names) {
 	return file;
 }
 
-/** nginx with a site that asks for a password, as README.md has it. */
+/** The lines that README.md has for a site where names are checked by `what`, as they are in this test's nginx. */
+function recipe(what) {
+	const blocks = fs.readFileSync(path.join(root, 'README.md'), 'utf8').match(/(?<=```nginx\n)[^`]*(?=```)/g);
+	const found = blocks.filter((block) => block.includes(what) && block.includes('longline-auth.conf'));
+	assert.equal(found.length, 1, what);
+	return found[0].replace(/include \S*\/longline\.conf;/, 'include server.conf;').replace(/include \S*\/longline-auth\.conf;/, 'include auth.conf;');
+}
+
+/** nginx with a site that asks for a password. */
 async function guarded(t, { realm = '"Longline"', names = ['ann', 'bob'], socket, ...more } = {}) {
-	const text = snippets({ socket });
-	return nginx({ ...text, t, ...more, site: (port) => `
+	const lines = recipe('auth_basic "Longline";').replace(/auth_basic .*;/, `auth_basic ${realm};`).replace(/auth_basic_user_file .*;/, `auth_basic_user_file ${users(...names)};`);
+	return nginx({ ...snippets({ socket }), t, ...more, site: (port) => `
 server {
 	listen 127.0.0.1:${port};
-	auth_basic ${realm};
-	auth_basic_user_file ${users(...names)};
-	include server.conf;
-	include auth.conf;
+	${lines}
 }` });
 }
 
 /** nginx with a site that asks another service, which knows people by a cookie. */
-async function asked(t, socket, { open: without = '' } = {}) {
+async function asked(t, socket, { open: reading = false } = {}) {
 	const service = http.createServer((req, res) => {
 		const [, name] = /^name=(\w*)$/.exec(req.headers.cookie ?? '') ?? [];
 		res.writeHead(name === undefined ? 401 : 204, name ? { 'X-User': name } : {}).end();
 	}).listen(0, '127.0.0.1');
 	await once(service, 'listening');
 	t.after(() => service.close());
+	const lines = recipe('auth_request /who;').replace(/127\.0\.0\.1:9000/, `127.0.0.1:${service.address().port}`).replace(reading ? '# if' : /$^/, 'if');
 	return nginx({ ...snippets({ socket }), t, site: (port) => `
 server {
 	listen 127.0.0.1:${port};
-	auth_request /who;
-	location = /who {
-		internal;
-		${without}
-		proxy_pass http://127.0.0.1:${service.address().port};
-		proxy_pass_request_body off;
-		proxy_set_header Content-Length "";
-	}
-	include server.conf;
-	include auth.conf;
+	${lines}
 }` });
 }
 
@@ -138,7 +135,7 @@ describe('names: a password for writing alone', () => {
 
 	for (const [kind, make, ann] of [
 		['auth_basic', (t, socket) => guarded(t, { socket, realm: '$longline_writes' }), basic('ann')],
-		['auth_request', (t, socket) => asked(t, socket, { open: 'if ($longline_writes = off) { return 204; }' }), { Cookie: 'name=ann' }],
+		['auth_request', (t, socket) => asked(t, socket, { open: true }), { Cookie: 'name=ann' }],
 	])
 		it(`${kind}: reads are open, and nothing else is`, async (t) => {
 			const d = await daemon({ t });
@@ -305,7 +302,7 @@ describe('names: of the host', () => {
 	it('--host refuses all others with 421, at every door', async (t) => {
 		const d = await daemon({ flags: ['--host', 'log.example', '--host', '[::1]', '--cors', 'https://page.example'], t });
 		const ask = (host, [method, target]) => fastcgi(d.socket, {
-			method, path: target.split('?')[0], query: target.split('?')[1] ?? '', body: method === 'POST' ? 'x' : undefined, params: host === undefined ? { HTTP_HOST: '' } : { HTTP_HOST: host },
+			method, path: target.split('?')[0], query: target.split('?')[1] ?? '', body: method === 'POST' ? 'x' : undefined, params: { HTTP_HOST: host ?? '', HTTP_ORIGIN: 'https://page.example' },
 		});
 		for (const door of DOORS) {
 			for (const host of ['rebound.example', 'log.example.evil.example', '127.0.0.1', 'localhost:8080', undefined])

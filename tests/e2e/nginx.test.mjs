@@ -246,7 +246,7 @@ describe('nginx: a password, and pages of another origin', () => {
 	/** The lines of README's recipe that belong into http { } and into server { }. */
 	function recipe(mark, file) {
 		const [http, server] = block(mark).split(/^# in server \{ \}.*$/m);
-		return [http, server].map((text) => text.replace(/\S+longline\.htpasswd/, file).replace(/^.*include .*$/m, ''));
+		return [http, server].map((text) => text.replace(/\S+longline\.htpasswd/, file).replace(/^.*include .*$/gm, ''));
 	}
 
 	it('the recipe of README lets preflights through, and nothing else', async (t) => {

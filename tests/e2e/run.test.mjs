@@ -175,6 +175,108 @@ describe('run: its arguments', () => {
 	});
 });
 
+/** Whose process it is. */
+const uidOf = (pid) => Number(/^Uid:\t(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
+
+/** A GET of /poll with this Host; the status, or what went wrong. */
+const asks = (address, port, Host) => request(`http://${address}:${port}/poll?wait=0`, { headers: { Host } }).then(({ status }) => status, ({ code }) => code);
+
+describe('run: who may ask', () => {
+	it('only this host, and by its own names', async (t) => {
+		const s = await start({ t });
+		for (const host of ['localhost', `localhost:${s.port}`, 'LocalHost', `127.0.0.1:${s.port}`, `[::1]:${s.port}`])
+			assert.equal(await asks('127.0.0.1', s.port, host), 200, host);
+		for (const host of ['rebound.example', `rebound.example:${s.port}`, '127.0.0.2', 'localhost.rebound.example'])
+			assert.equal(await asks('127.0.0.1', s.port, host), 421, host);
+		assert.equal(await asks('127.0.0.2', s.port, 'localhost'), 'ECONNREFUSED');
+	});
+
+	it('LISTEN=* listens everywhere, for any host', async (t) => {
+		const s = await start({ t, env: { LISTEN: '*' } });
+		assert.match(s.proc.stdout, new RegExp(`^Longline is ready: http://localhost:${s.port}\n`, 'm'));
+		for (const address of ['127.0.0.1', '127.0.0.2'])
+			assert.equal(await asks(address, s.port, 'any.example'), 200);
+	});
+
+	it('LISTEN has addresses of one\'s own, and HOSTS the hosts', async (t) => {
+		const s = await start({ t, env: { LISTEN: ' 127.0.0.2  127.0.0.3 ', HOSTS: ' log.example\t[::7] ' } });
+		assert.match(s.proc.stdout, new RegExp(`^Longline is ready: http://127\\.0\\.0\\.2:${s.port}\n`, 'm'));
+		assert.equal(await asks('127.0.0.1', s.port, 'log.example'), 'ECONNREFUSED');
+		for (const address of ['127.0.0.2', '127.0.0.3']) {
+			assert.equal(await asks(address, s.port, 'log.example'), 200);
+			assert.equal(await asks(address, s.port, '[::7]'), 200);
+			assert.equal(await asks(address, s.port, address), 421);
+		}
+	});
+
+	it('HOSTS alone, and --host among the flags', async (t) => {
+		const s = await start({ t, env: { HOSTS: 'log.example' }, flags: '--host two.example' });
+		assert.deepEqual([await asks('127.0.0.1', s.port, 'log.example'), await asks('127.0.0.1', s.port, 'two.example'), await asks('127.0.0.1', s.port, 'localhost')], [200, 200, 421]);
+	});
+});
+
+describe('run: as root', { skip: process.getuid() !== 0 && 'is not root' }, () => {
+	const data = () => {
+		const folder = tempDir();
+		fs.chmodSync(folder, 0o755);
+		return path.join(folder, 'data');
+	};
+	const warnings = (s) => s.proc.stderr.match(/running as root/g)?.length ?? 0;
+
+	it('nginx and the daemon are a user\'s of their own, and so are the files', async (t) => {
+		const dataDir = data();
+		const s = await start({ dataDir, t });
+		const uids = [s.pid(), nginxPid(s), s.proc.pid].map(uidOf);
+		assert.deepEqual(uids, Array(3).fill(uids[0]));
+		if (uids[0] === 0) {
+			assert.equal(warnings(s), 1, 'where nobody else can reach the checkout');
+			return;
+		}
+		assert.equal(warnings(s), 0);
+		for (const name of ['.', 'longline.db', 'run', 'log', 'run/longlined.sock', 'log/longlined.log'])
+			assert.equal(fs.statSync(path.join(dataDir, name)).uid, uids[0], name);
+		assert.equal(fs.statSync(dataDir).mode & 0o7777, 0o2770);
+		const status = fs.readFileSync(`/proc/${s.pid()}/status`, 'utf8');
+		assert.match(status, /^CapEff:\t0+$/m);
+		assert.match(status, /^NoNewPrivs:\t1$/m);
+		assert.equal((await s.get('/style.css')).status, 200);
+		assert.equal((await s.send('x')).status, 201);
+		await s.stop();
+		const again = await start({ dataDir, t });
+		assert.equal(uidOf(again.pid()), uids[0]);
+		assert.equal(await again.sent('y'), 2);
+	});
+
+	it('a data folder that is root\'s, or out of reach, is used as root, with one warning', async (t) => {
+		const mine = data(), hidden = path.join(tempDir(), 'data');
+		fs.mkdirSync(mine);
+		fs.writeFileSync(path.join(mine, 'note'), 'somebody has put something here');
+		for (const dataDir of [mine, hidden]) {
+			const s = await start({ dataDir, t });
+			assert.equal(uidOf(s.pid()), 0);
+			assert.equal(warnings(s), 1, s.proc.stderr);
+			assert.ok(fs.statSync(dataDir).uid === 0);
+			assert.equal((await s.send('x')).status, 201);
+			assert.equal((await s.get('/style.css')).status, 200);
+		}
+	});
+
+	it('so is a daemon out of reach', async (t) => {
+		const s = await start({ dataDir: data(), t, env: { LONGLINED: script(`exec '${binary}' "$@"`) } });
+		assert.equal(uidOf(s.pid()), 0);
+		assert.equal(warnings(s), 1);
+		assert.equal((await s.send('x')).status, 201);
+	});
+
+	it('a port below 1024 works all the same', async (t) => {
+		const used = fs.readFileSync('/proc/net/tcp', 'utf8');
+		const port = [1023, 1022, 1021, 1019].find((one) => !used.includes(`:0${one.toString(16).toUpperCase()} `));
+		const s = await start({ dataDir: data(), port, t });
+		assert.equal(uidOf(s.pid()) === 0, warnings(s) === 1);
+		assert.equal((await s.send('x')).status, 201);
+	});
+});
+
 describe('run: what is in the way', () => {
 	it('a port that is taken is named, and it gives up at once', async (t) => {
 		for (const host of ['0.0.0.0', '127.0.0.1']) {
@@ -209,7 +311,7 @@ describe('run: what is in the way', () => {
 		assert.equal((await s.send('x')).status, 201);
 	});
 
-	for (const [name, env, what] of [['PORT', { PORT: 'http' }, /PORT.*http/], ['NGINX_WORKERS', { NGINX_WORKERS: 'many' }, /NGINX_WORKERS.*many/],
+	for (const [name, env, what] of [['PORT', { PORT: 'http' }, /PORT.*http/], ['LISTEN', { LISTEN: '127.0.0.1 everywhere' }, /LISTEN must be addresses.*'everywhere'/], ['NGINX_WORKERS', { NGINX_WORKERS: 'many' }, /NGINX_WORKERS.*many/],
 		['LONGLINED', { LONGLINED: '/nowhere/longlined' }, /\/nowhere\/longlined/]])
 		it(`a bad ${name} is named`, async () => {
 			const proc = launch({ port: await freePort(), dataDir: tempDir(), env });

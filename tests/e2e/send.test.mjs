@@ -550,7 +550,7 @@ describe('send: keys', () => {
 });
 
 describe('send: origins', () => {
-	const s = server();
+	const s = server({ env: { LISTEN: '127.0.0.1' } }); // for any host
 	const from = (Origin) => s.post('/send', `text=hi&room=${room()}`, { ...FORM, Origin });
 
 	it('takes our own and none', async () => {

@@ -12,7 +12,12 @@ const texts = (res) => res.json.messages.map((m) => m.text);
 const epoch = async (s) => (await s.poll({ wait: 0 })).json.epoch;
 const remove = (db) => run('rm', ['-f', db, `${db}-wal`, `${db}-shm`]);
 /** A copy of the database as it is now, in one file. */
-const backup = (db, to) => sql(db, `VACUUM INTO '${to}'`);
+/** A copy that belongs to whom the database does, so that it can take its place. */
+const backup = async (db, to) => {
+	await sql(db, `VACUUM INTO '${to}'`);
+	const { uid, gid } = fs.statSync(db);
+	fs.chownSync(to, uid, gid);
+};
 const fill = async (s, n) => {
 	for (let i = 1; i <= n; i++)
 		await s.sent(`m${i}`);

@@ -20,6 +20,9 @@ export class Faults {
 	constructor() {
 		this.path = path.join(tempDir(), 'control');
 		this.fd = fs.openSync(this.path, 'w+');
+		// The daemon of a test that runs as root does not.
+		fs.chmodSync(path.dirname(this.path), 0o755);
+		fs.chmodSync(this.path, 0o666);
 		fs.ftruncateSync(this.fd, OFFSET.seen + 8 * KINDS.length);
 		this.disarm();
 		this.env = { LONGLINED: faulty, LONGLINE_FAULT: this.path };
