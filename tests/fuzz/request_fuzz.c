@@ -74,6 +74,20 @@ check_open(const struct fcgi_conn *c)
 	     !sessions_idle(w.sessions));
 }
 
+/* The requests are for any host, so that they get somewhere; but what they name could be asked for. */
+static void
+check_host(struct str header)
+{
+	struct hosts all = {.n = 0};
+
+	MUST(hosts_know(&all, header));
+	MUST(hosts_add(&all, STR("[::1]")) && hosts_add(&all, STR("localhost")));
+	MUST(!hosts_know(&all, header) || host_is_address(header));
+	/* Nothing that is known as a host has a port for a name. */
+	if (hosts_add(&all, header))
+		MUST(hosts_know(&all, header));
+}
+
 static void
 request(size_t i, struct str text)
 {
@@ -88,6 +102,7 @@ request(size_t i, struct str text)
 	stub_read(&from, buf_str(&b));
 	stub_open(i);
 	request_init(&r, &w.requests, &from, sizeof stub.conns[i].slot);
+	check_host(r.host);
 	route_request(&w.routes, &r);
 	check_open(&stub.conns[i]);
 	buf_fini(&b);

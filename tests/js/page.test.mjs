@@ -6,7 +6,7 @@ import { ms, room, server, sleep, start, tempDir, until } from '../e2e/harness.m
 import { numbers, open, proxy } from './browser.mjs';
 
 describe('the page', () => {
-	const line = server({ flags: ['--message-max', '20000'] });
+	const line = server({ flags: ['--message-max', '20000'], env: { HOSTS: '127.0.0.1 longline.test' } });
 
 	test('opens with its parts under their names, connected, without any message', async (t) => {
 		const p = await open(t, `${line.url}/#${room()}`);

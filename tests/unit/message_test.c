@@ -273,10 +273,35 @@ test_event_names(void **state)
 	assert_false(message_event_ok((struct str){longest, MESSAGE_EVENT_MAX + 1}));
 }
 
+/* Names that are shown to others: nothing in them may move a cursor or end a line. */
+static void
+test_sender(void **state)
+{
+	char name[MESSAGE_SENDER_MAX + 1];
+
+	(void)state;
+	memset(name, 'x', sizeof name);
+	assert_true(message_sender_ok((struct str){name, MESSAGE_SENDER_MAX}));
+	assert_false(message_sender_ok((struct str){name, MESSAGE_SENDER_MAX + 1}));
+	assert_true(message_sender_ok((struct str){NULL, 0}));
+	for (unsigned c = 0; c < 0x100; c++) {
+		char one[3] = {'a', (char)c, 'b'}, two[2] = {(char)(0xC0 | c >> 6), (char)(0x80 | (c & 0x3F))};
+
+		assert_int_equal(message_sender_ok((struct str){one, 3}), c >= 0x20 && c < 0x7F);
+		if (c >= 0x80)
+			assert_int_equal(message_sender_ok((struct str){two, 2}), c >= 0xA0);
+	}
+	assert_true(message_sender_ok(STR("\xE2\x82\x82"))); /* ends in bytes of U+0082 */
+	assert_true(message_sender_ok(STR("\xF0\x9F\x98\x80")));
+	assert_false(message_sender_ok(STR("\xC2")));
+	assert_false(message_sender_ok(STR("\xED\xA0\x80")));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_sender),
 	    cmocka_unit_test(test_copy),
 	    cmocka_unit_test(test_publish),
 	    cmocka_unit_test(test_add_args),
