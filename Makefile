@@ -120,11 +120,11 @@ replay: $(FUZZ:%=$(B)/replay/%) ## run the fuzz targets over their kept inputs
 
 # What tests/fuzz/stub.h puts in the place of sockets, threads and the database.
 STUB = fcgi_slot fcgi_of_slot fcgi_handle fcgi_find fcgi_reply fcgi_counts commit_add commit_look commit_probe \
-	commit_want_index commit_current commit_indexed commit_counts readers_add readers_add_search \
+	commit_want_index commit_current commit_indexed commit_counts readers_add readers_add_search readers_counts \
 	store_poll store_history store_search store_list store_tail store_missed clock_ms
 $(foreach t,request send,$(B)/replay/$(t) $(B)/fuzz/$(t)): LDFLAGS += $(STUB:%=-Wl,--wrap=%)
 # What tests/fuzz/daemon_fuzz.c has of its own.
-OWN = clock_ms clock_us worker_new worker_add worker_free
+OWN = clock_ms clock_us worker_new worker_add worker_cancel worker_counts worker_free
 $(B)/replay/daemon $(B)/fuzz/daemon: LDFLAGS += $(OWN:%=-Wl,--wrap=%)
 $(B)/replay/daemon $(B)/fuzz/daemon: fcgi/main.c
 

@@ -25,6 +25,7 @@ static const struct number NUMBERS[] = {
     {"queue-bytes", AT(queue_bytes), 100000, INT64_C(1) << 40, 256000000, "BYTES", "and their bytes"},
     {"ring-bytes", AT(ring_bytes), 0, INT64_C(1) << 40, 64000000, "BYTES", "newest messages kept in memory"},
     {"readers", AT(readers), 1, 64, 2, "N", "threads that read old messages"},
+    {"reads-max", AT(reads_max), 1, 100000, 1000, "N", "reads that may wait for them, and as many searches"},
     {"lock-wait", AT(lock_wait_s), 0, 3600, 15, "SECONDS", "wait for another program's lock on the database"},
     {"search-timeout", AT(search_timeout_s), 1, 3600, 2, "SECONDS", "a search is cut after it"},
     {"send-timeout", AT(send_timeout_s), 1, 3600, 60, "SECONDS", "a reader without progress is closed after it"},

@@ -31,6 +31,7 @@ struct config {
 	int64_t queue_bytes; /* their bytes */
 	int64_t ring_bytes;  /* newest messages kept in memory */
 	int64_t readers;     /* threads that read pages */
+	int64_t reads_max;   /* that wait for them, and as many searches */
 	int64_t lock_wait_s; /* for another program's lock on the database */
 	int64_t search_timeout_s;
 	int64_t send_timeout_s;                                        /* without progress while an answer is sent */

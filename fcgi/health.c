@@ -6,6 +6,7 @@
 
 #include "commit.h"
 #include "poll.h"
+#include "readers.h"
 #include "room.h"
 #include "session.h"
 
@@ -75,6 +76,23 @@ add_problems(struct buf *b, const struct requests *all)
 		buf_printf(b, "longline_errors_total{code=\"%s\"} %" PRIu64 "\n", problem_code(p), all->problems[p]);
 }
 
+static void
+add_readers(struct buf *b, struct readers *readers)
+{
+	struct readers_counts counts = readers_counts(readers);
+	const struct worker_counts *pages = &counts.pages, *searches = &counts.searches;
+
+	add(b, "reads_queued", "gauge", "Reads of old messages that wait for a thread.", (double)pages->waiting);
+	add(b, "reads_cancelled_total", "counter", "Reads dropped or stopped, since nobody waited for them any more.",
+	    (double)pages->cancelled);
+	add(b, "reads_refused_total", "counter", "Reads refused, since too many waited.", (double)pages->refused);
+	add(b, "searches_queued", "gauge", "Searches that wait for their thread.", (double)searches->waiting);
+	add(b, "searches_cancelled_total", "counter",
+	    "Searches dropped or stopped, since nobody waited for them any more.", (double)searches->cancelled);
+	add(b, "searches_refused_total", "counter", "Searches refused, since too many waited.",
+	    (double)searches->refused);
+}
+
 void
 health_metrics(struct health *h, struct request *r)
 {
@@ -97,6 +115,7 @@ health_metrics(struct health *h, struct request *r)
 	add(&b, "sessions", "gauge", "Socket.IO sessions.", (double)sessions.sessions);
 	add(&b, "packets_total", "counter", "Packets of Socket.IO clients handled.", (double)sessions.packets);
 	add(&b, "posts_waiting", "gauge", "POSTs of Socket.IO clients that are being handled.", (double)sessions.posts);
+	add_readers(&b, h->readers);
 	add(&b, "sends_total", "counter", "Messages committed for senders.", (double)commit.sends);
 	add(&b, "sends_queued", "gauge", "Messages that wait to be committed.", (double)commit.queued);
 	add(&b, "commits_total", "counter", "Transactions committed for senders.", (double)commit.commits);

@@ -8,6 +8,7 @@
 
 struct commit;
 struct poll;
+struct readers;
 struct rooms;
 struct sessions;
 
@@ -17,6 +18,7 @@ struct health {
 	struct commit *commit;
 	struct poll *poll;
 	struct sessions *sessions;
+	struct readers *readers;
 	const char *database; /* its path */
 };
 

@@ -6,16 +6,15 @@
 
 #include "commit.h"
 #include "date.h"
-#include "readers.h"
+#include "errand.h"
 #include "room.h"
 
 enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 500, INDEX_WAIT_MS = 1000 };
 
 /* A page on its way through a reader, with copies of all that it needs. */
 struct reading {
-	struct job job;
+	struct errand errand;
 	struct history *h;
-	uint64_t handle;
 	struct store_page page;
 	enum store_status status;
 	bool search;
@@ -85,7 +84,7 @@ done(struct job *job)
 {
 	struct reading *r = (struct reading *)(void *)job;
 	struct requests *all = r->h->requests;
-	struct fcgi_conn *conn = fcgi_find(all->fcgi, r->handle);
+	struct fcgi_conn *conn = errand_back(&r->errand);
 
 	if (conn != NULL) {
 		switch (r->status) {
@@ -103,6 +102,7 @@ done(struct job *job)
 		case STORE_BUSY:
 		case STORE_FULL:
 		case STORE_FAILED:
+		case STORE_STOPPED:
 			request_fail(all, conn, PROBLEM_STORE_FAILED, "the database cannot be read");
 			break;
 		}
@@ -114,7 +114,7 @@ done(struct job *job)
 static void
 refuse(struct reading *r)
 {
-	struct fcgi_conn *conn = fcgi_find(r->h->requests->fcgi, r->handle);
+	struct fcgi_conn *conn = fcgi_find(r->h->requests->fcgi, r->errand.handle);
 
 	if (conn != NULL)
 		request_refuse_busy(r->h->requests, conn);
@@ -124,17 +124,15 @@ refuse(struct reading *r)
 static void
 submit(struct reading *r)
 {
-	struct fcgi_conn *conn = fcgi_find(r->h->requests->fcgi, r->handle);
+	struct fcgi_conn *conn = fcgi_find(r->h->requests->fcgi, r->errand.handle);
 
 	if (conn == NULL) {
 		reading_free(r);
 		return;
 	}
 	r->page.head = rooms_head(r->h->rooms);
-	r->job = (struct job){.run = run, .done = done};
-	if ((r->search ? readers_add_search(r->h->readers, &r->job) : readers_add(r->h->readers, &r->job)) == 0)
-		return;
-	refuse(r);
+	if (errand_add(&r->errand, r->h->readers, r->search ? ERRAND_SEARCH : ERRAND_READ, run, done) != 0)
+		refuse(r);
 }
 
 static void
@@ -261,7 +259,8 @@ reading_new(struct history *h, struct request *request, const struct store_page 
 	if (r == NULL)
 		return NULL;
 	r->h = h;
-	r->handle = fcgi_handle(request->conn);
+	r->errand.requests = h->requests;
+	r->errand.handle = fcgi_handle(request->conn);
 	r->page = *page;
 	r->search = page->q.n > 0;
 	buf_init(&r->strings, room + 1);
@@ -294,7 +293,7 @@ get(struct history *h, struct request *r)
 			request_fail(r->all, r->conn, PROBLEM_BUSY, "no memory for another request");
 		else if (!reading->search)
 			submit(reading);
-		else if (commit_look(h->commit, looked, reading, reading->handle) != 0)
+		else if (commit_look(h->commit, looked, reading, reading->errand.handle) != 0)
 			refuse(reading);
 	}
 	query_fini(&q);

@@ -15,6 +15,7 @@
 #include "commit.h"
 #include "config.h"
 #include "endpoint.h"
+#include "errand.h"
 #include "health.h"
 #include "history.h"
 #include "loop.h"
@@ -68,7 +69,11 @@ struct daemon {
 static size_t
 slot_size(void)
 {
-	return poll_slot_size() > session_slot_size() ? poll_slot_size() : session_slot_size();
+	size_t sizes[] = {poll_slot_size(), session_slot_size(), errand_slot_size()}, most = 0;
+
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+		most = sizes[i] > most ? sizes[i] : most;
+	return most;
 }
 
 static void
@@ -92,6 +97,8 @@ on_gone(void *ctx, struct fcgi_conn *conn)
 		poll_gone(d->poll, conn);
 	else if (slot->parked == PARKED_SESSION)
 		session_gone(session_of(conn));
+	else if (slot->parked == PARKED_ERRAND)
+		errand_gone(conn);
 }
 
 static void
@@ -178,7 +185,8 @@ open_store(struct daemon *d, const struct store_options *options)
 	} else {
 		d->checkpointer = store_open(options, false, error);
 		if (d->checkpointer != NULL)
-			d->readers = readers_new(d->loop, options, (int)d->config.readers, error);
+			d->readers =
+			    readers_new(d->loop, options, (int)d->config.readers, (size_t)d->config.reads_max, error);
 		if (d->readers != NULL)
 			return 0;
 	}
@@ -274,6 +282,7 @@ wire(struct daemon *d)
 	    .commit = d->commit,
 	    .poll = d->poll,
 	    .sessions = d->sessions,
+	    .readers = d->readers,
 	    .database = c->database};
 	d->socketio = (struct socketio){.requests = &d->requests,
 	    .sessions = d->sessions,

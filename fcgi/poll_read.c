@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "commit.h"
+#include "errand.h"
 #include "poll_answer.h"
-#include "readers.h"
 #include "room.h"
 
 struct poll_reads {
@@ -20,9 +20,8 @@ struct poll_reads {
 
 /* A poll that waits for a look or for a reader, with copies of all that it needs. */
 struct reading {
-	struct job job;
+	struct errand errand;
 	struct poll_reads *all;
-	uint64_t handle;
 	struct poll_ask ask;
 	char names[STORE_ROOMS_MAX][MESSAGE_ROOM_MAX];
 	uint64_t resets; /* rooms_resets() when it began */
@@ -56,7 +55,8 @@ reading_new(struct poll_reads *all, struct fcgi_conn *conn, const struct poll_as
 	if (r == NULL)
 		return NULL;
 	r->all = all;
-	r->handle = fcgi_handle(conn);
+	r->errand.requests = all->requests;
+	r->errand.handle = fcgi_handle(conn);
 	r->resets = rooms_resets(all->rooms);
 	r->ask = *ask;
 	for (size_t i = 0; i < ask->n_rooms && !ask->all_rooms; i++) {
@@ -136,7 +136,7 @@ done(struct job *job)
 {
 	struct reading *r = (struct reading *)(void *)job;
 	struct poll_reads *all = r->all;
-	struct fcgi_conn *conn = fcgi_find(all->requests->fcgi, r->handle);
+	struct fcgi_conn *conn = errand_back(&r->errand);
 
 	if (conn != NULL && came_well(r, conn, r->resets != rooms_resets(all->rooms), r->status == STORE_OK))
 		answer_read(r, conn);
@@ -149,14 +149,13 @@ poll_read_store(struct poll_reads *all, struct fcgi_conn *conn, const struct pol
 	struct reading *r = reading_new(all, conn, ask);
 
 	if (r != NULL) {
-		r->job = (struct job){.run = run, .done = done};
 		r->read = (struct store_poll){.since = ask->since,
 		    .newest = ask->newest,
 		    .head = rooms_head(all->rooms),
 		    .limit = ask->limit,
 		    .rooms = {.n = ask->n_rooms, .all = ask->all_rooms}};
 		memcpy(r->read.rooms.names, r->ask.rooms, sizeof r->read.rooms.names);
-		if (readers_add(all->readers, &r->job) == 0)
+		if (errand_add(&r->errand, all->readers, ERRAND_READ, run, done) == 0)
 			return;
 		free(r);
 	}
@@ -184,7 +183,7 @@ poll_read_look(struct poll_reads *all, struct fcgi_conn *conn, const struct poll
 {
 	struct reading *r = reading_new(all, conn, ask);
 
-	if (r != NULL && commit_look(all->commit, looked, r, r->handle) == 0)
+	if (r != NULL && commit_look(all->commit, looked, r, r->errand.handle) == 0)
 		return;
 	free(r);
 	request_refuse_busy(all->requests, conn);

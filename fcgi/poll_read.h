@@ -1,8 +1,8 @@
 /*
  * poll_read: polls that cannot be answered from memory alone: a reader catches up, or the writer looks first.
  *
- * Whoever waits here is a handle and a copy of what it asks for. A client gone meanwhile is forgotten when the job
- * returns.
+ * Whoever waits here is a handle and a copy of what it asks for. A client gone meanwhile is forgotten when the look
+ * returns, and a reader is stopped (errand.h).
  */
 #ifndef POLL_READ_H
 #define POLL_READ_H

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { JOBS_MAX = 10000, NICE = 5 };
+enum { NICE = 5 };
 
 struct readers {
 	struct worker *pages, *searches;
@@ -11,9 +11,17 @@ struct readers {
 	int n;
 };
 
-struct readers *
-readers_new(struct loop *loop, const struct store_options *options, int n, char error[STORE_ERROR_SIZE])
+static void
+stop(void *store, bool stopped)
 {
+	store_stop(store, stopped);
+}
+
+struct readers *
+readers_new(
+    struct loop *loop, const struct store_options *options, int n, size_t jobs_max, char error[STORE_ERROR_SIZE])
+{
+	struct worker_options worker = {.threads = n, .jobs_max = jobs_max, .nice = NICE, .stop = stop};
 	struct readers *r = calloc(1, sizeof *r);
 	void **ctxs;
 
@@ -31,10 +39,12 @@ readers_new(struct loop *loop, const struct store_options *options, int n, char 
 		r->stores[r->n++] = s;
 	}
 	if (r->n == n + 1) {
-		r->pages = worker_new(
-		    loop, &(struct worker_options){.threads = n, .jobs_max = JOBS_MAX, .nice = NICE, .ctxs = ctxs});
-		r->searches = worker_new(loop,
-		    &(struct worker_options){.threads = 1, .jobs_max = JOBS_MAX, .nice = 2 * NICE, .ctxs = ctxs + n});
+		worker.ctxs = ctxs;
+		r->pages = worker_new(loop, &worker);
+		worker.threads = 1;
+		worker.nice = 2 * NICE;
+		worker.ctxs = ctxs + n;
+		r->searches = worker_new(loop, &worker);
 	}
 	free(ctxs);
 	if (r->pages == NULL || r->searches == NULL) {
@@ -67,4 +77,10 @@ int
 readers_add_search(struct readers *r, struct job *job)
 {
 	return worker_add(r->searches, job);
+}
+
+struct readers_counts
+readers_counts(struct readers *r)
+{
+	return (struct readers_counts){worker_counts(r->pages), worker_counts(r->searches)};
 }

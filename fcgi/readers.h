@@ -12,13 +12,22 @@
 
 struct readers;
 
-/* n threads for pages and one for searches. NULL, with what is wrong in error. */
+/*
+ * n threads for pages and one for searches; jobs_max may wait for either. NULL, with what is wrong in error.
+ */
 struct readers *readers_new(
-    struct loop *loop, const struct store_options *options, int n, char error[STORE_ERROR_SIZE]);
+    struct loop *loop, const struct store_options *options, int n, size_t jobs_max, char error[STORE_ERROR_SIZE]);
+
+/* What waits is dropped, what runs is stopped. */
 void readers_free(struct readers *r);
 
-/* As worker_add(): -1 when too many wait. */
+/* As worker_add(): -1 when too many wait. A job is ended by worker_cancel(), also while it reads. */
 int readers_add(struct readers *r, struct job *job);
 int readers_add_search(struct readers *r, struct job *job);
+
+struct readers_counts {
+	struct worker_counts pages, searches;
+};
+struct readers_counts readers_counts(struct readers *r);
 
 #endif

@@ -209,8 +209,10 @@ relay_look_up(
 void
 relay_forget_lookup(struct participant *who)
 {
-	if (who->lookup != NULL)
-		who->lookup->who = NULL;
+	if (who->lookup == NULL)
+		return;
+	worker_cancel(&who->lookup->job);
+	who->lookup->who = NULL;
 	who->lookup = NULL;
 }
 

@@ -37,7 +37,7 @@ struct request {
 };
 
 /* Who is to be told when the peer of a parked connection hangs up. */
-enum parked_kind { PARKED_NOT, PARKED_POLL, PARKED_SESSION };
+enum parked_kind { PARKED_NOT, PARKED_POLL, PARKED_SESSION, PARKED_ERRAND };
 
 /* Begins every slot of a connection; what parks puts more behind it. */
 struct slot {

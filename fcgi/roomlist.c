@@ -5,16 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "readers.h"
+#include "errand.h"
 #include "room.h"
 
 enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 1000 };
 
 /* A list on its way through a reader. */
 struct listing {
-	struct job job;
+	struct errand errand;
 	struct roomlist *l;
-	uint64_t handle;
 	struct store_list list;
 	enum store_status status;
 	char epoch[STORE_EPOCH_SIZE];
@@ -52,7 +51,7 @@ static void
 done(struct job *job)
 {
 	struct listing *g = (struct listing *)(void *)job;
-	struct fcgi_conn *conn = fcgi_find(g->l->requests->fcgi, g->handle);
+	struct fcgi_conn *conn = errand_back(&g->errand);
 
 	/* Another log has taken the place of the one that was read. */
 	if (conn != NULL && strcmp(g->epoch, rooms_epoch(g->l->rooms)) != 0) {
@@ -73,6 +72,7 @@ done(struct job *job)
 		case STORE_FULL:
 		case STORE_FAILED:
 		case STORE_SYNTAX:
+		case STORE_STOPPED:
 			request_fail(g->l->requests, conn, PROBLEM_STORE_FAILED, "the database cannot be read");
 			break;
 		}
@@ -86,10 +86,9 @@ submit(struct listing *g, struct fcgi_conn *conn)
 {
 	snprintf(g->epoch, sizeof g->epoch, "%s", rooms_epoch(g->l->rooms));
 	g->list.head = rooms_head(g->l->rooms);
-	g->job = (struct job){.run = run, .done = done};
-	if (readers_add(g->l->readers, &g->job) == 0)
+	if (errand_add(&g->errand, g->l->readers, ERRAND_READ, run, done) == 0)
 		return;
-	request_fail(g->l->requests, conn, PROBLEM_BUSY, "too many requests wait for the database");
+	request_refuse_busy(g->l->requests, conn);
 	free(g);
 }
 
@@ -139,7 +138,8 @@ get(struct roomlist *l, struct request *r)
 		return;
 	}
 	g->l = l;
-	g->handle = fcgi_handle(r->conn);
+	g->errand.requests = l->requests;
+	g->errand.handle = fcgi_handle(r->conn);
 	g->list = list;
 	if (r->if_none_match.n > 0)
 		memcpy(g->header, r->if_none_match.p, r->if_none_match.n);

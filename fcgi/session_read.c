@@ -133,7 +133,7 @@ read_done(struct job *job)
 			c->since = r->tail.head; /* nothing up to there */
 	}
 	/* After a failure it comes back and asks again. */
-	if (s != NULL && r->status != STORE_OK)
+	if (s != NULL && r->status != STORE_OK && !r->job.cancelled)
 		session_end(s, STR("1"));
 	else if (s != NULL)
 		session_wake(s);
@@ -173,8 +173,10 @@ session_read_behind(struct session *s, struct session_cursor *c)
 void
 session_stop_reading(struct session *s)
 {
-	if (s->reading != NULL)
-		s->reading->session = NULL;
+	if (s->reading == NULL)
+		return;
+	worker_cancel(&s->reading->job);
+	s->reading->session = NULL;
 }
 
 void
@@ -207,8 +209,10 @@ session_remove_cursor(struct session_cursor *c)
 	room_unwait(&c->waiter);
 	session_channel_unwait(c);
 	free_backlog(c);
-	if (c->session->reading != NULL && c->session->reading->cursor == c)
+	if (c->session->reading != NULL && c->session->reading->cursor == c) {
+		worker_cancel(&c->session->reading->job);
 		c->session->reading->cursor = NULL;
+	}
 	LIST_REMOVE(c, link);
 	c->session = NULL;
 }

@@ -20,7 +20,7 @@ on_busy(void *ctx, int tries)
 	/* SQLite's own handler sleeps up to 100 ms at a time, which readers would notice. */
 	if (tries == 0)
 		s->busy_since = clock_ms();
-	if (clock_ms() - s->busy_since >= s->busy_wait_ms)
+	if (clock_ms() - s->busy_since >= s->busy_wait_ms || store_stopped(s))
 		return 0;
 	clock_sleep_ms(1);
 	return 1;
@@ -31,7 +31,26 @@ on_progress(void *ctx)
 {
 	struct store *s = ctx;
 
-	return s->deadline_us != 0 && clock_us() >= s->deadline_us;
+	return store_stopped(s) || (s->deadline_us != 0 && clock_us() >= s->deadline_us);
+}
+
+bool
+store_stopped(struct store *s)
+{
+	return atomic_load(&s->stopped);
+}
+
+void
+store_stop(struct store *s, bool stop)
+{
+	atomic_store(&s->stopped, stop);
+	if (!stop)
+		return;
+	/* The handler alone would not do: inside FTS5 it is not called for 90 ms and more. */
+	sqlite3_mutex_enter(s->db_lock);
+	if (s->db != NULL)
+		sqlite3_interrupt(s->db);
+	sqlite3_mutex_leave(s->db_lock);
 }
 
 static int
@@ -86,12 +105,23 @@ store_path_wrong(int reason)
 	       reason == EROFS || reason == ELOOP || reason == ENAMETOOLONG;
 }
 
+static sqlite3 *
+change_db(struct store *s, sqlite3 *db)
+{
+	sqlite3 *before = s->db;
+
+	sqlite3_mutex_enter(s->db_lock);
+	s->db = db;
+	sqlite3_mutex_leave(s->db_lock);
+	return before;
+}
+
 static void
 close_db(struct store *s)
 {
 	store_forget_statements(s);
-	sqlite3_close(s->db);
-	s->db = NULL;
+	s->running = NULL;
+	sqlite3_close(change_db(s, NULL));
 }
 
 /* -1, with errno. */
@@ -116,11 +146,13 @@ static int
 open_db(struct store *s, bool create, char error[STORE_ERROR_SIZE])
 {
 	struct stat st;
+	sqlite3 *db = NULL;
 	int code;
 
 	if (create && create_file(s->options.path) != 0)
 		return path_failed(s, error);
-	code = sqlite3_open_v2(s->options.path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	code = sqlite3_open_v2(s->options.path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	(void)change_db(s, db);
 	if (code != SQLITE_OK) {
 		snprintf(error, STORE_ERROR_SIZE, "cannot open the database %s: %s", s->options.path,
 		    store_message(s, code));
@@ -165,8 +197,9 @@ store_open(const struct store_options *options, bool create, char error[STORE_ER
 {
 	struct store *s = calloc(1, sizeof *s);
 
-	if (s == NULL) {
+	if (s == NULL || (s->db_lock = sqlite3_mutex_alloc(SQLITE_MUTEX_FAST)) == NULL) {
 		snprintf(error, STORE_ERROR_SIZE, "no memory");
+		free(s);
 		errno = EAGAIN;
 		return NULL;
 	}
@@ -175,7 +208,10 @@ store_open(const struct store_options *options, bool create, char error[STORE_ER
 	walindex_init(&s->walindex, s->options.path);
 	buf_init(&s->attachments, SIZE_MAX);
 	if (open_db(s, create, error) != 0) {
-		free(s);
+		int reason = errno;
+
+		store_close(s);
+		errno = reason;
 		return NULL;
 	}
 	return s;
@@ -189,6 +225,7 @@ store_close(struct store *s)
 	close_db(s);
 	walindex_fini(&s->walindex);
 	buf_fini(&s->attachments);
+	sqlite3_mutex_free(s->db_lock);
 	free(s);
 }
 
@@ -212,7 +249,7 @@ leave_wal(struct store *s, bool create)
 		return 0;
 	}
 	while (store_wal_inode(s) == s->wal_inode) {
-		if (clock_ms() - began >= s->busy_wait_ms)
+		if (clock_ms() - began >= s->busy_wait_ms || store_stopped(s))
 			return -1;
 		clock_sleep_ms(2);
 	}

@@ -32,6 +32,7 @@ enum store_status {
 	STORE_FAILED,  /* anything else; it was logged */
 	STORE_TIMEOUT, /* a search took too long */
 	STORE_SYNTAX,  /* a search has nothing to look for */
+	STORE_STOPPED, /* by store_stop(): nobody waits for it */
 };
 
 struct store;
@@ -48,6 +49,12 @@ bool store_path_wrong(int reason);
  */
 struct store *store_open(const struct store_options *options, bool create, char error[STORE_ERROR_SIZE]);
 void store_close(struct store *s);
+
+/*
+ * From any thread, as long as s is open: true ends what s reads now within milliseconds, with STORE_STOPPED, and all
+ * that it is asked until false. Only the functions that read pages know of it. At most once between two false.
+ */
+void store_stop(struct store *s, bool stop);
 
 /*
  * For the writer, once: brings the schema up to date in one transaction, sets the journal mode, reads epoch and head.

@@ -7,6 +7,7 @@
 #define STORE_DB_H
 
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -17,6 +18,9 @@ enum { STORE_STATEMENTS = 48 };
 
 struct store {
 	sqlite3 *db;
+	sqlite3_mutex *db_lock; /* held while db changes, and by store_stop() while it interrupts db */
+	atomic_bool stopped;    /* by store_stop() */
+	sqlite3_stmt *running;  /* keeps an interruption true between two statements of a job; see store_run_on() */
 	struct store_options options;
 	struct {
 		char *sql;
@@ -117,6 +121,16 @@ int store_reopen(struct store *s, bool create);
 
 /* The file that is the WAL now; 0: none. */
 ino_t store_wal_inode(const struct store *s);
+
+/* Whether it was stopped: for loops that SQLite knows nothing of. */
+bool store_stopped(struct store *s);
+
+/*
+ * Around a job that can be stopped. SQLite forgets an interruption when no statement is active, so one is, which
+ * touches nothing. SQLITE_OK, or SQLITE_INTERRUPT when it was stopped before.
+ */
+int store_run_on(struct store *s);
+void store_run_out(struct store *s);
 
 /* In store_start.c: the schema. */
 

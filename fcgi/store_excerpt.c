@@ -23,6 +23,7 @@ struct excerpt {
 	int first, last;     /* tokens of the excerpt, last not included */
 	int token;           /* the next one */
 	int start, end, cut; /* bytes of the excerpt; cut: there is more behind */
+	struct store *store;
 };
 
 /* The hits from the first in the text on, as far as the excerpt goes. */
@@ -55,6 +56,8 @@ on_token(void *ctx, int flags, const char *token, int n, int start, int end)
 
 	(void)token;
 	(void)n;
+	if (store_stopped(x->store))
+		return SQLITE_INTERRUPT;
 	if (flags & FTS5_TOKEN_COLOCATED)
 		return SQLITE_OK;
 	i = x->token++;
@@ -117,7 +120,7 @@ add_excerpt(struct buf *b, const struct excerpt *x, const char *text)
 static void
 excerpt(const Fts5ExtensionApi *api, Fts5Context *fts, sqlite3_context *result, int n_values, sqlite3_value **values)
 {
-	struct excerpt x = {.last = EXCERPT_TOKENS};
+	struct excerpt x = {.last = EXCERPT_TOKENS, .store = api->xUserData(fts)};
 	const char *text = NULL;
 	struct buf b;
 	int n = 0, code = api->xColumnText(fts, BODY_COLUMN, &text, &n);
@@ -156,5 +159,5 @@ store_add_excerpt(struct store *s)
 	}
 	if (api == NULL)
 		return code == SQLITE_OK ? SQLITE_ERROR : code;
-	return api->xCreateFunction(api, "excerpt", NULL, excerpt, NULL);
+	return api->xCreateFunction(api, "excerpt", s, excerpt, NULL);
 }

@@ -141,7 +141,10 @@ store_list(struct store *s, struct store_list *l)
 		return STORE_FAILED;
 	s->trouble = SQLITE_OK;
 	s->deadline_us = clock_us() + s->options.search_timeout_ms * 1000;
-	code = read_rooms(s, l);
+	code = store_run_on(s);
+	if (code == SQLITE_OK)
+		code = read_rooms(s, l);
+	store_run_out(s);
 	s->deadline_us = 0;
 	if (code == SQLITE_OK)
 		code = s->trouble;

@@ -80,7 +80,7 @@ store_tail(struct store *s, struct store_tail *t)
 			t->since = least;
 		t->messages = calloc(t->limit, sizeof *t->messages);
 		stmt = store_select(s, &f, STORE_COLUMNS, t->since, t->head, false, t->limit);
-		code = stmt == NULL || t->messages == NULL ? SQLITE_NOMEM : SQLITE_DONE;
+		code = stmt == NULL ? s->trouble : t->messages == NULL ? SQLITE_NOMEM : SQLITE_DONE;
 	}
 	while (code == SQLITE_DONE && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
 		struct message_fields fields;
@@ -116,7 +116,7 @@ store_missed(struct store *s, struct store_missed *m)
 	if (code == SQLITE_OK) {
 		/* Of the index alone. */
 		stmt = store_select(s, &f, "id", m->since, m->head, false, (size_t)m->limit);
-		code = stmt == NULL ? SQLITE_NOMEM : SQLITE_ROW;
+		code = stmt == NULL ? s->trouble : SQLITE_ROW;
 		while (code == SQLITE_ROW && (code = sqlite3_step(stmt)) == SQLITE_ROW)
 			m->n++;
 		if (stmt != NULL)

@@ -215,14 +215,16 @@ store_read_begin(struct store *s)
 {
 	int code;
 
+	if (store_stopped(s))
+		return SQLITE_INTERRUPT;
 	if ((s->db == NULL || store_moved(s)) && store_reopen(s, false) != 0)
 		return SQLITE_CANTOPEN;
 	/* A filter that fits hardly anything would walk through all of the log. */
 	s->deadline_us = clock_us() + s->options.search_timeout_ms * 1000;
 	s->trouble = SQLITE_OK;
 	/* One view of the database for all statements of an answer. */
-	code = store_exec(s, "BEGIN");
-	return code;
+	code = store_run_on(s);
+	return code == SQLITE_OK ? store_exec(s, "BEGIN") : code;
 }
 
 enum store_status
@@ -231,11 +233,13 @@ store_read_end(struct store *s, int code, const char *doing)
 	enum store_status status = STORE_OK;
 
 	s->deadline_us = 0;
+	store_run_out(s);
 	if (code == SQLITE_OK)
 		code = s->trouble;
 	if (code != SQLITE_OK)
 		status = s->db == NULL ? STORE_FAILED : store_failed(s, code, doing);
-	if (s->db != NULL && !sqlite3_get_autocommit(s->db))
+	/* A stop may come to the first, and there is only one. */
+	for (int i = 0; i < 2 && s->db != NULL && !sqlite3_get_autocommit(s->db); i++)
 		store_exec(s, "COMMIT");
 	if (code != SQLITE_OK && (code & 0xFF) != SQLITE_BUSY && (code & 0xFF) != SQLITE_INTERRUPT && s->db != NULL)
 		(void)store_reopen(s, false);

@@ -187,7 +187,6 @@ store_search(struct store *s, struct store_page *p)
 {
 	struct buf match;
 	int code = SQLITE_OK;
-	enum store_status status;
 
 	p->older = p->newer = -1;
 	buf_init(&match, EXPRESSION_MAX);
@@ -202,11 +201,13 @@ store_search(struct store *s, struct store_page *p)
 	}
 	s->trouble = SQLITE_OK;
 	s->deadline_us = clock_us() + s->options.search_timeout_ms * 1000;
-	code = search(s, p, buf_str(&match));
+	code = store_run_on(s);
+	if (code == SQLITE_OK)
+		code = search(s, p, buf_str(&match));
+	store_run_out(s);
 	s->deadline_us = 0;
 	if (code == SQLITE_OK)
 		code = s->trouble;
 	buf_fini(&match);
-	status = code == SQLITE_OK ? STORE_OK : store_failed(s, code, "search");
-	return status;
+	return code == SQLITE_OK ? STORE_OK : store_failed(s, code, "search");
 }

@@ -170,7 +170,7 @@ store_failed(struct store *s, int code, const char *doing)
 	case SQLITE_LOCKED:
 		return STORE_BUSY;
 	case SQLITE_INTERRUPT:
-		return STORE_TIMEOUT;
+		return store_stopped(s) ? STORE_STOPPED : STORE_TIMEOUT;
 	case SQLITE_FULL:
 		store_say(s, "disk_full", code, doing, store_message(s, code));
 		return STORE_FULL;
@@ -178,6 +178,29 @@ store_failed(struct store *s, int code, const char *doing)
 		store_say(s, "store", code, doing, store_message(s, code));
 		return STORE_FAILED;
 	}
+}
+
+int
+store_run_on(struct store *s)
+{
+	int code;
+
+	s->running = store_prepare(s, "SELECT 1");
+	if (s->running == NULL)
+		return s->trouble;
+	code = sqlite3_step(s->running);
+	/* A stop before it is known, one behind it is not forgotten. */
+	if (store_stopped(s))
+		return SQLITE_INTERRUPT;
+	return code == SQLITE_ROW ? SQLITE_OK : code;
+}
+
+void
+store_run_out(struct store *s)
+{
+	if (s->running != NULL)
+		sqlite3_reset(s->running);
+	s->running = NULL;
 }
 
 /* The attachments of a message, from their own table. */

@@ -11,12 +11,13 @@
 
 #include "loop.h"
 
-STAILQ_HEAD(jobs, job);
+TAILQ_HEAD(jobs, job);
 
 struct thread {
 	struct worker *worker;
 	pthread_t id;
 	void *ctx;
+	struct job *job; /* that runs; NULL: none */
 };
 
 struct worker {
@@ -26,6 +27,8 @@ struct worker {
 	size_t jobs_max, n_added; /* jobs that are not done yet, where the loop is to hurry meanwhile */
 	int n_threads;
 	struct thread *threads;
+	void (*stop)(void *ctx, bool stop);
+	uint64_t n_cancelled, n_refused;
 
 	pthread_mutex_t mutex; /* guards what follows */
 	pthread_cond_t more;
@@ -34,34 +37,56 @@ struct worker {
 	bool closing;
 };
 
+/* Waits for a job; NULL: the end. With the mutex. */
+static struct job *
+take_job(struct thread *t)
+{
+	struct worker *w = t->worker;
+	struct job *job;
+
+	while (TAILQ_EMPTY(&w->waiting) && !w->closing)
+		pthread_cond_wait(&w->more, &w->mutex);
+	job = TAILQ_FIRST(&w->waiting);
+	if (job == NULL)
+		return NULL;
+	TAILQ_REMOVE(&w->waiting, job, link);
+	w->n_waiting--;
+	job->state = JOB_RUNNING;
+	t->job = job;
+	if (w->stop != NULL)
+		w->stop(t->ctx, false);
+	return job;
+}
+
+/* Hands a job back to the loop. With the mutex. */
+static void
+end_job(struct worker *w, struct job *job)
+{
+	bool first = TAILQ_EMPTY(&w->done);
+
+	job->state = JOB_ENDED;
+	TAILQ_INSERT_TAIL(&w->done, job, link);
+	if (first)
+		(void)eventfd_write(w->event_fd, 1);
+}
+
 static void *
 run_thread(void *arg)
 {
 	struct thread *t = arg;
 	struct worker *w = t->worker;
+	struct job *job;
 
 	/* Linux gives each thread a niceness of its own; without the right to change it, it stays as it is. */
 	if (w->nice != 0)
 		(void)setpriority(PRIO_PROCESS, 0, w->nice);
 	pthread_mutex_lock(&w->mutex);
-	for (;;) {
-		struct job *job;
-		bool first;
-
-		while (STAILQ_EMPTY(&w->waiting) && !w->closing)
-			pthread_cond_wait(&w->more, &w->mutex);
-		job = STAILQ_FIRST(&w->waiting);
-		if (job == NULL)
-			break;
-		STAILQ_REMOVE_HEAD(&w->waiting, link);
-		w->n_waiting--;
+	while ((job = take_job(t)) != NULL) {
 		pthread_mutex_unlock(&w->mutex);
 		job->run(t->ctx, job);
 		pthread_mutex_lock(&w->mutex);
-		first = STAILQ_EMPTY(&w->done);
-		STAILQ_INSERT_TAIL(&w->done, job, link);
-		if (first)
-			(void)eventfd_write(w->event_fd, 1);
+		t->job = NULL;
+		end_job(w, job);
 	}
 	pthread_mutex_unlock(&w->mutex);
 	return NULL;
@@ -71,16 +96,18 @@ static void
 collect(void *ctx)
 {
 	struct worker *w = ctx;
-	struct jobs done = STAILQ_HEAD_INITIALIZER(done);
+	struct jobs done = TAILQ_HEAD_INITIALIZER(done);
 	eventfd_t n;
 	struct job *job;
 
 	(void)eventfd_read(w->event_fd, &n);
 	pthread_mutex_lock(&w->mutex);
-	STAILQ_CONCAT(&done, &w->done);
+	TAILQ_CONCAT(&done, &w->done, link);
 	pthread_mutex_unlock(&w->mutex);
-	while ((job = STAILQ_FIRST(&done)) != NULL) {
-		STAILQ_REMOVE_HEAD(&done, link);
+	while ((job = TAILQ_FIRST(&done)) != NULL) {
+		TAILQ_REMOVE(&done, job, link);
+		job->worker = NULL;
+		job->state = JOB_IDLE;
 		if (w->nice > 0 && --w->n_added == 0)
 			loop_hurry(w->loop, false);
 		job->done(job);
@@ -95,9 +122,9 @@ worker_new(struct loop *loop, const struct worker_options *options)
 
 	if (w == NULL)
 		return NULL;
-	*w = (struct worker){.loop = loop, .nice = options->nice, .jobs_max = options->jobs_max};
-	STAILQ_INIT(&w->waiting);
-	STAILQ_INIT(&w->done);
+	*w = (struct worker){.loop = loop, .nice = options->nice, .jobs_max = options->jobs_max, .stop = options->stop};
+	TAILQ_INIT(&w->waiting);
+	TAILQ_INIT(&w->done);
 	pthread_mutex_init(&w->mutex, NULL);
 	pthread_cond_init(&w->more, NULL);
 	w->threads = calloc((size_t)options->threads, sizeof *w->threads);
@@ -131,15 +158,69 @@ worker_add(struct worker *w, struct job *job)
 
 	pthread_mutex_lock(&w->mutex);
 	if (w->n_waiting < w->jobs_max) {
-		STAILQ_INSERT_TAIL(&w->waiting, job, link);
+		job->worker = w;
+		job->state = JOB_WAITING;
+		job->cancelled = false;
+		TAILQ_INSERT_TAIL(&w->waiting, job, link);
 		w->n_waiting++;
 		pthread_cond_signal(&w->more);
 		result = 0;
 	}
 	pthread_mutex_unlock(&w->mutex);
+	if (result != 0)
+		w->n_refused++;
 	if (result == 0 && w->nice > 0 && w->n_added++ == 0)
 		loop_hurry(w->loop, true);
 	return result;
+}
+
+/* With the mutex. */
+static void
+stop_running(struct worker *w, const struct job *job)
+{
+	for (int i = 0; w->stop != NULL && i < w->n_threads; i++)
+		if (w->threads[i].job == job)
+			w->stop(w->threads[i].ctx, true);
+}
+
+void
+worker_cancel(struct job *job)
+{
+	struct worker *w = job->worker;
+
+	if (w == NULL || job->cancelled)
+		return;
+	w->n_cancelled++;
+	job->cancelled = true;
+	pthread_mutex_lock(&w->mutex);
+	if (job->state == JOB_WAITING) {
+		TAILQ_REMOVE(&w->waiting, job, link);
+		w->n_waiting--;
+		end_job(w, job);
+	} else if (job->state == JOB_RUNNING)
+		stop_running(w, job);
+	pthread_mutex_unlock(&w->mutex);
+}
+
+struct worker_counts
+worker_counts(struct worker *w)
+{
+	struct worker_counts counts = {.cancelled = w->n_cancelled, .refused = w->n_refused};
+
+	pthread_mutex_lock(&w->mutex);
+	counts.waiting = w->n_waiting;
+	pthread_mutex_unlock(&w->mutex);
+	return counts;
+}
+
+/* With the mutex. */
+static void
+cancel_all(struct worker *w)
+{
+	TAILQ_CONCAT(&w->done, &w->waiting, link);
+	for (int i = 0; i < w->n_threads; i++)
+		if (w->threads[i].job != NULL)
+			w->stop(w->threads[i].ctx, true);
 }
 
 void
@@ -149,6 +230,8 @@ worker_free(struct worker *w)
 		return;
 	pthread_mutex_lock(&w->mutex);
 	w->closing = true;
+	if (w->stop != NULL)
+		cancel_all(w);
 	pthread_cond_broadcast(&w->more);
 	pthread_mutex_unlock(&w->mutex);
 	for (int i = 0; i < w->n_threads; i++)

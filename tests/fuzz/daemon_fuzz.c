@@ -46,11 +46,13 @@ int64_t __wrap_clock_ms(void);
 int64_t __wrap_clock_us(void);
 struct worker *__wrap_worker_new(struct loop *loop, const struct worker_options *options);
 int __wrap_worker_add(struct worker *worker, struct job *job);
+void __wrap_worker_cancel(struct job *job);
+struct worker_counts __wrap_worker_counts(struct worker *worker);
 void __wrap_worker_free(struct worker *worker);
 
 /* A worker without threads. */
 struct worker {
-	STAILQ_HEAD(, job) waiting;
+	TAILQ_HEAD(, job) waiting;
 	size_t n_waiting, jobs_max;
 	void *ctx;
 	unsigned turns; /* since the first of them began to wait */
@@ -97,7 +99,7 @@ __wrap_worker_new(struct loop *loop, const struct worker_options *options)
 
 	(void)loop;
 	MUST(worker != NULL);
-	STAILQ_INIT(&worker->waiting);
+	TAILQ_INIT(&worker->waiting);
 	worker->jobs_max = options->jobs_max;
 	worker->ctx = options->ctxs[0];
 	for (int i = 0; i < WORKERS_MAX; i++)
@@ -114,7 +116,9 @@ __wrap_worker_add(struct worker *worker, struct job *job)
 {
 	if (worker->n_waiting == worker->jobs_max)
 		return -1;
-	STAILQ_INSERT_TAIL(&worker->waiting, job, link);
+	job->worker = worker;
+	job->cancelled = false;
+	TAILQ_INSERT_TAIL(&worker->waiting, job, link);
 	worker->n_waiting++;
 	return 0;
 }
@@ -122,14 +126,28 @@ __wrap_worker_add(struct worker *worker, struct job *job)
 static struct job *
 run_first(struct worker *worker)
 {
-	struct job *job = STAILQ_FIRST(&worker->waiting);
+	struct job *job = TAILQ_FIRST(&worker->waiting);
 
 	if (job == NULL)
 		return NULL;
-	STAILQ_REMOVE_HEAD(&worker->waiting, link);
+	TAILQ_REMOVE(&worker->waiting, job, link);
 	worker->n_waiting--;
-	job->run(worker->ctx, job);
+	job->worker = NULL;
+	if (!job->cancelled)
+		job->run(worker->ctx, job);
 	return job;
+}
+
+void
+__wrap_worker_cancel(struct job *job)
+{
+	job->cancelled = job->cancelled || job->worker != NULL;
+}
+
+struct worker_counts
+__wrap_worker_counts(struct worker *worker)
+{
+	return (struct worker_counts){.waiting = worker->n_waiting};
 }
 
 void

@@ -67,6 +67,7 @@ int64_t __wrap_commit_indexed(const struct commit *c);
 struct commit_counts __wrap_commit_counts(const struct commit *c);
 int __wrap_readers_add(struct readers *r, struct job *job);
 int __wrap_readers_add_search(struct readers *r, struct job *job);
+struct readers_counts __wrap_readers_counts(struct readers *r);
 enum store_status __wrap_store_poll(struct store *s, struct store_poll *p);
 enum store_status __wrap_store_history(struct store *s, struct store_page *p);
 enum store_status __wrap_store_search(struct store *s, struct store_page *p);
@@ -240,6 +241,13 @@ int
 __wrap_readers_add_search(struct readers *r, struct job *job)
 {
 	return __wrap_readers_add(r, job);
+}
+
+struct readers_counts
+__wrap_readers_counts(struct readers *r)
+{
+	(void)r;
+	return (struct readers_counts){.pages.waiting = stub.n_jobs};
 }
 
 enum store_status

@@ -27,6 +27,7 @@ static struct fixture {
 	int64_t released;
 	pthread_mutex_t mutex;
 	pthread_cond_t release;
+	void (*stop)(void *ctx, bool stop); /* of the worker */
 } fx;
 
 static void
@@ -104,9 +105,9 @@ teardown(void **state)
 static void
 start(int threads, size_t jobs_max, void **ctxs)
 {
-	fx.worker = worker_new(
-	    fx.loop, &(struct worker_options){
-	                 .threads = threads, .jobs_max = jobs_max, .nice = threads > 1 ? 5 : 0, .ctxs = ctxs});
+	fx.worker = worker_new(fx.loop,
+	    &(struct worker_options){
+	        .threads = threads, .jobs_max = jobs_max, .nice = threads > 1 ? 5 : 0, .ctxs = ctxs, .stop = fx.stop});
 	assert_non_null(fx.worker);
 }
 
@@ -309,6 +310,157 @@ test_free_with_jobs(void **state)
 	worker_free(NULL);
 }
 
+/* ---- jobs that nobody waits for any more ---- */
+
+/* A context as a store is: it can be told to stop, and sees what runs on it. */
+struct stoppable {
+	bool stopped, running;
+	int stops, begins;
+};
+
+static void
+stop(void *ctx, bool stopped)
+{
+	struct stoppable *s = ctx;
+
+	pthread_mutex_lock(&fx.mutex);
+	s->stopped = stopped;
+	*(stopped ? &s->stops : &s->begins) += 1;
+	pthread_cond_broadcast(&fx.release);
+	pthread_mutex_unlock(&fx.mutex);
+}
+
+/* Runs until it is told to stop; a job of number 0 needs no telling. */
+static void
+run_until_stopped(void *ctx, struct job *job)
+{
+	struct stoppable *s = ctx;
+
+	pthread_mutex_lock(&fx.mutex);
+	s->running = true;
+	pthread_cond_broadcast(&fx.release);
+	while (!s->stopped && ((struct task *)(void *)job)->number > 0)
+		pthread_cond_wait(&fx.release, &fx.mutex);
+	s->running = false;
+	pthread_mutex_unlock(&fx.mutex);
+	run(ctx, job);
+}
+
+static void
+done_cancelled(struct job *job)
+{
+	assert_true(job->cancelled);
+	fx.done[fx.n_done++] = ((struct task *)(void *)job)->number;
+}
+
+static void
+wait_running(struct stoppable *s)
+{
+	pthread_mutex_lock(&fx.mutex);
+	while (!s->running)
+		pthread_cond_wait(&fx.release, &fx.mutex);
+	pthread_mutex_unlock(&fx.mutex);
+}
+
+/* Those that wait never run, make room at once, and are told of in the loop; the one that runs is stopped. */
+static void
+test_cancel(void **state)
+{
+	struct stoppable context = {0};
+	void *ctxs[] = {&context};
+	size_t all = 5;
+	struct worker_counts counts;
+
+	(void)state;
+	fx.stop = stop;
+	start(1, 3, ctxs);
+	for (int i = 0; i < 5; i++)
+		fx.tasks[i].job.run = run_until_stopped;
+	for (int i = 1; i < 4; i++)
+		fx.tasks[i].job.done = done_cancelled;
+	assert_int_equal(worker_add(fx.worker, &fx.tasks[1].job), 0);
+	wait_running(&context);
+	for (int i = 2; i < 5; i++)
+		assert_int_equal(worker_add(fx.worker, &fx.tasks[i].job), 0);
+	assert_int_equal(worker_add(fx.worker, &fx.tasks[0].job), -1);
+	assert_int_equal(worker_counts(fx.worker).waiting, 3);
+	worker_cancel(&fx.tasks[3].job);
+	worker_cancel(&fx.tasks[2].job);
+	worker_cancel(&fx.tasks[2].job);
+	assert_int_equal(fx.n_done, 0); /* nothing is done behind the loop's back */
+	assert_int_equal(context.stops, 0);
+	assert_int_equal(worker_add(fx.worker, &fx.tasks[0].job), 0);
+	fx.tasks[4].number = 0;
+	worker_cancel(&fx.tasks[1].job);
+	worker_cancel(&fx.tasks[1].job);
+	test_run(fx.loop, until_all_done, &all);
+	assert_int_equal(fx.done[0], 3);
+	assert_int_equal(fx.done[1], 2);
+	assert_int_equal(fx.done[2], 1);
+	assert_int_equal(fx.tasks[2].result, -1);
+	assert_int_equal(fx.tasks[3].result, -1);
+	/* Told once, and the jobs behind it were not stopped by what was meant for it. */
+	assert_int_equal(context.stops, 1);
+	assert_int_equal(context.begins, 3);
+	assert_false(context.stopped);
+	counts = worker_counts(fx.worker);
+	assert_int_equal(counts.cancelled, 3);
+	assert_int_equal(counts.refused, 1);
+	assert_int_equal(counts.waiting, 0);
+	worker_cancel(&fx.tasks[1].job); /* in no worker any more */
+	assert_int_equal(worker_counts(fx.worker).cancelled, 3);
+}
+
+/* It has run, and the loop does not know yet: it is not told to stop, nor is another thread. */
+static void
+test_cancel_ended(void **state)
+{
+	struct stoppable contexts[2] = {0};
+	void *ctxs[] = {&contexts[0], &contexts[1]};
+	size_t all = 2;
+
+	(void)state;
+	fx.stop = stop;
+	start(2, 3, ctxs);
+	fx.tasks[0].job.done = done_cancelled;
+	assert_int_equal(worker_add(fx.worker, &fx.tasks[0].job), 0);
+	while (__atomic_load_n(&fx.tasks[0].result, __ATOMIC_ACQUIRE) < 0)
+		clock_sleep_ms(1);
+	fx.tasks[1].job.run = run_until_stopped;
+	fx.tasks[1].job.done = done_cancelled;
+	assert_int_equal(worker_add(fx.worker, &fx.tasks[1].job), 0);
+	while (!contexts[0].running && !contexts[1].running)
+		clock_sleep_ms(1);
+	worker_cancel(&fx.tasks[0].job);
+	assert_int_equal(contexts[0].stops + contexts[1].stops, 0);
+	worker_cancel(&fx.tasks[1].job);
+	assert_int_equal(contexts[0].stops + contexts[1].stops, 1);
+	test_run(fx.loop, until_all_done, &all);
+}
+
+/* Freed meanwhile: what waits does not run, what runs is stopped. */
+static void
+test_free_stops(void **state)
+{
+	struct stoppable context = {0};
+	void *ctxs[] = {&context};
+
+	(void)state;
+	fx.stop = stop;
+	start(1, JOBS, ctxs);
+	for (int i = 1; i < 100; i++) {
+		fx.tasks[i].job.run = run_until_stopped;
+		assert_int_equal(worker_add(fx.worker, &fx.tasks[i].job), 0);
+	}
+	wait_running(&context);
+	worker_free(fx.worker);
+	fx.worker = NULL;
+	assert_int_equal(fx.tasks[1].result, 2);
+	for (int i = 2; i < 100; i++)
+		assert_int_equal(fx.tasks[i].result, -1);
+	assert_int_equal(fx.n_done, 0);
+}
+
 int
 main(void)
 {
@@ -319,6 +471,9 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_hurry, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_again, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_free_with_jobs, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_cancel_ended, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_free_stops, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("worker", tests, NULL, NULL);

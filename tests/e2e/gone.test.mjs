@@ -1,0 +1,100 @@
+// gone.test.mjs: work for those who are gone is not done: what they asked for is dropped from the queue or stopped, and
+// others do not wait for it. The queue has a length.
+import assert from 'node:assert/strict';
+import { setMaxListeners } from 'node:events';
+import { describe, it } from 'node:test';
+import { ms, problem, server, sleep, sql, start, tempDir, until } from './harness.mjs';
+import path from 'node:path';
+
+const ROWS = 100_000, SEARCHED = 10_000;
+const PREFIXES = Array.from({ length: 8 }, (_, i) => `word${i}*`).join(' ');
+
+/** A log of so many rows, each in a room of its own, with eight words that begin like those of all others, and its number. */
+async function large(rows = ROWS) {
+	const dataDir = tempDir();
+	const empty = await start({ dataDir });
+	await empty.stop();
+	await sql(path.join(dataDir, 'longline.db'), `PRAGMA synchronous = OFF;
+		INSERT INTO messages (room, text) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${rows})
+		SELECT 'r' || i, ${Array.from({ length: 8 }, (_, k) => `'word${k}' || (i % ${61 + k}) || ' '`).join(' || ')} || i FROM n;`);
+	return { dataDir };
+}
+
+const indexed = (s) => until(async () => await s.metric(/^longline_indexed$/) >= SEARCHED, { timeout: ms(120_000), what: 'the index' });
+
+/** Asks so many times for what takes long, and hangs up once all are there. */
+async function dropped(s, target, times, there) {
+	const hang = new AbortController();
+	setMaxListeners(0, hang.signal);
+	const all = Array.from({ length: times }, () => s.get(target, {}, { signal: hang.signal }).catch(() => {}));
+	await there();
+	hang.abort();
+	await Promise.all(all);
+}
+
+const open = (s, n) => () => until(async () => await s.metric(/^longline_requests_open$/) > n, { timeout: ms(10_000), what: `${n} requests` });
+
+/** How long a stranger waits for his. */
+async function stranger(s, target) {
+	const res = await s.get(target);
+	assert.equal(res.status, 200, res.text);
+	return res.took;
+}
+
+describe('gone: a stranger does not wait for searches', () => {
+	const s = server(() => large(SEARCHED));
+	const search = (q) => `/history?room=*&q=${encodeURIComponent(q)}`;
+
+	it('of many beginnings, sent and dropped', async () => {
+		await indexed(s);
+		const alone = await stranger(s, search('4711'));
+		await dropped(s, search(PREFIXES), 500, () => until(async () => await s.metric(/^longline_searches_queued$/) > 300, { timeout: ms(10_000), what: 'searches' }));
+		const after = await stranger(s, search('4711'));
+		assert.ok(after < alone + ms(300), `${after} ms, and alone ${alone} ms`);
+		assert.ok(await s.metric(/^longline_searches_cancelled_total$/) > 300);
+		assert.equal(await s.metric(/^longline_searches_queued$/), 0);
+	});
+});
+
+describe('gone: a stranger does not wait for reads', () => {
+	const s = server(() => large());
+
+	it('pages whose filter fits nothing', async () => {
+		const alone = await stranger(s, '/history?room=r4711');
+		await dropped(s, '/history?room=*&sender=nobody', 200, open(s, 150));
+		const after = await stranger(s, '/history?room=r4711');
+		assert.ok(after < alone + ms(300), `${after} ms, and alone ${alone} ms`);
+	});
+
+	it('catch-ups', async () => {
+		await dropped(s, '/poll?room=*&since=1&limit=1000', 200, () => sleep(5));
+		const after = await stranger(s, '/poll?room=r4711&since=1');
+		assert.ok(after < ms(300), `${after} ms`);
+	});
+
+	it('lists of rooms', async () => {
+		const alone = await stranger(s, '/history?room=r4711');
+		await dropped(s, '/rooms?limit=1000', 200, () => sleep(30));
+		const after = await stranger(s, '/history?room=r4711');
+		assert.ok(after < alone + ms(300), `${after} ms, and alone ${alone} ms`);
+	});
+});
+
+describe('gone: so many may wait', () => {
+	const s = server(async () => ({ ...await large(), flags: '--reads-max 5 --readers 1 --search-timeout 20' }));
+	const slow = '/history?room=*&sender=nobody';
+
+	it('more are refused, and who hangs up makes room', async () => {
+		const hang = new AbortController();
+	setMaxListeners(0, hang.signal);
+		const waiting = Array.from({ length: 40 }, () => s.get(slow, {}, { signal: hang.signal }).catch(() => null));
+		const first = await Promise.race(waiting);
+		problem(assert, first, 503, 'busy', /wait for the database/);
+		assert.equal(first.headers['retry-after'], '1');
+		assert.ok(await s.metric(/^longline_reads_refused_total$/) >= 1);
+		assert.ok(await s.metric(/^longline_reads_queued$/) <= 5);
+		hang.abort();
+		await Promise.all(waiting);
+		assert.equal((await s.get('/history?room=r1')).status, 200);
+	});
+});
