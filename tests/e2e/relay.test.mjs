@@ -854,7 +854,7 @@ describe('relay: recovery', () => {
 
 	it('takes the time it takes: no connect timeout strikes, and who leaves meanwhile is forgotten', async (t) => {
 		const timeout = ms(500);
-		const { own, sid, pid } = await missed(t, `${NO_MEMORY} --readers 1 --connect-timeout ${timeout}`, 5);
+		const { own, sid, pid } = await missed(t, `${NO_MEMORY} --readers 1 --reads-max 100000 --connect-timeout ${timeout}`, 5);
 		await own.sql(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
 			INSERT INTO messages(room, text) SELECT 'many', 'x' FROM n`);
 		// One reader has plenty to do first: to find that nobody said anything, so often that it takes long here.
