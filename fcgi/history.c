@@ -8,6 +8,7 @@
 #include "date.h"
 #include "errand.h"
 #include "room.h"
+#include "terms.h"
 
 enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 500, INDEX_WAIT_MS = 1000 };
 
@@ -195,6 +196,29 @@ read_cursor(struct request *r, struct store_page *page, struct str name, struct 
 	return true;
 }
 
+/* Whether a search is not too much at once; false: answered. */
+static bool
+search_ok(struct request *r, struct str q)
+{
+	struct terms_counts counts = terms_count(q);
+
+	if (counts.words > TERMS_WORDS_MAX)
+		request_fail(r->all, r->conn, PROBLEM_BAD_SEARCH,
+		    "parameter 'q' has %zu words, those of phrases counted; at most %d can be looked for at once",
+		    counts.words, TERMS_WORDS_MAX);
+	else if (counts.prefixes > TERMS_PREFIXES_MAX)
+		request_fail(r->all, r->conn, PROBLEM_BAD_SEARCH,
+		    "parameter 'q' has %zu words with a * behind them; at most %d can be looked for at once",
+		    counts.prefixes, TERMS_PREFIXES_MAX);
+	else if (counts.short_prefix.n > 0)
+		request_fail(r->all, r->conn, PROBLEM_BAD_SEARCH,
+		    "parameter 'q' has '%.*s*': before a * there must be at least %d letters",
+		    STR_ARGS(counts.short_prefix), TERMS_PREFIX_MIN);
+	else
+		return true;
+	return false;
+}
+
 /* One parameter that is no cursor; false: answered. */
 static bool
 read_filter(struct request *r, struct store_page *page, struct str name, struct str value, int tz)
@@ -219,6 +243,7 @@ read_filter(struct request *r, struct store_page *page, struct str name, struct 
 		if (value.n == 0)
 			return request_refuse_parameter(r, name, value, "words to look for");
 		page->q = value;
+		return search_ok(r, value);
 	}
 	return true;
 }

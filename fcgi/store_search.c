@@ -2,55 +2,9 @@
 
 #include "clock.h"
 #include "store_db.h"
+#include "terms.h"
 
 enum { EXPRESSION_MAX = 64 * 1024 };
-
-/* One word or "phrase" of what was typed. */
-struct term {
-	struct str text;
-	bool prefix, not ;
-};
-
-static bool
-space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\0';
-}
-
-/* Takes the next term off *q; false at the end. */
-static bool
-next_term(struct str *q, struct term *t)
-{
-	size_t n = 0;
-
-	while (q->n > 0 && space(q->p[0]))
-		*q = (struct str){q->p + 1, q->n - 1};
-	*t = (struct term){0};
-	if (q->n == 0)
-		return false;
-	if (q->p[0] == '-' && q->n > 1 && !space(q->p[1])) {
-		t->not = true;
-		*q = (struct str){q->p + 1, q->n - 1};
-	}
-	if (q->p[0] == '"') {
-		*q = (struct str){q->p + 1, q->n - 1};
-		t->text = str_cut(q, '"');
-		if (q->n > 0 && q->p[0] == '*') {
-			t->prefix = true;
-			*q = (struct str){q->p + 1, q->n - 1};
-		}
-		return true;
-	}
-	while (n < q->n && !space(q->p[n]) && q->p[n] != '"')
-		n++;
-	t->text = (struct str){q->p, n};
-	*q = (struct str){q->p + n, q->n - n};
-	if (t->text.n > 1 && t->text.p[t->text.n - 1] == '*') {
-		t->prefix = true;
-		t->text.n--;
-	}
-	return true;
-}
 
 /* As FTS5 takes a string: in quotes, with quotes in it doubled (only phrases have none). */
 static void
@@ -72,7 +26,7 @@ add_terms(struct buf *b, struct str q, bool not, struct str between)
 	struct term t;
 	size_t n = 0;
 
-	while (next_term(&q, &t)) {
+	while (terms_next(&q, &t)) {
 		if (t.not != not || t.text.n == 0)
 			continue;
 		if (n++ > 0)

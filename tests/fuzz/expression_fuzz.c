@@ -59,7 +59,7 @@ check_found(struct str q, struct str match)
 	bool has_tokens = false;
 
 	buf_init(&all, SIZE_MAX);
-	while (next_term(&rest, &t)) {
+	while (terms_next(&rest, &t)) {
 		if (t.not )
 			break; /* what is not wanted may be in it */
 		for (size_t i = 0; i < t.text.n; i++)
