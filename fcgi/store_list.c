@@ -6,19 +6,29 @@
 enum { START_CHARS = 200, CHAR_BYTES = 4, START_BYTES = (START_CHARS + 1) * CHAR_BYTES };
 
 /*
- * The rooms as they were at the head ?1, newest first. Table rooms may know of messages above it already; only for such
- * a room are its messages asked, and the column behind the text, which SQLite finds by a walk through all of a long
- * one. Each last message is looked up by id, so a row of a room without messages is passed over.
+ * The rooms as they were at the head ?1, newest first, whose last message is below ?2; at most ?3.
+ *
+ * Most of them had their last message by then: these are read block by block (sql/004-rooms.sql), each sorted, until
+ * there are enough. Table rooms may know of messages above the head already; only for such a room are its messages
+ * asked, and how many they are only if it is shown. The column behind the text is none of what is read, since SQLite
+ * finds it by a walk through all of a long one. Each last message is looked up by id, so a row of a room without
+ * messages is passed over.
  */
 static const char ROOMS[] =
-    "SELECT r.name, r.id, r.n, coalesce(r.at, m.at), m.event, m.sender, typeof(m.text) = 'null' FROM ("
-    "SELECT name, id, at, n FROM (SELECT name,"
-    " CASE WHEN last <= ?1 THEN last ELSE (SELECT max(id) FROM messages INDEXED BY messages_room"
-    " WHERE room = name AND id <= ?1) END AS id,"
-    " CASE WHEN last <= ?1 THEN at END AS at,"
-    " CASE WHEN last <= ?1 THEN n ELSE n - (SELECT count(*) FROM messages INDEXED BY messages_room"
-    " WHERE room = name AND id > ?1) END AS n FROM rooms)"
-    " WHERE id < ?2 ORDER BY id DESC LIMIT ?3) AS r CROSS JOIN messages AS m ON m.id = r.id ORDER BY r.id DESC";
+    "SELECT r.name, r.id, CASE WHEN r.ahead THEN r.n - (SELECT count(*) FROM messages INDEXED BY messages_room"
+    " WHERE room = r.name AND id > ?1) ELSE r.n END,"
+    " coalesce(r.at, m.at), m.event, m.sender, typeof(m.text) = 'null' FROM ("
+    "SELECT name, id, at, n, ahead FROM ("
+    "SELECT * FROM (SELECT s.name, s.last AS id, s.at, s.n, 0 AS ahead"
+    " FROM rooms_recent AS o CROSS JOIN rooms AS s ON s.name = o.name"
+    " WHERE o.block <= (min(?1, ?2 - 1) >> 10) AND s.last <= min(?1, ?2 - 1) AND s.last >> 10 = o.block"
+    " ORDER BY o.block DESC, s.last DESC LIMIT ?3)"
+    " UNION ALL "
+    "SELECT s.name, (SELECT max(id) FROM messages INDEXED BY messages_room WHERE room = s.name AND id <= ?1),"
+    " NULL, s.n, 1 FROM rooms_recent AS o CROSS JOIN rooms AS s ON s.name = o.name"
+    " WHERE o.block >= (?1 >> 10) AND s.last > ?1 AND s.last >> 10 = o.block)"
+    " WHERE id < ?2 ORDER BY id DESC LIMIT ?3"
+    ") AS r CROSS JOIN messages AS m ON m.id = r.id ORDER BY r.id DESC";
 
 /* Stands for what was left out. */
 static const char CUT[] = "\xE2\x80\xA6";

@@ -1,6 +1,7 @@
 /*
  * The list of rooms: its order, its pages, what of a last message is shown, and the head that bounds it.
  */
+#include "store_db.h"
 #include "test_store.h"
 
 static struct test_store fx;
@@ -166,6 +167,126 @@ test_shown(void **state)
 	assert_shown("'e', '', 1, replace(hex(zeroblob(199)), '00', 'x') || 'y', NULL", "xy\"");
 }
 
+/* ---- what a page costs ---- */
+
+/* Steps of SQLite's machine that a page takes. */
+static int
+steps_of(int64_t head, int64_t after, size_t limit)
+{
+	struct store_list l = {.head = head, .after = after, .limit = limit};
+	int steps = 0;
+
+	assert_int_equal(store_list(fx.reader, &l), STORE_OK);
+	assert_int_equal(l.n, limit);
+	buf_fini(&l.json);
+	for (size_t i = 0; i < fx.reader->n_statements; i++)
+		steps += sqlite3_stmt_status(fx.reader->statements[i].stmt, SQLITE_STMTSTATUS_VM_STEP, 1);
+	return steps;
+}
+
+/* Rooms whose last messages are far apart from each other, in another order than their names'. */
+static void
+add_rooms(int from, int n)
+{
+	test_other(&fx,
+	    "INSERT INTO messages (room, text) WITH RECURSIVE n(i) AS (SELECT %d UNION ALL SELECT i + 1 FROM n"
+	    " WHERE i < %d) SELECT 'r' || ((i * 7919) %% 100003), 'x' FROM n",
+	    from, from + n - 1);
+}
+
+/* However many rooms there are, and wherever it begins. */
+static void
+test_cost(void **state)
+{
+	enum { FEW = 5000, MANY = 40000, SHOWN = 100, BLOCK = 1024, A_ROOM = 40 };
+	int few, many;
+
+	(void)state;
+	add_rooms(1, FEW);
+	few = steps_of(FEW, INT64_MAX, SHOWN);
+	add_rooms(FEW + 1, MANY - FEW);
+	many = steps_of(MANY, INT64_MAX, SHOWN);
+	/* Two blocks that are not shown whole, at most. */
+	assert_in_range(few, SHOWN, (SHOWN + 2 * BLOCK) * A_ROOM);
+	assert_in_range(many, SHOWN, (SHOWN + 2 * BLOCK) * A_ROOM);
+	assert_in_range(steps_of(MANY, MANY / 2, SHOWN), SHOWN, (SHOWN + 2 * BLOCK) * A_ROOM);
+	assert_in_range(steps_of(MANY, 2 * SHOWN, SHOWN), SHOWN, (SHOWN + 2 * BLOCK) * A_ROOM);
+	/* Other programs' messages are not known yet. */
+	assert_in_range(steps_of(MANY - 3, INT64_MAX, SHOWN), SHOWN, (SHOWN + 3 * BLOCK) * A_ROOM);
+	assert_in_range(steps_of(MANY, INT64_MAX, 1000), 1000, (1000 + 2 * BLOCK) * A_ROOM);
+}
+
+/* What the list would be if all rooms were sorted each time. */
+static void
+assert_as_sorted(int64_t head, int64_t after, size_t limit)
+{
+	struct store_list l = {.head = head, .after = after, .limit = limit};
+	sqlite3_stmt *stmt;
+	const char *p;
+	size_t n = 0;
+
+	assert_int_equal(store_list(fx.reader, &l), STORE_OK);
+	buf_add_char(&l.json, '\0');
+	p = l.json.p;
+	assert_int_equal(
+	    sqlite3_prepare_v2(fx.other,
+	        "SELECT room, max(id), count(*) FROM messages WHERE id <= ?1 GROUP BY room HAVING max(id) < ?2"
+	        " ORDER BY max(id) DESC",
+	        -1, &stmt, NULL),
+	    SQLITE_OK);
+	sqlite3_bind_int64(stmt, 1, head);
+	sqlite3_bind_int64(stmt, 2, after);
+	while (sqlite3_step(stmt) == SQLITE_ROW && n < limit) {
+		char name[80];
+		long long last, count;
+
+		assert_in_range(n++, 0, l.n - 1);
+		assert_int_equal(sscanf(p, "{\"name\":\"%79[^\"]\",\"last\":%lld,\"at\":\"%*[^\"]\",\"n\":%lld", name,
+		                     &last, &count),
+		    3);
+		assert_string_equal(name, (const char *)sqlite3_column_text(stmt, 0));
+		assert_int_equal(last, sqlite3_column_int64(stmt, 1));
+		assert_int_equal(count, sqlite3_column_int64(stmt, 2));
+		p = strchr(p, '}') + 2;
+	}
+	assert_int_equal(n, l.n);
+	assert_int_equal(l.more, sqlite3_column_count(stmt) > 0 && sqlite3_data_count(stmt) > 0);
+	sqlite3_finalize(stmt);
+	buf_fini(&l.json);
+}
+
+/* Messages come and go at random, over several blocks; the blocks say of each room what table rooms says. */
+static void
+test_blocks(void **state)
+{
+	(void)state;
+	srand(7);
+	for (int round = 0; round < 30; round++) {
+		int64_t head;
+
+		test_other(&fx,
+		    "INSERT INTO messages (room, text, key) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 "
+		    "FROM n"
+		    " WHERE i < %d) SELECT 'r' || (abs(random()) %% %d), 'x', NULL FROM n",
+		    1 + rand() % 600, 1 + rand() % 200);
+		test_other(&fx, "INSERT OR REPLACE INTO messages (room, text, key) VALUES ('r%d', 'y', 'k%d')",
+		    rand() % 50, rand() % 3);
+		test_other(&fx, "DELETE FROM messages WHERE id %% 7 = %d AND id > (SELECT max(id) - %d FROM messages)",
+		    rand() % 7, rand() % 3000);
+		test_other(&fx, "DELETE FROM messages WHERE room = 'r%d'", rand() % 200);
+		assert_int_equal(test_number(&fx, "SELECT count(*) FROM (SELECT last >> 10, name FROM rooms EXCEPT"
+		                                  " SELECT block, name FROM rooms_recent)"),
+		    0);
+		assert_int_equal(test_number(&fx, "SELECT count(*) FROM rooms_recent"),
+		    test_number(&fx, "SELECT count(*) FROM rooms"));
+		head = test_number(&fx, "SELECT seq FROM sqlite_sequence WHERE name = 'messages'");
+		assert_as_sorted(head, INT64_MAX, 1000);
+		assert_as_sorted(head, head - rand() % 2000, 20);
+		assert_as_sorted(head - rand() % 2000, INT64_MAX, 50);
+		assert_as_sorted(head - rand() % 500, head - rand() % 2000, 50);
+	}
+}
+
 int
 main(void)
 {
@@ -174,6 +295,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_head, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_reply_max, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_shown, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_cost, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_blocks, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
