@@ -27,6 +27,7 @@ static const struct number NUMBERS[] = {
     {"readers", AT(readers), 1, 64, 2, "N", "threads that read old messages"},
     {"reads-max", AT(reads_max), 1, 100000, 1000, "N", "reads that may wait for them, and as many searches"},
     {"lock-wait", AT(lock_wait_s), 0, 3600, 15, "SECONDS", "wait for another program's lock on the database"},
+    {"write-timeout", AT(write_timeout_s), 1, 3600, 5, "SECONDS", "a transaction of messages is cut after it"},
     {"search-timeout", AT(search_timeout_s), 1, 3600, 2, "SECONDS", "a search is cut after it"},
     {"send-timeout", AT(send_timeout_s), 1, 3600, 60, "SECONDS", "a reader without progress is closed after it"},
     {"request-timeout", AT(request_timeout_s), 1, 3600, 10, "SECONDS", "for the rest of a request that has begun"},

@@ -33,6 +33,7 @@ struct config {
 	int64_t readers;     /* threads that read pages */
 	int64_t reads_max;   /* that wait for them, and as many searches */
 	int64_t lock_wait_s; /* for another program's lock on the database */
+	int64_t write_timeout_s;
 	int64_t search_timeout_s;
 	int64_t send_timeout_s;                                        /* without progress while an answer is sent */
 	int64_t request_timeout_s;                                     /* for the rest of a request that has begun */

@@ -1,6 +1,7 @@
 #include "health.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -130,6 +131,9 @@ health_metrics(struct health *h, struct request *r)
 	add(&b, "rooms", "gauge", "Rooms in memory.", (double)rooms.rooms);
 	add(&b, "ring_messages", "gauge", "Messages in memory.", (double)rooms.messages);
 	add(&b, "ring_bytes", "gauge", "Their bytes.", (double)rooms.bytes);
+	add(&b, "rows_passed_over_total", "counter",
+	    "Rows that break the rules of the database, each time one was met and passed over.",
+	    (double)atomic_load_explicit(h->passed_over, memory_order_relaxed));
 	add(&b, "wal_bytes", "gauge", "Size of the write-ahead log.", file_size(h->database, "-wal"));
 	add(&b, "database_bytes", "gauge", "Size of the database file.", file_size(h->database, ""));
 	add_problems(&b, r->all);

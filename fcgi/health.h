@@ -19,7 +19,8 @@ struct health {
 	struct poll *poll;
 	struct sessions *sessions;
 	struct readers *readers;
-	const char *database; /* its path */
+	const char *database;          /* its path */
+	_Atomic uint64_t *passed_over; /* rows of the database that break the rules */
 };
 
 void health_request(struct health *h, struct request *r);

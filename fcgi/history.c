@@ -102,6 +102,7 @@ done(struct job *job)
 			break;
 		case STORE_BUSY:
 		case STORE_FULL:
+		case STORE_APART:
 		case STORE_FAILED:
 		case STORE_STOPPED:
 			request_fail(all, conn, PROBLEM_STORE_FAILED, "the database cannot be read");

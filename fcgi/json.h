@@ -33,10 +33,10 @@ enum json_result json_object(
 enum json_result json_array(struct str text, size_t depth_max, json_member_fn *fn, void *ctx);
 
 /*
- * Whether text, which SQLite's json_valid() takes for JSON, may be none: that of 3.40, at least, lets an array or an
- * object be the name of a member, which no reader can parse. (It may also be that a string has a bracket and a colon.)
+ * Whether text is certainly a JSON array, quickly: then json_array() would say JSON_OK, but for bytes in strings that
+ * are no UTF-8. If not, it may still be one (of more than 64 levels, or with a surrogate pair in escapes).
  */
-bool json_nested_named(struct str text);
+bool json_certain(struct str text);
 
 /* What the payload of a Socket.IO packet is. */
 struct json_payload {

@@ -64,21 +64,6 @@ json_mend(char *p, size_t n)
 }
 
 bool
-json_nested_named(struct str text)
-{
-	while (text.n > 0) {
-		bool end = text.p[0] == ']' || text.p[0] == '}';
-
-		text = (struct str){text.p + 1, text.n - 1};
-		while (end && text.n > 0 && memchr(" \t\n\r", text.p[0], 4) != NULL)
-			text = (struct str){text.p + 1, text.n - 1};
-		if (end && text.n > 0 && text.p[0] == ':')
-			return true;
-	}
-	return false;
-}
-
-bool
 json_nothing_behind(struct str text, size_t end)
 {
 	for (size_t i = end; i < text.n; i++)

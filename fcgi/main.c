@@ -59,6 +59,7 @@ struct daemon {
 	struct sessions *sessions;
 	struct socketio socketio;
 	struct routes routes;
+	_Atomic uint64_t passed_over; /* rows of the database; readers and the writer count them */
 	/* Stopping: */
 	struct timer stop_timer;
 	uint8_t stop_kind;
@@ -243,8 +244,10 @@ open_log(struct daemon *d)
 	const struct config *c = &d->config;
 	struct store_options store = {.path = c->database,
 	    .search_timeout_ms = c->search_timeout_s * 1000,
+	    .write_timeout_ms = c->write_timeout_s * 1000,
 	    .reply_max = (size_t)c->reply_max,
-	    .new_epoch = c->new_epoch};
+	    .new_epoch = c->new_epoch,
+	    .passed_over = &d->passed_over};
 	struct commit_options commit = {.queue_max = (size_t)c->queue_max,
 	    .queue_bytes_max = (size_t)c->queue_bytes,
 	    .lock_wait_ms = c->lock_wait_s * 1000,
@@ -283,7 +286,8 @@ wire(struct daemon *d)
 	    .poll = d->poll,
 	    .sessions = d->sessions,
 	    .readers = d->readers,
-	    .database = c->database};
+	    .database = c->database,
+	    .passed_over = &d->passed_over};
 	d->socketio = (struct socketio){.requests = &d->requests,
 	    .sessions = d->sessions,
 	    .layer = members_layer(d->members),

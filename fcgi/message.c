@@ -281,16 +281,20 @@ message_sender_ok(struct str sender)
 }
 
 bool
-message_event_ok(struct str event)
+message_event_reserved(struct str event)
 {
-	/* A client that is sent one of these as an event closes its connection (socket.io-parser). */
+	/* socket.io-parser's list */
 	static const char *const reserved[] = {
 	    "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"};
 
-	if (event.n < 1 || event.n > MESSAGE_EVENT_MAX || !str_utf8(event))
-		return false;
 	for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
 		if (str_eq(event, str_of(reserved[i])))
-			return false;
-	return true;
+			return true;
+	return false;
+}
+
+bool
+message_event_ok(struct str event)
+{
+	return event.n >= 1 && event.n <= MESSAGE_EVENT_MAX && str_utf8(event) && !message_event_reserved(event);
 }

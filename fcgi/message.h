@@ -16,6 +16,8 @@ enum {
 	MESSAGE_EVENT_MAX = 128,
 	MESSAGE_SENDER_MAX = 64,
 	MESSAGE_KEY_MAX = 128,
+	MESSAGE_BODY_MAX = 4000000, /* text or args */
+	MESSAGE_ATTACHMENTS_MAX = 10,
 };
 
 /* Ids stay below 2^53, so that every JSON reader gets them whole. */
@@ -78,6 +80,9 @@ bool message_room_ok(struct str room);
 
 /* Up to 64 bytes of UTF-8 without control characters (U+0000 to U+001F, U+007F to U+009F); may be empty. */
 bool message_sender_ok(struct str sender);
+
+/* Whether Socket.IO keeps it for itself: a client that is sent an event of this name closes its connection. */
+bool message_event_reserved(struct str event);
 
 /* 1-128 bytes of UTF-8, and none of the names that Socket.IO keeps for itself. */
 bool message_event_ok(struct str event);

@@ -156,7 +156,7 @@ place_of(const struct ring_chain *chain, int64_t id)
 	return place < chain->n && ring_at(chain, place)->f.id == id ? place : chain->n;
 }
 
-void
+bool
 ring_change(struct ring *r, int64_t id, struct message *now)
 {
 	size_t place = place_of(&r->all, id), room_place;
@@ -164,7 +164,7 @@ ring_change(struct ring *r, int64_t id, struct message *now)
 
 	if (place == r->all.n) {
 		message_drop(now);
-		return;
+		return false;
 	}
 	was = ring_at(&r->all, place);
 	room_place = place_of(was->chain, id);
@@ -172,7 +172,7 @@ ring_change(struct ring *r, int64_t id, struct message *now)
 		chain_remove(&r->all, place);
 		chain_remove(was->chain, room_place);
 		let_go(r, was);
-		return;
+		return true;
 	}
 	now->chain = was->chain;
 	r->all.v[(r->all.first + place) & (r->all.cap - 1)] = now;
@@ -180,4 +180,5 @@ ring_change(struct ring *r, int64_t id, struct message *now)
 	r->bytes = r->bytes + now->size - was->size;
 	message_drop(was);
 	evict(r);
+	return true;
 }

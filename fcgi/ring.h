@@ -37,8 +37,9 @@ void ring_reset(struct ring *r, int64_t floor);
  * m's id. */
 int ring_add(struct ring *r, struct ring_chain *chain, struct message *m);
 
-/* Puts now (taking a holding) in the place of the message with its id, or removes that message (now is NULL). */
-void ring_change(struct ring *r, int64_t id, struct message *now);
+/* Puts now (taking a holding) in the place of the message with its id, or removes that message (now is NULL). false:
+ * it is not here. */
+bool ring_change(struct ring *r, int64_t id, struct message *now);
 
 /* The place in the chain of the first message above id: 0 to chain->n. */
 size_t ring_above(const struct ring_chain *chain, int64_t id);

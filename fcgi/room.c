@@ -355,7 +355,15 @@ rooms_change(struct rooms *rooms, struct str name, int64_t id, struct message *n
 		forget_answers(room);
 	forget_answers(&rooms->all);
 	/* Last, since it may free the room with its last message. */
-	ring_change(&rooms->ring, id, now);
+	if (ring_change(&rooms->ring, id, now) || now == NULL || id > rooms->head)
+		return;
+	/* A row that was passed over has been mended: memory has no place for it, so readers go to the database. */
+	ring_reset(&rooms->ring, rooms->head);
+	make_due_if_waited(&rooms->all);
+	if ((room = room_find(rooms, name)) != NULL) {
+		room->chain.floor = rooms->head;
+		make_due_if_waited(room);
+	}
 }
 
 void

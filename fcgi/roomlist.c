@@ -70,6 +70,7 @@ done(struct job *job)
 			break;
 		case STORE_BUSY:
 		case STORE_FULL:
+		case STORE_APART:
 		case STORE_FAILED:
 		case STORE_SYNTAX:
 		case STORE_STOPPED:

@@ -142,6 +142,38 @@ path_failed(struct store *s, char error[STORE_ERROR_SIZE])
 	return give_up_opening(s, reason);
 }
 
+/*
+ * Whether this SQLite says of its JSON functions, which the file's rules and triggers use, that they do no harm: older
+ * ones (3.40) forgot to, and would refuse them in a file that is not trusted.
+ */
+static bool
+json_innocuous(sqlite3 *db)
+{
+	const int innocuous = 0x200000; /* SQLITE_INNOCUOUS */
+	sqlite3_stmt *stmt = NULL;
+	bool yes = false;
+
+	if (sqlite3_prepare_v2(db, "SELECT min(flags & ?1) FROM pragma_function_list WHERE name LIKE 'json%'", -1,
+	        &stmt, NULL) == SQLITE_OK) {
+		sqlite3_bind_int(stmt, 1, innocuous);
+		yes = sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_int(stmt, 0) == innocuous;
+	}
+	sqlite3_finalize(stmt);
+	return yes;
+}
+
+void
+store_harden(sqlite3 *db)
+{
+	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL);
+	if (json_innocuous(db))
+		sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, (int *)NULL);
+	sqlite3_limit(db, SQLITE_LIMIT_LENGTH, STORE_LENGTH_MAX);
+	sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
+	/* A damaged page is found when it is read, not when it is used. */
+	(void)sqlite3_exec(db, "PRAGMA cell_size_check = ON", NULL, NULL, NULL);
+}
+
 static int
 open_db(struct store *s, bool create, char error[STORE_ERROR_SIZE])
 {
@@ -164,6 +196,7 @@ open_db(struct store *s, bool create, char error[STORE_ERROR_SIZE])
 	s->inode = st.st_ino;
 	/* The file may be replaced under us: closing the old one must not delete a -wal that has its name by then. */
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);
+	store_harden(s->db);
 	sqlite3_extended_result_codes(s->db, 1);
 	sqlite3_busy_handler(s->db, on_busy, s);
 	sqlite3_progress_handler(s->db, 2000, on_progress, s);
@@ -207,6 +240,7 @@ store_open(const struct store_options *options, bool create, char error[STORE_ER
 	s->busy_wait_ms = 1000;
 	walindex_init(&s->walindex, s->options.path);
 	buf_init(&s->attachments, SIZE_MAX);
+	buf_init(&s->mended, SIZE_MAX);
 	if (open_db(s, create, error) != 0) {
 		int reason = errno;
 
@@ -225,6 +259,7 @@ store_close(struct store *s)
 	close_db(s);
 	walindex_fini(&s->walindex);
 	buf_fini(&s->attachments);
+	buf_fini(&s->mended);
 	sqlite3_mutex_free(s->db_lock);
 	free(s);
 }

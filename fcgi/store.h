@@ -13,6 +13,8 @@
 #ifndef STORE_H
 #define STORE_H
 
+#include <stdatomic.h>
+
 #include "buf.h"
 #include "message.h"
 
@@ -21,8 +23,11 @@ enum { STORE_EPOCH_SIZE = 17, STORE_ERROR_SIZE = 512, STORE_ROOMS_MAX = 32 };
 struct store_options {
 	const char *path;
 	int64_t search_timeout_ms; /* a search is cut after it */
+	int64_t write_timeout_ms;  /* a transaction of the writer's is cut after it; 0: never */
 	size_t reply_max;          /* bytes of messages in one answer */
 	bool new_epoch;
+	/* Counts rows that break the rules each time they are passed over, by whichever thread; NULL: not counted. */
+	_Atomic uint64_t *passed_over;
 };
 
 enum store_status {
@@ -30,7 +35,8 @@ enum store_status {
 	STORE_BUSY,    /* another program holds the write lock: try again */
 	STORE_FULL,    /* the disk or the database's greatest size */
 	STORE_FAILED,  /* anything else; it was logged */
-	STORE_TIMEOUT, /* a search took too long */
+	STORE_TIMEOUT, /* a search, or a transaction of the writer's, took too long */
+	STORE_APART,   /* a batch failed because of some of its sends: each has to go by itself */
 	STORE_SYNTAX,  /* a search has nothing to look for */
 	STORE_STOPPED, /* by store_stop(): nobody waits for it */
 };
@@ -111,6 +117,9 @@ void store_news_fini(struct store_news *news);
  * included. Anything but STORE_OK: nothing of sends was stored (but news may hold what others did). After a sync that
  * failed that is as sure as can be: what was written is written over at once, but what a power cut leaves nobody knows.
  * Changed rows at or below floor are told without their message.
+ *
+ * Triggers of users' run in it as well. STORE_APART: one of them failed in a way that undoes all, for some send.
+ * STORE_TIMEOUT: one took too long. A single send is answered by the former as refused, or failed.
  */
 enum store_status store_append(
     struct store *s, struct store_send *sends, size_t n, int64_t floor, struct store_news *news);

@@ -73,6 +73,29 @@ leave_to_look(struct store *s, struct store_news *news)
 	news->more = true;
 }
 
+/* The transaction is undone. What triggers do may concern one send only; which, is known of a single one. */
+static enum store_status
+give_up(struct store *s, struct store_send *sends, size_t n, int code)
+{
+	enum store_status status;
+
+	if ((code & 0xFF) == SQLITE_CONSTRAINT && n == 1)
+		log_error(
+		    "refused", "room=%.*s error=\"%s\"", STR_ARGS(sends[0].message->f.room), sqlite3_errmsg(s->db));
+	status = store_give_up(s, code, "append");
+	switch (code & 0xFF) {
+	case SQLITE_CONSTRAINT:
+		sends[0].outcome = STORE_REFUSED;
+		return n == 1 ? STORE_OK : STORE_APART;
+	case SQLITE_ERROR:
+	case SQLITE_TOOBIG:
+	case SQLITE_MISMATCH:
+		return n == 1 ? status : STORE_APART;
+	default:
+		return status;
+	}
+}
+
 enum store_status
 store_append(struct store *s, struct store_send *sends, size_t n, int64_t floor, struct store_news *news)
 {
@@ -84,7 +107,7 @@ store_append(struct store *s, struct store_send *sends, size_t n, int64_t floor,
 		return status;
 	code = store_insert(s, sends, n, &what);
 	if (code != SQLITE_DONE)
-		return store_give_up(s, code, "append");
+		return give_up(s, sends, n, code);
 	if (what.unsure && !s->singly) {
 		store_roll_back(s);
 		s->singly = true;

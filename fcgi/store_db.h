@@ -31,10 +31,13 @@ struct store {
 	ino_t inode, wal_inode; /* of the files that are open */
 	int64_t busy_wait_ms;   /* how long a lock is waited for */
 	int64_t busy_since;     /* clock_ms() of the first try, 0: none */
-	int64_t deadline_us;    /* clock_us() at which a search is cut; 0: none */
+	int64_t deadline_us;    /* clock_us() at which what runs is cut; 0: none */
 	int trouble;            /* the first SQLite error of this job that its statement's caller did not look at, */
 	char trouble_text[256]; /* and SQLite's words for it: what is called next has others */
 	struct buf attachments; /* of the last row */
+	struct buf mended;      /* arguments of the last row */
+	int64_t passed_ms;      /* clock_ms() when it was logged last that a row is passed over; 0: never */
+	unsigned passed_unsaid; /* how many were since */
 	int said;               /* the error that was logged last, */
 	int64_t said_ms;        /* and clock_ms() then */
 	unsigned unsaid;        /* how often it has come again since */
@@ -102,16 +105,41 @@ enum store_status store_failed(struct store *s, int code, const char *doing);
 
 struct str store_column(sqlite3_stmt *stmt, int column);
 
-/* What a row says that begins with these columns. Views end with the next step. */
-#define STORE_COLUMNS "id, room, event, sender, text, args, at, attachments"
-void store_row(struct store *s, sqlite3_stmt *stmt, struct message_fields *f);
-
 void store_bind_str(sqlite3_stmt *stmt, int parameter, struct str value);
 
 /* Before the connection is closed. */
 void store_forget_statements(struct store *s);
 
+/*
+ * In store_row.c: a row as a message.
+ *
+ * The rules of a message stand in the file, but another program can turn them off (PRAGMA ignore_check_constraints), or
+ * make the file itself. What such a row says is mended where it can be: U+FFFD for bytes that are no UTF-8 and for
+ * halves of surrogate pairs, a text for arguments that are no JSON, the calendar's end for a time beyond it. Otherwise
+ * the row is passed over, as if it were not there, by all who read messages.
+ */
+
+/* Longest text, BLOB or row that is read; SQLite fails a statement that meets a longer one with SQLITE_TOOBIG. A
+ * message's excerpt may have six times its bytes. */
+enum { STORE_LENGTH_MAX = 32 * 1024 * 1024, STORE_SQLITE_LENGTH_MAX = 1000000000 };
+
+/* What a row says that begins with these columns; false: it is passed over. Views end with the next step or row. */
+#define STORE_COLUMNS "id, room, event, sender, text, args, at, attachments"
+bool store_row(struct store *s, sqlite3_stmt *stmt, struct message_fields *f);
+
+/* What is wrong with the names in a row and cannot be mended; NULL: nothing. */
+const char *store_names_wrong(struct str event, struct str sender);
+
+/* Counts a row that is passed over, and logs it now and then. */
+void store_passed_over(struct store *s, int64_t id, const char *why);
+
 /* In store.c: the file. */
+
+/*
+ * What sqlite.org/security.html advises for files that others can write to, as far as it takes nothing away: nobody
+ * writes to the index but by FTS5, and triggers of users' call what does no harm.
+ */
+void store_harden(sqlite3 *db);
 
 /* Whether the path names another file than the one that is open, or none. */
 bool store_moved(const struct store *s);
@@ -136,6 +164,17 @@ void store_run_out(struct store *s);
 
 /* What errno says of this SQLite result code; see store_start(). */
 int store_errno(struct store *s, int code);
+
+/* In store_ids.c. */
+
+/* The greatest id that was given, or a number above MESSAGE_ID_MAX if ids have left their range. */
+int64_t store_greatest_id(struct store *s);
+
+/*
+ * In a transaction, when they have: puts rows above MESSAGE_ID_MAX into table strays, and the sequences back to the
+ * greatest that was given below, so that ids go on. An SQLite result code (SQLITE_OK is good).
+ */
+int store_mend_ids(struct store *s);
 
 /* Reads and, when it changed under a known log, renews the epoch; the writer's. An SQLite result code. */
 int store_new_epoch(struct store *s);

@@ -15,6 +15,22 @@ struct piece {
 	int64_t bytes; /* of text */
 };
 
+/* Whether a row (not the file) is why the index could not take it: it is longer than is read, or an error to SQLite. */
+static bool
+of_row(int code)
+{
+	return (code & 0xFF) == SQLITE_TOOBIG || (code & 0xFF) == SQLITE_ERROR || (code & 0xFF) == SQLITE_MISMATCH;
+}
+
+/* The same for one row; what the index cannot take it goes without. */
+static int
+run_for_row(struct store *s, const char *sql, int64_t number)
+{
+	int code = store_run_with(s, sql, number, 0);
+
+	return of_row(code) ? SQLITE_DONE : code;
+}
+
 /* Takes the oldest text of a changed row out of the index, puts the newest in, and drops its notes. */
 static int
 fill_changed(struct store *s, int64_t seq, int64_t id, int64_t indexed)
@@ -22,19 +38,35 @@ fill_changed(struct store *s, int64_t seq, int64_t id, int64_t indexed)
 	int code = SQLITE_DONE;
 
 	if (id <= indexed) {
-		code = store_run_with(s,
+		code = run_for_row(s,
 		    "INSERT INTO search (search, rowid, room, sender, body)"
 		    " SELECT 'delete', id, room, sender, body FROM search_changed WHERE seq = ?",
-		    seq, 0);
+		    seq);
 		if (code == SQLITE_DONE)
-			code = store_run_with(s,
+			code = run_for_row(s,
 			    "INSERT INTO search (rowid, room, sender, body)"
 			    " SELECT id, room, sender, body FROM search_rows WHERE id = ?",
-			    id, 0);
+			    id);
 	}
 	if (code == SQLITE_DONE)
 		code = store_run_with(s, "DELETE FROM changed WHERE id = ?", id, 0);
 	return code;
+}
+
+/* The length of a changed text; 0 when it is longer than is read, and so is not in the index. */
+static int64_t
+changed_length(struct store *s, int64_t seq)
+{
+	sqlite3_stmt *stmt = store_prepare(s, "SELECT length(coalesce(text, args)) FROM changed WHERE seq = ?");
+	int64_t n = 0;
+
+	if (stmt == NULL)
+		return 0;
+	sqlite3_bind_int64(stmt, 1, seq);
+	if (sqlite3_step(stmt) == SQLITE_ROW)
+		n = sqlite3_column_int64(stmt, 0);
+	sqlite3_reset(stmt);
+	return n;
 }
 
 static int
@@ -44,8 +76,7 @@ fill_changes(struct store *s, int64_t indexed, struct piece *piece)
 
 	while (code == SQLITE_DONE && piece->rows_left > 0) {
 		/* The oldest note of a row is what the index holds of it, if it holds it. */
-		sqlite3_stmt *stmt =
-		    store_prepare(s, "SELECT seq, id, length(coalesce(text, args)) FROM changed ORDER BY seq LIMIT 1");
+		sqlite3_stmt *stmt = store_prepare(s, "SELECT seq, id FROM changed ORDER BY seq LIMIT 1");
 		int64_t seq, id;
 
 		if (stmt == NULL)
@@ -53,15 +84,32 @@ fill_changes(struct store *s, int64_t indexed, struct piece *piece)
 		code = sqlite3_step(stmt);
 		seq = sqlite3_column_int64(stmt, 0);
 		id = sqlite3_column_int64(stmt, 1);
-		/* Out with the old and in with the new, which is taken to be as long. */
-		piece->bytes += 2 * sqlite3_column_int64(stmt, 2);
 		store_reset(s, stmt);
 		if (code != SQLITE_ROW)
 			return code;
+		/* Out with the old and in with the new, which is taken to be as long. */
+		piece->bytes += 2 * changed_length(s, seq);
 		code = fill_changed(s, seq, id, indexed);
 		piece->rows_left--;
 	}
 	return code;
+}
+
+/* The id of the row behind this one, up to `end`; 0: there is none. */
+static int64_t
+row_behind(struct store *s, int64_t id, int64_t end)
+{
+	sqlite3_stmt *stmt = store_prepare(s, "SELECT id FROM messages WHERE id > ? AND id <= ? ORDER BY id LIMIT 1");
+	int64_t behind = 0;
+
+	if (stmt == NULL)
+		return 0;
+	sqlite3_bind_int64(stmt, 1, id);
+	sqlite3_bind_int64(stmt, 2, end);
+	if (sqlite3_step(stmt) == SQLITE_ROW)
+		behind = sqlite3_column_int64(stmt, 0);
+	store_reset(s, stmt);
+	return behind;
 }
 
 /* The id up to which the piece goes from `indexed` on: as many rows as are left, but not too many bytes. */
@@ -71,21 +119,47 @@ fill_end(struct store *s, int64_t indexed, struct piece *piece)
 	sqlite3_stmt *stmt = store_prepare(
 	    s, "SELECT id, length(coalesce(text, args)) FROM messages WHERE id > ? AND id <= ? ORDER BY id LIMIT ?");
 	int64_t end = indexed, bytes = 0;
-	int n = 0;
+	int code, n = 0;
 
 	if (stmt == NULL)
 		return indexed;
 	sqlite3_bind_int64(stmt, 1, indexed);
 	sqlite3_bind_int64(stmt, 2, s->head);
 	sqlite3_bind_int(stmt, 3, piece->rows_left);
-	while (sqlite3_step(stmt) == SQLITE_ROW && (n == 0 || bytes + sqlite3_column_int64(stmt, 1) <= FILL_BYTES)) {
+	while ((code = sqlite3_step(stmt)) == SQLITE_ROW &&
+	       (n == 0 || bytes + sqlite3_column_int64(stmt, 1) <= FILL_BYTES)) {
 		end = sqlite3_column_int64(stmt, 0);
 		bytes += sqlite3_column_int64(stmt, 1);
 		n++;
 	}
-	store_reset(s, stmt);
+	sqlite3_reset(stmt);
 	piece->bytes += bytes;
+	if (code == SQLITE_TOOBIG)
+		return n == 0 ? row_behind(s, indexed, s->head) : end; /* up to that row, or that row */
+	if (code != SQLITE_ROW)
+		store_note(s, code == SQLITE_DONE ? SQLITE_OK : code);
 	return n == 0 ? s->head : end;
+}
+
+/* Puts the rows above `indexed` and up to end into the index; singly, if one of them is what it cannot take. */
+static int
+fill_rows(struct store *s, int64_t indexed, int64_t end)
+{
+	int code = store_run_with(s,
+	    "INSERT INTO search (rowid, room, sender, body)"
+	    " SELECT id, room, sender, body FROM search_rows WHERE id > ? AND id <= ?",
+	    indexed, end);
+	int64_t id = indexed;
+
+	if (!of_row(code))
+		return code;
+	code = SQLITE_DONE;
+	while (code == SQLITE_DONE && (id = row_behind(s, id, end)) != 0)
+		code = run_for_row(s,
+		    "INSERT INTO search (rowid, room, sender, body)"
+		    " SELECT id, room, sender, body FROM search_rows WHERE id = ?",
+		    id);
+	return code;
 }
 
 static int
@@ -109,10 +183,7 @@ fill(struct store *s, struct store_news *news)
 	end = indexed;
 	if (code == SQLITE_DONE && piece.rows_left > 0) {
 		end = fill_end(s, indexed, &piece);
-		code = store_run_with(s,
-		    "INSERT INTO search (rowid, room, sender, body)"
-		    " SELECT id, room, sender, body FROM search_rows WHERE id > ? AND id <= ?",
-		    indexed, end);
+		code = fill_rows(s, indexed, end);
 	}
 	if (code == SQLITE_DONE)
 		code = merge(s, &piece);

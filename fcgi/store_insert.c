@@ -29,6 +29,23 @@ same_message(struct store *s, struct message_fields a, struct message_fields b)
 	return same;
 }
 
+/* The id of the message that has this key, whatever else it says. */
+static int64_t
+id_of_key(struct store *s, const struct message_fields *f)
+{
+	sqlite3_stmt *stmt = store_prepare(s, "SELECT id FROM messages WHERE room = ? AND key = ?");
+	int64_t id = 0;
+
+	if (stmt == NULL)
+		return 0;
+	store_bind_str(stmt, 1, f->room);
+	store_bind_str(stmt, 2, f->key);
+	if (sqlite3_step(stmt) == SQLITE_ROW)
+		id = sqlite3_column_int64(stmt, 0);
+	store_reset(s, stmt);
+	return id;
+}
+
 /* The message that has this key already: its outcome for the send, or STORE_STORED when there is none. */
 static int
 find_key(struct store *s, struct store_send *send)
@@ -44,16 +61,20 @@ find_key(struct store *s, struct store_send *send)
 	store_bind_str(stmt, 2, f->key);
 	code = sqlite3_step(stmt);
 	if (code == SQLITE_ROW) {
-		store_row(s, stmt, &was);
-		send->outcome = sqlite3_column_int(stmt, 7) == (int)f->n_attachments && same_message(s, was, *f)
-		                    ? STORE_REPLAYED
-		                    : STORE_KEY_CONFLICT;
+		bool same = store_row(s, stmt, &was) && sqlite3_column_int(stmt, 7) == (int)f->n_attachments;
+
+		send->outcome = same && same_message(s, was, *f) ? STORE_REPLAYED : STORE_KEY_CONFLICT;
 		send->id = was.id;
 		send->at_ms = was.at_ms;
-		code = SQLITE_DONE;
 	}
-	store_reset(s, stmt);
-	return code == SQLITE_DONE && s->trouble != SQLITE_OK ? s->trouble : code;
+	sqlite3_reset(stmt);
+	if (code == SQLITE_TOOBIG) {
+		send->outcome = STORE_KEY_CONFLICT;
+		send->id = id_of_key(s, f);
+	}
+	if (s->trouble != SQLITE_OK)
+		return s->trouble;
+	return code == SQLITE_ROW || code == SQLITE_TOOBIG ? SQLITE_DONE : code;
 }
 
 static int
@@ -123,7 +144,7 @@ bind(sqlite3_stmt *stmt, int column, struct store_send *send)
 struct run {
 	struct store_send *sends[RUN_ROWS_MAX];
 	size_t n;
-	bool odd; /* of several rows in one statement not every one is there, or of one that was refused something is */
+	bool odd; /* of several rows in one statement not every one is there, or one was refused */
 };
 
 /* These in one statement: an SQLite result code (SQLITE_DONE is good). */
@@ -141,12 +162,10 @@ insert_rows(struct store *s, struct run *run, size_t from, size_t n, const char 
 	sqlite3_clear_bindings(stmt);
 	for (size_t i = 0; i < n; i++)
 		bind(stmt, (int)i * COLUMNS, sends[i]);
+	/* A trigger that keeps the log short may have to do with a row that got past the rules. */
+	sqlite3_limit(s->db, SQLITE_LIMIT_LENGTH, STORE_SQLITE_LENGTH_MAX);
 	code = store_run(stmt);
-	if ((code & 0xFF) == SQLITE_CONSTRAINT && n > 1) {
-		/* One of them is refused: which, and what became of those before it, is known only of single rows. */
-		run->odd = true;
-		return sqlite3_get_autocommit(s->db) ? code : SQLITE_DONE;
-	}
+	sqlite3_limit(s->db, SQLITE_LIMIT_LENGTH, STORE_LENGTH_MAX);
 	if (code != SQLITE_DONE)
 		return code;
 	there = sqlite3_changes(s->db) == (int)n;
@@ -161,52 +180,75 @@ insert_rows(struct store *s, struct run *run, size_t from, size_t n, const char 
 	return code;
 }
 
+static bool
+refused(struct store *s, int code)
+{
+	/* A trigger may have ended the transaction as well (RAISE(ROLLBACK)). */
+	return (code & 0xFF) == SQLITE_CONSTRAINT && !sqlite3_get_autocommit(s->db);
+}
+
 /*
- * Singly, a row has a way back of its own: SQLite undoes what is refused, unless a trigger does so by RAISE(FAIL),
- * which leaves what came before it.
+ * Singly, a row and its attachments have a way back of their own: SQLite undoes what is refused, unless a trigger does
+ * so by RAISE(FAIL), which leaves what came before it, or the attachments are refused and not the row.
  */
 static int
-insert_one(struct store *s, struct run *run, size_t i)
+insert_singly(struct store *s, struct run *run, size_t i)
 {
-	int before = sqlite3_total_changes(s->db);
-	int code = s->singly ? store_exec(s, "SAVEPOINT row") : SQLITE_OK;
+	struct store_send *send = run->sends[i];
+	int code = store_exec(s, "SAVEPOINT row");
 
 	if (code == SQLITE_OK)
 		code = insert_rows(s, run, i, 1, INSERTS[SINGLY].sql);
-	if ((code & 0xFF) == SQLITE_CONSTRAINT && !sqlite3_get_autocommit(s->db)) {
+	if (code == SQLITE_DONE && send->outcome == STORE_STORED)
+		code = insert_attachments(s, send->id, &send->message->f);
+	if (refused(s, code)) {
 		/* A rule of the schema that was not checked before it came here, or the user's own. */
-		log_error("refused", "room=%.*s error=\"%s\"", STR_ARGS(run->sends[i]->message->f.room),
-		    store_message(s, code));
-		run->sends[i]->outcome = STORE_REFUSED;
-		code = s->singly ? store_exec(s, "ROLLBACK TO row") : SQLITE_OK;
-		run->odd = run->odd || (!s->singly && sqlite3_total_changes(s->db) != before);
+		log_error("refused", "room=%.*s error=\"%s\"", STR_ARGS(send->message->f.room), store_message(s, code));
+		send->outcome = STORE_REFUSED;
+		code = store_exec(s, "ROLLBACK TO row");
 		code = code == SQLITE_OK ? SQLITE_DONE : code;
 	}
-	if (code != SQLITE_DONE || !s->singly)
-		return code;
-	code = store_exec(s, "RELEASE row");
+	if (code == SQLITE_DONE)
+		code = store_exec(s, "RELEASE row");
 	return code == SQLITE_OK ? SQLITE_DONE : code;
 }
 
+/* As many at once as can be; run->odd when one is refused, and what became of it and of others is not known. */
 static int
-insert_run(struct store *s, struct run *run)
+insert_together(struct store *s, struct run *run)
 {
 	int code = SQLITE_DONE;
 	size_t done = 0;
 
-	for (size_t kind = s->singly ? SINGLY : 0; done < run->n && code == SQLITE_DONE;) {
+	for (size_t kind = 0; done < run->n && code == SQLITE_DONE;) {
 		size_t n = INSERTS[kind].rows;
 
 		if (n > run->n - done) {
 			kind++;
 			continue;
 		}
-		code = kind == SINGLY ? insert_one(s, run, done) : insert_rows(s, run, done, n, INSERTS[kind].sql);
+		code = insert_rows(s, run, done, n, INSERTS[kind].sql);
 		done += n;
 	}
 	for (size_t i = 0; i < run->n && code == SQLITE_DONE && !run->odd; i++)
 		if (run->sends[i]->outcome == STORE_STORED)
 			code = insert_attachments(s, run->sends[i]->id, &run->sends[i]->message->f);
+	run->odd = run->odd || refused(s, code);
+	return refused(s, code) ? SQLITE_DONE : code;
+}
+
+static int
+insert_run(struct store *s, struct run *run)
+{
+	int code = SQLITE_DONE;
+
+	if (run->odd)
+		; /* what was inserted is undone anyway */
+	else if (!s->singly)
+		code = insert_together(s, run);
+	else
+		for (size_t i = 0; i < run->n && code == SQLITE_DONE; i++)
+			code = insert_singly(s, run, i);
 	run->n = 0;
 	return code;
 }

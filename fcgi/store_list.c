@@ -1,9 +1,5 @@
-#include <string.h>
-
 #include "clock.h"
-#include "store_db.h"
-
-enum { START_CHARS = 200, CHAR_BYTES = 4, START_BYTES = (START_CHARS + 1) * CHAR_BYTES };
+#include "store_rows.h"
 
 /*
  * The rooms as they were at the head ?1, newest first, whose last message is below ?2; at most ?3.
@@ -14,128 +10,114 @@ enum { START_CHARS = 200, CHAR_BYTES = 4, START_BYTES = (START_CHARS + 1) * CHAR
  * finds it by a walk through all of a long one. Each last message is looked up by id, so a row of a room without
  * messages is passed over.
  */
-static const char ROOMS[] =
-    "SELECT r.name, r.id, CASE WHEN r.ahead THEN r.n - (SELECT count(*) FROM messages INDEXED BY messages_room"
-    " WHERE room = r.name AND id > ?1) ELSE r.n END,"
-    " coalesce(r.at, m.at), m.event, m.sender, typeof(m.text) = 'null' FROM ("
-    "SELECT name, id, at, n, ahead FROM ("
-    "SELECT * FROM (SELECT s.name, s.last AS id, s.at, s.n, 0 AS ahead"
-    " FROM rooms_recent AS o CROSS JOIN rooms AS s ON s.name = o.name"
-    " WHERE o.block <= (min(?1, ?2 - 1) >> 10) AND s.last <= min(?1, ?2 - 1) AND s.last >> 10 = o.block"
-    " ORDER BY o.block DESC, s.last DESC LIMIT ?3)"
-    " UNION ALL "
-    "SELECT s.name, (SELECT max(id) FROM messages INDEXED BY messages_room WHERE room = s.name AND id <= ?1),"
-    " NULL, s.n, 1 FROM rooms_recent AS o CROSS JOIN rooms AS s ON s.name = o.name"
-    " WHERE o.block >= (?1 >> 10) AND s.last > ?1 AND s.last >> 10 = o.block)"
-    " WHERE id < ?2 ORDER BY id DESC LIMIT ?3"
-    ") AS r CROSS JOIN messages AS m ON m.id = r.id ORDER BY r.id DESC";
+#define ROOMS(names)                                                                                                \
+	"SELECT r.name, r.id, CASE WHEN r.ahead THEN r.n - (SELECT count(*) FROM messages INDEXED BY messages_room" \
+	" WHERE room = r.name AND id > ?1) ELSE r.n END,"                                                           \
+	" coalesce(r.at, m.at), " names ", typeof(m.text) = 'null' FROM ("                                          \
+	"SELECT name, id, at, n, ahead FROM ("                                                                      \
+	"SELECT * FROM (SELECT s.name, s.last AS id, s.at, s.n, 0 AS ahead"                                         \
+	" FROM rooms_recent AS o CROSS JOIN rooms AS s ON s.name = o.name"                                          \
+	" WHERE o.block <= (min(?1, ?2 - 1) >> 10) AND s.last <= min(?1, ?2 - 1) AND s.last >> 10 = o.block"        \
+	" ORDER BY o.block DESC, s.last DESC LIMIT ?3)"                                                             \
+	" UNION ALL "                                                                                               \
+	"SELECT s.name, (SELECT max(id) FROM messages INDEXED BY messages_room WHERE room = s.name AND id <= ?1),"  \
+	" NULL, s.n, 1 FROM rooms_recent AS o CROSS JOIN rooms AS s ON s.name = o.name"                             \
+	" WHERE o.block >= (?1 >> 10) AND s.last > ?1 AND s.last >> 10 = o.block)"                                  \
+	" WHERE id < ?2 ORDER BY id DESC LIMIT ?3"                                                                  \
+	") AS r CROSS JOIN messages AS m ON m.id = r.id ORDER BY r.id DESC"
 
-/* Stands for what was left out. */
-static const char CUT[] = "\xE2\x80\xA6";
+/* Event or sender of some message is longer than SQLite may read: then they are read for each room. */
+static const char ALL[] = ROOMS("m.event, m.sender"), NAMELESS[] = ROOMS("'', ''");
 
-/* The bytes of the first START_CHARS characters; a byte that is no UTF-8 counts as one. */
-static size_t
-start_length(struct str s)
+static void
+add_room(struct buf *json, struct str name, int64_t id, int64_t n, const struct store_last *last)
 {
-	size_t n = 0;
+	char time[MESSAGE_TIME_SIZE];
 
-	for (int i = 0; i < START_CHARS && n < s.n; i++) {
-		size_t bytes = str_utf8_char((struct str){s.p + n, s.n - n});
-
-		n += bytes == 0 ? 1 : bytes;
-	}
-	return n;
-}
-
-/*
- * The beginning of a message's text or args: only what is shown is read, however long it is. A row that got past the
- * CHECKs may have neither. An SQLite result code (SQLITE_OK is good).
- */
-static int
-read_start(struct store *s, int64_t id, bool is_args, char bytes[START_BYTES], size_t *n)
-{
-	sqlite3_blob *blob = NULL;
-	int size, code = sqlite3_blob_open(s->db, "main", "messages", is_args ? "args" : "text", id, 0, &blob);
-
-	*n = 0;
-	if (code != SQLITE_OK)
-		return code == SQLITE_ERROR ? SQLITE_OK : code;
-	size = sqlite3_blob_bytes(blob);
-	if (size > START_BYTES)
-		size = START_BYTES;
-	code = sqlite3_blob_read(blob, bytes, size, 0);
-	sqlite3_blob_close(blob);
-	*n = (size_t)size;
-	return code;
-}
-
-/* An SQLite result code (SQLITE_OK is good). */
-static int
-add_room(struct store *s, struct buf *json, sqlite3_stmt *stmt)
-{
-	char time[MESSAGE_TIME_SIZE], text[START_BYTES + sizeof CUT];
-	int64_t id = sqlite3_column_int64(stmt, 1);
-	size_t n, shown;
-	int code = read_start(s, id, sqlite3_column_int(stmt, 6) != 0, text, &n);
-
-	if (code != SQLITE_OK)
-		return code;
-	shown = start_length((struct str){text, n});
-	if (shown < n) {
-		memcpy(text + shown, CUT, sizeof CUT);
-		shown += sizeof CUT - 1;
-	}
-	message_time(sqlite3_column_int64(stmt, 3), time);
+	message_time(last->at_ms, time);
 	buf_add(json, STR("{\"name\":"));
-	buf_add_json(json, store_column(stmt, 0));
+	buf_add_json(json, name);
 	buf_add(json, STR(",\"last\":"));
 	buf_add_int(json, id);
 	buf_printf(json, ",\"at\":\"%s\",\"n\":", time);
-	buf_add_int(json, sqlite3_column_int64(stmt, 2));
+	buf_add_int(json, n);
 	buf_add(json, STR(",\"event\":"));
-	buf_add_json(json, store_column(stmt, 4));
+	buf_add_json(json, last->event);
 	buf_add(json, STR(",\"sender\":"));
-	buf_add_json(json, store_column(stmt, 5));
+	buf_add_json(json, last->sender);
 	buf_add(json, STR(",\"text\":"));
-	buf_add_json(json, (struct str){text, shown});
+	buf_add_json(json, last->text);
 	buf_add_char(json, '}');
+}
+
+/* Adds the room under stmt, if it can be one and has a message that can be shown. An SQLite result code (SQLITE_OK is
+ * good). */
+static int
+list_room(struct store *s, struct store_list *l, sqlite3_stmt *stmt)
+{
+	bool is_text = sqlite3_column_type(stmt, 0) == SQLITE_TEXT;
+	struct str name = store_column(stmt, 0);
+	int64_t id = sqlite3_column_int64(stmt, 1);
+	struct store_last last = {
+	    .at_ms = sqlite3_column_int64(stmt, 3), .event = store_column(stmt, 4), .sender = store_column(stmt, 5)};
+	size_t at = l->json.n;
+	int code;
+
+	if (!is_text || !message_room_ok(name))
+		return SQLITE_OK;
+	/* An id at or below 0 is no message's, but may have come last. */
+	code = store_read_last(s, name, id > 0 ? id : l->head, id > 0, sqlite3_column_int(stmt, 6) != 0, &last);
+	if (code != SQLITE_OK)
+		return code == SQLITE_DONE ? SQLITE_OK : code;
+	if (l->n > 0)
+		buf_add_char(&l->json, ',');
+	add_room(&l->json, name, id > 0 ? id : last.id, sqlite3_column_int64(stmt, 2), &last);
+	l->more = l->n == l->limit || (l->n > 0 && l->json.n > s->options.reply_max);
+	if (l->more)
+		l->json.n = at;
+	else
+		l->n++;
 	return SQLITE_OK;
+}
+
+/* Lists rooms from *after on; *rows: how many were looked at. An SQLite result code (SQLITE_OK is good). */
+static int
+list_some(struct store *s, struct store_list *l, const char *sql, int64_t *after, size_t *rows)
+{
+	sqlite3_stmt *stmt = store_prepare(s, sql);
+	int code;
+
+	*rows = 0;
+	if (stmt == NULL)
+		return s->trouble;
+	sqlite3_bind_int64(stmt, 1, l->head);
+	sqlite3_bind_int64(stmt, 2, *after);
+	sqlite3_bind_int64(stmt, 3, (int64_t)l->limit + 1);
+	while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
+		++*rows;
+		*after = sqlite3_column_int64(stmt, 1);
+		code = list_room(s, l, stmt);
+		if (code != SQLITE_OK || l->more)
+			break;
+	}
+	sqlite3_reset(stmt);
+	return code == SQLITE_OK || code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
 /* An SQLite result code (SQLITE_OK is good). */
 static int
 read_rooms(struct store *s, struct store_list *l)
 {
-	sqlite3_stmt *stmt = store_prepare(s, ROOMS);
-	int code;
+	int64_t after = l->after;
+	size_t rows = 0;
+	int code = list_some(s, l, ALL, &after, &rows);
 
-	if (stmt == NULL)
-		return s->trouble;
-	sqlite3_bind_int64(stmt, 1, l->head);
-	sqlite3_bind_int64(stmt, 2, l->after);
-	sqlite3_bind_int64(stmt, 3, (int64_t)l->limit + 1);
-	while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
-		size_t at = l->json.n;
-
-		l->more = l->n == l->limit;
-		if (l->more)
-			break;
-		if (l->n > 0)
-			buf_add_char(&l->json, ',');
-		code = add_room(s, &l->json, stmt);
-		if (code != SQLITE_OK)
-			break;
-		l->more = l->n > 0 && l->json.n > s->options.reply_max;
-		if (l->more) {
-			l->json.n = at;
-			break;
-		}
-		l->n++;
-	}
-	store_reset(s, stmt);
-	if (!buf_ok(&l->json))
-		return SQLITE_NOMEM;
-	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
+	if (code == SQLITE_TOOBIG)
+		code = list_some(s, l, NAMELESS, &after, &rows);
+	/* Rooms that were passed over took the places of others. */
+	while (code == SQLITE_OK && !l->more && rows > l->limit)
+		code = list_some(s, l, NAMELESS, &after, &rows);
+	return buf_ok(&l->json) ? code : SQLITE_NOMEM;
 }
 
 enum store_status

@@ -1,5 +1,5 @@
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "schema.h"
 #include "store_writer.h"
@@ -48,71 +48,158 @@ store_news_fini(struct store_news *news)
 	*news = (struct store_news){0};
 }
 
-/* The row under stmt as a message ready to be sent to readers; NULL without memory. */
+/* The row under stmt as a message ready to be sent to readers; NULL when it is passed over, or without memory, which is
+ * noted. */
 static struct message *
 row_message(struct store *s, sqlite3_stmt *stmt)
 {
 	struct message_fields f;
 	struct message *m;
 
-	store_row(s, stmt, &f);
+	if (!store_row(s, stmt, &f))
+		return NULL;
 	m = message_new(&f);
 	if (m != NULL && message_publish(m) != 0) {
 		message_drop(m);
 		m = NULL;
 	}
+	if (m == NULL)
+		store_note(s, SQLITE_NOMEM);
 	return m;
 }
 
-/* Every row above the last id told, as far as one answer goes. */
+/* The next id above the last one, or next number of a change, of a statement that does; 0: there is none. */
+static int64_t
+next_number(struct store *s, const char *sql, int64_t last)
+{
+	sqlite3_stmt *stmt = store_prepare(s, sql);
+	int64_t next = 0;
+
+	if (stmt == NULL)
+		return 0;
+	sqlite3_bind_int64(stmt, 1, last);
+	if (sqlite3_step(stmt) == SQLITE_ROW)
+		next = sqlite3_column_int64(stmt, 0);
+	store_reset(s, stmt);
+	return next;
+}
+
+/* What one answer still has room for. */
+struct room_left {
+	size_t rows, bytes;
+};
+
+/* Every row above the last id told, as far as one answer goes, or up to one that is too long to be read. */
 static int
-read_rows(struct store *s, struct store_news *news)
+read_some(struct store *s, struct store_news *news, struct room_left *left)
 {
 	sqlite3_stmt *stmt = store_prepare(s, "SELECT " STORE_COLUMNS " FROM messages WHERE id > ? ORDER BY id");
-	size_t bytes = 0;
 	int code;
 
 	if (stmt == NULL)
 		return s->trouble;
 	sqlite3_bind_int64(stmt, 1, s->last_id);
 	while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
+		int64_t id = sqlite3_column_int64(stmt, 0);
 		struct message *m;
 
-		if (news->n_messages >= NEWS_ROWS || bytes >= NEWS_BYTES) {
+		if (left->rows == 0 || left->bytes == 0) {
 			news->more = true;
 			break;
 		}
 		m = row_message(s, stmt);
-		if (m == NULL || store_news_add(news, m) != SQLITE_OK) {
+		if (m != NULL && store_news_add(news, m) != SQLITE_OK) {
 			message_drop(m);
-			code = SQLITE_NOMEM;
-			break;
+			store_note(s, SQLITE_NOMEM);
 		}
-		bytes += m->size;
-		s->last_id = m->f.id;
+		if (s->trouble != SQLITE_OK)
+			break;
+		left->rows--;
+		if (m != NULL)
+			left->bytes -= m->size < left->bytes ? m->size : left->bytes;
+		s->last_id = id;
 	}
-	store_reset(s, stmt);
-	return code == SQLITE_ROW ? SQLITE_DONE : code;
+	sqlite3_reset(stmt);
+	return s->trouble != SQLITE_OK ? s->trouble : code == SQLITE_ROW ? SQLITE_DONE : code;
 }
 
-/* What a changed row is now; NULL when it is deleted. Without memory too, but that is noted. */
+/* If it is the name of its room that is too long, the table of rooms could not be read. */
+static int
+drop_room(struct store *s, int64_t id)
+{
+	int code;
+
+	sqlite3_limit(s->db, SQLITE_LIMIT_LENGTH, STORE_SQLITE_LENGTH_MAX);
+	code = store_run_with(s, "DELETE FROM rooms WHERE last = ? AND length(CAST(name AS BLOB)) > 64", id, 0);
+	sqlite3_limit(s->db, SQLITE_LIMIT_LENGTH, STORE_LENGTH_MAX);
+	return code;
+}
+
+static int
+read_rows(struct store *s, struct store_news *news)
+{
+	struct room_left left = {NEWS_ROWS, NEWS_BYTES};
+	int code;
+
+	while ((code = read_some(s, news, &left)) == SQLITE_TOOBIG) {
+		int64_t id = next_number(s, "SELECT id FROM messages WHERE id > ? ORDER BY id LIMIT 1", s->last_id);
+
+		if (id == 0)
+			return code;
+		store_passed_over(s, id, "it has more bytes than are read");
+		code = drop_room(s, id);
+		if (code != SQLITE_DONE)
+			return code;
+		s->last_id = id;
+	}
+	return code;
+}
+
+/* What a changed row is now; NULL when it is deleted, or passed over. Without memory too, but that is noted. */
 static struct message *
 row_now(struct store *s, int64_t id)
 {
 	sqlite3_stmt *stmt = store_prepare(s, "SELECT " STORE_COLUMNS " FROM messages WHERE id = ?");
 	struct message *m = NULL;
+	int code;
 
 	if (stmt == NULL)
 		return NULL;
 	sqlite3_bind_int64(stmt, 1, id);
-	if (sqlite3_step(stmt) == SQLITE_ROW && (m = row_message(s, stmt)) == NULL)
-		store_note(s, SQLITE_NOMEM);
-	store_reset(s, stmt);
+	code = sqlite3_step(stmt);
+	if (code == SQLITE_ROW)
+		m = row_message(s, stmt);
+	else if (code == SQLITE_TOOBIG)
+		store_passed_over(s, id, "it has more bytes than are read");
+	else if (code != SQLITE_DONE)
+		store_note(s, code);
+	sqlite3_reset(stmt);
 	return m;
 }
 
+/* Adds the change under stmt to the news; false without memory. One of a room that can be none is of no message. */
+static bool
+add_change(struct store *s, sqlite3_stmt *stmt, int64_t floor, struct store_news *news)
+{
+	struct store_change *c = grown(news->changes, news->n_changes, &news->cap_changes, sizeof *news->changes);
+	struct str room = store_column(stmt, 2);
+
+	if (c == NULL)
+		return false;
+	news->changes = c;
+	if (!message_room_ok(room))
+		return true;
+	c += news->n_changes++;
+	*c = (struct store_change){.id = sqlite3_column_int64(stmt, 1)};
+	memcpy(c->room, room.p, room.n);
+	/* Memory does not hold what is below its floor. */
+	if (c->id > floor)
+		c->message = row_now(s, c->id);
+	return true;
+}
+
 static int
-read_changes(struct store *s, int64_t floor, struct store_news *news)
+read_some_changes(struct store *s, int64_t floor, struct store_news *news)
 {
 	sqlite3_stmt *stmt = store_prepare(s, "SELECT seq, id, room FROM changed WHERE seq > ? ORDER BY seq");
 	int code;
@@ -121,29 +208,34 @@ read_changes(struct store *s, int64_t floor, struct store_news *news)
 		return s->trouble;
 	sqlite3_bind_int64(stmt, 1, s->last_change);
 	while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
-		struct store_change *c;
-
 		if (news->n_changes >= NEWS_CHANGES) {
 			news->more = true;
 			break;
 		}
-		c = grown(news->changes, news->n_changes, &news->cap_changes, sizeof *news->changes);
-		if (c == NULL) {
+		if (!add_change(s, stmt, floor, news)) {
 			code = SQLITE_NOMEM;
 			break;
 		}
-		news->changes = c;
-		c += news->n_changes;
-		*c = (struct store_change){.id = sqlite3_column_int64(stmt, 1)};
-		snprintf(c->room, sizeof c->room, "%.*s", STR_ARGS(store_column(stmt, 2)));
-		/* Memory does not hold what is below its floor. */
-		if (c->id > floor)
-			c->message = row_now(s, c->id);
-		news->n_changes++;
 		s->last_change = sqlite3_column_int64(stmt, 0);
 	}
-	store_reset(s, stmt);
+	sqlite3_reset(stmt);
 	return code == SQLITE_ROW ? SQLITE_DONE : code;
+}
+
+static int
+read_changes(struct store *s, int64_t floor, struct store_news *news)
+{
+	int code;
+
+	while ((code = read_some_changes(s, floor, news)) == SQLITE_TOOBIG) {
+		int64_t seq =
+		    next_number(s, "SELECT seq FROM changed WHERE seq > ? ORDER BY seq LIMIT 1", s->last_change);
+
+		if (seq == 0)
+			break;
+		s->last_change = seq; /* its room's name is that long: nobody was told of the message */
+	}
+	return code;
 }
 
 static bool
@@ -168,7 +260,7 @@ store_read_news(struct store *s, int64_t floor, struct store_news *news)
 
 	if (version >= 0 && version == s->data_version)
 		return SQLITE_DONE;
-	head = store_number(s, "SELECT seq FROM sqlite_sequence WHERE name = 'messages'", 0);
+	head = store_greatest_id(s);
 	known = store_number(s, "PRAGMA user_version", 0) == schema_version && head >= s->head && same_epoch(s);
 	if (s->trouble != SQLITE_OK)
 		return s->trouble;
@@ -177,6 +269,9 @@ store_read_news(struct store *s, int64_t floor, struct store_news *news)
 		news->reset = true;
 		return SQLITE_DONE;
 	}
+	if (head > MESSAGE_ID_MAX && (code = store_mend_ids(s)) != SQLITE_OK)
+		return code;
+	head = store_greatest_id(s);
 	code = read_rows(s, news);
 	if (code == SQLITE_DONE)
 		code = read_changes(s, floor, news);

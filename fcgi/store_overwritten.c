@@ -16,9 +16,11 @@ look_afresh(const struct store *s, bool *ours)
 
 	if (code == SQLITE_OK) {
 		sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);
+		store_harden(db);
 		code = sqlite3_prepare_v2(db,
 		    "SELECT (SELECT value FROM meta WHERE name = 'epoch'),"
-		    " coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'messages'), 0)",
+		    " max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'messages'), 0),"
+		    " coalesce((SELECT max(id) FROM messages), 0))",
 		    -1, &stmt, NULL);
 	}
 	if (code == SQLITE_OK && (code = sqlite3_step(stmt)) == SQLITE_ROW)

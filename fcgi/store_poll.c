@@ -70,29 +70,25 @@ store_tail(struct store *s, struct store_tail *t)
 {
 	struct store_rooms rooms = {.names = {t->room}, .n = 1};
 	struct store_filter f = {.rooms = &rooms, .from_ms = INT64_MIN, .until_ms = INT64_MAX};
+	struct store_walk w = {.f = &f, .up_to = t->head, .rows = t->limit};
+	struct message_fields fields;
 	int code = store_read_begin(s);
-	sqlite3_stmt *stmt = NULL;
 
 	if (code == SQLITE_OK) {
 		int64_t least = t->newest_max > 0 ? before_newest(s, &f, t->head, (int64_t)t->newest_max) : 0;
 
 		if (t->since < least)
 			t->since = least;
+		w.above = t->since;
 		t->messages = calloc(t->limit, sizeof *t->messages);
-		stmt = store_select(s, &f, STORE_COLUMNS, t->since, t->head, false, t->limit);
-		code = stmt == NULL ? s->trouble : t->messages == NULL ? SQLITE_NOMEM : SQLITE_DONE;
+		code = t->messages == NULL ? SQLITE_NOMEM : SQLITE_ROW;
 	}
-	while (code == SQLITE_DONE && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
-		struct message_fields fields;
-
-		store_row(s, stmt, &fields);
+	while (code == SQLITE_ROW && t->n < t->limit && (code = store_walk_next(s, &w, &fields)) == SQLITE_ROW) {
 		t->messages[t->n] = message_new(&fields);
-		code = t->messages[t->n++] == NULL ? SQLITE_NOMEM : t->n < t->limit ? SQLITE_DONE : SQLITE_ROW;
-		if (code == SQLITE_ROW)
-			break;
+		if (t->messages[t->n++] == NULL)
+			code = SQLITE_NOMEM;
 	}
-	if (stmt != NULL)
-		store_reset(s, stmt);
+	store_walk_end(&w);
 	return store_read_end(s, code == SQLITE_DONE || code == SQLITE_ROW ? SQLITE_OK : code, "read for a session");
 }
 

@@ -130,37 +130,43 @@ store_found_fini(struct store_found *r)
 	free(r->v);
 }
 
+/* Adds a message as the last one found; false, and r->more, when it is more than an answer has. */
+static bool
+add_found(struct store_found *r, const struct message_fields *fields, size_t limit, size_t reply_max)
+{
+	size_t at = r->json.n;
+
+	r->more = r->n == limit;
+	if (r->more)
+		return false;
+	message_add_json(&r->json, fields, STR(""));
+	r->more = r->n > 0 && r->json.n > reply_max;
+	if (r->more) {
+		r->json.n = at;
+		return false;
+	}
+	r->v[r->n].id = fields->id;
+	r->v[r->n].at = at;
+	r->v[r->n++].n = r->json.n - at;
+	return true;
+}
+
 int
 store_find_rows(struct store *s, struct store_found *r, const struct store_filter *f, int64_t above, int64_t up_to,
     bool descending, size_t limit)
 {
-	sqlite3_stmt *stmt = store_select(s, f, STORE_COLUMNS, above, up_to, descending, limit + 1);
+	struct store_walk w = {.f = f, .above = above, .up_to = up_to, .descending = descending, .rows = limit + 1};
+	struct message_fields fields;
 	int code;
 
 	*r = (struct store_found){.v = calloc(limit + 1, sizeof *r->v)};
 	buf_init(&r->json, SIZE_MAX);
-	if (stmt == NULL || r->v == NULL)
-		return stmt == NULL ? s->trouble : SQLITE_NOMEM;
-	while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
-		struct message_fields fields;
-		size_t at = r->json.n;
-
-		if (r->n == limit) {
-			r->more = true;
-			break;
-		}
-		store_row(s, stmt, &fields);
-		message_add_json(&r->json, &fields, STR(""));
-		if (r->n > 0 && r->json.n > s->options.reply_max) {
-			r->json.n = at;
-			r->more = true;
-			break;
-		}
-		r->v[r->n].id = fields.id;
-		r->v[r->n].at = at;
-		r->v[r->n++].n = r->json.n - at;
-	}
-	store_reset(s, stmt);
+	if (r->v == NULL)
+		return SQLITE_NOMEM;
+	do
+		code = store_walk_next(s, &w, &fields);
+	while (code == SQLITE_ROW && add_found(r, &fields, limit, s->options.reply_max));
+	store_walk_end(&w);
 	if (!buf_ok(&r->json))
 		return SQLITE_NOMEM;
 	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;

@@ -1,5 +1,5 @@
 /*
- * store_rows: selects the rows of an answer and encodes them, for store_poll.c and store_history.c.
+ * store_rows: selects the rows of an answer and encodes them, for store_poll.c, store_history.c and store_list.c.
  */
 #ifndef STORE_ROWS_H
 #define STORE_ROWS_H
@@ -34,6 +34,40 @@ enum store_status store_read_end(struct store *s, int code, const char *doing);
 /* The statement of the rows above `above` and up to `up_to`, at most limit; NULL on failure. */
 sqlite3_stmt *store_select(struct store *s, const struct store_filter *f, const char *columns, int64_t above,
     int64_t up_to, bool descending, size_t limit);
+
+/*
+ * In store_walk.c: a walk through the messages above `above` and up to `up_to`, over rows that break the rules, however
+ * many or long. It can be left after any row.
+ */
+struct store_walk {
+	const struct store_filter *f;
+	int64_t above, up_to; /* what is still to be read */
+	bool descending;
+	size_t rows; /* read by one statement; the caller hardly asks for more */
+	/* its own: */
+	sqlite3_stmt *stmt;
+	size_t left;
+};
+
+/* SQLITE_ROW: *fields is the next message, its views good until the next call. SQLITE_DONE: there is none. Else an
+ * error. */
+int store_walk_next(struct store *s, struct store_walk *w, struct message_fields *fields);
+void store_walk_end(struct store_walk *w);
+
+/* In store_last.c: the last message of a room, as the list of rooms shows it. */
+enum { STORE_LAST_BYTES = 1024 }; /* of a text that is cut */
+struct store_last {
+	int64_t id, at_ms; /* id: only when it is another than was asked for */
+	struct str event, sender, text;
+	char names[MESSAGE_EVENT_MAX + MESSAGE_SENDER_MAX], text_bytes[STORE_LAST_BYTES];
+};
+
+/*
+ * Reads the beginning of the text of message id, whose event, sender and time stand in *last. If it breaks the rules,
+ * or is not known, *last is made the greatest up to it that does not. SQLITE_OK; SQLITE_DONE: there is none; or another
+ * code.
+ */
+int store_read_last(struct store *s, struct str room, int64_t id, bool known, bool is_args, struct store_last *last);
 
 /* Reads and encodes them; store_found_fini() in any case. An SQLite result code (SQLITE_OK is good). */
 int store_find_rows(struct store *s, struct store_found *r, const struct store_filter *f, int64_t above, int64_t up_to,

@@ -85,19 +85,21 @@ expression(struct buf *b, const struct store_page *p)
 	return true;
 }
 
+/* Reads the hits below *below, which it takes along. */
 static int
-read_hits(struct store *s, struct store_page *p, sqlite3_stmt *stmt)
+read_hits(struct store *s, struct store_page *p, sqlite3_stmt *stmt, int64_t *below)
 {
 	int code;
 
 	while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
 		struct message_fields f;
 		size_t at = p->json.n;
-		int64_t id = sqlite3_column_int64(stmt, 0);
 
+		*below = sqlite3_column_int64(stmt, 0);
+		if (!store_row(s, stmt, &f))
+			continue;
 		if (p->n == p->limit)
 			break;
-		store_row(s, stmt, &f);
 		if (p->n > 0)
 			buf_add_char(&p->json, ',');
 		message_add_json(&p->json, &f, store_column(stmt, 8));
@@ -106,34 +108,69 @@ read_hits(struct store *s, struct store_page *p, sqlite3_stmt *stmt)
 			break;
 		}
 		p->n++;
-		p->older = id;
+		p->older = f.id;
 	}
 	if (code == SQLITE_DONE)
 		p->older = -1; /* there was nothing behind the last */
+	sqlite3_reset(stmt);
 	if (!buf_ok(&p->json))
-		code = SQLITE_NOMEM;
-	store_reset(s, stmt);
+		return SQLITE_NOMEM;
 	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+/* What changed since it was indexed is left out until the index knows: its snippet would not be its own. */
+#define HITS                                                                        \
+	" FROM search JOIN messages m ON m.id = search.rowid"                       \
+	" WHERE search MATCH ?1 AND search.rowid < ?2 AND m.at >= ?3 AND m.at < ?4" \
+	" AND search.rowid NOT IN (SELECT id FROM changed) ORDER BY search.rowid DESC"
+
+/* The hits below an id, by a statement that begins as given; NULL, noted, on failure. */
+static sqlite3_stmt *
+hits(struct store *s, const struct store_page *p, struct str match, const char *sql, int64_t below)
+{
+	sqlite3_stmt *stmt = store_prepare(s, sql);
+
+	if (stmt == NULL)
+		return NULL;
+	store_bind_str(stmt, 1, match);
+	sqlite3_bind_int64(stmt, 2, below);
+	sqlite3_bind_int64(stmt, 3, p->from_ms);
+	sqlite3_bind_int64(stmt, 4, p->until_ms);
+	return stmt;
+}
+
+/* After one that is longer than is read, which the index had before it became so. */
+static int
+pass_over_hit(struct store *s, const struct store_page *p, struct str match, int64_t *below)
+{
+	sqlite3_stmt *stmt = hits(s, p, match, "SELECT m.id" HITS " LIMIT 1", *below);
+	int code;
+
+	if (stmt == NULL)
+		return s->trouble;
+	code = sqlite3_step(stmt);
+	if (code == SQLITE_ROW)
+		*below = sqlite3_column_int64(stmt, 0);
+	sqlite3_reset(stmt);
+	if (code == SQLITE_ROW)
+		store_passed_over(s, *below, "it has more bytes than are read");
+	return code == SQLITE_ROW ? SQLITE_OK : code == SQLITE_DONE ? SQLITE_TOOBIG : code;
 }
 
 static int
 search(struct store *s, struct store_page *p, struct str match)
 {
-	/* What changed since it was indexed is left out until the index knows: its snippet would not be its own. */
-	sqlite3_stmt *stmt =
-	    store_prepare(s, "SELECT m.id, m.room, m.event, m.sender, m.text, m.args, m.at, m.attachments,"
-	                     " excerpt(search)"
-	                     " FROM search JOIN messages m ON m.id = search.rowid"
-	                     " WHERE search MATCH ?1 AND search.rowid <= ?2 AND m.at >= ?3 AND m.at < ?4"
-	                     " AND search.rowid NOT IN (SELECT id FROM changed) ORDER BY search.rowid DESC");
+	int64_t below = p->cursor == STORE_BEFORE && p->at <= p->head ? p->at : p->head + 1;
+	int code;
 
-	if (stmt == NULL)
-		return s->trouble;
-	store_bind_str(stmt, 1, match);
-	sqlite3_bind_int64(stmt, 2, p->cursor == STORE_BEFORE && p->at - 1 < p->head ? p->at - 1 : p->head);
-	sqlite3_bind_int64(stmt, 3, p->from_ms);
-	sqlite3_bind_int64(stmt, 4, p->until_ms);
-	return read_hits(s, p, stmt);
+	do {
+		sqlite3_stmt *stmt = hits(s, p, match,
+		    "SELECT m.id, m.room, m.event, m.sender, m.text, m.args, m.at, m.attachments, excerpt(search)" HITS,
+		    below);
+
+		code = stmt == NULL ? s->trouble : read_hits(s, p, stmt, &below);
+	} while (code == SQLITE_TOOBIG && (code = pass_over_hit(s, p, match, &below)) == SQLITE_OK);
+	return code;
 }
 
 enum store_status

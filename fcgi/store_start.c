@@ -70,7 +70,7 @@ mend(struct store *s)
 	static const char *const steps[] = {"INSERT INTO search (search) VALUES ('delete-all')", "DELETE FROM changed",
 	    "UPDATE meta SET value = 0 WHERE name = 'indexed'",
 	    "DELETE FROM deleted WHERE id > coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'messages'), 0)"};
-	int64_t head = store_number(s, "SELECT seq FROM sqlite_sequence WHERE name = 'messages'", 0);
+	int64_t head = store_greatest_id(s);
 	int64_t indexed = store_number(s, "SELECT value FROM meta WHERE name = 'indexed'", 0);
 	int code = SQLITE_OK;
 
@@ -97,6 +97,9 @@ start_transaction(struct store *s, char error[STORE_ERROR_SIZE], int *code)
 		return -1;
 	if (s->options.new_epoch && (*code = store_new_epoch(s)) != SQLITE_OK)
 		return -1;
+	if (store_greatest_id(s) > MESSAGE_ID_MAX && s->trouble == SQLITE_OK &&
+	    (*code = store_mend_ids(s)) != SQLITE_OK)
+		return -1;
 	if ((*code = mend(s)) != SQLITE_OK || (*code = s->trouble) != SQLITE_OK)
 		return -1;
 	if ((*code = store_exec(s, "COMMIT")) != SQLITE_OK)
@@ -122,7 +125,7 @@ read_state(struct store *s)
 	if (code != SQLITE_ROW)
 		return code == SQLITE_DONE ? SQLITE_CORRUPT : code;
 	s->data_version = store_number(s, "PRAGMA data_version", -1);
-	s->head = store_number(s, "SELECT seq FROM sqlite_sequence WHERE name = 'messages'", 0);
+	s->head = store_greatest_id(s);
 	s->last_id = s->head;
 	s->last_change = store_number(s, "SELECT seq FROM sqlite_sequence WHERE name = 'changed'", 0);
 	return s->trouble;

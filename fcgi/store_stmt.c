@@ -3,10 +3,8 @@
 #include <string.h>
 
 #include "clock.h"
-#include "json.h"
 #include "log.h"
 #include "store_db.h"
-#include "token.h"
 
 enum { SAY_AGAIN_MS = 10000 };
 
@@ -201,51 +199,4 @@ store_run_out(struct store *s)
 	if (s->running != NULL)
 		sqlite3_reset(s->running);
 	s->running = NULL;
-}
-
-/* The attachments of a message, from their own table. */
-static void
-read_attachments(struct store *s, struct message_fields *f)
-{
-	sqlite3_stmt *stmt = store_prepare(s, "SELECT data FROM attachments WHERE message = ? ORDER BY num");
-
-	buf_reset(&s->attachments, 64 * 1024);
-	if (stmt == NULL)
-		return;
-	sqlite3_bind_int64(stmt, 1, f->id);
-	while (sqlite3_step(stmt) == SQLITE_ROW) {
-		const char *p = sqlite3_column_blob(stmt, 0);
-
-		buf_add(&s->attachments, f->n_attachments++ > 0 ? STR(",\"") : STR("\""));
-		token_add_base64(
-		    &s->attachments, (struct str){p == NULL ? "" : p, (size_t)sqlite3_column_bytes(stmt, 0)});
-		buf_add_char(&s->attachments, '"');
-	}
-	store_reset(s, stmt);
-	if (!buf_ok(&s->attachments))
-		store_note(s, SQLITE_NOMEM);
-	f->attachments = buf_str(&s->attachments);
-}
-
-void
-store_row(struct store *s, sqlite3_stmt *stmt, struct message_fields *f)
-{
-	*f = (struct message_fields){
-	    .id = sqlite3_column_int64(stmt, 0),
-	    .room = store_column(stmt, 1),
-	    .event = store_column(stmt, 2),
-	    .sender = store_column(stmt, 3),
-	    .is_args = sqlite3_column_type(stmt, 4) == SQLITE_NULL,
-	    .at_ms = sqlite3_column_int64(stmt, 6),
-	};
-	f->body = store_column(stmt, f->is_args ? 5 : 4);
-	/* SQLite's json_valid() ends at a byte 0, and what follows it would break the JSON of whoever reads it. */
-	if (f->is_args && f->body.n > 0)
-		f->body.n = strnlen(f->body.p, f->body.n);
-	if (f->is_args && f->body.n == 0)
-		f->body = STR("[]"); /* a row that got past the CHECKs */
-	if (f->is_args && json_nested_named(f->body) && json_array(f->body, SIZE_MAX, NULL, NULL) == JSON_BAD)
-		f->is_args = false; /* what cannot be parsed can still be read */
-	if (sqlite3_column_int(stmt, 7) > 0)
-		read_attachments(s, f);
 }

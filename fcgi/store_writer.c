@@ -70,6 +70,13 @@ store_tell_state(struct store *s, struct store_news *news)
 	memcpy(news->epoch, s->epoch, sizeof news->epoch);
 }
 
+/* A trigger may take long, or have no end. */
+static void
+set_deadline(struct store *s)
+{
+	s->deadline_us = s->options.write_timeout_ms > 0 ? clock_us() + s->options.write_timeout_ms * 1000 : 0;
+}
+
 /* Begins a transaction of the writer, and notes which state of the database it begins with. */
 int
 store_begin(struct store *s, bool write)
@@ -79,6 +86,7 @@ store_begin(struct store *s, bool write)
 
 	s->trouble = SQLITE_OK;
 	code = store_exec(s, write ? "BEGIN IMMEDIATE" : "BEGIN");
+	set_deadline(s);
 
 	/* With the lock nobody else commits. Without it, somebody may have since: then it is looked at once more. */
 	s->seen = write && code == SQLITE_OK ? walindex_changes(&s->walindex) : before;
@@ -89,8 +97,10 @@ store_begin(struct store *s, bool write)
 int
 store_commit(struct store *s)
 {
-	int code = store_exec(s, "COMMIT");
+	int code;
 
+	s->deadline_us = 0;
+	code = store_exec(s, "COMMIT");
 	if (code == SQLITE_OK && s->committed && s->seen != 0)
 		s->seen++;
 	return code;
@@ -99,6 +109,7 @@ store_commit(struct store *s)
 void
 store_roll_back(struct store *s)
 {
+	s->deadline_us = 0;
 	if (s->db != NULL && !sqlite3_get_autocommit(s->db))
 		store_exec(s, "ROLLBACK");
 }
@@ -132,7 +143,8 @@ store_look(struct store *s, int64_t floor, struct store_news *news)
 		code = store_read_news(s, floor, news);
 	if (code != SQLITE_DONE)
 		return store_give_up(s, code, "look");
-	store_exec(s, "COMMIT");
+	if ((code = store_commit(s)) != SQLITE_OK)
+		return store_give_up(s, code, "look");
 	if (news->reset && (status = store_start_anew(s, news)) != STORE_OK)
 		return status;
 	store_tell_state(s, news);
@@ -144,8 +156,10 @@ write_probe(struct store *s, size_t n)
 {
 	int code = store_exec(s, "BEGIN IMMEDIATE");
 
+	set_deadline(s);
 	if (code == SQLITE_OK)
 		code = store_run_with(s, "INSERT OR REPLACE INTO meta VALUES ('probe', zeroblob(?))", (int64_t)n, 0);
+	s->deadline_us = 0;
 	return code == SQLITE_DONE ? store_exec(s, "COMMIT") : code;
 }
 

@@ -38,6 +38,7 @@ static struct world {
 	struct history history;
 	struct roomlist roomlist;
 	struct health health;
+	_Atomic uint64_t passed_over;
 	struct relay *relay;
 	struct members *members;
 	struct sessions *sessions;
@@ -319,7 +320,8 @@ open_all(void)
 	    .rooms = w.rooms,
 	    .poll = w.poll,
 	    .sessions = w.sessions,
-	    .database = "/nonexistent"};
+	    .database = "/nonexistent",
+	    .passed_over = &w.passed_over};
 	w.routes = (struct routes){&w.send, w.poll, &w.history, &w.roomlist, &w.health, &w.socketio};
 	/* Always readable: each turn begins with on_turn(). */
 	w.event_fd = eventfd(1, EFD_CLOEXEC);

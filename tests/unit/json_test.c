@@ -90,23 +90,39 @@ test_bad(void **state)
 	assert_int_equal(json_object(STR("\0"), 10, NULL, NULL, NULL), JSON_BAD);
 }
 
-/* What SQLite may take for JSON, but yajl does not. */
+/* What is certain is good; and what is ordinary is certain. */
 static void
-test_nested_named(void **state)
+test_certain(void **state)
 {
-	static const char *const named[] = {"[{[\"a\"]:1}]", "[{[\"a\"] \n:1}]", "[1,{\"a\":[],[\"b\"]\t\r:[]}]",
-	    "[{{\"x\":\"a\"}:1}]", "[{{\"x\":\"a\"} :1}]", "[\"a string]:\"]"},
-	                         *const not_named[] = {"", "[]", "[{\"a\":[1]}]", "[[],[]]", "[\"]\",\":\"]",
-	                             "[{\"a\":{}}]", "[{\"]\":1}]", "]"};
+	static const char *const certain[] = {"[]", " [ ] ", "[1]", "[-0.5e+7,0,10,1E9]", "[true,false,null]", "[\"\"]",
+	    "[\"a\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\"]", "[{}]", "[{\"a\":1,\"b\":[{},[]]},[[[]]]]", "\n[\t1 ,\r2 ] ",
+	    "[{ \"a\" : { \"b\" : \"c\" } }]", "[\"]\",{\"}\":\":\"}]"},
+	                         *const not_certain[] = {"", " ", "[", "]", "[1", "[1,", "[1,]", "[,1]", "[,]", "[1 2]",
+	                             "{}", "1", "\"a\"", "null", "[1]]", "[1] x", "[[1]", "[{]", "[{]}", "[}",
+	                             "[{\"a\"}]", "[{\"a\":}]", "[{\"a\":1,}]", "[{\"a\":1,\"b\":}]", "[{\"a\" 1}]",
+	                             "[{1:1}]", "[{[\"a\"]:1}]", "[{{}:1}]", "[{\"a\":1]", "[1}", "[01]", "[-]", "[1.]",
+	                             "[.5]", "[1e]", "[1e+]", "[+1]", "[0x1]", "[--1]", "[NaN]", "[tru]", "[nul",
+	                             "[\"a]", "[\"\\", "[\"\\x\"]", "[\"\\u12\"]", "[\"\\u12g4\"]", "[\"\n\"]",
+	                             "[\"\\ud83d\"]", "[\"\\uDE00\"]", "[\v1]", "[1]\f", "[1,/**/2]", "['a']"};
+	char deep[200];
 
 	(void)state;
-	for (size_t i = 0; i < LENGTH(named); i++) {
-		assert_true(json_nested_named(str_of(named[i])));
-		assert_int_equal(
-		    json_array(str_of(named[i]), 10, NULL, NULL), i == LENGTH(named) - 1 ? JSON_OK : JSON_BAD);
+	for (size_t i = 0; i < LENGTH(certain); i++) {
+		if (!json_certain(str_of(certain[i])))
+			fail_msg("%s", certain[i]);
+		assert_int_equal(json_array(str_of(certain[i]), 64, NULL, NULL), JSON_OK);
 	}
-	for (size_t i = 0; i < LENGTH(not_named); i++)
-		assert_false(json_nested_named(str_of(not_named[i])));
+	for (size_t i = 0; i < LENGTH(not_certain); i++)
+		if (json_certain(str_of(not_certain[i])))
+			fail_msg("%s", not_certain[i]);
+	/* A byte 0, which is no end. */
+	assert_false(json_certain(STR("[1]\0")));
+	assert_false(json_certain(STR("[\"\0\"]")));
+	for (size_t depth = 1; depth <= 65; depth++) {
+		memset(deep, '[', depth);
+		memset(deep + depth, ']', depth);
+		assert_int_equal(json_certain((struct str){deep, 2 * depth}), depth <= 64);
+	}
 }
 
 static void
@@ -359,7 +375,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_members),
 	    cmocka_unit_test(test_bad),
-	    cmocka_unit_test(test_nested_named),
+	    cmocka_unit_test(test_certain),
 	    cmocka_unit_test(test_surrogates),
 	    cmocka_unit_test(test_zero_character),
 	    cmocka_unit_test(test_numbers),

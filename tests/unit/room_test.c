@@ -676,6 +676,37 @@ test_changes(void **state)
 }
 
 static enum test_next
+mended_steps(void *ctx, int turn)
+{
+	(void)ctx;
+	switch (turn) {
+	case 0:
+		publish(0);
+		rooms_publish_end(fx.rooms, 2);
+		fx.next_id = 3;
+		publish(1);
+		wait_in(0, 2, 0);
+		wait_in(1, ROOMS, 1);
+		rooms_change(fx.rooms, STR("c"), 2, message(2, 2));
+		return TEST_AGAIN;
+	default:
+		/* Who waited for it below finds it in the database; nothing in memory hides it. */
+		assert_int_equal(rooms_floor(fx.rooms), 3);
+		assert_int_equal(room_chain(place(2))->floor, 3);
+		assert_told(2, 1, 0);
+		return TEST_STOP;
+	}
+}
+
+/* A row that could not be told when it came, and can now. */
+static void
+test_mended_row(void **state)
+{
+	(void)state;
+	test_run(fx.loop, mended_steps, NULL);
+}
+
+static enum test_next
 gap_steps(void *ctx, int turn)
 {
 	(void)ctx;
@@ -825,6 +856,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_unwait, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_reset, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_changes, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_mended_row, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_deletion_wakes, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_many_rooms, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_random_operations, setup, teardown),
