@@ -11,16 +11,6 @@
 
 enum { LOCK_STEP_MS = 8 }; /* between tries for a lock, after the first few */
 
-struct entry {
-	STAILQ_ENTRY(entry) link;
-	struct message *message;
-	commit_sent_fn *fn;
-	void *ctx;
-	uint64_t handle;
-	int64_t since_us;
-	size_t bytes;
-};
-
 static struct commit *
 of_job(struct job *job)
 {
@@ -138,6 +128,7 @@ end_batch(struct commit *c)
 	c->locked_since_ms = 0;
 	commit_rest_index(c);
 	checkpoint_later(c->checkpoint);
+	commit_part_ended(c, true);
 	for (size_t i = 0; i < c->n_sends; i++)
 		finish(c, STAILQ_FIRST(&c->queue), outcome_of(&c->sends[i]), c->sends[i].id, c->sends[i].at_ms);
 	commit_gather(c, c->n_sends);
@@ -151,10 +142,34 @@ fail_batch(struct commit *c)
 	c->failed = true;
 	c->probed_ms = 0;
 	c->locked_since_ms = 0;
+	commit_part_ended(c, false);
 	for (size_t i = 0; i < c->n_sends; i++)
 		finish(c, STAILQ_FIRST(&c->queue), c->status == STORE_FULL ? COMMIT_FULL : COMMIT_FAILED, 0, 0);
 	/* A probe's own turn may never come while sends go on. */
 	commit_tell(c, &c->probes, false);
+}
+
+/* Some send made the whole batch fail: they go in parts, and at last each by itself. Nobody waits for ever. */
+static void
+part_batch(struct commit *c)
+{
+	bool slow = c->status == STORE_TIMEOUT;
+	struct entry *e = STAILQ_FIRST(&c->queue);
+
+	c->counts.failures++;
+	c->failed = true;
+	c->locked_since_ms = 0;
+	if (c->n_sends > 1)
+		commit_part_failed(c, slow);
+	else {
+		log_error("write_timeout", "file=\"%s\" room=%.*s took_ms=%lld detail=\"a trigger had no end in time\"",
+		    c->options.path, STR_ARGS(e->message->f.room), (long long)c->took_us / 1000);
+		commit_part_ended(c, false);
+		finish(c, e, COMMIT_SLOW, 0, 0);
+	}
+	while (
+	    slow && (e = STAILQ_FIRST(&c->queue)) != NULL && clock_us() - e->since_us >= c->options.lock_wait_ms * 1000)
+		finish(c, e, COMMIT_SLOW, 0, 0);
 }
 
 static void
@@ -207,6 +222,8 @@ done(struct job *job)
 			end_batch(c);
 		else if (c->status == STORE_BUSY)
 			retry_batch(c);
+		else if (c->status == STORE_APART || c->status == STORE_TIMEOUT)
+			part_batch(c);
 		else
 			fail_batch(c);
 		break;
@@ -250,7 +267,8 @@ start(struct commit *c, enum task task)
 	(void)worker_add(c->writer, &c->job);
 }
 
-/* Room for the whole queue in sends; false when it cannot be had, and the queue waits for a moment. */
+/* Room for the whole queue in sends, and as much of it as goes now; false when it cannot be had, and the queue waits
+ * for a moment. */
 static bool
 take_queue(struct commit *c)
 {
@@ -268,7 +286,7 @@ take_queue(struct commit *c)
 		c->cap_sends = cap;
 	}
 	c->n_sends = 0;
-	STAILQ_FOREACH (e, &c->queue, link)
+	for (e = STAILQ_FIRST(&c->queue); c->n_sends < commit_part(c); e = STAILQ_NEXT(e, link))
 		c->sends[c->n_sends++] = (struct store_send){.message = e->message};
 	return true;
 }

@@ -8,6 +8,8 @@
  *
  * States: IDLE -> (COMMIT phase of a turn: something to do) -> RUNNING -> done() -> IDLE. A batch that meets another
  * program's lock stays at the head of the queue and is tried again after 1, 2, 4, then 8 ms, until lock_wait is over.
+ * One that fails because of what a user's trigger does, or takes too long, is parted, down to single sends
+ * (commit_part.c), so that only those who are to blame are told so.
  */
 #ifndef COMMIT_H
 #define COMMIT_H
@@ -27,6 +29,7 @@ enum commit_outcome {
 	COMMIT_FULL,
 	COMMIT_FAILED,
 	COMMIT_LOCKED,
+	COMMIT_SLOW, /* a trigger took longer than write_timeout for it, or for those before it */
 };
 typedef void commit_sent_fn(
     void *ctx, uint64_t handle, enum commit_outcome outcome, const struct message *m, int64_t id, int64_t at_ms);

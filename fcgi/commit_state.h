@@ -1,7 +1,8 @@
 /*
  * commit_state: what the files of commit share: commit.c (the queue and the writer's one job), commit_look.c (who asks
  * for a look, and when one is due), commit_index.c (when the index is filled, and who waits for it), commit_gather.c
- * (when a batch waits for those who come back). Nobody else includes it.
+ * (when a batch waits for those who come back), commit_part.c (when not all of the queue is one batch). Nobody else
+ * includes it.
  */
 #ifndef COMMIT_STATE_H
 #define COMMIT_STATE_H
@@ -12,6 +13,17 @@
 #include "loop.h"
 #include "walindex.h"
 #include "worker.h"
+
+/* A send in the queue. */
+struct entry {
+	STAILQ_ENTRY(entry) link;
+	struct message *message;
+	commit_sent_fn *fn;
+	void *ctx;
+	uint64_t handle;
+	int64_t since_us;
+	size_t bytes;
+};
 
 /* Someone who waits for a look, a probe or the index. */
 struct waiting {
@@ -64,6 +76,8 @@ struct commit {
 	bool behind;       /* there are rows of others that are not told yet */
 	int gather_fd;     /* a timer finer than the loop's; -1: none */
 	size_t gather_for; /* the next batch waits until so many are queued; 0: it does not wait */
+	size_t part;       /* no batch is larger; 0: it may be */
+	size_t apart;      /* so many of the queue go one by one */
 	struct commit_counts counts;
 };
 
@@ -120,5 +134,14 @@ void commit_gather(struct commit *c, size_t answered);
 
 /* Whether that moment still lasts. */
 bool commit_gathers(const struct commit *c);
+
+/* How many of the queue are the next batch. */
+size_t commit_part(const struct commit *c);
+
+/* After a batch of several that failed for one of them, by an error or because it was slow. */
+void commit_part_failed(struct commit *c, bool slow);
+
+/* After one whose senders are answered. */
+void commit_part_ended(struct commit *c, bool stored);
 
 #endif

@@ -30,6 +30,7 @@ static const struct {
     [PROBLEM_STORE_FAILED] = {503, "store_failed"},
     [PROBLEM_DISK_FULL] = {503, "disk_full"},
     [PROBLEM_DATABASE_LOCKED] = {503, "database_locked"},
+    [PROBLEM_WRITE_TIMEOUT] = {503, "write_timeout"},
     [PROBLEM_SEARCH_TIMEOUT] = {503, "search_timeout"},
 };
 

@@ -109,6 +109,7 @@ sent(void *ctx, uint64_t handle, enum commit_outcome outcome, const struct messa
 		case COMMIT_FULL:
 		case COMMIT_FAILED:
 		case COMMIT_LOCKED:
+		case COMMIT_SLOW:
 			/* Without an acknowledgement the client's retries repeat it. */
 			break;
 		}

@@ -63,6 +63,10 @@ sent(void *ctx, uint64_t handle, enum commit_outcome outcome, const struct messa
 		request_fail(all, conn, PROBLEM_DATABASE_LOCKED,
 		    "another program holds the database's lock or removed its file; nothing was stored");
 		return;
+	case COMMIT_SLOW:
+		request_fail(all, conn, PROBLEM_WRITE_TIMEOUT,
+		    "a trigger in the database takes too long (write-timeout); nothing was stored");
+		return;
 	}
 }
 

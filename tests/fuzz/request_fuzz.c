@@ -126,7 +126,7 @@ end_send(enum commit_outcome outcome)
 	struct stub_send send = stub_take_send();
 	int64_t id = 1;
 
-	if (outcome > COMMIT_LOCKED)
+	if (outcome > COMMIT_SLOW)
 		outcome = COMMIT_STORED;
 	if (outcome == COMMIT_STORED) {
 		publish(send.message);

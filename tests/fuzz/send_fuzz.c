@@ -231,7 +231,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	MUST(kept->f.body.n > 0 || memmem(request->body.p, request->body.n, "args", 4) != NULL);
 	MUST(kept->f.body.n <= MESSAGE_MAX_BYTES);
 	check_json(request, &kept->f);
-	finish((enum commit_outcome)(bytes[0] >> 2) % (COMMIT_LOCKED + 1));
+	finish((enum commit_outcome)(bytes[0] >> 2) % (COMMIT_SLOW + 1));
 	check_insert(&kept->f);
 	check_forms(&kept->f);
 	MUST(message_publish(kept) == 0 && answer_valid_for_sqlite(kept->json));
