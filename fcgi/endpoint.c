@@ -19,6 +19,37 @@ enum {
 	BACKLOG = 65535,  /* cut to net.core.somaxconn */
 };
 
+/*
+ * What is wrong after an open with O_NOFOLLOW or O_EXCL, with what to do about it: a link in the place of a file, made
+ * by whoever can write to the folder, would have another one written over.
+ */
+static const char *
+why_not(void)
+{
+	switch (errno) {
+	case ELOOP:
+		return "it is a symbolic link; remove it";
+	case EEXIST:
+	case EISDIR:
+	case ENXIO:
+		return "it is not a plain file; remove it";
+	default:
+		return strerror(errno);
+	}
+}
+
+/* Says in the lock whose it is; not in a file that has another name as well, by which it may be something else. */
+static void
+sign(int fd, const char *lock)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_nlink > 1)
+		return; /* the lock is what counts */
+	if (ftruncate(fd, 0) != 0 || dprintf(fd, "%ld\n", (long)getpid()) < 0)
+		log_refusal("cannot write %s: %s", lock, strerror(errno));
+}
+
 int
 endpoint_lock(const char *path, const char *what)
 {
@@ -28,9 +59,9 @@ endpoint_lock(const char *path, const char *what)
 
 	snprintf(lock, sizeof lock, "%s-lock", real == NULL ? path : real);
 	free(real);
-	fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
+	fd = open(lock, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0660);
 	if (fd < 0) {
-		log_refusal("cannot open %s: %s", lock, strerror(errno));
+		log_refusal("cannot open %s: %s", lock, why_not());
 		return -1;
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
@@ -42,8 +73,7 @@ endpoint_lock(const char *path, const char *what)
 		errno = EWOULDBLOCK;
 		return -1;
 	}
-	if (ftruncate(fd, 0) != 0 || dprintf(fd, "%ld\n", (long)getpid()) < 0)
-		log_refusal("cannot write %s: %s", lock, strerror(errno)); /* the lock is what counts */
+	sign(fd, lock);
 	return fd;
 }
 
@@ -108,6 +138,23 @@ endpoint_listen(const char *path, bool *inherited)
 	return fd;
 }
 
+/* A new file; a plain one that a killed process left there goes. -1, with errno. */
+static int
+open_new(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0) {
+		if (S_ISLNK(st.st_mode)) {
+			errno = ELOOP;
+			return -1;
+		}
+		if (S_ISREG(st.st_mode))
+			unlink(path);
+	}
+	return open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+}
+
 int
 endpoint_write_pid(const char *path)
 {
@@ -116,10 +163,13 @@ endpoint_write_pid(const char *path)
 	bool good;
 
 	snprintf(temporary, sizeof temporary, "%s.new", path);
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	good = fd >= 0 && dprintf(fd, "%ld\n", (long)getpid()) > 0;
-	if (fd >= 0)
-		close(fd);
+	fd = open_new(temporary);
+	if (fd < 0) {
+		log_refusal("cannot write the pid file %s: cannot open %s: %s", path, temporary, why_not());
+		return -1;
+	}
+	good = dprintf(fd, "%ld\n", (long)getpid()) > 0;
+	close(fd);
 	if (!good || rename(temporary, path) != 0) {
 		log_refusal("cannot write the pid file %s: %s", path, strerror(errno));
 		return -1;

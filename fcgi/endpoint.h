@@ -8,7 +8,8 @@
 
 /*
  * Takes the lock PATH-lock, which says that this process alone serves PATH: its descriptor, to be kept open, or -1 with
- * a message on stderr that names who has it, and errno: EWOULDBLOCK if somebody has.
+ * a message on stderr that names who has it, and errno: EWOULDBLOCK if somebody has. A link in its place is
+ * refused.
  */
 int endpoint_lock(const char *path, const char *what);
 
@@ -21,7 +22,8 @@ int endpoint_listen(const char *path, bool *inherited);
 /* Whether a socket is inherited. */
 bool endpoint_inherited(void);
 
-/* Writes the pid to a new file and renames it into place. -1 with a message on stderr. */
+/* Writes the pid to a new file, PATH.new, and renames it into place. A link in the place of the former is refused. -1
+ * with a message on stderr. */
 int endpoint_write_pid(const char *path);
 
 /* Removes it at the end, if it still holds our pid. */

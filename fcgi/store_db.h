@@ -165,6 +165,14 @@ void store_run_out(struct store *s);
 /* What errno says of this SQLite result code; see store_start(). */
 int store_errno(struct store *s, int code);
 
+/*
+ * In store_adopt.c: a file without Longline's mark (application_id, user_version), as after sqlite3's .dump. Which
+ * version it is, by what is in it; 0: another program's; -1: not exactly any version's, because of the object in name
+ * (empty: no memory).
+ */
+enum { STORE_NAME_SIZE = 64 };
+int store_unmarked(struct store *s, char name[STORE_NAME_SIZE]);
+
 /* In store_ids.c. */
 
 /* The greatest id that was given, or a number above MESSAGE_ID_MAX if ids have left their range. */

@@ -31,9 +31,45 @@ migrate(struct store *s, int64_t version)
 	return sqlite3_exec(s->db, pragma, NULL, NULL, NULL);
 }
 
-/* Whether a file of this version can be ours: an empty one, or one with our mark. */
+/* Whether a file that has tables but not our mark is ours all the same. */
 static bool
-version_ok(struct store *s, int64_t version, char error[STORE_ERROR_SIZE])
+unmarked_ok(struct store *s, char error[STORE_ERROR_SIZE])
+{
+	char name[STORE_NAME_SIZE];
+	int version = store_unmarked(s, name);
+
+	if (version == 0)
+		snprintf(error, STORE_ERROR_SIZE, "the database %s is not Longline's: it is another program's file",
+		    s->options.path);
+	else if (version < 0)
+		snprintf(error, STORE_ERROR_SIZE,
+		    "the database %s has tables like Longline's, but not its mark, and '%s' in it is not as Longline "
+		    "makes "
+		    "it; if it is Longline's all the same: PRAGMA application_id = " APPLICATION_ID
+		    "; PRAGMA user_version = %d",
+		    s->options.path, name, schema_version);
+	return version > 0;
+}
+
+/* Gives such a file its mark. An SQLite result code. */
+static int
+adopt(struct store *s, int64_t *version)
+{
+	char name[STORE_NAME_SIZE], pragmas[128];
+
+	*version = store_unmarked(s, name);
+	snprintf(pragmas, sizeof pragmas, "PRAGMA application_id = " APPLICATION_ID "; PRAGMA user_version = %d",
+	    (int)*version);
+	/* It was restored: the log that readers knew may have gone on. */
+	s->options.new_epoch = true;
+	log_warning("adopted", "file=\"%s\" version=%d detail=\"it had no mark, as after .dump; readers begin anew\"",
+	    s->options.path, (int)*version);
+	return sqlite3_exec(s->db, pragmas, NULL, NULL, NULL);
+}
+
+/* Whether a file of this version can be ours: an empty one, or one with our mark; *unmarked: but for the mark. */
+static bool
+version_ok(struct store *s, int64_t version, bool *unmarked, char error[STORE_ERROR_SIZE])
 {
 	int64_t id = store_number(s, "PRAGMA application_id", 0);
 	int64_t tables = store_number(s, "SELECT count(*) FROM sqlite_master", 0);
@@ -52,6 +88,9 @@ version_ok(struct store *s, int64_t version, char error[STORE_ERROR_SIZE])
 		    s->options.path, (long long)version, schema_version);
 		return false;
 	}
+	*unmarked = id == 0 && version == 0 && !empty;
+	if (*unmarked)
+		return unmarked_ok(s, error);
 	if (!ours && !empty) {
 		snprintf(error, STORE_ERROR_SIZE, "the database %s is not Longline's: it is another program's file",
 		    s->options.path);
@@ -87,11 +126,14 @@ static int
 start_transaction(struct store *s, char error[STORE_ERROR_SIZE], int *code)
 {
 	int64_t version;
+	bool unmarked;
 
 	if ((*code = store_exec(s, "BEGIN IMMEDIATE")) != SQLITE_OK)
 		return -1;
 	version = store_number(s, "PRAGMA user_version", -1);
-	if (!version_ok(s, version, error))
+	if (!version_ok(s, version, &unmarked, error))
+		return -1;
+	if (unmarked && (*code = adopt(s, &version)) != SQLITE_OK)
 		return -1;
 	if (version < schema_version && (*code = migrate(s, version)) != SQLITE_OK)
 		return -1;
@@ -157,13 +199,14 @@ int
 store_start(struct store *s, int64_t lock_wait_ms, char error[STORE_ERROR_SIZE])
 {
 	int64_t patience = s->busy_wait_ms;
+	bool unmarked;
 	int code, reason;
 
 	s->busy_wait_ms = lock_wait_ms;
 	error[0] = '\0';
 	s->trouble = SQLITE_OK;
 	/* Looked at before anything is changed: it may be somebody else's file. */
-	if (!version_ok(s, store_number(s, "PRAGMA user_version", 0), error)) {
+	if (!version_ok(s, store_number(s, "PRAGMA user_version", 0), &unmarked, error)) {
 		errno = store_errno(s, s->trouble);
 		return -1;
 	}
