@@ -18,6 +18,7 @@ setup_counting(void **state)
 	store_close(fx.store);
 	store_close(fx.reader);
 	fx.options.passed_over = &passed_over;
+	fx.options.write_timeout_ms = 200;
 	fx.store = test_store_open(&fx, false);
 	fx.reader = test_store_open(&fx, false);
 	assert_int_equal(store_start(fx.store, 200, (char[STORE_ERROR_SIZE]){0}), 0);
@@ -360,6 +361,43 @@ test_retention(void **state)
 	test_fill(&fx);
 }
 
+/* A trigger without end is cut, and what it did is undone; whatever comes next has its own time. */
+static void
+test_endless(void **state)
+{
+	struct store_send send;
+
+	(void)state;
+	test_other(&fx, "CREATE TRIGGER endless AFTER INSERT ON messages WHEN NEW.text = 'slow' BEGIN"
+	                " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n; END");
+	for (int i = 1; i <= 2; i++) {
+		assert_int_equal(append("main", "slow", "", &send), STORE_TIMEOUT);
+		assert_int_equal(test_number(&fx, "SELECT count(*) FROM messages"), i - 1);
+		assert_int_equal(append("main", "quick", "", &send), STORE_OK);
+		assert_int_equal(send.id, i);
+	}
+	test_other(&fx, "CREATE TRIGGER endless_too AFTER UPDATE ON meta BEGIN"
+	                " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n; END");
+	store_news_fini(&fx.news);
+	assert_int_equal(store_fill(fx.store, 0, &fx.news), STORE_TIMEOUT);
+	assert_int_equal(store_probe(fx.store, false), STORE_OK);
+	assert_int_equal(append("main", "quick", "", &send), STORE_OK);
+}
+
+/* SQLite's own tables, and those of the index, are changed by nobody's triggers. */
+static void
+test_defensive(void **state)
+{
+	struct store_send send;
+
+	(void)state;
+	test_other(&fx, "CREATE TRIGGER shadow AFTER INSERT ON messages BEGIN DELETE FROM search_data; END");
+	assert_int_equal(append("main", "x", "", &send), STORE_FAILED);
+	assert_int_equal(test_number(&fx, "SELECT count(*) FROM search_data") > 0, true);
+	test_other(&fx, "DROP TRIGGER shadow");
+	assert_int_equal(append("main", "x", "", &send), STORE_OK);
+}
+
 int
 main(void)
 {
@@ -374,6 +412,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_keys, setup_counting, teardown),
 	    cmocka_unit_test_setup_teardown(test_long_room, setup_counting, teardown),
 	    cmocka_unit_test_setup_teardown(test_retention, setup_counting, teardown),
+	    cmocka_unit_test_setup_teardown(test_endless, setup_counting, teardown),
+	    cmocka_unit_test_setup_teardown(test_defensive, setup_counting, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
