@@ -155,8 +155,11 @@ buf_add_utf8(struct buf *b, struct str s)
 	while (s.n > 0) {
 		size_t good = 0, n = 0;
 
-		while (good < s.n && (n = str_utf8_char((struct str){s.p + good, s.n - good})) > 0)
+		do {
+			good += str_ascii((struct str){s.p + good, s.n - good});
+			n = str_utf8_char((struct str){s.p + good, s.n - good});
 			good += n;
+		} while (n > 0);
 		buf_add(b, (struct str){s.p, good});
 		s.p += good;
 		s.n -= good;
@@ -193,13 +196,34 @@ add_escaped(struct buf *b, unsigned char c)
 	}
 }
 
+/* How many bytes from s on, eight by eight, are ASCII that stands for itself in a JSON string. */
+static size_t
+plain_eights(struct str s)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+	size_t n = 0;
+
+	for (uint64_t v; s.n - n >= sizeof v; n += sizeof v) {
+		uint64_t quote, backslash;
+
+		memcpy(&v, s.p + n, sizeof v);
+		/* The high bit of a byte is set by what is in it, or below it, and not wanted: the first such byte is
+		 * what matters (Anderson, Bit Twiddling Hacks, "hasless" and "hasvalue"). */
+		quote = v ^ ones * '"';
+		backslash = v ^ ones * '\\';
+		if (((v | (v - ones * ' ') | (quote - ones) | (backslash - ones)) & high) != 0)
+			break;
+	}
+	return n;
+}
+
 void
 buf_add_json(struct buf *b, struct str s)
 {
-	size_t plain = 0; /* bytes since the last flush that need no change */
+	size_t plain = plain_eights(s); /* bytes since the last flush that need no change */
 
 	buf_add_char(b, '"');
-	for (size_t i = 0; i < s.n;) {
+	for (size_t i = plain; i < s.n;) {
 		unsigned char c = (unsigned char)s.p[i];
 		size_t n = 1;
 		bool good = c < 0x80 || next_char((struct str){s.p + i, s.n - i}, &n);
@@ -216,6 +240,8 @@ buf_add_json(struct buf *b, struct str s)
 		else
 			buf_add(b, REPLACEMENT);
 		i += n;
+		plain = plain_eights((struct str){s.p + i, s.n - i});
+		i += plain;
 	}
 	buf_add(b, (struct str){s.p + s.n - plain, plain});
 	buf_add_char(b, '"');

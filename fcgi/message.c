@@ -283,14 +283,11 @@ message_sender_ok(struct str sender)
 bool
 message_event_reserved(struct str event)
 {
+#define NAME(literal) (event.n == sizeof(literal) - 1 && memcmp(event.p, literal, sizeof(literal) - 1) == 0)
 	/* socket.io-parser's list */
-	static const char *const reserved[] = {
-	    "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"};
-
-	for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
-		if (str_eq(event, str_of(reserved[i])))
-			return true;
-	return false;
+	return NAME("connect") || NAME("connect_error") || NAME("disconnect") || NAME("disconnecting") ||
+	       NAME("newListener") || NAME("removeListener");
+#undef NAME
 }
 
 bool

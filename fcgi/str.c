@@ -92,11 +92,28 @@ str_utf8_char(struct str s)
 	return (c == 0xF0 && d < 0x90) || (c == 0xF4 && d > 0x8F) ? 0 : 4;
 }
 
+size_t
+str_ascii(struct str s)
+{
+	const uint64_t high = UINT64_C(0x8080808080808080);
+	uint64_t eight;
+	size_t n = 0;
+
+	for (; s.n - n >= sizeof eight; n += sizeof eight) {
+		memcpy(&eight, s.p + n, sizeof eight);
+		if ((eight & high) != 0)
+			break;
+	}
+	while (n < s.n && (unsigned char)s.p[n] < 0x80)
+		n++;
+	return n;
+}
+
 bool
 str_utf8(struct str s)
 {
 	while (s.n > 0) {
-		size_t n = str_utf8_char(s);
+		size_t ascii = str_ascii(s), n = ascii > 0 ? ascii : str_utf8_char(s);
 
 		if (n == 0)
 			return false;

@@ -35,6 +35,9 @@ struct str str_cut(struct str *s, char at);
 /* Well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF). */
 bool str_utf8(struct str s);
 
+/* How many bytes at the beginning of s are ASCII. */
+size_t str_ascii(struct str s);
+
 /* The length of the well-formed UTF-8 sequence at the beginning of s, or 0 when it begins with none. */
 size_t str_utf8_char(struct str s);
 

@@ -374,6 +374,34 @@ test_json_random(void **state)
 	}
 }
 
+/* Any byte at any place among plain ones, which are taken eight at a time. */
+static void
+test_json_places(void **state)
+{
+	(void)state;
+	for (size_t n = 1; n < 26; n++)
+		for (size_t at = 0; at < n; at++)
+			for (unsigned c = 0; c < 256; c++) {
+				char text[32];
+				struct buf b;
+
+				memset(text, 0x7F, sizeof text);
+				text[at] = (char)c;
+				buf_init(&b, SIZE_MAX);
+				buf_add_json(&b, (struct str){text, n});
+				if (c >= 0x20 && c < 0x80 && c != '"' && c != '\\')
+					assert_str_n(((struct str){b.p + 1, b.n - 2}), ((struct str){text, n}));
+				else {
+					assert_memory_equal(b.p + 1, text, at);
+					assert_memory_equal(b.p + b.n - (n - at), text + at + 1, n - at - 1);
+					assert_memory_equal(
+					    b.p + 1 + at, c < 0x80 ? "\\" : "\xEF\xBF\xBD", c < 0x80 ? 1 : 3);
+				}
+				buf_fini(&b);
+				assert_int_equal(str_ascii((struct str){text, n}), c < 0x80 ? n : at);
+			}
+}
+
 int
 main(void)
 {
@@ -390,6 +418,7 @@ main(void)
 	    cmocka_unit_test(test_json_escapes),
 	    cmocka_unit_test(test_replacement),
 	    cmocka_unit_test(test_json_random),
+	    cmocka_unit_test(test_json_places),
 	    cmocka_unit_test(test_huge),
 	};
 
