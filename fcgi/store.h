@@ -5,10 +5,11 @@
  * appends and looks: it is the only one that knows what has been handed to readers so far (store_append, store_look).
  * All may block on the disk, so none is used in the loop.
  *
- * Files: store.c opens the file, and the one in its place; store_start.c migrates; store_stmt.c has statements and
- * rows. The writer's: store_writer.c, store_news.c, store_append.c, store_index.c. The readers': store_rows.c,
- * store_poll.c, store_history.c, store_search.c, store_excerpt.c, store_list.c. store_db.h is theirs alone, and the
- * only header that knows SQLite.
+ * Files: store.c opens the file, and the one in its place; store_start.c migrates; store_stmt.c has statements,
+ * store_row.c makes messages of rows, store_ids.c and store_adopt.c know what other programs did. The writer's:
+ * store_writer.c, store_news.c, store_append.c, store_insert.c, store_index.c, store_overwritten.c. The readers':
+ * store_rows.c, store_walk.c, store_last.c, store_poll.c, store_history.c, store_search.c, store_excerpt.c,
+ * store_list.c. store_db.h is theirs alone, and the only header that knows SQLite.
  */
 #ifndef STORE_H
 #define STORE_H

@@ -7,7 +7,7 @@ import { connect, fastcgi } from './fastcgi.mjs';
 import { binary, daemon, root, run, tempDir } from './harness.mjs';
 
 const OPTIONS = ['socket', 'database', 'pid-file', 'host', 'cors', 'wait-max', 'body-max', 'message-max', 'depth-max', 'reply-max', 'queue-max', 'queue-bytes',
-	'ring-bytes', 'readers', 'reads-max', 'lock-wait', 'search-timeout', 'send-timeout', 'request-timeout', 'connections-max',
+	'ring-bytes', 'readers', 'reads-max', 'lock-wait', 'write-timeout', 'search-timeout', 'send-timeout', 'request-timeout', 'connections-max',
 	'ping-interval', 'ping-timeout', 'connect-timeout', 'max-payload', 'sessions-max', 'session-queue', 'namespaces-max', 'attachments-max', 'recovery', 'recovery-max', 'ephemeral', 'log-level', 'new-epoch', 'help', 'version'];
 
 describe('config: --help', () => {
@@ -19,7 +19,7 @@ describe('config: --help', () => {
 			assert.match(stdout, new RegExp(`--${name}\\b`), name);
 		const line = (name) => stdout.split(/\n(?=\s*--)/).find((part) => part.includes(`--${name} `)) ?? '';
 		for (const [name, value] of [['wait-max', /\b55\b/], ['body-max', /\b1,?000,?000\b/], ['message-max', /\b4,?000,?000\b/], ['depth-max', /\b1,?000\b/],
-			['reply-max', /\b1,?000,?000\b/], ['queue-max', /\b10,?000\b/], ['reads-max', /\b1,?000\b/], ['lock-wait', /\b15\b/], ['search-timeout', /\b2\b/], ['send-timeout', /\b60\b/], ['recovery-max', /\b10,?000\b/]])
+			['reply-max', /\b1,?000,?000\b/], ['queue-max', /\b10,?000\b/], ['reads-max', /\b1,?000\b/], ['lock-wait', /\b15\b/], ['write-timeout', /\b5\b/], ['search-timeout', /\b2\b/], ['send-timeout', /\b60\b/], ['recovery-max', /\b10,?000\b/]])
 			assert.match(line(name), value, name);
 	});
 
