@@ -103,20 +103,26 @@ make_due(struct session_channel *ch)
 		begin_round(ch);
 }
 
-/* Tells the next one of the round. It may have nothing new, and waits again, behind all others. */
-static void
-tell_one(struct session_channel *ch)
+/* Tells the next one of the round. It may have nothing new, and waits again, behind all others. false: the channel
+ * ended, with the session. */
+static bool
+tell_one(struct sessions *all, struct session_channel *ch)
 {
 	struct session_cursor *c = TAILQ_FIRST(&ch->waiting);
 	struct session *s;
 
 	ch->to_tell--;
 	if (c == NULL)
-		return;
+		return true;
 	s = c->session;
 	session_channel_unwait(c);
+	all->channel = ch;
 	session_tell(s);
+	if (all->channel == NULL)
+		return false;
+	all->channel = NULL;
 	ch->told += s->held == NULL;
+	return true;
 }
 
 bool
@@ -129,8 +135,7 @@ session_channels_tell(void *ctx)
 		/* In turn, so that a large one does not keep a small one waiting. */
 		TAILQ_REMOVE(&all->telling, ch, link);
 		TAILQ_INSERT_TAIL(&all->telling, ch, link);
-		tell_one(ch);
-		if (ch->to_tell == 0)
+		if (tell_one(all, ch) && ch->to_tell == 0)
 			end_round(ch);
 	}
 	return !TAILQ_EMPTY(&all->telling);
@@ -151,6 +156,8 @@ void
 session_channel_fini(struct session_channel *ch)
 {
 	assert(TAILQ_EMPTY(&ch->waiting));
+	if (ch->all->channel == ch)
+		ch->all->channel = NULL;
 	if (ch->telling)
 		TAILQ_REMOVE(&ch->all->telling, ch, link);
 	loop_timer_clear(ch->all->loop, &ch->rest_timer);

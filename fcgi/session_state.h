@@ -58,6 +58,7 @@ struct sessions {
 	int64_t bytes_left;
 	uint64_t packets;
 	TAILQ_HEAD(, session_channel) telling; /* channels that have something for those who wait in them */
+	struct session_channel *channel;       /* of which one is being told now; NULL: none, or it ended */
 	uint64_t serial;                       /* of what was queued or told last */
 	uint8_t timer_kind, channel_kind, rest_kind;
 	bool draining;

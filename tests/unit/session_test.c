@@ -18,6 +18,7 @@ enum {
 
 struct fcgi_conn {
 	bool open;
+	bool broken; /* its peer is gone, which is known when it is answered */
 	int status;
 	char body[200];
 	_Alignas(8) char slot[SLOT];
@@ -39,7 +40,7 @@ static struct fixture {
 	struct sessions *sessions;
 	struct session_layer layer;
 	struct session_channel channel;
-	bool has_channel;
+	bool has_channel, ends_with_last; /* ends_with_last: the channel goes with the last one, as a namespace does */
 	struct fcgi_conn conns[CONNS];
 	size_t n_conns;
 	struct one ones[ONES];
@@ -114,7 +115,7 @@ __wrap_fcgi_reply(struct fcgi *f, struct fcgi_conn *c, struct blob *reply)
 	body += 4;
 	snprintf(c->body, sizeof c->body, "%.*s", (int)(reply->p + reply->n - 16 - body), body);
 	blob_drop(reply);
-	return true;
+	return !c->broken;
 }
 
 /* ---- the layer ---- */
@@ -141,16 +142,26 @@ on_text(void *ctx, struct session *s, struct str text)
 }
 
 static void
+end_channel(void)
+{
+	session_channel_fini(&fx.channel);
+	memset(&fx.channel, 0xEE, sizeof fx.channel);
+	fx.has_channel = false;
+}
+
+static void
 on_ended(void *ctx, struct session *s)
 {
 	struct one *one = session_data(s);
 
 	(void)ctx;
 	fx.ended++;
-	if (one != NULL) {
-		session_remove_cursor(&one->cursor);
-		one->session = NULL;
-	}
+	if (one == NULL)
+		return;
+	session_remove_cursor(&one->cursor);
+	one->session = NULL;
+	if (fx.ends_with_last && --fx.n_ones == 0)
+		end_channel();
 }
 
 static void
@@ -189,11 +200,15 @@ static int
 teardown(void **state)
 {
 	(void)state;
+	/* A channel ends before its sessions' owner. */
+	for (size_t i = 0; i < fx.n_ones; i++)
+		if (fx.ones[i].session != NULL)
+			session_end(fx.ones[i].session, STR("1"));
+	if (fx.has_channel)
+		end_channel();
 	for (size_t i = 0; i < fx.n_conns; i++)
 		fx.conns[i].open = false;
 	sessions_free(fx.sessions);
-	if (fx.has_channel)
-		session_channel_fini(&fx.channel);
 	rooms_free(fx.rooms);
 	loop_free(fx.loop);
 	close(fx.event_fd);
@@ -638,6 +653,25 @@ tells_64_in_a_turn(void **state)
 	assert_int_equal(fx.replies, N);
 }
 
+/* Its answer does not get away, so its session ends, and with that the channel. */
+static void
+the_last_one_may_end_as_it_is_told(void **state)
+{
+	struct session_channel gone;
+	struct one *a = join();
+
+	(void)state;
+	memset(&gone, 0xEE, sizeof gone);
+	fx.ends_with_last = true;
+	hold_get(a);
+	a->conn->broken = true;
+	tell("4x", NULL);
+	turn();
+	assert_int_equal(fx.ended, 1);
+	assert_memory_equal(&fx.channel, &gone, sizeof gone);
+	turn();
+}
+
 /* Each that is told comes back at once: what is said without a pause must not be told without one. */
 static void
 events_gather_after_a_large_round(void **state)
@@ -698,8 +732,7 @@ cost_beside(size_t n)
 	steps = fx.allocations + fx.replies - before + b->holders;
 	for (size_t i = 0; i < n; i++)
 		session_end(fx.ones[i].session, STR("1"));
-	session_channel_fini(&fx.channel);
-	fx.has_channel = false;
+	end_channel();
 	fx.n_ones = 0;
 	blob_drop(b);
 	return steps;
@@ -755,6 +788,7 @@ main(void)
 	    TEST(stands_in_its_place_among_what_is_queued),
 	    TEST(waits_for_the_welcome),
 	    TEST(tells_64_in_a_turn),
+	    TEST(the_last_one_may_end_as_it_is_told),
 	    TEST(events_gather_after_a_large_round),
 	    TEST(costs_the_same_beside_a_thousand_sessions),
 	    TEST(what_is_queued_goes_in_order),
