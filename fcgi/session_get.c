@@ -245,13 +245,14 @@ wait(struct session *s)
 	}
 }
 
-/* What the reply holds is out of the queue, and behind the cursors: a session whose reply did not get away has a hole.
+/* What the reply holds is out of the queue, and behind the cursors: a session whose reply did not get away has a hole,
+ * and can only be left.
  */
 static void
 send_reply(struct session *s, struct blob *reply)
 {
 	if (!request_send(s->all->requests, session_take_held(s), reply))
-		session_end(s, STR("1"));
+		session_leave(s);
 }
 
 /* The answer that only this session gets, kept at *shared for the next one unless shared is NULL. */
@@ -272,7 +273,7 @@ answer(struct session *s, struct room_answer *shared, const struct news *news)
 	if (n == 0) {
 		/* One that comes while the daemon stops is not held. */
 		if (s->reading == NULL && s->state == SESSION_OPEN && s->all->draining)
-			session_end(s, STR("1"));
+			session_leave(s);
 		else if (s->reading == NULL && s->state == SESSION_OPEN)
 			wait(s);
 		return;

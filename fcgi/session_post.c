@@ -163,17 +163,19 @@ visit(struct session *s, struct packet_walk *walk)
 	return walk->ended || s->state != SESSION_OPEN || s->doomed;
 }
 
-/* All of the session's POST was handled, or the session ended: its client is told, and the next one begins. */
+/* The session's POST is over: its client is told, and the next one begins. */
 static void
-finish(struct session *s)
+finish(struct session *s, bool handled)
 {
 	struct sessions *all = s->all;
 	struct post *p = s->post, *next = p->next;
 	struct fcgi_conn *conn = conn_of(p);
 
 	unlist(all, p);
-	if (conn != NULL)
+	if (conn != NULL && handled)
 		reply_ok(all->requests, conn);
+	else if (conn != NULL)
+		session_refuse(all->requests, conn, SESSION_UNKNOWN_SID);
 	if (next != NULL && s->state != SESSION_ENDED) {
 		next->stopped_ms = p->stopped_ms;
 		s->post = next;
@@ -198,7 +200,7 @@ session_drop_posts(struct session *s)
 {
 	/* The one that is being handled is finished by whoever handles it. */
 	if (s->post != NULL && s->post != s->all->post)
-		finish(s);
+		finish(s, false);
 }
 
 /* ---- all of them ---- */
@@ -216,7 +218,7 @@ go_on(struct sessions *all, struct post *p)
 	done = visit(s, &p->walk);
 	all->post = NULL;
 	if (done)
-		finish(s);
+		finish(s, true);
 	else if (!is_held(s, &p->walk))
 		list(all, p);
 }

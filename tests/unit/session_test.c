@@ -412,6 +412,60 @@ a_stop_waits_for_what_came(void **state)
 	assert_int_equal(fx.ended, 1);
 }
 
+/* A client whose GET was under way asks again: it is told to go, but what it has sent is handled. */
+static void
+a_stop_waits_for_what_came_though_a_get_comes(void **state)
+{
+	struct session *s = new_session();
+	struct fcgi_conn *c = post(s, 100, 'a'), *get = new_conn();
+
+	(void)state;
+	turn();
+	sessions_drain(fx.sessions);
+	session_get(s, get);
+	assert_string_equal(get->body, "1");
+	assert_false(sessions_idle(fx.sessions));
+	turn();
+	assert_int_equal(fx.n, 100);
+	assert_string_equal(c->body, "ok");
+	assert_int_equal(fx.ended, 1);
+}
+
+static void
+what_came_is_handled_though_an_answer_does_not_get_away(void **state)
+{
+	struct session *s = new_session();
+	struct fcgi_conn *get = new_conn();
+
+	(void)state;
+	post(s, 200, 'a');
+	session_get(s, get);
+	turn();
+	get->broken = true;
+	session_queue(s, blob_new(1), 1);
+	turn();
+	assert_false(get->open);
+	assert_false(session_alive(s));
+	turn();
+	turn();
+	assert_int_equal(fx.n, 200);
+	assert_int_equal(fx.ended, 1);
+}
+
+/* It was not handled, so its client must not be told that it was. */
+static void
+a_post_of_a_session_that_ends_is_not_answered_ok(void **state)
+{
+	struct session *s = new_session();
+	struct fcgi_conn *c = post(s, 100, 'a');
+
+	(void)state;
+	turn();
+	session_end(s, STR("1"));
+	assert_int_equal(c->status, 400);
+	assert_string_equal(c->body, "{\"code\":1,\"message\":\"Session ID unknown\"}");
+}
+
 static void
 a_bad_packet_ends_the_session_and_what_is_behind_it_does_not_count(void **state)
 {
@@ -779,6 +833,9 @@ main(void)
 	    TEST(a_second_post_waits_and_a_third_is_refused),
 	    TEST(what_came_is_handled_though_the_connection_is_gone),
 	    TEST(a_stop_waits_for_what_came),
+	    TEST(a_stop_waits_for_what_came_though_a_get_comes),
+	    TEST(what_came_is_handled_though_an_answer_does_not_get_away),
+	    TEST(a_post_of_a_session_that_ends_is_not_answered_ok),
 	    TEST(a_bad_packet_ends_the_session_and_what_is_behind_it_does_not_count),
 	    TEST(a_held_session_waits_and_others_go_on),
 	    TEST(the_heartbeat_stands_still_while_a_post_is_handled),
