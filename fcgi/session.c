@@ -199,6 +199,7 @@ session_close(struct session *s)
 	s->ping_ms = INT64_MAX;
 	if (s->dead_ms > clock_ms() + CLOSING_MS)
 		s->dead_ms = clock_ms() + CLOSING_MS;
+	session_release(s);
 	set_timer(s);
 	session_wake(s);
 }

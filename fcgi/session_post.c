@@ -137,7 +137,8 @@ post_free(struct post *p)
 static bool
 is_held(const struct session *s, const struct packet_walk *walk)
 {
-	return s->holds && walk->rest.n > 0 && (walk->rest.p[0] == '4' || walk->rest.p[0] == 'b');
+	return s->holds && s->state == SESSION_OPEN && walk->rest.n > 0 &&
+	       (walk->rest.p[0] == '4' || walk->rest.p[0] == 'b');
 }
 
 /* Handles the next packets, a few; whether that was the last, or nothing after it counts. */

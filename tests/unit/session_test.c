@@ -530,6 +530,28 @@ a_held_session_waits_and_others_go_on(void **state)
 	assert_string_equal(c->body, "ok");
 }
 
+/* Nobody may ever release it: neither its POSTs nor the session stay for ever. */
+static void
+a_held_session_that_closes_lets_go_of_its_posts(void **state)
+{
+	struct session *s = new_session();
+	struct fcgi_conn *first, *second;
+
+	(void)state;
+	session_hold(s);
+	first = post(s, 1, 'a');
+	second = post(s, 1, 'b');
+	turn();
+	assert_true(first->open && second->open);
+	session_close(s);
+	turn();
+	assert_false(first->open || second->open);
+	assert_int_equal(fx.n, 0);
+	assert_true(sessions_idle(fx.sessions));
+	fx.later_ms += 31000;
+	assert_false(session_alive(s));
+}
+
 static void
 the_heartbeat_stands_still_while_a_post_is_handled(void **state)
 {
@@ -838,6 +860,7 @@ main(void)
 	    TEST(a_post_of_a_session_that_ends_is_not_answered_ok),
 	    TEST(a_bad_packet_ends_the_session_and_what_is_behind_it_does_not_count),
 	    TEST(a_held_session_waits_and_others_go_on),
+	    TEST(a_held_session_that_closes_lets_go_of_its_posts),
 	    TEST(the_heartbeat_stands_still_while_a_post_is_handled),
 	    TEST(tells_all_but_the_one_who_said_it),
 	    TEST(keeps_the_newest_64_for_10_seconds),
