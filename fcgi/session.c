@@ -93,12 +93,16 @@ session_wake(struct session *s)
 static void
 set_timer(struct session *s)
 {
-	int64_t next = s->ping_ms < s->dead_ms ? s->ping_ms : s->dead_ms;
+	int64_t next = s->ping_ms;
 
-	if (s->post != NULL)
-		return;
-	if (s->connect_ms < next)
+	if (s->post == NULL && s->dead_ms < next)
+		next = s->dead_ms;
+	if (s->post == NULL && s->connect_ms < next)
 		next = s->connect_ms;
+	if (next == INT64_MAX) {
+		loop_timer_clear(s->all->loop, &s->timer);
+		return;
+	}
 	next -= clock_ms();
 	loop_timer_set(s->all->loop, &s->timer, s->all->timer_kind, next > 0 ? next : 0);
 }
@@ -110,13 +114,13 @@ put_forward(int64_t *deadline_ms, int64_t ms)
 		*deadline_ms += ms;
 }
 
-/* The time that its clock has stood still counts for nothing. */
+/* The time that its clock has stood still counts for nothing; but for the ping, since clients wait for the next one no
+ * longer than an interval and a time-out, whatever they are sending. */
 static void
 make_up(struct session *s)
 {
 	int64_t now = clock_ms(), ms = now - s->post->stopped_ms;
 
-	put_forward(&s->ping_ms, ms);
 	put_forward(&s->dead_ms, ms);
 	put_forward(&s->connect_ms, ms);
 	s->post->stopped_ms = now;
@@ -126,7 +130,6 @@ void
 session_stop_clock(struct session *s)
 {
 	s->post->stopped_ms = clock_ms();
-	loop_timer_clear(s->all->loop, &s->timer);
 }
 
 void
@@ -160,7 +163,7 @@ on_timer(void *ctx, struct timer *t)
 	(void)ctx;
 	if (!session_alive(s))
 		return;
-	if (now >= s->connect_ms) {
+	if (s->post == NULL && now >= s->connect_ms) {
 		s->connect_ms = INT64_MAX;
 		session_close(s);
 	}

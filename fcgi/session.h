@@ -14,8 +14,9 @@
  * none does, so a client that is away costs nothing as others talk.
  *
  * POSTs: a turn of the loop handles a bounded number of packets, of all sessions together; the rest of a body waits for
- * the next turn, in order, and its POST is answered when all of it was handled. Meanwhile the session's heartbeat
- * stands still, for a client says nothing else while a POST of its is open.
+ * the next turn, in order, and its POST is answered when all of it was handled. Meanwhile the time for the session's
+ * pong stands still, for a client says nothing else while a POST of its is open; pings are due as ever, for it drops a
+ * server that sends none.
  *
  * Sessions that stand at the same place of a room, and have nothing but its news to be told, get the same bytes.
  */

@@ -70,7 +70,8 @@ struct sessions {
 /* A pong came, or the session begins: the next ping is due a whole interval from now. */
 void session_beat(struct session *s);
 
-/* Its POST is being handled, since now: the heartbeat stands still; or is no more: it goes on where it was. */
+/* Its POST is being handled, since now: the time that it has for a pong stands still; or is no more: that goes on where
+ * it was. */
 void session_stop_clock(struct session *s);
 void session_go_on(struct session *s);
 

@@ -581,6 +581,33 @@ the_heartbeat_stands_still_while_a_post_is_handled(void **state)
 	assert_false(session_alive(s));
 }
 
+/* A client drops a server that is silent for an interval and a time-out, whatever it is sending meanwhile. */
+static void
+a_ping_is_not_put_off_by_posts(void **state)
+{
+	struct session *s = new_session();
+	struct fcgi_conn *get = new_conn();
+
+	(void)state;
+	fx.hold_at = 'h';
+	session_get(s, get);
+	post(s, 2, 'h');
+	fx.later_ms += INTERVAL_MS + 20;
+	for (int i = 0; i < 3; i++)
+		turn();
+	assert_string_equal(get->body, "2");
+	/* The pong has its time when the client can say it. */
+	fx.later_ms += 10 * TIMEOUT_MS;
+	turn();
+	session_release(s);
+	for (int i = 0; i < 3; i++)
+		turn();
+	assert_true(session_alive(s));
+	fx.later_ms += TIMEOUT_MS - 20;
+	turn();
+	assert_true(session_alive(s));
+}
+
 /* ---- what passes ---- */
 
 static struct one *
@@ -862,6 +889,7 @@ main(void)
 	    TEST(a_held_session_waits_and_others_go_on),
 	    TEST(a_held_session_that_closes_lets_go_of_its_posts),
 	    TEST(the_heartbeat_stands_still_while_a_post_is_handled),
+	    TEST(a_ping_is_not_put_off_by_posts),
 	    TEST(tells_all_but_the_one_who_said_it),
 	    TEST(keeps_the_newest_64_for_10_seconds),
 	    TEST(keeps_a_megabyte_of_them_at_most),
