@@ -9,7 +9,8 @@
 /*
  * What clients send is handled in turns of the loop, so that nobody who sends much keeps the others waiting. In each
  * turn it is POST by POST: new ones first, for most have a packet or two; then those that have had a turn, round and
- * round. Part of each turn is kept for these, so that new ones cannot hold them up for ever.
+ * round. Part of each turn is kept for these, and every other one begins with one of them, so that new ones cannot hold
+ * them up for ever.
  */
 enum {
 	PACKETS_PER_TURN = 64,
@@ -229,15 +230,19 @@ static struct post *
 next_post(const struct sessions *all)
 {
 	struct post *old = TAILQ_FIRST(&all->old_posts), *fresh = TAILQ_FIRST(&all->new_posts);
+	bool for_old =
+	    all->packets_left <= PACKETS_FOR_OLD || (all->old_begins && all->packets_left == PACKETS_PER_TURN);
 
-	return fresh == NULL || (old != NULL && all->packets_left <= PACKETS_FOR_OLD) ? old : fresh;
+	return fresh == NULL || (old != NULL && for_old) ? old : fresh;
 }
 
+/* Where packets are large, the first POST may have all of a turn. */
 static void
 begin_turn(struct sessions *all)
 {
 	all->packets_left = PACKETS_PER_TURN;
 	all->bytes_left = BYTES_PER_TURN;
+	all->old_begins = !all->old_begins;
 }
 
 /* Phase LATE: what the requests of this turn have left of it goes to those that came before. */

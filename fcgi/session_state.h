@@ -56,6 +56,7 @@ struct sessions {
 	struct post *post;     /* whose packets are being handled now; NULL: nobody's */
 	unsigned packets_left; /* in this turn */
 	int64_t bytes_left;
+	bool old_begins; /* this turn */
 	uint64_t packets;
 	TAILQ_HEAD(, session_channel) telling; /* channels that have something for those who wait in them */
 	struct session_channel *channel;       /* of which one is being told now; NULL: none, or it ended */

@@ -349,6 +349,28 @@ new_posts_do_not_starve_the_old_ones(void **state)
 	assert_int_equal(fx.bytes, fx.n - 40); /* all of the old one was handled */
 }
 
+/* A turn is over with one large packet: there both get theirs as well. */
+static void
+large_packets_starve_neither_new_nor_old_posts(void **state)
+{
+	struct fcgi_conn *old = post(new_session(), 40, 'o'), *fresh;
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		post_sized(new_session(), 1, 'n', 300000);
+		turn();
+	}
+	assert_false(old->open);
+	old = post_sized(new_session(), 30, 'o', 300000);
+	for (int i = 0; i < 25; i++)
+		turn();
+	assert_true(old->open);
+	fresh = post(new_session(), 1, 'n');
+	turn();
+	turn();
+	assert_false(fresh->open);
+}
+
 static void
 a_second_post_waits_and_a_third_is_refused(void **state)
 {
@@ -879,6 +901,7 @@ main(void)
 	    TEST(handles_no_more_than_256_kb_a_turn),
 	    TEST(a_new_post_goes_before_those_that_had_a_turn),
 	    TEST(new_posts_do_not_starve_the_old_ones),
+	    TEST(large_packets_starve_neither_new_nor_old_posts),
 	    TEST(a_second_post_waits_and_a_third_is_refused),
 	    TEST(what_came_is_handled_though_the_connection_is_gone),
 	    TEST(a_stop_waits_for_what_came),
