@@ -94,13 +94,17 @@ relay_admit(
 
 	relay_room(nsp, &room);
 	if (back != NULL) {
-		/* Its old session may not know yet that the network is gone. */
+		/* Its old session may not know yet that the network is gone; or this one is it, and what it said is
+		 * handled late. */
+		bool late = session_is_left(member_session(m));
+
 		old = member_find(r->members, nsp, str_of(back->id));
-		if (old != NULL)
+		if (old != NULL && !late)
 			member_take_over(old);
-		member_set_id(m, str_of(back->id));
+		if (old == NULL || !late)
+			member_set_id(m, str_of(back->id));
 	}
-	memcpy(p->id, member_id(m), sizeof p->id);
+	memcpy(p->id, back != NULL ? back->id : member_id(m), sizeof p->id);
 	if (r->options.recovery) {
 		relay_make_pid(r, pid, str_of(p->id), nsp, session_user(member_session(m)), head);
 		buf_printf(reply, ",\"pid\":\"%s\"", pid);
@@ -178,7 +182,8 @@ disconnected(void *ctx, struct member *m, bool left)
 
 	if (p == NULL)
 		return;
-	if (left)
+	/* Its id may be another one's by now. */
+	if (left && str_eq(str_of(p->id), str_of(member_id(m))))
 		relay_note_left(r, str_of(p->id));
 	relay_forget_lookup(p);
 	relay_forget_pending(p);

@@ -246,6 +246,12 @@ session_leave(struct session *s)
 	session_drop_queue(s);
 }
 
+bool
+session_is_left(const struct session *s)
+{
+	return s->leaving;
+}
+
 struct session *
 session_new(struct sessions *all, const struct session_layer *layer, bool few, struct str user)
 {

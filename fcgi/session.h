@@ -228,6 +228,9 @@ void session_gone(struct session *s);
 /* Ends it as soon as what it has sent is handled; until then it is answered nothing more. */
 void session_leave(struct session *s);
 
+/* Whether it was left. */
+bool session_is_left(const struct session *s);
+
 /* The session whose GET a parked connection is. */
 struct session *session_of(struct fcgi_conn *conn);
 

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import net from 'node:net';
 import { describe, it } from 'node:test';
 import { clients, connected, io, socket } from '../conformance/clients.mjs';
 import { assembled, binary, moment, open, SEPARATOR, Session } from '../conformance/wire.mjs';
@@ -852,21 +853,57 @@ describe('relay: recovery', () => {
 		assert.equal((await enter(await open(t, own), '/', { pid })).sid, sid);
 	});
 
-	it('takes the time it takes: no connect timeout strikes, and who leaves meanwhile is forgotten', async (t) => {
-		const timeout = ms(500);
-		const { own, sid, pid } = await missed(t, `${NO_MEMORY} --readers 1 --reads-max 100000 --connect-timeout ${timeout}`, 5);
+	/** Keeps the only reader of a daemon at work for so long; gives what is over then. */
+	async function occupy(own, time) {
 		await own.sql(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
 			INSERT INTO messages(room, text) SELECT 'many', 'x' FROM n`);
-		// One reader has plenty to do first: to find that nobody said anything, so often that it takes long here.
+		// To find that nobody said anything, so often that it takes long here.
 		const ask = (count) => Array.from({ length: count }, () => own.history({ room: 'many', sender: 'nobody' }));
 		let count = 30;
-		for (let last = 0; last < 3 * timeout;) {
+		for (let last = 0; last < time;) {
 			const began = performance.now();
 			await Promise.all(ask(count *= 2));
 			last = performance.now() - began;
 		}
 		const pages = ask(count);
 		await Promise.race(pages);
+		return { over: Promise.all(pages) };
+	}
+
+	it('what a session still has to say does not harm the one that has taken over', async (t) => {
+		const { own, pid } = await missed(t, `${NO_MEMORY} --readers 1 --reads-max 100000`, 5);
+		const pages = await occupy(own, ms(500));
+		const waits = `40${JSON.stringify({ pid })}`; // for the reader, and what is behind it as well
+		const first = await open(t, own);
+		const [gone, kept] = [await enter(first, '/one'), await enter(first, '/two')];
+		const goodbye = first.post(waits, '41/one');
+		await until(async () => await own.metric(/^longline_posts_waiting/) === 1);
+		const second = await open(t, own);
+		assert.deepEqual(await enter(second, '/one', { pid: gone.pid }), gone);
+
+		// Nor does a CONNECT that is handled when its client has gone on elsewhere.
+		const late = await open(t, own);
+		const held = net.connect(own.port, '127.0.0.1');
+		held.write(`GET ${late.target()} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+		const connect = late.post(waits, `40/two,${JSON.stringify({ pid: kept.pid })}`);
+		await until(async () => await own.metric(/^longline_posts_waiting/) === 2);
+		await sleep(moment);
+		held.destroy();
+		await until(async () => (await late.get()).status === 400);
+		const third = await open(t, own);
+		assert.deepEqual(await enter(third, '/two', { pid: kept.pid }), kept);
+
+		await pages.over;
+		assert.deepEqual([(await goodbye).text, (await connect).text], ['ok', 'ok']);
+		assert.ok(await third.alive(), 'it was not taken over by one that is gone');
+		const fourth = await open(t, own);
+		assert.deepEqual(await enter(fourth, '/one', { pid: gone.pid }), gone, 'it was not the good-bye of the other one');
+	});
+
+	it('takes the time it takes: no connect timeout strikes, and who leaves meanwhile is forgotten', async (t) => {
+		const timeout = ms(500);
+		const { own, sid, pid } = await missed(t, `${NO_MEMORY} --readers 1 --reads-max 100000 --connect-timeout ${timeout}`, 5);
+		const pages = await occupy(own, 3 * timeout);
 		const connect = `40${JSON.stringify({ pid })}`;
 		const began = performance.now();
 		const [again, hasty, rude] = await Promise.all(Array.from({ length: 3 }, async () => {
@@ -884,7 +921,7 @@ describe('relay: recovery', () => {
 		assert.ok(took > timeout, `${took} ms are enough to mean something`);
 		assert.equal(packets[5], `40${JSON.stringify({ sid, pid })}`);
 		assert.equal((await rude.get()).status, 400);
-		await Promise.all(pages);
+		await pages.over;
 		assert.equal((await own.get('/healthz')).status, 200);
 	});
 
