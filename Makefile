@@ -120,7 +120,8 @@ replay: $(FUZZ:%=$(B)/replay/%) ## run the fuzz targets over their kept inputs
 
 # What tests/fuzz/stub.h puts in the place of sockets, threads and the database.
 STUB = fcgi_slot fcgi_of_slot fcgi_handle fcgi_find fcgi_reply fcgi_counts commit_add commit_look commit_probe \
-	commit_want_index commit_current commit_indexed commit_counts readers_add readers_add_search readers_counts \
+	commit_want_index commit_current commit_indexed commit_counts commit_crowded \
+	readers_add readers_add_search readers_counts \
 	store_poll store_history store_search store_list store_tail store_missed clock_ms
 $(foreach t,request send,$(B)/replay/$(t) $(B)/fuzz/$(t)): LDFLAGS += $(STUB:%=-Wl,--wrap=%)
 # What tests/fuzz/daemon_fuzz.c has of its own.

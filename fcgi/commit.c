@@ -9,7 +9,10 @@
 #include "room.h"
 #include "watch.h"
 
-enum { LOCK_STEP_MS = 8 }; /* between tries for a lock, after the first few */
+enum {
+	LOCK_STEP_MS = 8, /* between tries for a lock, after the first few */
+	CROWD = 512,      /* sends that wait; a batch of them takes some 10 ms */
+};
 
 static struct commit *
 of_job(struct job *job)
@@ -400,6 +403,13 @@ commit_add(struct commit *c, struct message *m, commit_sent_fn *fn, void *ctx, u
 	c->queued_bytes += bytes;
 	rooms_expect(c->rooms, true);
 	return 0;
+}
+
+bool
+commit_crowded(const struct commit *c)
+{
+	return c->queued >= CROWD || c->queued * 2 >= c->options.queue_max ||
+	       c->queued_bytes >= c->options.queue_bytes_max / 2;
 }
 
 bool

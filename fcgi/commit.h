@@ -53,6 +53,10 @@ void commit_free(struct commit *c);
  */
 int commit_add(struct commit *c, struct message *m, commit_sent_fn *fn, void *ctx, uint64_t handle);
 
+/* Whether so many wait that whoever can wait with more should: they make the next batch long, and at last there is no
+ * room for others. It is over after a job. */
+bool commit_crowded(const struct commit *c);
+
 /* Looks at the database as soon as possible and calls fn. -1 when too many wait for it. */
 int commit_look(struct commit *c, commit_looked_fn *fn, void *ctx, uint64_t handle);
 

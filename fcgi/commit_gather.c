@@ -57,5 +57,5 @@ commit_gather(struct commit *c, size_t answered)
 bool
 commit_gathers(const struct commit *c)
 {
-	return c->queued < c->gather_for;
+	return c->queued < c->gather_for && !commit_crowded(c);
 }

@@ -360,6 +360,14 @@ on_packets(void *ctx, struct session_cursor *c, struct message *message, struct 
 	return all->app.packets(all->app.ctx, m, message, body);
 }
 
+static bool
+on_ready(void *ctx)
+{
+	struct members *all = ctx;
+
+	return all->app.ready == NULL || all->app.ready(all->app.ctx);
+}
+
 struct members *
 members_new(const struct member_options *options, const struct member_app *app)
 {
@@ -371,6 +379,7 @@ members_new(const struct member_options *options, const struct member_app *app)
 	all->app = *app;
 	all->layer = (struct session_layer){.ctx = all,
 	    .opened = on_opened,
+	    .ready = on_ready,
 	    .text = member_on_text,
 	    .binary = member_on_binary,
 	    .packets = on_packets,

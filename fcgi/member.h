@@ -43,6 +43,8 @@ struct member_app {
 	void (*connected)(void *ctx, struct member *m, struct str auth);
 	/* An event: p->event, p->args, p->has_id. bytes may be held by blob_hold(). */
 	void (*event)(void *ctx, struct member *m, const struct packet *p, const struct member_bytes *bytes);
+	/* Whether events can be handled now; see session_layer. May be NULL. */
+	bool (*ready)(void *ctx);
 	/* It left; with `left` it said so itself. The last call for each that was accepted, or was to be later. */
 	void (*disconnected)(void *ctx, struct member *m, bool left);
 	/* The packets of a stored message for a member with a cursor; returns how many. May be NULL. */

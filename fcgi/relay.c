@@ -283,6 +283,7 @@ relay_app(struct relay *r)
 	    .connect = connect,
 	    .connected = connected,
 	    .event = relay_event,
+	    .ready = relay_ready,
 	    .disconnected = disconnected,
 	    .packets = packets};
 }

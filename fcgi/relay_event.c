@@ -272,6 +272,14 @@ add_list(struct buf *list, const struct member_bytes *bytes)
 	}
 }
 
+bool
+relay_ready(void *ctx)
+{
+	struct relay *r = ctx;
+
+	return !commit_crowded(r->commit);
+}
+
 void
 relay_event(void *ctx, struct member *m, const struct packet *p, const struct member_bytes *bytes)
 {

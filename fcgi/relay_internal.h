@@ -85,6 +85,9 @@ void relay_admit(
 
 /* ---- relay_event.c ---- */
 
+/* Whether there is room for more of them. */
+bool relay_ready(void *ctx);
+
 void relay_event(void *ctx, struct member *m, const struct packet *p, const struct member_bytes *bytes);
 
 /* It left: its events are stored, but nobody is told. */

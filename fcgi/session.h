@@ -116,6 +116,9 @@ struct session_layer {
 	void *ctx;
 	/* A new session. -1: without memory; it is ended. */
 	int (*opened)(void *ctx, struct session *s);
+	/* Whether messages can be handled now; or else what clients send waits, until a turn of the loop in which they
+	 * can be. NULL: always. */
+	bool (*ready)(void *ctx);
 	/* A message. false: it breaks the protocol; the session is ended. */
 	bool (*text)(void *ctx, struct session *s, struct str text);
 	bool (*binary)(void *ctx, struct session *s, struct str bytes);

@@ -142,6 +142,12 @@ is_held(const struct session *s, const struct packet_walk *walk)
 	       (walk->rest.p[0] == '4' || walk->rest.p[0] == 'b');
 }
 
+static bool
+is_ready(const struct session *s)
+{
+	return s->layer->ready == NULL || s->layer->ready(s->layer->ctx);
+}
+
 /* Handles the next packets, a few; whether that was the last, or nothing after it counts. */
 static bool
 visit(struct session *s, struct packet_walk *walk)
@@ -149,7 +155,7 @@ visit(struct session *s, struct packet_walk *walk)
 	struct sessions *all = s->all;
 	struct str packet;
 
-	for (int i = 0; i < PACKETS_PER_VISIT && budget_left(all); i++) {
+	for (int i = 0; i < PACKETS_PER_VISIT && budget_left(all) && is_ready(s); i++) {
 		if (s->state != SESSION_OPEN || s->doomed)
 			return true;
 		if (is_held(s, walk) || !packet_next(walk, &packet))
@@ -252,10 +258,12 @@ posts_go_on(void *ctx)
 	struct sessions *all = ctx;
 	struct post *p;
 
-	while (budget_left(all) && (p = next_post(all)) != NULL)
+	while (budget_left(all) && (p = next_post(all)) != NULL && is_ready(p->session))
 		go_on(all, p);
 	begin_turn(all);
-	return next_post(all) != NULL;
+	p = next_post(all);
+	/* What it waits for ends with a turn of its own. */
+	return p != NULL && is_ready(p->session);
 }
 
 void

@@ -69,6 +69,18 @@ describe('floods', () => {
 		assert.deepEqual(await args(s, name), Array.from({ length: 1000 }, (_, i) => i));
 	});
 
+	it('takes more events than there is room for in the queue of sends, and refuses nobody else', async (t) => {
+		const own = await start({ t, flags: '--queue-max 100' });
+		const name = room(), n = 2000;
+		const some = await Promise.all([enter(t, own, name), enter(t, own, name)]);
+		const sent = Promise.all(some.map((one) => one.send(...numbered(name, n))));
+		for (let over = false; !over;) {
+			over = await Promise.race([sent.then(() => true), sleep(1)]);
+			assert.equal((await own.post('/send?room=other', 'x')).status, 201);
+		}
+		await until(async () => (await own.sql(`SELECT count(*) FROM messages WHERE room = '${name}'`)).trim() === String(2 * n));
+	});
+
 	it('a second POST waits, a third is refused, and the session is unharmed', async (t) => {
 		const name = room();
 		const one = await enter(t, s, name);

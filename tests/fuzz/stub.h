@@ -65,6 +65,7 @@ int __wrap_commit_want_index(struct commit *c, int64_t wait_ms, commit_looked_fn
 bool __wrap_commit_current(struct commit *c);
 int64_t __wrap_commit_indexed(const struct commit *c);
 struct commit_counts __wrap_commit_counts(const struct commit *c);
+bool __wrap_commit_crowded(const struct commit *c);
 int __wrap_readers_add(struct readers *r, struct job *job);
 int __wrap_readers_add_search(struct readers *r, struct job *job);
 struct readers_counts __wrap_readers_counts(struct readers *r);
@@ -218,6 +219,13 @@ __wrap_commit_indexed(const struct commit *c)
 {
 	(void)c;
 	return stub.missed;
+}
+
+bool
+__wrap_commit_crowded(const struct commit *c)
+{
+	(void)c;
+	return false;
 }
 
 struct commit_counts

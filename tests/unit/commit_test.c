@@ -58,8 +58,10 @@ queue_steps(void *ctx, int turn)
 {
 	(void)ctx;
 	if (turn == 0) {
-		for (size_t i = 0; i < fx.options.queue_max; i++)
+		for (size_t i = 0; i < fx.options.queue_max; i++) {
+			assert_int_equal(commit_crowded(fx.commit), i >= fx.options.queue_max / 2);
 			assert_int_equal(add(i, "a", "text", ""), 0);
+		}
 		assert_int_equal(add(500, "a", "text", ""), -1);
 		return TEST_WAIT;
 	}
@@ -67,6 +69,7 @@ queue_steps(void *ctx, int turn)
 		return TEST_WAIT;
 	if (fx.step == 0) {
 		/* There is room again. */
+		assert_false(commit_crowded(fx.commit));
 		fx.step = 1;
 		assert_int_equal(add(1500, "a", "text", ""), 0);
 		return TEST_WAIT;
@@ -92,6 +95,7 @@ bytes_steps(void *ctx, int turn)
 		for (size_t i = 0; i < 3; i++)
 			assert_int_equal(add(i, "a", large, ""), 0);
 		assert_int_equal(add(3, "a", large, ""), -1);
+		assert_true(commit_crowded(fx.commit));
 		assert_int_equal(add(3, "a", "small", ""), 0);
 		return TEST_WAIT;
 	}

@@ -52,6 +52,8 @@ static struct fixture {
 	size_t n, bytes;
 	size_t ended;
 	char hold_at; /* a text that is held */
+	bool crowded;
+	size_t looks; /* whether it is */
 	int64_t later_ms;
 	size_t allocations, replies;
 } fx;
@@ -138,7 +140,16 @@ on_text(void *ctx, struct session *s, struct str text)
 	fx.bytes += text.n;
 	if (text.p[0] == fx.hold_at)
 		session_hold(s);
+	fx.crowded = fx.crowded || text.p[0] == 'C';
 	return text.p[0] != '!';
+}
+
+static bool
+on_ready(void *ctx)
+{
+	(void)ctx;
+	fx.looks++;
+	return !fx.crowded;
 }
 
 static void
@@ -186,7 +197,7 @@ setup(void **state)
 	fx.rooms = rooms_new(fx.loop, 1 << 20);
 	assert_non_null(fx.rooms);
 	rooms_reset(fx.rooms, "epoch1", 7);
-	fx.layer = (struct session_layer){.opened = on_opened, .text = on_text, .ended = on_ended};
+	fx.layer = (struct session_layer){.opened = on_opened, .ready = on_ready, .text = on_text, .ended = on_ended};
 	fx.sessions = sessions_new(fx.loop, &options, &fx.requests, fx.rooms, NULL);
 	assert_non_null(fx.sessions);
 	/* Always readable, so that loop_run() is one turn. */
@@ -369,6 +380,47 @@ large_packets_starve_neither_new_nor_old_posts(void **state)
 	turn();
 	turn();
 	assert_false(fresh->open);
+}
+
+static void
+on_quiet(void *ctx, struct timer *t)
+{
+	(void)t;
+	loop_stop(ctx);
+}
+
+/* Where there is no room for more: what waits is in order then, and the loop does not turn for it. */
+static void
+what_cannot_be_handled_yet_waits(void **state)
+{
+	enum { SOON_MS = 60 };
+	struct session *s = new_session();
+	struct fcgi_conn *first, *second;
+	struct timer timer = {0};
+
+	(void)state;
+	first = new_conn();
+	session_post(s, first,
+	    STR("4a\x1E"
+	        "4C\x1E"
+	        "4b"));
+	second = post(new_session(), 100, 'c');
+	turn();
+	assert_int_equal(fx.n, 2);
+	loop_remove_source(fx.loop, fx.event_fd);
+	loop_timer_set(fx.loop, &timer, loop_timer_kind(fx.loop, on_quiet, fx.loop), SOON_MS);
+	fx.looks = 0;
+	loop_run(fx.loop);
+	assert_in_range(fx.looks, 0, 100);
+	assert_true(first->open && second->open);
+	fx.crowded = false;
+	assert_int_equal(loop_add_source(fx.loop, fx.event_fd, no_turn_without_end, fx.loop), 0);
+	turn();
+	assert_int_equal(fx.n, 2 + PACKETS);
+	assert_false(first->open);
+	turn();
+	assert_int_equal(fx.n, 103);
+	assert_false(second->open);
 }
 
 static void
@@ -902,6 +954,7 @@ main(void)
 	    TEST(a_new_post_goes_before_those_that_had_a_turn),
 	    TEST(new_posts_do_not_starve_the_old_ones),
 	    TEST(large_packets_starve_neither_new_nor_old_posts),
+	    TEST(what_cannot_be_handled_yet_waits),
 	    TEST(a_second_post_waits_and_a_third_is_refused),
 	    TEST(what_came_is_handled_though_the_connection_is_gone),
 	    TEST(a_stop_waits_for_what_came),
