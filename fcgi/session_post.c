@@ -73,26 +73,50 @@ take_packet(struct session *s, struct str packet)
 
 /* ---- the lists ---- */
 
-static struct posts *
-list_of(struct sessions *all, const struct post *p)
+/* Whether the next packet is a message, and so the layer's. */
+static bool
+is_message(const struct packet_walk *walk)
 {
-	return p->old ? &all->old_posts : &all->new_posts;
+	return walk->rest.n > 0 && (walk->rest.p[0] == '4' || walk->rest.p[0] == 'b');
+}
+
+/* Whether it has to wait for what the layer is doing for this session; then it is in no list. */
+static bool
+is_held(const struct session *s, const struct packet_walk *walk)
+{
+	return s->holds && s->state == SESSION_OPEN && is_message(walk);
+}
+
+static bool
+is_ready(const struct session *s)
+{
+	return s->layer->ready == NULL || s->layer->ready(s->layer->ctx);
+}
+
+/* Whether it comes too early: the layer takes no more of anybody for the moment. */
+static bool
+is_early(const struct session *s, const struct packet_walk *walk)
+{
+	return is_message(walk) && !is_ready(s);
 }
 
 static void
 list(struct sessions *all, struct post *p)
 {
-	assert(!p->listed);
-	p->listed = true;
-	TAILQ_INSERT_TAIL(list_of(all, p), p, link);
+	assert(p->list == NULL);
+	if (is_early(p->session, &p->walk))
+		p->list = &all->early_posts;
+	else
+		p->list = p->old ? &all->old_posts : &all->new_posts;
+	TAILQ_INSERT_TAIL(p->list, p, link);
 }
 
 static void
-unlist(struct sessions *all, struct post *p)
+unlist(struct post *p)
 {
-	if (p->listed)
-		TAILQ_REMOVE(list_of(all, p), p, link);
-	p->listed = false;
+	if (p->list != NULL)
+		TAILQ_REMOVE(p->list, p, link);
+	p->list = NULL;
 }
 
 static bool
@@ -134,20 +158,6 @@ post_free(struct post *p)
 	free(p);
 }
 
-/* Whether the next packet is a message, and the layer cannot handle it yet. */
-static bool
-is_held(const struct session *s, const struct packet_walk *walk)
-{
-	return s->holds && s->state == SESSION_OPEN && walk->rest.n > 0 &&
-	       (walk->rest.p[0] == '4' || walk->rest.p[0] == 'b');
-}
-
-static bool
-is_ready(const struct session *s)
-{
-	return s->layer->ready == NULL || s->layer->ready(s->layer->ctx);
-}
-
 /* Handles the next packets, a few; whether that was the last, or nothing after it counts. */
 static bool
 visit(struct session *s, struct packet_walk *walk)
@@ -155,10 +165,10 @@ visit(struct session *s, struct packet_walk *walk)
 	struct sessions *all = s->all;
 	struct str packet;
 
-	for (int i = 0; i < PACKETS_PER_VISIT && budget_left(all) && is_ready(s); i++) {
+	for (int i = 0; i < PACKETS_PER_VISIT && budget_left(all); i++) {
 		if (s->state != SESSION_OPEN || s->doomed)
 			return true;
-		if (is_held(s, walk) || !packet_next(walk, &packet))
+		if (is_held(s, walk) || is_early(s, walk) || !packet_next(walk, &packet))
 			break;
 		all->packets_left--;
 		all->bytes_left -= (int64_t)packet.n;
@@ -179,7 +189,7 @@ finish(struct session *s, bool handled)
 	struct post *p = s->post, *next = p->next;
 	struct fcgi_conn *conn = conn_of(p);
 
-	unlist(all, p);
+	unlist(p);
 	if (conn != NULL && handled)
 		reply_ok(all->requests, conn);
 	else if (conn != NULL)
@@ -220,7 +230,7 @@ go_on(struct sessions *all, struct post *p)
 	struct session *s = p->session;
 	bool done;
 
-	unlist(all, p);
+	unlist(p);
 	p->old = true;
 	all->post = p;
 	done = visit(s, &p->walk);
@@ -235,10 +245,13 @@ go_on(struct sessions *all, struct post *p)
 static struct post *
 next_post(const struct sessions *all)
 {
-	struct post *old = TAILQ_FIRST(&all->old_posts), *fresh = TAILQ_FIRST(&all->new_posts);
+	struct post *old = TAILQ_FIRST(&all->early_posts), *fresh = TAILQ_FIRST(&all->new_posts);
 	bool for_old =
 	    all->packets_left <= PACKETS_FOR_OLD || (all->old_begins && all->packets_left == PACKETS_PER_TURN);
 
+	/* Those that were too early have waited longest. */
+	if (old == NULL || !is_ready(old->session))
+		old = TAILQ_FIRST(&all->old_posts);
 	return fresh == NULL || (old != NULL && for_old) ? old : fresh;
 }
 
@@ -251,19 +264,18 @@ begin_turn(struct sessions *all)
 	all->old_begins = !all->old_begins;
 }
 
-/* Phase LATE: what the requests of this turn have left of it goes to those that came before. */
+/* Phase LATE: those of this turn's requests, and those that came before. */
 static bool
 posts_go_on(void *ctx)
 {
 	struct sessions *all = ctx;
 	struct post *p;
 
-	while (budget_left(all) && (p = next_post(all)) != NULL && is_ready(p->session))
+	while (budget_left(all) && (p = next_post(all)) != NULL)
 		go_on(all, p);
 	begin_turn(all);
-	p = next_post(all);
-	/* What it waits for ends with a turn of its own. */
-	return p != NULL && is_ready(p->session);
+	/* What the others wait for ends with a turn of its own. */
+	return next_post(all) != NULL;
 }
 
 void
@@ -271,6 +283,7 @@ session_posts_init(struct sessions *all)
 {
 	TAILQ_INIT(&all->new_posts);
 	TAILQ_INIT(&all->old_posts);
+	TAILQ_INIT(&all->early_posts);
 	begin_turn(all);
 	loop_hook(all->loop, LOOP_LATE, posts_go_on, all);
 }
@@ -332,6 +345,6 @@ void
 session_release(struct session *s)
 {
 	s->holds = false;
-	if (s->post != NULL && s->post != s->all->post && !s->post->listed)
+	if (s->post != NULL && s->post != s->all->post && s->post->list == NULL)
 		list(s->all, s->post);
 }

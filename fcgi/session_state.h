@@ -52,9 +52,10 @@ struct sessions {
 	TAILQ_HEAD(, session) later, ended;
 	/* POSTs that are handled in turns: new ones have had no turn yet. */
 	struct posts new_posts, old_posts;
-	size_t n_posts;        /* those that are held by their layer are in no list */
-	struct post *post;     /* whose packets are being handled now; NULL: nobody's */
-	unsigned packets_left; /* in this turn */
+	struct posts early_posts; /* their layer takes no more for the moment */
+	size_t n_posts;           /* those that are held by their layer are in no list */
+	struct post *post;        /* whose packets are being handled now; NULL: nobody's */
+	unsigned packets_left;    /* in this turn */
 	int64_t bytes_left;
 	bool old_begins; /* this turn */
 	uint64_t packets;
@@ -156,9 +157,9 @@ struct post {
 	uint64_t handle;    /* of the request */
 	int64_t stopped_ms; /* clock_ms() since which the session's clock stands still */
 	struct packet_walk walk;
-	bool asks; /* somebody waits for the answer */
-	bool old;  /* it has had a turn */
-	bool listed;
+	bool asks;          /* somebody waits for the answer */
+	bool old;           /* it has had a turn */
+	struct posts *list; /* NULL: it is in none */
 	char bytes[];
 };
 

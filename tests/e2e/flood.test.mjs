@@ -84,8 +84,12 @@ describe('floods', () => {
 	it('a second POST waits, a third is refused, and the session is unharmed', async (t) => {
 		const name = room();
 		const one = await enter(t, s, name);
+		// Beside others that send as much, it takes a while.
+		const others = await Promise.all(Array.from({ length: 4 }, () => enter(t, s, name)));
+		const beside = others.map((other) => other.send(...copies(`42/${name},["typing"]`, 990_000)));
+		await until(async () => await s.metric(/^longline_posts_waiting/) === 4, { every: 1 });
 		const first = one.post(...copies(`42/${name},["typing"]`, 990_000));
-		await until(async () => await s.metric(/^longline_posts_waiting/) > 0, { every: 1 });
+		await until(async () => await s.metric(/^longline_posts_waiting/) === 5, { every: 1 });
 		const posts = Array.from({ length: 3 }, (_, i) => one.post(`42/${name},["m",${i}]`));
 		assert.equal((await first).status, 200);
 		const answers = await Promise.all(posts);
@@ -96,6 +100,7 @@ describe('floods', () => {
 		await one.send(`42/${name},["m",99]`);
 		await until(async () => (await args(s, name)).at(-1) === 99);
 		assert.equal((await args(s, name)).length, 4 - refused.length);
+		await Promise.all(beside);
 	});
 
 	it('what came is stored though the connection is gone', async (t) => {

@@ -395,7 +395,7 @@ what_cannot_be_handled_yet_waits(void **state)
 {
 	enum { SOON_MS = 60 };
 	struct session *s = new_session();
-	struct fcgi_conn *first, *second;
+	struct fcgi_conn *first, *second, *pong;
 	struct timer timer = {0};
 
 	(void)state;
@@ -406,6 +406,12 @@ what_cannot_be_handled_yet_waits(void **state)
 	        "4b"));
 	second = post(new_session(), 100, 'c');
 	turn();
+	assert_int_equal(fx.n, 2);
+	/* What is no message is handled all the same. */
+	pong = new_conn();
+	session_post(new_session(), pong, STR("3"));
+	turn();
+	assert_string_equal(pong->body, "ok");
 	assert_int_equal(fx.n, 2);
 	loop_remove_source(fx.loop, fx.event_fd);
 	loop_timer_set(fx.loop, &timer, loop_timer_kind(fx.loop, on_quiet, fx.loop), SOON_MS);
