@@ -10,6 +10,7 @@
 
 struct blob {
 	uint32_t holders;
+	uint32_t unread; /* of these, connections whose peer has not taken all of it; fcgi counts them */
 	size_t n;
 	char p[];
 };

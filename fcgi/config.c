@@ -41,6 +41,7 @@ static const struct number NUMBERS[] = {
     {"attachments-max", AT(attachments_max), 0, 10, 10, "N", "binary arguments of one event or acknowledgement"},
     {"recovery", AT(recovery), 0, 31536000, 1, "N", "Socket.IO clients that come back miss nothing; 0: off"},
     {"recovery-max", AT(recovery_max), 1, 1000000, 10000, "N", "messages it may have missed at most"},
+    {"memory-max", AT(memory_max), 20000000, INT64_C(1) << 40, 256000000, "BYTES", "of all that waits, together"},
     {"connections-max", AT(connections_max), 0, 10000000, 0, "N", "from the web server; 0: as descriptors allow"},
 };
 enum { N_NUMBERS = sizeof NUMBERS / sizeof NUMBERS[0] };

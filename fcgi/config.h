@@ -46,6 +46,7 @@ struct config {
 	int64_t recovery;        /* 0: Socket.IO clients that come back begin anew */
 	int64_t recovery_max;    /* most messages that they get else */
 	const char *ephemeral;   /* names of events that are not stored, with commas between */
+	int64_t memory_max;      /* bytes of all that strangers make it keep */
 	int64_t connections_max; /* 0: what the limit on descriptors allows */
 };
 

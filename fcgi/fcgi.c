@@ -63,9 +63,11 @@ fcgi_end_io(struct fcgi *f, struct fcgi_conn *c)
 		return;
 	loop_timer_clear(f->loop, &c->io->timer);
 	buf_fini(&c->io->in);
-	if (c->io->out != NULL)
+	if (c->io->out.size > 0) {
 		f->counts.writing--;
-	blob_drop(c->io->out);
+		unread_fini(&c->io->out, &f->pieces);
+	}
+	budget_set(f->options.budget, &c->io->share, c->io->share.kind, 0);
 	free(c->io);
 	c->io = NULL;
 }
@@ -83,6 +85,24 @@ fcgi_begin_io(struct fcgi *f, struct fcgi_conn *c, int64_t wait_ms)
 	loop_timer_set(f->loop, &io->timer, f->late_kind, wait_ms);
 	c->io = io;
 	return io;
+}
+
+bool
+fcgi_count_io(struct fcgi *f, struct fcgi_conn *c)
+{
+	struct fcgi_io *io = c->io;
+
+	return budget_set(f->options.budget, &io->share, c->state == WRITING ? BUDGET_ANSWERS : BUDGET_REQUESTS,
+	    budget_size(io) + budget_size(io->in.p) + unread_size(&io->out));
+}
+
+/* Memory is short, and this one is the first to go. */
+static void
+end_share(void *ctx, struct budget_share *share)
+{
+	struct fcgi_io *io = (struct fcgi_io *)(void *)((char *)share - offsetof(struct fcgi_io, share));
+
+	fcgi_close(ctx, io->conn);
 }
 
 void
@@ -232,6 +252,7 @@ fcgi_new(struct loop *loop, const struct fcgi_options *options, const struct fcg
 	f->conns_limit = (size_t)limit.rlim_cur;
 	f->conn_size = (sizeof(struct fcgi_conn) + options->slot_size + 7) / 8 * 8;
 	buf_init(&f->body, options->body_max + 1);
+	f->pieces.budget = options->budget;
 	/* Untouched pages cost nothing, so the table has room for every descriptor there can be. */
 	f->conns = mmap(NULL, f->conns_limit * f->conn_size, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -247,6 +268,10 @@ fcgi_new(struct loop *loop, const struct fcgi_options *options, const struct fcg
 		errno = ENOTSUP;
 		return NULL;
 	}
+	budget_kind(options->budget, BUDGET_REQUESTS, BUDGET_LARGEST, 0, end_share, f);
+	/* Half of it: whoever reads slowly must not keep others from being heard. */
+	budget_kind(options->budget, BUDGET_ANSWERS, BUDGET_SLOWEST, budget_counts(options->budget).bytes_max / 2,
+	    end_share, f);
 	f->late_kind = loop_timer_kind(loop, late, f);
 	f->listen_kind = loop_timer_kind(loop, listen_again, f);
 	loop_on_conn(loop, on_event, f);

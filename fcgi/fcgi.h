@@ -7,15 +7,18 @@
  *
  * States of a connection (struct fcgi_conn):
  * - IDLE: accepted, or kept after an answer -> READING or OPEN by fcgi_input()
- * - READING: part of a request is here, in a buffer -> OPEN by fcgi_input_more(); closed by late() or bad records
+ * - READING: part of a request is here, in a buffer -> OPEN by fcgi_input_more(); closed by late() or bad records, or
+ *   as the largest of them when memory is short (budget.h)
  * - OPEN: a request waits for its answer -> WRITING or IDLE by fcgi_reply(); gone() when the peer hangs up
- * - WRITING: part of the answer waits for the socket -> IDLE by fcgi_output(); closed by late()
+ * - WRITING: part of the answer waits for the socket -> IDLE by fcgi_output(); closed by late(), or as the slowest of
+ *   them when memory is short
  *
  * Invariants: exactly one of reply and gone ends OPEN. A connection closed in a turn is not used again in it: its
  * generation has changed. No function here waits for a peer.
  *
  * Files: fcgi.c (the listener, the table of connections, their events and ends), fcgi_read.c (from bytes to a request,
- * by libfcgi), fcgi_write.c (answers, and readers that are slow); fcgi_conn.h is theirs alone.
+ * by libfcgi), fcgi_write.c (answers, and readers that are slow), fcgi_unread.c (what these have not taken yet);
+ * fcgi_conn.h is theirs alone.
  */
 #ifndef FCGI_H
 #define FCGI_H
@@ -23,6 +26,7 @@
 #include "blob.h"
 #include "str.h"
 
+struct budget;
 struct loop;
 struct fcgi;
 struct fcgi_conn;
@@ -58,6 +62,7 @@ struct fcgi_options {
 	size_t body_max;         /* bytes */
 	int64_t request_wait_ms; /* for the rest of a request that has begun */
 	int64_t send_wait_ms;    /* without progress while an answer is being sent */
+	struct budget *budget;   /* counts what is READING and WRITING, and ends it; NULL: nothing is counted */
 };
 
 struct fcgi_counts {

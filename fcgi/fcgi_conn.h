@@ -5,7 +5,9 @@
 #define FCGI_CONN_H
 
 #include "buf.h"
+#include "budget.h"
 #include "fcgi.h"
+#include "fcgi_unread.h"
 #include "loop.h"
 #include "record.h"
 
@@ -19,11 +21,12 @@ struct fcgi_io {
 	struct fcgi_conn *conn;
 	struct record_walk walk; /* READING */
 	struct buf in;
-	bool over;        /* part of the body was left out */
-	size_t dropped;   /* bytes of it */
-	struct blob *out; /* WRITING */
-	size_t sent;
-	int unread; /* bytes that the peer had not taken when the timer was set */
+	bool over;         /* part of the body was left out */
+	size_t dropped;    /* bytes of it */
+	struct unread out; /* WRITING */
+	size_t moved;      /* out.sent when that was last called progress */
+	int in_socket;     /* bytes that the peer had not taken when the timer was set */
+	struct budget_share share;
 };
 
 struct fcgi_conn {
@@ -49,6 +52,7 @@ struct fcgi {
 	bool listening, full_said, draining;
 	size_t full_conns; /* when it was said */
 	struct buf body;
+	struct unread_pieces pieces;
 	struct fcgi_counts counts;
 	char bytes[FCGI_READ_SIZE]; /* just received */
 };
@@ -58,6 +62,9 @@ struct fcgi {
 /* What c needs while it reads or writes; after wait_ms it is closed as late. NULL without memory. */
 struct fcgi_io *fcgi_begin_io(struct fcgi *f, struct fcgi_conn *c, int64_t wait_ms);
 void fcgi_end_io(struct fcgi *f, struct fcgi_conn *c);
+
+/* Counts what c has in the budget: false when c is the one that has to go. */
+bool fcgi_count_io(struct fcgi *f, struct fcgi_conn *c);
 
 /* Nothing for one that is closed. The descriptor may have been closed by libfcgi: then fd is -1 already. */
 void fcgi_close(struct fcgi *f, struct fcgi_conn *c);

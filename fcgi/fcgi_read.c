@@ -158,7 +158,10 @@ add_input(struct fcgi *f, struct fcgi_conn *c, struct str bytes)
 	buf_add(&io->in, bytes);
 	switch (buf_ok(&io->in) ? walk_input(f, io) : RECORD_BAD) {
 	case RECORD_PART:
-		return true;
+		if (fcgi_count_io(f, c))
+			return true;
+		fcgi_close(f, c);
+		return false;
 	case RECORD_WHOLE:
 		walk = io->walk; /* which ends as the request begins */
 		open_request(f, c, buf_str(&io->in), &walk, io->over);

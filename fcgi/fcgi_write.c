@@ -9,7 +9,11 @@
 
 #include "fcgi_conn.h"
 
-enum { RECORD_CONTENT_MAX = 65535 };
+enum {
+	RECORD_CONTENT_MAX = 65535,
+	PARTS_MAX = 8,
+	MOVES_BYTES = 64 * 1024, /* whoever takes so much has not stood still */
+};
 
 /* After the last byte of an answer. */
 static void
@@ -21,11 +25,25 @@ end_reply(struct fcgi *f, struct fcgi_conn *c)
 		fcgi_close(f, c);
 }
 
+/* Some of the answer was sent. */
+static void
+note_progress(struct fcgi *f, struct fcgi_io *io)
+{
+	if (io->out.sent - io->moved >= MOVES_BYTES) {
+		budget_moved(f->options.budget, &io->share);
+		io->moved = io->out.sent;
+	}
+	io->in_socket = INT_MAX;
+	loop_timer_set(f->loop, &io->timer, f->late_kind, f->options.send_wait_ms);
+}
+
 void
 fcgi_output(struct fcgi *f, struct fcgi_conn *c)
 {
 	struct fcgi_io *io = c->io;
-	ssize_t n = send(c->fd, io->out->p + io->sent, io->out->n - io->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+	struct iovec parts[PARTS_MAX];
+	struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)unread_parts(&io->out, parts, PARTS_MAX)};
+	ssize_t n = sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -33,28 +51,30 @@ fcgi_output(struct fcgi *f, struct fcgi_conn *c)
 		fcgi_close(f, c);
 		return;
 	}
-	io->sent += (size_t)n;
-	if (io->sent == io->out->n) {
+	unread_advance(&io->out, &f->pieces, (size_t)n);
+	if (io->out.sent == io->out.size) {
 		loop_want_output(f->loop, c->fd, c->generation, false);
 		end_reply(f, c);
 		return;
 	}
-	io->unread = INT_MAX;
-	loop_timer_set(f->loop, &io->timer, f->late_kind, f->options.send_wait_ms);
+	note_progress(f, io);
+	/* A socket that was not filled has no edge to come: watching it anew makes it come. */
+	if (loop_want_output(f->loop, c->fd, c->generation, true) != 0)
+		fcgi_close(f, c);
 }
 
 bool
 fcgi_output_moves(struct fcgi *f, struct fcgi_conn *c)
 {
-	int unread = 0;
+	int in_socket = 0;
 
 	/*
 	 * A unix socket is not called writable before most of its buffer is free, so a peer that reads slowly is not
 	 * seen to do so by events.
 	 */
-	if (ioctl(c->fd, SIOCOUTQ, &unread) != 0 || unread >= c->io->unread)
+	if (ioctl(c->fd, SIOCOUTQ, &in_socket) != 0 || in_socket >= c->io->in_socket)
 		return false;
-	c->io->unread = unread;
+	c->io->in_socket = in_socket;
 	loop_timer_set(f->loop, &c->io->timer, f->late_kind, f->options.send_wait_ms);
 	return true;
 }
@@ -141,6 +161,20 @@ reframe(struct blob *from, uint16_t request_id, bool last)
 	return b;
 }
 
+/* The peer has taken sent bytes, and the rest waits. */
+static bool
+begin_writing(struct fcgi *f, struct fcgi_conn *c, struct blob *reply, size_t sent)
+{
+	struct fcgi_io *io = c->io;
+
+	if (unread_init(&io->out, &f->pieces, reply, sent) != 0)
+		return false;
+	f->counts.writing++;
+	io->moved = sent;
+	io->in_socket = INT_MAX;
+	return fcgi_count_io(f, c) && loop_want_output(f->loop, c->fd, c->generation, true) == 0;
+}
+
 bool
 fcgi_reply(struct fcgi *f, struct fcgi_conn *c, struct blob *reply)
 {
@@ -164,13 +198,8 @@ fcgi_reply(struct fcgi *f, struct fcgi_conn *c, struct blob *reply)
 		end_reply(f, c);
 	else if (n < 0 || fcgi_begin_io(f, c, f->options.send_wait_ms) == NULL)
 		good = false;
-	else {
-		c->io->out = blob_hold(reply);
-		f->counts.writing++;
-		c->io->sent = (size_t)n;
-		c->io->unread = INT_MAX;
-		good = loop_want_output(f->loop, c->fd, c->generation, true) == 0;
-	}
+	else
+		good = begin_writing(f, c, reply, (size_t)n);
 	if (!good)
 		fcgi_close(f, c);
 	blob_drop(reply);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "budget.h"
 #include "commit.h"
 #include "poll.h"
 #include "readers.h"
@@ -94,6 +95,20 @@ add_readers(struct buf *b, struct readers *readers)
 	    (double)searches->refused);
 }
 
+static void
+add_memory(struct buf *b, const struct budget_counts *c)
+{
+	add(b, "memory_max_bytes", "gauge", "What all that waits may take together (memory-max).", (double)c->bytes_max);
+	buf_add(b, STR("# HELP longline_memory_bytes Memory of what waits, by kind.\n"
+	               "# TYPE longline_memory_bytes gauge\n"));
+	for (enum budget_kind k = 0; k < BUDGET_KINDS; k++)
+		buf_printf(b, "longline_memory_bytes{kind=\"%s\"} %zu\n", budget_kind_name(k), c->kind_bytes[k]);
+	buf_add(b, STR("# HELP longline_memory_ended_total Ended, or refused, for want of memory, by kind.\n"
+	               "# TYPE longline_memory_ended_total counter\n"));
+	for (enum budget_kind k = 0; k < BUDGET_KINDS; k++)
+		buf_printf(b, "longline_memory_ended_total{kind=\"%s\"} %" PRIu64 "\n", budget_kind_name(k), c->ended[k]);
+}
+
 void
 health_metrics(struct health *h, struct request *r)
 {
@@ -101,6 +116,7 @@ health_metrics(struct health *h, struct request *r)
 	struct rooms_counts rooms = rooms_counts(h->rooms);
 	struct fcgi_counts fcgi = fcgi_counts(h->requests->fcgi);
 	struct sessions_counts sessions = sessions_counts(h->sessions);
+	struct budget_counts memory = budget_counts(h->budget);
 	struct buf b;
 
 	if (!plain_get(r))
@@ -136,6 +152,7 @@ health_metrics(struct health *h, struct request *r)
 	    (double)atomic_load_explicit(h->passed_over, memory_order_relaxed));
 	add(&b, "wal_bytes", "gauge", "Size of the write-ahead log.", file_size(h->database, "-wal"));
 	add(&b, "database_bytes", "gauge", "Size of the database file.", file_size(h->database, ""));
+	add_memory(&b, &memory);
 	add_problems(&b, r->all);
 	request_reply(r->all, r->conn, 200, STR("text/plain; version=0.0.4; charset=utf-8"),
 	    STR("Cache-Control: no-store\r\n"), buf_str(&b));

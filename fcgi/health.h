@@ -6,6 +6,7 @@
 
 #include "request.h"
 
+struct budget;
 struct commit;
 struct poll;
 struct readers;
@@ -17,6 +18,7 @@ struct health {
 	struct rooms *rooms;
 	struct commit *commit;
 	struct poll *poll;
+	struct budget *budget;
 	struct sessions *sessions;
 	struct readers *readers;
 	const char *database;          /* its path */

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "budget.h"
 #include "clock.h"
 #include "commit.h"
 #include "config.h"
@@ -43,6 +44,7 @@ struct daemon {
 	bool inherited;
 	int status;    /* to exit with, should it not come to serve: 0 means EXIT_FAILURE */
 	bool terminal; /* it was started from one, which may hang up */
+	struct budget *budget;
 	struct loop *loop;
 	struct store *writer, *checkpointer;
 	struct rooms *rooms;
@@ -254,7 +256,8 @@ open_log(struct daemon *d)
 	    .path = c->database};
 	struct poll_options poll = {.wait_max_ms = c->wait_max_s * 1000, .reply_max = (size_t)c->reply_max};
 
-	if ((d->loop = loop_new()) == NULL || (d->rooms = rooms_new(d->loop, (size_t)c->ring_bytes)) == NULL)
+	if ((d->budget = budget_new((size_t)c->memory_max)) == NULL || (d->loop = loop_new()) == NULL ||
+	    (d->rooms = rooms_new(d->loop, (size_t)c->ring_bytes)) == NULL)
 		return no_memory();
 	if (open_store(d, &store) != 0)
 		return -1;
@@ -284,6 +287,7 @@ wire(struct daemon *d)
 	    .rooms = d->rooms,
 	    .commit = d->commit,
 	    .poll = d->poll,
+	    .budget = d->budget,
 	    .sessions = d->sessions,
 	    .readers = d->readers,
 	    .database = c->database,
@@ -316,7 +320,8 @@ open_socket(struct daemon *d)
 	    .conns_max = connections_max(c),
 	    .body_max = (size_t)(c->body_max > c->max_payload ? c->body_max : c->max_payload),
 	    .request_wait_ms = c->request_timeout_s * 1000,
-	    .send_wait_ms = c->send_timeout_s * 1000};
+	    .send_wait_ms = c->send_timeout_s * 1000,
+	    .budget = d->budget};
 	struct fcgi_handler handler = {.ctx = d, .request = on_request, .gone = on_gone};
 
 	if ((d->listen_fd = endpoint_listen(c->socket, &d->inherited)) < 0)
@@ -343,6 +348,7 @@ close_all(struct daemon *d)
 	members_free(d->members);
 	relay_free(d->relay);
 	rooms_free(d->rooms);
+	budget_free(d->budget);
 	if (d->checkpointer != NULL)
 		(void)store_checkpoint(d->checkpointer, true);
 	store_close(d->checkpointer);
