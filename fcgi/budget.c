@@ -39,10 +39,10 @@ budget_kind_name(enum budget_kind kind)
 }
 
 size_t
-budget_size(const void *allocation)
+budget_size(void *allocation)
 {
 	/* malloc keeps the size of each in front of it. */
-	return allocation == NULL ? 0 : malloc_usable_size((void *)(uintptr_t)allocation) + sizeof(size_t);
+	return allocation == NULL ? 0 : malloc_usable_size(allocation) + sizeof(size_t);
 }
 
 struct budget *
@@ -165,25 +165,36 @@ say(struct budget *b, const struct kind *k)
 	b->full = true;
 }
 
-bool
-budget_set(struct budget *b, struct budget_share *share, enum budget_kind kind, size_t bytes)
+/* Ends who has to go. false: that is self. */
+static bool
+trim(struct budget *b, const struct budget_share *self)
 {
 	struct kind *k;
 
-	if (b == NULL)
-		return true;
-	resize(b, share, kind, bytes);
 	while ((k = over(b)) != NULL) {
 		struct budget_share *first = TAILQ_FIRST(&k->lists[63 - __builtin_clzll(k->ranks)]);
 
 		say(b, k);
 		k->ended++;
-		if (first == share)
+		if (first == self)
 			return false;
 		k->end(k->ctx, first);
 		assert(first->bytes == 0);
 	}
 	return true;
+}
+
+bool
+budget_set(struct budget *b, struct budget_share *share, enum budget_kind kind, size_t bytes)
+{
+	bool more;
+
+	if (b == NULL)
+		return true;
+	more = bytes > share->bytes;
+	resize(b, share, kind, bytes);
+	/* Who gives something back is often being ended. */
+	return !more || trim(b, share);
 }
 
 void
@@ -213,9 +224,20 @@ budget_moved(struct budget *b, struct budget_share *share)
 }
 
 bool
-budget_room(const struct budget *b, enum budget_kind kind, size_t bytes)
+budget_take(struct budget *b, enum budget_kind kind, size_t bytes)
 {
-	return b == NULL || bytes + b->kinds[kind].bytes <= b->kinds[kind].bytes_max;
+	struct kind *k;
+
+	if (b == NULL)
+		return true;
+	k = &b->kinds[kind];
+	if (k->bytes + bytes > k->bytes_max) {
+		say(b, k);
+		k->ended++;
+		return false;
+	}
+	count(b, k, bytes, 0);
+	return trim(b, NULL);
 }
 
 struct budget_counts

@@ -8,7 +8,7 @@
  * so large for longest), or in one list by when they last moved (the slowest goes first).
  *
  * Some kinds have a part of their own, so that one of them cannot take the room of all others. A kind without `end` is
- * never asked to go; whoever adds to it asks budget_room() before, and refuses.
+ * never asked to go; whoever adds to it asks by budget_take(), and refuses what does not fit.
  *
  * What is not counted: what all share whoever comes (the ring, tables, the database's cache), and what is gone again
  * when a turn is over. For one thread.
@@ -67,13 +67,13 @@ void budget_sub(struct budget *b, enum budget_kind kind, size_t bytes);
 /* It has moved: of its kind it is now the last to be called slow. */
 void budget_moved(struct budget *b, struct budget_share *share);
 
-/* Whether a kind may have so much more. */
-bool budget_room(const struct budget *b, enum budget_kind kind, size_t bytes);
+/* Like budget_add(), if the kind may have so much more; others make room if need be. false: nothing is taken. */
+bool budget_take(struct budget *b, enum budget_kind kind, size_t bytes);
 
 struct budget_counts {
 	size_t bytes_max, bytes;
 	size_t kind_bytes[BUDGET_KINDS];
-	uint64_t ended[BUDGET_KINDS]; /* so many had to go */
+	uint64_t ended[BUDGET_KINDS]; /* so many had to go, or were refused */
 };
 struct budget_counts budget_counts(const struct budget *b);
 
@@ -81,6 +81,6 @@ struct budget_counts budget_counts(const struct budget *b);
 const char *budget_kind_name(enum budget_kind kind);
 
 /* What an allocation really takes; 0 for NULL. */
-size_t budget_size(const void *allocation);
+size_t budget_size(void *allocation);
 
 #endif

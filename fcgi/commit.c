@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "budget.h"
 #include "checkpoint.h"
 #include "clock.h"
 #include "commit_state.h"
@@ -84,6 +85,7 @@ finish(struct commit *c, struct entry *e, enum commit_outcome outcome, int64_t i
 	STAILQ_REMOVE_HEAD(&c->queue, link);
 	c->queued--;
 	c->queued_bytes -= e->bytes;
+	budget_sub(c->options.budget, BUDGET_SENDS, e->bytes);
 	e->fn(e->ctx, e->handle, outcome, e->message, id, at_ms);
 	message_drop(e->message);
 	free(e);
@@ -345,6 +347,9 @@ commit_new(struct loop *loop, const struct commit_options *options, struct store
 	c->loop = loop;
 	c->rooms = rooms;
 	walindex_init(&c->walindex, options->path);
+	/* Those who send are refused before those who wait are driven out. */
+	budget_kind(
+	    options->budget, BUDGET_SENDS, BUDGET_LARGEST, budget_counts(options->budget).bytes_max / 2, NULL, NULL);
 	c->gather_fd = -1;
 	c->job = (struct job){.run = run, .done = done};
 	STAILQ_INIT(&c->queue);
@@ -376,6 +381,7 @@ commit_free(struct commit *c)
 	store_news_fini(&c->news);
 	while ((e = STAILQ_FIRST(&c->queue)) != NULL) {
 		STAILQ_REMOVE_HEAD(&c->queue, link);
+		budget_sub(c->options.budget, BUDGET_SENDS, e->bytes);
 		message_drop(e->message);
 		free(e);
 	}
@@ -389,13 +395,16 @@ int
 commit_add(struct commit *c, struct message *m, commit_sent_fn *fn, void *ctx, uint64_t handle)
 {
 	struct entry *e;
-	size_t bytes = sizeof *e + m->size;
+	size_t bytes;
 
-	if (c->queued >= c->options.queue_max || bytes > c->options.queue_bytes_max - c->queued_bytes)
+	if (c->queued >= c->options.queue_max || (e = malloc(sizeof *e)) == NULL)
 		return -1;
-	e = malloc(sizeof *e);
-	if (e == NULL)
+	bytes = budget_size(e) + budget_size(m);
+	if (bytes > c->options.queue_bytes_max - c->queued_bytes ||
+	    !budget_take(c->options.budget, BUDGET_SENDS, bytes)) {
+		free(e);
 		return -1;
+	}
 	*e = (struct entry){
 	    .message = m, .fn = fn, .ctx = ctx, .handle = handle, .since_us = clock_us(), .bytes = bytes};
 	STAILQ_INSERT_TAIL(&c->queue, e, link);

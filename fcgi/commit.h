@@ -16,6 +16,7 @@
 
 #include "store.h"
 
+struct budget;
 struct commit;
 struct loop;
 struct rooms;
@@ -40,6 +41,7 @@ typedef void commit_looked_fn(void *ctx, uint64_t handle, bool ok);
 struct commit_options {
 	size_t queue_max;       /* sends that wait */
 	size_t queue_bytes_max; /* and their bytes */
+	struct budget *budget;  /* counts them too, and has no room beyond a half; NULL: nothing is counted */
 	int64_t lock_wait_ms;
 	const char *path; /* of the database, whose folder is watched */
 };

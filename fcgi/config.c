@@ -39,6 +39,8 @@ static const struct number NUMBERS[] = {
     {"session-queue", AT(session_queue), 1000, INT64_C(1) << 40, 16000000, "BYTES", "waiting for one session"},
     {"namespaces-max", AT(namespaces_max), 1, 1000, 32, "N", "namespaces that one session may join"},
     {"attachments-max", AT(attachments_max), 0, 10, 10, "N", "binary arguments of one event or acknowledgement"},
+    {"attachment-wait", AT(attachment_wait_ms), 50, 600000, 30000, "MS", "for the next of them"},
+    {"event-wait", AT(event_wait_ms), 50, 3600000, 300000, "MS", "for all of them"},
     {"recovery", AT(recovery), 0, 31536000, 1, "N", "Socket.IO clients that come back miss nothing; 0: off"},
     {"recovery-max", AT(recovery_max), 1, 1000000, 10000, "N", "messages it may have missed at most"},
     {"memory-max", AT(memory_max), 20000000, INT64_C(1) << 40, 256000000, "BYTES", "of all that waits, together"},

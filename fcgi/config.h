@@ -40,14 +40,16 @@ struct config {
 	int64_t ping_interval_ms, ping_timeout_ms, connect_timeout_ms; /* of Socket.IO sessions */
 	int64_t max_payload;                                           /* bytes of a Socket.IO client's POST */
 	int64_t sessions_max;
-	int64_t session_queue;   /* bytes that wait for one session */
-	int64_t namespaces_max;  /* of one session */
-	int64_t attachments_max; /* of one packet of a Socket.IO client */
-	int64_t recovery;        /* 0: Socket.IO clients that come back begin anew */
-	int64_t recovery_max;    /* most messages that they get else */
-	const char *ephemeral;   /* names of events that are not stored, with commas between */
-	int64_t memory_max;      /* bytes of all that strangers make it keep */
-	int64_t connections_max; /* 0: what the limit on descriptors allows */
+	int64_t session_queue;      /* bytes that wait for one session */
+	int64_t namespaces_max;     /* of one session */
+	int64_t attachments_max;    /* of one packet of a Socket.IO client */
+	int64_t attachment_wait_ms; /* for the next of them */
+	int64_t event_wait_ms;      /* for all of them */
+	int64_t recovery;           /* 0: Socket.IO clients that come back begin anew */
+	int64_t recovery_max;       /* most messages that they get else */
+	const char *ephemeral;      /* names of events that are not stored, with commas between */
+	int64_t memory_max;         /* bytes of all that strangers make it keep */
+	int64_t connections_max;    /* 0: what the limit on descriptors allows */
 };
 
 /*

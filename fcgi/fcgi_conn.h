@@ -4,8 +4,8 @@
 #ifndef FCGI_CONN_H
 #define FCGI_CONN_H
 
-#include "buf.h"
 #include "budget.h"
+#include "buf.h"
 #include "fcgi.h"
 #include "fcgi_unread.h"
 #include "loop.h"

@@ -98,7 +98,8 @@ add_readers(struct buf *b, struct readers *readers)
 static void
 add_memory(struct buf *b, const struct budget_counts *c)
 {
-	add(b, "memory_max_bytes", "gauge", "What all that waits may take together (memory-max).", (double)c->bytes_max);
+	add(b, "memory_max_bytes", "gauge", "What all that waits may take together (memory-max).",
+	    (double)c->bytes_max);
 	buf_add(b, STR("# HELP longline_memory_bytes Memory of what waits, by kind.\n"
 	               "# TYPE longline_memory_bytes gauge\n"));
 	for (enum budget_kind k = 0; k < BUDGET_KINDS; k++)
@@ -106,7 +107,8 @@ add_memory(struct buf *b, const struct budget_counts *c)
 	buf_add(b, STR("# HELP longline_memory_ended_total Ended, or refused, for want of memory, by kind.\n"
 	               "# TYPE longline_memory_ended_total counter\n"));
 	for (enum budget_kind k = 0; k < BUDGET_KINDS; k++)
-		buf_printf(b, "longline_memory_ended_total{kind=\"%s\"} %" PRIu64 "\n", budget_kind_name(k), c->ended[k]);
+		buf_printf(
+		    b, "longline_memory_ended_total{kind=\"%s\"} %" PRIu64 "\n", budget_kind_name(k), c->ended[k]);
 }
 
 void
@@ -130,6 +132,10 @@ health_metrics(struct health *h, struct request *r)
 	add(&b, "polls_parked", "gauge", "Held polls.", (double)poll_parked(h->poll));
 	add(&b, "polls_woken_total", "counter", "Waiters told of news.", (double)rooms.woken);
 	add(&b, "sessions", "gauge", "Socket.IO sessions.", (double)sessions.sessions);
+	add(&b, "sessions_made_room_total", "counter",
+	    "Sessions that had joined no namespace, ended for a new one (sessions-max).", (double)sessions.made_room);
+	add(&b, "sessions_unfinished_total", "counter",
+	    "Sessions ended since the rest of an event with attachments did not come.", (double)sessions.unfinished);
 	add(&b, "packets_total", "counter", "Packets of Socket.IO clients handled.", (double)sessions.packets);
 	add(&b, "posts_waiting", "gauge", "POSTs of Socket.IO clients that are being handled.", (double)sessions.posts);
 	add_readers(&b, h->readers);

@@ -212,17 +212,22 @@ open_socketio(struct daemon *d)
 	struct relay_options relay = {.ephemeral = c->ephemeral,
 	    .recovery = c->recovery > 0,
 	    .recovery_messages = c->recovery_max,
+	    .budget = d->budget,
 	    .message_max = (size_t)c->message_max};
 	struct member_options member = {.depth_max = (size_t)c->depth_max,
 	    .message_max = (size_t)c->message_max,
 	    .namespaces_max = (size_t)c->namespaces_max,
-	    .attachments_max = (unsigned)c->attachments_max};
+	    .attachments_max = (unsigned)c->attachments_max,
+	    .attachment_wait_ms = c->attachment_wait_ms,
+	    .event_wait_ms = c->event_wait_ms,
+	    .budget = d->budget};
 	struct session_options session = {.ping_interval_ms = c->ping_interval_ms,
 	    .ping_timeout_ms = c->ping_timeout_ms,
 	    .connect_timeout_ms = c->connect_timeout_ms,
 	    .sessions_max = (size_t)c->sessions_max,
 	    .queue_bytes_max = (size_t)c->session_queue,
-	    .reply_max = (size_t)c->reply_max};
+	    .reply_max = (size_t)c->reply_max,
+	    .budget = d->budget};
 	struct member_app app;
 
 	token_secret(relay.secret);
@@ -252,6 +257,7 @@ open_log(struct daemon *d)
 	    .passed_over = &d->passed_over};
 	struct commit_options commit = {.queue_max = (size_t)c->queue_max,
 	    .queue_bytes_max = (size_t)c->queue_bytes,
+	    .budget = d->budget,
 	    .lock_wait_ms = c->lock_wait_s * 1000,
 	    .path = c->database};
 	struct poll_options poll = {.wait_max_ms = c->wait_max_s * 1000, .reply_max = (size_t)c->reply_max};

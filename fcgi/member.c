@@ -384,6 +384,7 @@ members_new(const struct member_options *options, const struct member_app *app)
 	    .binary = member_on_binary,
 	    .packets = on_packets,
 	    .ended = on_ended};
+	budget_kind(options->budget, BUDGET_EVENTS, BUDGET_LARGEST, 0, member_end_incoming, all);
 	if (table_init(&all->nsps, nsp_name) == 0 && table_init(&all->table, member_entry_id) == 0)
 		return all;
 	members_free(all);

@@ -16,6 +16,7 @@
 #include "packet.h"
 #include "session.h"
 
+struct budget;
 struct member;
 struct members;
 
@@ -53,9 +54,12 @@ struct member_app {
 
 struct member_options {
 	size_t depth_max;
-	size_t message_max;       /* bytes of one message with all its attachments */
-	size_t namespaces_max;    /* of one session */
-	unsigned attachments_max; /* of one packet; at most PACKET_ATTACHMENTS_MAX */
+	size_t message_max;         /* bytes of one message with all its attachments */
+	size_t namespaces_max;      /* of one session */
+	unsigned attachments_max;   /* of one packet; at most PACKET_ATTACHMENTS_MAX */
+	int64_t attachment_wait_ms; /* for the next of them */
+	int64_t event_wait_ms;      /* for all of them */
+	struct budget *budget;      /* counts what is kept until they have come; NULL: nothing is counted */
 };
 
 /* NULL without memory. */

@@ -1,13 +1,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "json.h"
 #include "member_state.h"
 
 /* A binary packet, and those of its attachments that have come. */
 struct incoming {
+	struct members *all;
+	struct session *session;
+	struct budget_share share;
 	struct member_bytes bytes;
-	size_t size; /* of text and bytes */
+	size_t size;      /* of text and bytes */
+	size_t memory;    /* that they take */
+	int64_t since_ms; /* when it began */
 	unsigned expected;
 	size_t text_n;
 	char text[];
@@ -36,9 +42,17 @@ dispatch(struct members *all, struct member *m, const struct packet *p, const st
 	}
 }
 
+/* Counts what has come; false when it is the one that has to go for want of memory. */
+static bool
+count(struct incoming *in, size_t bytes)
+{
+	return budget_set(in->all->options.budget, &in->share, BUDGET_EVENTS, bytes);
+}
+
 static void
 incoming_free(struct incoming *in)
 {
+	(void)count(in, 0);
 	for (unsigned i = 0; i < in->bytes.n; i++)
 		blob_drop(in->bytes.v[i]);
 	free(in);
@@ -52,10 +66,34 @@ member_drop_incoming(struct client *client)
 	client->incoming = NULL;
 }
 
+void
+member_end_incoming(void *ctx, struct budget_share *share)
+{
+	struct session *s = CONTAINER(share, struct incoming, share)->session;
+
+	(void)ctx;
+	member_drop_incoming(session_data(s));
+	session_doom(s);
+}
+
+/* Some of it has come, and the next attachment must within its time. false: memory is short. */
+static bool
+wait_for_more(struct incoming *in)
+{
+	const struct member_options *options = &in->all->options;
+	int64_t left = in->since_ms + options->event_wait_ms - clock_ms();
+
+	if (left > options->attachment_wait_ms)
+		left = options->attachment_wait_ms;
+	session_await(in->session, left > 0 ? left : 0);
+	return count(in, in->memory);
+}
+
 /* Keeps a binary packet until its attachments have come. */
 static bool
-expect(struct members *all, struct client *client, struct str text, unsigned n)
+expect(struct members *all, struct session *s, struct str text, unsigned n)
 {
+	struct client *client = session_data(s);
 	struct incoming *in;
 
 	if (n > all->options.attachments_max || text.n > all->options.message_max)
@@ -63,10 +101,16 @@ expect(struct members *all, struct client *client, struct str text, unsigned n)
 	in = malloc(sizeof *in + text.n);
 	if (in == NULL)
 		return false;
-	*in = (struct incoming){.size = text.n, .expected = n, .text_n = text.n};
+	*in = (struct incoming){.all = all,
+	    .session = s,
+	    .size = text.n,
+	    .memory = budget_size(in),
+	    .since_ms = clock_ms(),
+	    .expected = n,
+	    .text_n = text.n};
 	memcpy(in->text, text.p, text.n);
 	client->incoming = in;
-	return true;
+	return wait_for_more(in);
 }
 
 /* text, mended in place: an escaped half of a surrogate pair can be carried on by nobody. */
@@ -91,7 +135,7 @@ on_packet(struct members *all, struct session *s, struct str text, const struct 
 		goto out;
 	good = true;
 	if (p.attachments > 0 && bytes == NULL)
-		good = expect(all, client, text, p.attachments);
+		good = expect(all, s, text, p.attachments);
 	else
 		dispatch(all, m, &p, bytes);
 out:
@@ -131,11 +175,14 @@ member_on_binary(void *ctx, struct session *s, struct str bytes)
 		return false;
 	memcpy(blob->p, bytes.p, bytes.n);
 	in->size += bytes.n;
+	in->memory += budget_size(blob);
 	in->bytes.v[in->bytes.n++] = blob;
 	if (in->bytes.n < in->expected)
-		return true;
+		return wait_for_more(in);
 	/* Out of the client first: what is done with it may end the session. */
 	client->incoming = NULL;
+	(void)count(in, 0);
+	session_await(s, -1);
 	good = on_packet(all, s, (struct str){in->text, in->text_n}, &in->bytes);
 	incoming_free(in);
 	return good;

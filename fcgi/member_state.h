@@ -5,6 +5,7 @@
 #ifndef MEMBER_STATE_H
 #define MEMBER_STATE_H
 
+#include "budget.h"
 #include "member.h"
 #include "table.h"
 
@@ -94,5 +95,8 @@ bool member_on_binary(void *ctx, struct session *s, struct str bytes);
 
 /* Drops the binary packet whose attachments are still coming. */
 void member_drop_incoming(struct client *client);
+
+/* A budget_end_fn, for such packets. */
+void member_end_incoming(void *ctx, struct budget_share *share);
 
 #endif

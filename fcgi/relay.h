@@ -14,6 +14,7 @@
 
 #include "member.h"
 
+struct budget;
 struct commit;
 struct readers;
 struct relay;
@@ -24,6 +25,7 @@ struct relay_options {
 	bool recovery;
 	int64_t recovery_messages; /* most that are caught up with, also behind a serverOffset */
 	size_t message_max;
+	struct budget *budget; /* counts what is kept of events on their way to the disk; NULL: nothing is counted */
 	unsigned char secret[TOKEN_SECRET_SIZE];
 };
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "budget.h"
 #include "commit.h"
 #include "json.h"
 #include "problem.h"
@@ -25,6 +26,7 @@ pending_free(struct pending *pending)
 {
 	if (pending->who != NULL)
 		LIST_REMOVE(pending, link);
+	budget_sub(pending->relay->options.budget, BUDGET_SENDS, budget_size(pending) + budget_size(pending->both));
 	free(pending->both);
 	free(pending);
 }
@@ -229,6 +231,7 @@ pending_new(struct relay *r, struct participant *who, const struct packet *p)
 
 	if (pending == NULL)
 		return NULL;
+	budget_add(r->options.budget, BUDGET_SENDS, budget_size(pending));
 	pending->relay = r;
 	pending->who = who;
 	pending->has_ack = p->has_id;
@@ -253,6 +256,7 @@ read_arguments(struct message_fields *f, struct pending *pending, struct argumen
 			f->key = STR("");
 			return;
 		}
+		budget_add(pending->relay->options.budget, BUDGET_SENDS, budget_size(pending->both));
 		memcpy(pending->both, array.p, array.n);
 		pending->both_n = array.n;
 	}

@@ -40,7 +40,7 @@ sessions_count(const struct sessions *all)
 struct sessions_counts
 sessions_counts(const struct sessions *all)
 {
-	return (struct sessions_counts){all->table.n, all->n_posts, all->packets};
+	return (struct sessions_counts){all->table.n, all->n_posts, all->packets, all->made_room, all->unfinished};
 }
 
 bool
@@ -99,6 +99,8 @@ set_timer(struct session *s)
 		next = s->dead_ms;
 	if (s->post == NULL && s->connect_ms < next)
 		next = s->connect_ms;
+	if (s->post == NULL && s->await_ms < next)
+		next = s->await_ms;
 	if (next == INT64_MAX) {
 		loop_timer_clear(s->all->loop, &s->timer);
 		return;
@@ -123,6 +125,7 @@ make_up(struct session *s)
 
 	put_forward(&s->dead_ms, ms);
 	put_forward(&s->connect_ms, ms);
+	put_forward(&s->await_ms, ms);
 	s->post->stopped_ms = now;
 }
 
@@ -180,15 +183,66 @@ on_timer(void *ctx, struct timer *t)
 bool
 session_alive(struct session *s)
 {
+	if (s->state != SESSION_ENDED && s->post == NULL && clock_ms() >= s->await_ms) {
+		s->all->unfinished++;
+		session_end(s, STR("1"));
+	}
 	if (s->state != SESSION_ENDED && (s->doomed || (s->post == NULL && clock_ms() >= s->dead_ms)))
 		session_end(s, STR("1"));
 	return s->state != SESSION_ENDED && !s->leaving;
+}
+
+static void
+no_longer_fresh(struct session *s)
+{
+	if (s->fresh)
+		TAILQ_REMOVE(&s->all->fresh, s, fresh_link);
+	s->fresh = false;
 }
 
 void
 session_connected(struct session *s)
 {
 	s->connect_ms = INT64_MAX;
+	no_longer_fresh(s);
+}
+
+void
+session_await(struct session *s, int64_t wait_ms)
+{
+	if (s->post != NULL)
+		make_up(s);
+	s->await_ms = wait_ms < 0 ? INT64_MAX : clock_ms() + wait_ms;
+	if (s->state != SESSION_ENDED)
+		set_timer(s);
+}
+
+/* ---- memory ---- */
+
+bool
+session_count(struct session *s)
+{
+	return budget_set(s->all->options.budget, &s->share, BUDGET_QUEUES, s->queue_bytes + s->backlog_bytes);
+}
+
+void
+session_doom(struct session *s)
+{
+	struct session_cursor *c;
+
+	s->doomed = true;
+	session_drop_queue(s);
+	LIST_FOREACH (c, &s->cursors, link)
+		session_drop_backlog(c);
+	session_wake(s);
+}
+
+/* Memory is short, and this one has most. */
+static void
+end_share(void *ctx, struct budget_share *share)
+{
+	(void)ctx;
+	session_doom(CONTAINER(share, struct session, share));
 }
 
 /* ---- its life ---- */
@@ -220,6 +274,7 @@ session_end(struct session *s, struct str packet)
 		session_reply(s->all, conn, packet);
 	loop_timer_clear(s->all->loop, &s->timer);
 	table_remove(&s->all->table, &s->entry);
+	no_longer_fresh(s);
 	s->layer->ended(s->layer->ctx, s);
 	assert(LIST_EMPTY(&s->cursors));
 	session_stop_reading(s);
@@ -252,13 +307,28 @@ session_is_left(const struct session *s)
 	return s->leaving;
 }
 
+/* For one more session. */
+static bool
+make_room(struct sessions *all)
+{
+	struct session *oldest = TAILQ_FIRST(&all->fresh);
+
+	if (all->table.n < all->options.sessions_max)
+		return true;
+	if (oldest == NULL)
+		return false;
+	all->made_room++;
+	session_end(oldest, STR("1"));
+	return true;
+}
+
 struct session *
 session_new(struct sessions *all, const struct session_layer *layer, bool few, struct str user)
 {
 	struct session *s;
 
 	assert(user.n <= MESSAGE_SENDER_MAX);
-	if (all->draining || all->table.n >= all->options.sessions_max || (s = calloc(1, sizeof *s + user.n)) == NULL)
+	if (all->draining || !make_room(all) || (s = calloc(1, sizeof *s + user.n)) == NULL)
 		return NULL;
 	s->all = all;
 	s->layer = layer;
@@ -270,6 +340,9 @@ session_new(struct sessions *all, const struct session_layer *layer, bool few, s
 	LIST_INIT(&s->cursors);
 	token_id(s->id);
 	table_add(&all->table, &s->entry);
+	s->fresh = true;
+	TAILQ_INSERT_TAIL(&all->fresh, s, fresh_link);
+	s->await_ms = INT64_MAX;
 	s->connect_ms = clock_ms() + all->options.connect_timeout_ms;
 	session_beat(s);
 	if (layer->opened(layer->ctx, s) != 0) {
@@ -324,6 +397,8 @@ sessions_new(struct loop *loop, const struct session_options *options, struct re
 		free(all);
 		return NULL;
 	}
+	budget_kind(options->budget, BUDGET_QUEUES, BUDGET_LARGEST, 0, end_share, all);
+	TAILQ_INIT(&all->fresh);
 	TAILQ_INIT(&all->later);
 	TAILQ_INIT(&all->ended);
 	buf_init(&all->body, SIZE_MAX);

@@ -25,6 +25,7 @@
 
 #include <sys/queue.h>
 
+#include "budget.h"
 #include "loop.h"
 #include "request.h"
 #include "room.h"
@@ -69,6 +70,7 @@ struct session_channel {
 	struct session_event *ring; /* NULL while it is empty */
 	uint64_t first, next;       /* numbers of the oldest and of the one to come */
 	size_t bytes;               /* of their packets */
+	struct budget_share share;  /* of the ring and its events, which may all be lost */
 	struct timer timer;         /* the oldest goes out of date */
 	/* The round: */
 	TAILQ_ENTRY(session_channel) link; /* of those that are being told, while telling */
@@ -132,8 +134,9 @@ struct session_layer {
 struct session_options {
 	int64_t ping_interval_ms, ping_timeout_ms, connect_timeout_ms;
 	size_t sessions_max;
-	size_t queue_bytes_max; /* of one session; it is ended when more is queued */
+	size_t queue_bytes_max; /* memory of what waits for one session; it is ended when there is more */
 	size_t reply_max;       /* bytes of a reply, beyond its first packet */
+	struct budget *budget;  /* counts what waits for all of them, and ends the largest; NULL: nothing is counted */
 };
 
 /* NULL without memory. */
@@ -152,12 +155,17 @@ bool sessions_idle(const struct sessions *all);
 struct sessions_counts {
 	size_t sessions, posts; /* posts: of which packets are still to be handled */
 	uint64_t packets;       /* of clients, handled since the start */
+	uint64_t made_room;     /* ended without having joined anything, for a new one */
+	uint64_t unfinished;    /* ended since more of something did not come; see session_await() */
 };
 struct sessions_counts sessions_counts(const struct sessions *all);
 
 /*
+ * When there are as many as there may be, the oldest that never had what it connected for is ended for the new one:
+ * a stranger begins as many as he likes, for the price of a GET each.
+ *
  * few: the client takes no more than 16 packets in a reply; user: whose it is, as the web server checked
- * (message_sender_ok()); empty: nobody's. NULL: too many sessions, or no memory.
+ * (message_sender_ok()); empty: nobody's. NULL: all of too many sessions have joined, or no memory.
  */
 struct session *session_new(struct sessions *all, const struct session_layer *layer, bool few, struct str user);
 struct str session_user(const struct session *s);
@@ -219,6 +227,12 @@ void session_channel_tell(
 
 /* Whether a GET is held and nothing is queued: what may be lost is only sent then. */
 bool session_ready(const struct session *s);
+
+/* Ends it when the turn is over, and lets go now of what waits for it: whoever queued may still use what it owns. */
+void session_doom(struct session *s);
+
+/* More of what its client has begun must come within wait_ms, or it is ended; < 0: nothing is begun. */
+void session_await(struct session *s, int64_t wait_ms);
 
 /* Ends it when what is queued has gone out. */
 void session_close(struct session *s);

@@ -24,14 +24,39 @@ event_at(const struct session_channel *ch, uint64_t number)
 	return &ch->ring[number & (EVENTS_MAX - 1)];
 }
 
+/* Counts what is in it: false when it is the one that has to go for want of memory. */
+static bool
+count(struct session_channel *ch)
+{
+	return budget_set(ch->all->options.budget, &ch->share, BUDGET_PASSING, ch->bytes + budget_size(ch->ring));
+}
+
 /* The oldest makes room. */
 static void
 drop_first(struct session_channel *ch)
 {
 	struct session_event *e = event_at(ch, ch->first++);
 
-	ch->bytes -= e->packets->n;
+	ch->bytes -= budget_size(e->packets);
 	blob_drop(e->packets);
+}
+
+static void
+drop_all(struct session_channel *ch)
+{
+	while (ch->first < ch->next)
+		drop_first(ch);
+	free(ch->ring);
+	ch->ring = NULL;
+	(void)count(ch);
+}
+
+/* Memory is short, and this one has most: what passes may be lost. */
+static void
+end_share(void *ctx, struct budget_share *share)
+{
+	(void)ctx;
+	drop_all(CONTAINER(share, struct session_channel, share));
 }
 
 /* Those that are out of date go; the ring itself with the last of them. */
@@ -45,11 +70,11 @@ on_timer(void *ctx, struct timer *t)
 	while (ch->first < ch->next && event_at(ch, ch->first)->until_ms <= now)
 		drop_first(ch);
 	if (ch->first < ch->next) {
+		(void)count(ch);
 		loop_timer_set(all->loop, t, all->channel_kind, event_at(ch, ch->first)->until_ms - now);
 		return;
 	}
-	free(ch->ring);
-	ch->ring = NULL;
+	drop_all(ch);
 }
 
 /* ---- rounds ---- */
@@ -145,6 +170,7 @@ void
 session_channels_init(struct sessions *all)
 {
 	TAILQ_INIT(&all->telling);
+	budget_kind(all->options.budget, BUDGET_PASSING, BUDGET_LARGEST, 0, end_share, all);
 	all->channel_kind = loop_timer_kind(all->loop, on_timer, all);
 	all->rest_kind = loop_timer_kind(all->loop, on_rest_timer, all);
 	loop_hook(all->loop, LOOP_WAKE, session_channels_tell, all);
@@ -162,9 +188,7 @@ session_channel_fini(struct session_channel *ch)
 		TAILQ_REMOVE(&ch->all->telling, ch, link);
 	loop_timer_clear(ch->all->loop, &ch->rest_timer);
 	loop_timer_clear(ch->all->loop, &ch->timer);
-	while (ch->first < ch->next)
-		drop_first(ch);
-	free(ch->ring);
+	drop_all(ch);
 }
 
 void
@@ -178,7 +202,8 @@ session_channel_tell(struct session_channel *ch, struct blob *packets, unsigned 
 		blob_drop(packets); /* it may be lost */
 		return;
 	}
-	while (ch->first < ch->next && (ch->next - ch->first == EVENTS_MAX || ch->bytes + packets->n > EVENTS_BYTES))
+	while (ch->first < ch->next &&
+	       (ch->next - ch->first == EVENTS_MAX || ch->bytes + budget_size(packets) > EVENTS_BYTES))
 		drop_first(ch);
 	*event_at(ch, ch->next++) = (struct session_event){.packets = packets,
 	    .n = n,
@@ -186,7 +211,11 @@ session_channel_tell(struct session_channel *ch, struct blob *packets, unsigned 
 	    .serial = ++all->serial,
 	    .until_ms = clock_ms() + EVENTS_MS,
 	    .except = except};
-	ch->bytes += packets->n;
+	ch->bytes += budget_size(packets);
+	if (!count(ch)) {
+		drop_all(ch);
+		return;
+	}
 	if (!ch->timer.set)
 		loop_timer_set(all->loop, &ch->timer, all->channel_kind, EVENTS_MS);
 	make_due(ch);

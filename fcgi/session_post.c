@@ -134,7 +134,15 @@ conn_of(const struct post *p)
 
 /* ---- one POST ---- */
 
-/* NULL without memory. */
+static void
+post_free(struct post *p)
+{
+	budget_set(p->session->all->options.budget, &p->share, BUDGET_POSTS, 0);
+	p->session->all->n_posts--;
+	free(p);
+}
+
+/* NULL without memory, its own or that of all. */
 static struct post *
 post_new(struct session *s, struct fcgi_conn *conn, struct str rest)
 {
@@ -148,14 +156,10 @@ post_new(struct session *s, struct fcgi_conn *conn, struct str rest)
 	if (rest.n > 0)
 		memcpy(p->bytes, rest.p, rest.n);
 	s->all->n_posts++;
-	return p;
-}
-
-static void
-post_free(struct post *p)
-{
-	p->session->all->n_posts--;
-	free(p);
+	if (budget_set(s->all->options.budget, &p->share, BUDGET_POSTS, budget_size(p)))
+		return p;
+	post_free(p);
+	return NULL;
 }
 
 /* Handles the next packets, a few; whether that was the last, or nothing after it counts. */
@@ -278,6 +282,16 @@ posts_go_on(void *ctx)
 	return next_post(all) != NULL;
 }
 
+/* Memory is short, and this one is the largest: it goes with its session, when the turn is over. */
+static void
+end_share(void *ctx, struct budget_share *share)
+{
+	struct sessions *all = ctx;
+
+	budget_set(all->options.budget, share, BUDGET_POSTS, 0);
+	session_doom(CONTAINER(share, struct post, share)->session);
+}
+
 void
 session_posts_init(struct sessions *all)
 {
@@ -285,6 +299,7 @@ session_posts_init(struct sessions *all)
 	TAILQ_INIT(&all->old_posts);
 	TAILQ_INIT(&all->early_posts);
 	begin_turn(all);
+	budget_kind(all->options.budget, BUDGET_POSTS, BUDGET_LARGEST, 0, end_share, all);
 	loop_hook(all->loop, LOOP_LATE, posts_go_on, all);
 }
 

@@ -9,15 +9,23 @@ session_add_separator(struct buf *body)
 		buf_add_char(body, PACKET_SEPARATOR);
 }
 
+/* Memory of it. */
+static size_t
+size_of(struct queued *q)
+{
+	return budget_size(q) + budget_size(q->packets);
+}
+
 static void
 drop_queued(struct session *s, struct queued *q)
 {
 	TAILQ_REMOVE(&s->queue, q, link);
 	if (q->opens != NULL)
 		q->opens->welcome = NULL;
-	s->queue_bytes -= q->packets->n;
+	s->queue_bytes -= size_of(q);
 	blob_drop(q->packets);
 	free(q);
+	session_count(s);
 }
 
 unsigned
@@ -44,19 +52,20 @@ enqueue(struct session *s, struct blob *packets, unsigned n)
 {
 	struct queued *q;
 
-	if (s->state != SESSION_OPEN || s->doomed || s->leaving || packets == NULL ||
-	    packets->n > s->all->options.queue_bytes_max - s->queue_bytes || (q = malloc(sizeof *q)) == NULL) {
+	if (s->state != SESSION_OPEN || s->doomed || s->leaving || packets == NULL || (q = malloc(sizeof *q)) == NULL) {
 		blob_drop(packets);
 		/* What cannot be said must not go missing in silence. */
-		if (s->state == SESSION_OPEN && !s->leaving) {
-			s->doomed = true;
-			session_wake(s);
-		}
+		if (s->state == SESSION_OPEN && !s->leaving)
+			session_doom(s);
 		return NULL;
 	}
 	*q = (struct queued){.packets = packets, .n = n, .head = rooms_head(s->all->rooms), .serial = ++s->all->serial};
 	TAILQ_INSERT_TAIL(&s->queue, q, link);
-	s->queue_bytes += packets->n;
+	s->queue_bytes += size_of(q);
+	if (s->queue_bytes > s->all->options.queue_bytes_max || !session_count(s)) {
+		session_doom(s);
+		return NULL;
+	}
 	session_wake(s);
 	return q;
 }

@@ -26,13 +26,43 @@ session_cursor_room(const struct session_cursor *c)
 }
 
 static void
-free_backlog(struct session_cursor *c)
+drop_first(struct session_cursor *c)
 {
+	struct message *m = c->backlog[c->backlog_at++];
+
+	c->session->backlog_bytes -= m->size;
+	message_drop(m);
+}
+
+void
+session_drop_backlog(struct session_cursor *c)
+{
+	if (c->backlog == NULL)
+		return;
 	while (c->backlog_at < c->backlog_n)
-		message_drop(c->backlog[c->backlog_at++]);
+		drop_first(c);
+	c->session->backlog_bytes -= budget_size(c->backlog);
 	free(c->backlog);
 	c->backlog = NULL;
 	c->backlog_n = c->backlog_at = 0;
+	session_count(c->session);
+}
+
+/* Takes what was read for c, which had nothing. */
+static void
+take_backlog(struct session_cursor *c, struct store_tail *tail)
+{
+	struct session *s = c->session;
+
+	c->backlog = tail->messages;
+	c->backlog_n = (uint16_t)tail->n;
+	tail->messages = NULL;
+	tail->n = 0;
+	for (size_t i = 0; i < c->backlog_n; i++)
+		s->backlog_bytes += c->backlog[i]->size;
+	s->backlog_bytes += budget_size(c->backlog);
+	if (!session_count(s))
+		session_doom(s);
 }
 
 void
@@ -42,7 +72,7 @@ session_follow_reset(struct session_cursor *c)
 
 	if (c->resets == rooms_resets(rooms))
 		return;
-	free_backlog(c);
+	session_drop_backlog(c);
 	c->resets = rooms_resets(rooms);
 	c->since = rooms_head(rooms);
 }
@@ -76,10 +106,9 @@ session_advance(struct session_cursor *c, struct message *m)
 {
 	c->since = m->f.id;
 	if (c->backlog_at < c->backlog_n) {
-		c->backlog_at++;
-		message_drop(m);
+		drop_first(c);
 		if (c->backlog_at == c->backlog_n)
-			free_backlog(c);
+			session_drop_backlog(c);
 	}
 }
 
@@ -124,12 +153,9 @@ read_done(struct job *job)
 	/* What was read of a log that is another one by now is dropped. */
 	if (c != NULL && s != NULL && r->resets == rooms_resets(r->all->rooms)) {
 		c->newest_max = 0;
-		if (r->status == STORE_OK && r->tail.n > 0) {
-			c->backlog = r->tail.messages;
-			c->backlog_n = (uint16_t)r->tail.n;
-			r->tail.messages = NULL;
-			r->tail.n = 0;
-		} else if (r->status == STORE_OK)
+		if (r->status == STORE_OK && r->tail.n > 0)
+			take_backlog(c, &r->tail);
+		else if (r->status == STORE_OK)
 			c->since = r->tail.head; /* nothing up to there */
 	}
 	/* After a failure it comes back and asks again. */
@@ -160,6 +186,7 @@ session_read_behind(struct session *s, struct session_cursor *c)
 	    .since = c->since,
 	    .head = rooms_head(s->all->rooms),
 	    .limit = READ_LIMIT,
+	    .bytes_max = s->all->options.reply_max,
 	    .newest_max = c->newest_max};
 	if (readers_add(s->all->readers, &r->job) == 0) {
 		s->reading = r;
@@ -208,7 +235,7 @@ session_remove_cursor(struct session_cursor *c)
 	c->welcome = NULL;
 	room_unwait(&c->waiter);
 	session_channel_unwait(c);
-	free_backlog(c);
+	session_drop_backlog(c);
 	if (c->session->reading != NULL && c->session->reading->cursor == c) {
 		worker_cancel(&c->session->reading->job);
 		c->session->reading->cursor = NULL;

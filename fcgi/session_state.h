@@ -18,20 +18,22 @@ struct reading;
 /* There may be a hundred thousand, so every byte counts. */
 struct session {
 	struct table_entry entry;
+	TAILQ_ENTRY(session) fresh_link; /* among those that did not join yet */
 	TAILQ_ENTRY(session) later_link; /* among those to be looked at, or freed, when the turn ends */
 	struct sessions *all;
 	const struct session_layer *layer;
 	void *data;
 	struct fcgi_conn *held;
 	struct timer timer;
-	int64_t ping_ms, dead_ms, connect_ms; /* clock_ms() at which each strikes; INT64_MAX: never */
-	struct post *post;                    /* what came and is not handled yet: meanwhile its clock stands still */
+	int64_t ping_ms, dead_ms, connect_ms, await_ms; /* clock_ms() at which each strikes; INT64_MAX: never */
+	struct post *post; /* what came and is not handled yet: meanwhile its clock stands still */
 	TAILQ_HEAD(, queued) queue;
 	LIST_HEAD(, session_cursor) cursors;
-	size_t queue_bytes;
+	size_t queue_bytes, backlog_bytes; /* memory of the queue, and of the cursors' backlogs */
+	struct budget_share share;
 	struct reading *reading; /* a job reads for one of its cursors */
 	uint8_t state;           /* enum session_life */
-	bool ping_waits, pong_waits, extended, few, later;
+	bool ping_waits, pong_waits, extended, few, later, fresh;
 	bool holds;   /* its layer cannot handle the next message yet */
 	bool leaving; /* nobody is there to be told; it ends when its POSTs are handled */
 	bool doomed;  /* it is ended when the turn is over: whoever queued may still use what it owns */
@@ -48,7 +50,8 @@ struct sessions {
 	struct requests *requests;
 	struct rooms *rooms;
 	struct readers *readers;
-	struct table table; /* by id */
+	struct table table;          /* by id */
+	TAILQ_HEAD(, session) fresh; /* the oldest first */
 	TAILQ_HEAD(, session) later, ended;
 	/* POSTs that are handled in turns: new ones have had no turn yet. */
 	struct posts new_posts, old_posts;
@@ -58,7 +61,7 @@ struct sessions {
 	unsigned packets_left;    /* in this turn */
 	int64_t bytes_left;
 	bool old_begins; /* this turn */
-	uint64_t packets;
+	uint64_t packets, made_room, unfinished;
 	TAILQ_HEAD(, session_channel) telling; /* channels that have something for those who wait in them */
 	struct session_channel *channel;       /* of which one is being told now; NULL: none, or it ended */
 	uint64_t serial;                       /* of what was queued or told last */
@@ -76,6 +79,9 @@ void session_beat(struct session *s);
  * it was. */
 void session_stop_clock(struct session *s);
 void session_go_on(struct session *s);
+
+/* Counts what waits for it: false when it is the one that has to go for want of memory. */
+bool session_count(struct session *s);
 
 /* ---- session_get.c ---- */
 
@@ -102,6 +108,9 @@ void session_follow_reset(struct session_cursor *c);
 
 /* The message that comes first of all cursors'; NULL when there is none. *behind: one has to ask the database. */
 struct message *session_first_message(struct session *s, struct session_cursor **from, struct session_cursor **behind);
+
+/* What was read for the cursor and not given yet is dropped. */
+void session_drop_backlog(struct session_cursor *c);
 
 /* The cursor has given m. */
 void session_advance(struct session_cursor *c, struct message *m);
@@ -157,6 +166,7 @@ struct post {
 	uint64_t handle;    /* of the request */
 	int64_t stopped_ms; /* clock_ms() since which the session's clock stands still */
 	struct packet_walk walk;
+	struct budget_share share;
 	bool asks;          /* somebody waits for the answer */
 	bool old;           /* it has had a turn */
 	struct posts *list; /* NULL: it is in none */

@@ -167,9 +167,9 @@ enum store_status store_poll(struct store *s, struct store_poll *p);
 struct store_tail {
 	/* asked: */
 	struct str room;
-	int64_t since, head; /* above since, up to head */
-	size_t limit;
-	size_t newest_max; /* > 0: nothing but the newest so many */
+	int64_t since, head;     /* above since, up to head */
+	size_t limit, bytes_max; /* messages, and their memory beyond the first */
+	size_t newest_max;       /* > 0: nothing but the newest so many */
 	/* answered: */
 	struct message **messages; /* the receiver takes array and holdings */
 	size_t n;

@@ -73,6 +73,7 @@ store_tail(struct store *s, struct store_tail *t)
 	struct store_walk w = {.f = &f, .up_to = t->head, .rows = t->limit};
 	struct message_fields fields;
 	int code = store_read_begin(s);
+	size_t bytes = 0;
 
 	if (code == SQLITE_OK) {
 		int64_t least = t->newest_max > 0 ? before_newest(s, &f, t->head, (int64_t)t->newest_max) : 0;
@@ -83,10 +84,15 @@ store_tail(struct store *s, struct store_tail *t)
 		t->messages = calloc(t->limit, sizeof *t->messages);
 		code = t->messages == NULL ? SQLITE_NOMEM : SQLITE_ROW;
 	}
-	while (code == SQLITE_ROW && t->n < t->limit && (code = store_walk_next(s, &w, &fields)) == SQLITE_ROW) {
-		t->messages[t->n] = message_new(&fields);
-		if (t->messages[t->n++] == NULL)
+	while (code == SQLITE_ROW && t->n < t->limit && (t->n == 0 || bytes < t->bytes_max) &&
+	       (code = store_walk_next(s, &w, &fields)) == SQLITE_ROW) {
+		struct message *m = message_new(&fields);
+
+		t->messages[t->n++] = m;
+		if (m == NULL)
 			code = SQLITE_NOMEM;
+		else
+			bytes += m->size;
 	}
 	store_walk_end(&w);
 	return store_read_end(s, code == SQLITE_DONE || code == SQLITE_ROW ? SQLITE_OK : code, "read for a session");

@@ -294,7 +294,9 @@ open_all(struct daemon *d)
 	struct member_options member = {.depth_max = (size_t)c->depth_max,
 	    .message_max = (size_t)c->message_max,
 	    .namespaces_max = (size_t)c->namespaces_max,
-	    .attachments_max = (unsigned)c->attachments_max};
+	    .attachments_max = (unsigned)c->attachments_max,
+	    .attachment_wait_ms = c->attachment_wait_ms,
+	    .event_wait_ms = c->event_wait_ms};
 	struct session_options session = {.ping_interval_ms = c->ping_interval_ms,
 	    .ping_timeout_ms = c->ping_timeout_ms,
 	    .connect_timeout_ms = c->connect_timeout_ms,

@@ -318,7 +318,7 @@ end_life(void)
 	        "a?\x1D"
 	        "a?\x1D"
 	        "a?"));
-	MUST(sessions_count(w.d.sessions) == 1 && fcgi_counts(w.d.requests.fcgi).open == 2);
+	MUST(sessions_counts(w.d.sessions).sessions == 1 && fcgi_counts(w.d.requests.fcgi).open == 2);
 	check_database();
 	/* As long as it has the file open, SQLite closes no descriptor of it. */
 	MUST(sqlite3_close(w.db) == SQLITE_OK);

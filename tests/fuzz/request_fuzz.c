@@ -262,8 +262,12 @@ open_socketio(void)
 {
 	struct relay_options relay = {
 	    .ephemeral = "typing", .recovery = true, .recovery_messages = 3, .message_max = 100000};
-	struct member_options member = {
-	    .depth_max = 1000, .message_max = 100000, .namespaces_max = 4, .attachments_max = PACKET_ATTACHMENTS_MAX};
+	struct member_options member = {.depth_max = 1000,
+	    .message_max = 100000,
+	    .namespaces_max = 4,
+	    .attachments_max = PACKET_ATTACHMENTS_MAX,
+	    .attachment_wait_ms = 1000000,
+	    .event_wait_ms = 1000000};
 	struct session_options session = {.ping_interval_ms = 2500,
 	    .ping_timeout_ms = 2000,
 	    .connect_timeout_ms = 4500,

@@ -281,7 +281,7 @@ check_all(struct fuzz *f)
 		open++;
 		MUST(!session_ready(s));
 	}
-	MUST(sessions_count(f->sessions) == open);
+	MUST(sessions_counts(f->sessions).sessions == open);
 }
 
 static void
@@ -364,7 +364,9 @@ open_all(struct fuzz *f, size_t queue_bytes_max)
 	struct member_options member = {.depth_max = DEPTH_MAX,
 	    .message_max = MESSAGE_MAX,
 	    .namespaces_max = NAMESPACES_MAX,
-	    .attachments_max = PACKET_ATTACHMENTS_MAX};
+	    .attachments_max = PACKET_ATTACHMENTS_MAX,
+	    .attachment_wait_ms = 1000000,
+	    .event_wait_ms = 1000000};
 	struct session_options session = {.ping_interval_ms = 1000000,
 	    .ping_timeout_ms = 1000000,
 	    .connect_timeout_ms = 1000000,
@@ -428,7 +430,7 @@ end_all(struct fuzz *f)
 	f->ending = true;
 	loop_run(f->loop);
 	f->ending = false;
-	MUST(sessions_count(f->sessions) == 0);
+	MUST(sessions_counts(f->sessions).sessions == 0);
 }
 
 int

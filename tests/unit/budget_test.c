@@ -157,17 +157,18 @@ static void
 test_room(void **state)
 {
 	(void)state;
-	assert_true(budget_room(fx.b, BUDGET_SENDS, 5000));
-	assert_false(budget_room(fx.b, BUDGET_SENDS, 5001));
-	budget_add(fx.b, BUDGET_SENDS, 4000);
-	assert_true(budget_room(fx.b, BUDGET_SENDS, 1000));
-	assert_false(budget_room(fx.b, BUDGET_SENDS, 1001));
+	assert_true(budget_take(fx.b, BUDGET_SENDS, 5000));
+	budget_sub(fx.b, BUDGET_SENDS, 5000);
+	assert_false(budget_take(fx.b, BUDGET_SENDS, 5001));
+	assert_true(budget_take(fx.b, BUDGET_SENDS, 4000));
+	assert_false(budget_take(fx.b, BUDGET_SENDS, 1001));
+	assert_int_equal(budget_counts(fx.b).kind_bytes[BUDGET_SENDS], 4000);
+	assert_int_equal(budget_counts(fx.b).ended[BUDGET_SENDS], 2);
 	for (size_t i = 0; i < 50; i++)
 		assert_true(set(i, BUDGET_QUEUES, 100));
 	assert_true(set(50, BUDGET_QUEUES, 900));
 	assert_int_equal(fx.n_ended, 0);
-	budget_add(fx.b, BUDGET_SENDS, 900);
-	assert_true(set(51, BUDGET_QUEUES, 10));
+	assert_true(budget_take(fx.b, BUDGET_SENDS, 900));
 	assert_int_equal(fx.n_ended, 1);
 	assert_int_equal(fx.ended[0], 50);
 }
@@ -205,7 +206,7 @@ test_none(void **state)
 	budget_add(NULL, BUDGET_QUEUES, 1);
 	budget_sub(NULL, BUDGET_QUEUES, 1);
 	budget_moved(NULL, &share);
-	assert_true(budget_room(NULL, BUDGET_SENDS, SIZE_MAX / 2));
+	assert_true(budget_take(NULL, BUDGET_SENDS, SIZE_MAX / 2));
 	assert_int_equal(budget_counts(NULL).bytes_max, 0);
 	budget_free(NULL);
 }
