@@ -2,17 +2,26 @@
 
 #include <errno.h>
 #include <fcgiapp.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "fcgi_conn.h"
 #include "log.h"
 
-enum { ACCEPTS_PER_TURN = 1024, LISTEN_AGAIN_MS = 50 };
+enum {
+	ACCEPTS_PER_TURN = 1024,
+	LISTEN_AGAIN_MS = 50,
+	IDLE_MIN_MS = 5000,
+	IDLE_CLOSES_PER_TURN = 64,
+};
 
 static struct fcgi_conn *
 at(struct fcgi *f, int fd)
@@ -54,6 +63,54 @@ listen_again(void *ctx, struct timer *t)
 		f->full_said = false;
 	} else
 		loop_timer_set(f->loop, t, f->listen_kind, LISTEN_AGAIN_MS);
+}
+
+void
+fcgi_begin_idle(struct fcgi *f, struct fcgi_conn *c)
+{
+	c->state = IDLE;
+	c->idle_ms = clock_ms();
+	TAILQ_INSERT_TAIL(&f->idle, c, idle_link);
+}
+
+void
+fcgi_end_idle(struct fcgi *f, struct fcgi_conn *c)
+{
+	if (c->state == IDLE)
+		TAILQ_REMOVE(&f->idle, c, idle_link);
+}
+
+/* Whether nothing has come that was not read yet: a web server may have begun to send just now. */
+static bool
+silent(const struct fcgi_conn *c)
+{
+	int unread = 0;
+
+	return ioctl(c->fd, SIOCINQ, &unread) == 0 && unread == 0;
+}
+
+/*
+ * A connection waits, and there is no room for it: the one that the web server keeps and has not used for longest is
+ * closed. None that it used of late, since it may be about to send a request on it; longline-http.conf has it close
+ * each by itself before that age. false: there is none.
+ */
+static bool
+close_idle(struct fcgi *f)
+{
+	int64_t until_ms = clock_ms() - IDLE_MIN_MS;
+	struct fcgi_conn *c;
+
+	while ((c = TAILQ_FIRST(&f->idle)) != NULL && c->idle_ms <= until_ms) {
+		if (silent(c)) {
+			f->counts.idle_closed++;
+			fcgi_close(f, c);
+			return true;
+		}
+		/* It is being used: its event comes in this turn. */
+		fcgi_end_idle(f, c);
+		fcgi_begin_idle(f, c);
+	}
+	return false;
 }
 
 void
@@ -111,6 +168,7 @@ fcgi_close(struct fcgi *f, struct fcgi_conn *c)
 	if (c->state == CLOSED)
 		return;
 	fcgi_end_io(f, c);
+	fcgi_end_idle(f, c);
 	if (c->state == OPEN)
 		f->counts.open--;
 	c->state = CLOSED;
@@ -190,7 +248,7 @@ accept_one(struct fcgi *f, int fd)
 	c = at(f, fd);
 	memset(c->slot, 0, f->options.slot_size);
 	c->fd = fd;
-	c->state = IDLE;
+	fcgi_begin_idle(f, c);
 	c->io = NULL;
 	if (c->generation == 0)
 		c->generation = 1;
@@ -214,25 +272,47 @@ rest(struct fcgi *f, const char *why)
 	f->full_conns = f->counts.conns;
 }
 
+static bool
+others_wait(const struct fcgi *f)
+{
+	struct pollfd p = {.fd = f->options.listen_fd, .events = POLLIN};
+
+	return poll(&p, 1, 0) > 0;
+}
+
+/* NULL, or why there is no room for another one; "": none waits. */
+static const char *
+accept_next(struct fcgi *f)
+{
+	int fd;
+
+	if (f->counts.conns >= f->options.conns_max)
+		return "connections-max is reached";
+	fd = accept4(f->options.listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0) {
+		accept_one(f, fd);
+		return NULL;
+	}
+	return errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS ? strerror(errno) : "";
+}
+
 static void
 accept_some(void *ctx)
 {
 	struct fcgi *f = ctx;
+	int closed = 0;
 
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-		int fd;
+		const char *full = accept_next(f);
 
-		if (f->counts.conns >= f->options.conns_max) {
-			rest(f, "connections-max is reached");
+		if (full == NULL)
+			continue;
+		if (*full == '\0' || !others_wait(f) || closed++ == IDLE_CLOSES_PER_TURN)
+			return;
+		if (!close_idle(f)) {
+			rest(f, full);
 			return;
 		}
-		fd = accept4(f->options.listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd < 0) {
-			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
-				rest(f, strerror(errno));
-			return;
-		}
-		accept_one(f, fd);
 	}
 }
 
@@ -247,6 +327,7 @@ fcgi_new(struct loop *loop, const struct fcgi_options *options, const struct fcg
 		return NULL;
 	}
 	f->loop = loop;
+	TAILQ_INIT(&f->idle);
 	f->options = *options;
 	f->handler = *handler;
 	f->conns_limit = (size_t)limit.rlim_cur;

@@ -37,6 +37,8 @@ struct fcgi_conn {
 	uint8_t state;
 	bool keep;
 	struct fcgi_io *io;
+	TAILQ_ENTRY(fcgi_conn) idle_link; /* IDLE: among those, the longest idle first */
+	int64_t idle_ms;                  /* clock_ms() since when */
 	_Alignas(8) char slot[];
 };
 
@@ -47,6 +49,7 @@ struct fcgi {
 	char *conns; /* indexed by descriptor */
 	size_t conn_size, conns_limit;
 	int highest_fd;
+	TAILQ_HEAD(, fcgi_conn) idle;
 	uint8_t late_kind, listen_kind;
 	struct timer listen_timer;
 	bool listening, full_said, draining;
@@ -65,6 +68,10 @@ void fcgi_end_io(struct fcgi *f, struct fcgi_conn *c);
 
 /* Counts what c has in the budget: false when c is the one that has to go. */
 bool fcgi_count_io(struct fcgi *f, struct fcgi_conn *c);
+
+/* c, accepted or answered, waits for its next request; and it does no more. */
+void fcgi_begin_idle(struct fcgi *f, struct fcgi_conn *c);
+void fcgi_end_idle(struct fcgi *f, struct fcgi_conn *c);
 
 /* Nothing for one that is closed. The descriptor may have been closed by libfcgi: then fd is -1 already. */
 void fcgi_close(struct fcgi *f, struct fcgi_conn *c);

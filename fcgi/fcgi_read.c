@@ -116,6 +116,7 @@ open_request(struct fcgi *f, struct fcgi_conn *c, struct str records, const stru
 		return;
 	}
 	r.body = buf_str(&f->body);
+	fcgi_end_idle(f, c);
 	c->state = OPEN;
 	c->serial++;
 	c->keep = walk->keep;
@@ -221,6 +222,7 @@ fcgi_input(struct fcgi *f, struct fcgi_conn *c)
 			fcgi_close(f, c);
 			return;
 		}
+		fcgi_end_idle(f, c);
 		c->state = READING;
 		if (add_input(f, c, bytes))
 			fcgi_input_more(f, c);

@@ -29,14 +29,43 @@ place_of(const char *p, size_t n)
 	return (uint32_t)(h % UNREAD_PLACES);
 }
 
+/* The newest first; with no room left the oldest is there no more. */
+static void
+place_add(struct unread_piece **at, struct unread_piece *piece)
+{
+	size_t n = 0;
+
+	while (n < UNREAD_WAYS - 1 && at[n] != NULL)
+		n++;
+	memmove(at + 1, at, n * sizeof(struct unread_piece *));
+	at[0] = piece;
+}
+
+static void
+place_remove(struct unread_piece **at, const struct unread_piece *piece)
+{
+	for (int i = 0; i < UNREAD_WAYS; i++)
+		if (at[i] == piece)
+			at[i] = NULL;
+}
+
+static struct unread_piece *
+place_find(struct unread_piece **at, const char *p, size_t n)
+{
+	for (int i = 0; i < UNREAD_WAYS; i++)
+		if (at[i] != NULL && at[i]->n == n && memcmp(at[i]->p, p, n) == 0)
+			return at[i];
+	return NULL;
+}
+
 /* A holding of a piece of these bytes; NULL without memory. */
 static struct unread_piece *
 piece_take(struct unread_pieces *all, const char *p, size_t n)
 {
 	uint32_t place = place_of(p, n);
-	struct unread_piece *piece = all->at[place];
+	struct unread_piece *piece = place_find(all->at[place], p, n);
 
-	if (piece != NULL && piece->n == n && memcmp(piece->p, p, n) == 0) {
+	if (piece != NULL) {
 		piece->holders++;
 		return piece;
 	}
@@ -45,7 +74,7 @@ piece_take(struct unread_pieces *all, const char *p, size_t n)
 		return NULL;
 	*piece = (struct unread_piece){.holders = 1, .place = place, .n = n};
 	memcpy(piece->p, p, n);
-	all->at[place] = piece;
+	place_add(all->at[place], piece);
 	budget_add(all->budget, BUDGET_ANSWERS, budget_size(piece));
 	return piece;
 }
@@ -55,8 +84,7 @@ piece_drop(struct unread_pieces *all, struct unread_piece *piece)
 {
 	if (--piece->holders > 0)
 		return;
-	if (all->at[piece->place] == piece)
-		all->at[piece->place] = NULL;
+	place_remove(all->at[piece->place], piece);
 	budget_sub(all->budget, BUDGET_ANSWERS, budget_size(piece));
 	free(piece);
 }

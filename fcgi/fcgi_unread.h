@@ -15,14 +15,15 @@
 #include "blob.h"
 #include "budget.h"
 
-enum { UNREAD_PIECE = 64 * 1024, UNREAD_PLACES = 4096 };
+enum { UNREAD_PIECE = 64 * 1024, UNREAD_PLACES = 16384, UNREAD_WAYS = 4 };
 
 struct unread_piece;
 
-/* The pieces that others may hold as well: for some bytes there is one place, and the newest piece has it. */
+/* The pieces that others may hold as well: for some bytes there is one place, with room for a few pieces; when there
+ * are more the oldest of these is still held, but shared no more. */
 struct unread_pieces {
 	struct budget *budget;
-	struct unread_piece *at[UNREAD_PLACES];
+	struct unread_piece *at[UNREAD_PLACES][UNREAD_WAYS];
 };
 
 /* All zero: nothing. */

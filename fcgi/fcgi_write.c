@@ -20,7 +20,7 @@ static void
 end_reply(struct fcgi *f, struct fcgi_conn *c)
 {
 	fcgi_end_io(f, c);
-	c->state = IDLE;
+	fcgi_begin_idle(f, c);
 	if (!c->keep)
 		fcgi_close(f, c);
 }

@@ -129,6 +129,8 @@ health_metrics(struct health *h, struct request *r)
 	add(&b, "requests_open", "gauge", "Requests not answered yet, held polls included.", (double)fcgi.open);
 	add(&b, "bad_records_total", "counter", "Connections closed for what they sent.", (double)fcgi.bad_records);
 	add(&b, "late_total", "counter", "Connections closed for being slow.", (double)fcgi.late);
+	add(&b, "idle_closed_total", "counter", "Kept connections closed for others that waited (connections-max).",
+	    (double)fcgi.idle_closed);
 	add(&b, "polls_parked", "gauge", "Held polls.", (double)poll_parked(h->poll));
 	add(&b, "polls_woken_total", "counter", "Waiters told of news.", (double)rooms.woken);
 	add(&b, "sessions", "gauge", "Socket.IO sessions.", (double)sessions.sessions);

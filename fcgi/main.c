@@ -257,7 +257,6 @@ open_log(struct daemon *d)
 	    .passed_over = &d->passed_over};
 	struct commit_options commit = {.queue_max = (size_t)c->queue_max,
 	    .queue_bytes_max = (size_t)c->queue_bytes,
-	    .budget = d->budget,
 	    .lock_wait_ms = c->lock_wait_s * 1000,
 	    .path = c->database};
 	struct poll_options poll = {.wait_max_ms = c->wait_max_s * 1000, .reply_max = (size_t)c->reply_max};
@@ -267,6 +266,7 @@ open_log(struct daemon *d)
 		return no_memory();
 	if (open_store(d, &store) != 0)
 		return -1;
+	commit.budget = d->budget;
 	rooms_reset(d->rooms, store_epoch(d->writer), store_head(d->writer));
 	d->commit = commit_new(d->loop, &commit, d->writer, d->checkpointer, d->rooms);
 	d->requests.hosts = &c->hosts;

@@ -11,8 +11,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "budget.h"
 #include "fuzz.h"
 #include "json.h"
+#include "log.h"
 #include "loop.h"
 #include "member.h"
 
@@ -35,6 +37,7 @@ struct person {
 };
 
 struct fuzz {
+	struct budget *budget;
 	struct loop *loop;
 	struct rooms *rooms;
 	struct requests requests;
@@ -359,20 +362,23 @@ on_turn(void *ctx)
 }
 
 static void
-open_all(struct fuzz *f, size_t queue_bytes_max)
+open_all(struct fuzz *f, size_t queue_bytes_max, size_t memory_max)
 {
+	struct budget *budget = budget_new(memory_max);
 	struct member_options member = {.depth_max = DEPTH_MAX,
 	    .message_max = MESSAGE_MAX,
 	    .namespaces_max = NAMESPACES_MAX,
 	    .attachments_max = PACKET_ATTACHMENTS_MAX,
 	    .attachment_wait_ms = 1000000,
-	    .event_wait_ms = 1000000};
+	    .event_wait_ms = 1000000,
+	    .budget = budget};
 	struct session_options session = {.ping_interval_ms = 1000000,
 	    .ping_timeout_ms = 1000000,
 	    .connect_timeout_ms = 1000000,
 	    .sessions_max = SESSIONS,
 	    .queue_bytes_max = queue_bytes_max,
-	    .reply_max = 1000000};
+	    .reply_max = 1000000,
+	    .budget = budget};
 	struct member_app app = {.ctx = f,
 	    .connect = on_connect,
 	    .connected = on_connected,
@@ -380,8 +386,10 @@ open_all(struct fuzz *f, size_t queue_bytes_max)
 	    .disconnected = on_disconnected,
 	    .packets = on_packets};
 
+	log_set_level(LOG_ERROR);
+	f->budget = budget;
 	f->loop = loop_new();
-	MUST(f->loop != NULL && (f->rooms = rooms_new(f->loop, 0)) != NULL);
+	MUST(budget != NULL && f->loop != NULL && (f->rooms = rooms_new(f->loop, 0)) != NULL);
 	rooms_reset(f->rooms, "fuzz", 0);
 	f->members = members_new(&member, &app);
 	MUST(f->members != NULL);
@@ -401,6 +409,7 @@ close_all(struct fuzz *f)
 	sessions_free(f->sessions);
 	members_free(f->members);
 	rooms_free(f->rooms);
+	budget_free(f->budget);
 	loop_free(f->loop);
 	close(f->event_fd);
 }
@@ -431,12 +440,13 @@ end_all(struct fuzz *f)
 	loop_run(f->loop);
 	f->ending = false;
 	MUST(sessions_counts(f->sessions).sessions == 0);
+	MUST(budget_counts(f->budget).bytes == 0);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
-	static const size_t queues[] = {30, 100, 1000, 1000000};
+	static const size_t queues[] = {150, 400, 2000, 1000000}, memory[] = {1000000, 700, 3000, 20000};
 	struct fuzz *f;
 
 	if (n == 0)
@@ -445,7 +455,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	if (kept[0].loop == NULL && kept[1].loop == NULL && kept[2].loop == NULL && kept[3].loop == NULL)
 		atexit(close_kept);
 	if (f->loop == NULL)
-		open_all(f, queues[bytes[0] & 3]);
+		open_all(f, queues[bytes[0] & 3], memory[bytes[0] & 3]);
 	f->rest = (struct str){(const char *)bytes + 1, n - 1};
 	f->asked = false;
 	loop_run(f->loop);

@@ -1,0 +1,380 @@
+// memory.test.mjs: what strangers can make the daemon keep has a total, whoever has most of it goes first, and the others
+// do not notice.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import net from 'node:net';
+import { describe, it } from 'node:test';
+import { connect, encode, fastcgi } from './fastcgi.mjs';
+import { daemon, ms, room, server as shared, session, sleep, start, until, within } from './harness.mjs';
+
+const MB = 1e6;
+
+/** Memory of the daemon that is in use, in bytes. */
+const rss = (pid) => Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
+
+/** A sample of /metrics, asked at the daemon's socket. */
+const figure = async (socket, name) => {
+	const { text } = await fastcgi(socket, { path: '/metrics' });
+	const line = text.split('\n').find((one) => one.startsWith(`longline_${name} `));
+	assert.ok(line, `no metric longline_${name}`);
+	return Number(line.split(' ').at(-1));
+};
+
+/**
+ * Asks for a path through nginx and reads only when told to: `take(n)` resolves to so many more bytes, or to what there
+ * was when the answer ended; `ended` says that it did, `got` how much came.
+ */
+async function reader(port, target) {
+	const conn = net.connect({ port, host: '127.0.0.1' });
+	const self = { conn, got: 0, ended: false, head: '', wanted: 0 };
+	const pull = () => {
+		for (;;) {
+			const part = conn.read(Math.min(65_536, self.wanted - self.got, conn.readableLength || 1));
+			if (part === null || part.length === 0)
+				return;
+			if (self.head.length < 2000)
+				self.head += part.toString('latin1');
+			self.got += part.length;
+			if (self.got >= self.wanted)
+				return;
+		}
+	};
+	for (const event of ['end', 'close', 'error'])
+		conn.on(event, () => {
+			self.ended = true;
+		});
+	conn.on('readable', pull);
+	await new Promise((resolve, reject) => conn.once('connect', resolve).once('error', reject));
+	conn.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+	self.take = async (n) => {
+		self.wanted = self.got + n;
+		pull();
+		await until(() => self.got >= self.wanted || self.ended, { every: 5, what: 'more of an answer' });
+		return self.got;
+	};
+	/** Length of the whole answer, as its head says. */
+	self.length = () => {
+		const end = self.head.indexOf('\r\n\r\n');
+		return end < 0 ? NaN : end + 4 + Number(/content-length: (\d+)/i.exec(self.head)[1]);
+	};
+	self.all = async () => {
+		while (!self.ended && !(self.got >= self.length()))
+			await self.take(self.head.includes('\r\n\r\n') ? self.length() - self.got : 1000);
+		return self.got === self.length();
+	};
+	return self;
+}
+
+/**
+ * Asks the daemon itself, and never reads: what a client that does not read makes it keep, when the kernel between it and
+ * nginx is full. (Here that may take 4 MB of an answer.)
+ */
+async function silent(socket, query) {
+	const one = await connect(socket);
+	one.conn.pause();
+	one.conn.on('error', () => {});
+	one.conn.write(encode({ query, keep: true }));
+	return one;
+}
+
+/** The answer of one that was silent, which now reads a little every so many milliseconds. */
+async function slowly(one, pause) {
+	let done = false;
+	const answer = one.answer().finally(() => {
+		done = true;
+	});
+	while (!done) {
+		one.conn.resume();
+		await new Promise((resolve) => setImmediate(resolve));
+		one.conn.pause();
+		await sleep(pause);
+	}
+	return answer;
+}
+
+/** A message of about `n` bytes that compresses to no less and repeats nothing, stored by another program. */
+async function large(server, names, n) {
+	for (const name of names)
+		await server.sql(`INSERT INTO messages(room, sender, text) VALUES ('${name}', 'x', hex(randomblob(${n / 2})))`);
+	for (const name of names)
+		await until(async () => (await server.poll({ room: name, since: 0, wait: 0 })).json.messages.length > 0, { what: 'a message to be seen' });
+}
+
+describe('memory: answers that are not read', () => {
+	const server = shared({ flags: ['--reply-max', '100000'] });
+
+	it('of one large message cost it once, however many do not read it', async (t) => {
+		const name = room();
+		const readers = [];
+		t.after(() => readers.forEach((one) => one.conn.destroy()));
+		await large(server, [name], 3.9 * MB);
+		const before = rss(server.pid());
+		for (let i = 0; i < 60; i++)
+			readers.push(await silent(server.socket, `room=${name}&since=0&wait=0`));
+		for (let i = 0; i < 10; i++)
+			readers.push(await reader(server.port, `/poll?room=${name}&since=0&wait=0`));
+		await until(async () => await figure(server.socket, 'memory_bytes{kind="answers"}') > 1 * MB, { what: 'answers to wait' });
+		await sleep(ms(500));
+		assert.ok(rss(server.pid()) - before < 60 * MB, `it took ${(rss(server.pid()) - before) / MB} MB more`);
+		assert.ok(await figure(server.socket, 'memory_bytes{kind="answers"}') < 8 * MB);
+		for (const one of readers.splice(60))
+			assert.ok(await within(ms(60_000), one.all(), 'a whole answer'), `${one.got} of ${one.length()} bytes came`);
+		for (const one of readers.splice(0)) {
+			const answer = one.answer();
+			one.conn.resume();
+			assert.equal((await within(ms(60_000), answer, 'a whole answer')).json.messages[0].text.length, 3.9 * MB);
+			one.close();
+		}
+		assert.equal(await figure(server.socket, 'memory_ended_total{kind="answers"}'), 0);
+		await until(async () => await figure(server.socket, 'memory_bytes{kind="answers"}') === 0, { what: 'nothing to wait' });
+	});
+});
+
+describe('memory: the limit', () => {
+	const server = shared({ flags: ['--memory-max', '40000000', '--reply-max', '100000'] });
+
+	it('answers: beyond half of it the slowest go, and a slow phone has its message', async (t) => {
+		const readers = [];
+		t.after(() => readers.forEach((one) => one.conn.destroy()));
+		const before = rss(server.pid());
+		// Nobody shares these.
+		await large(server, ['phone', ...Array.from({ length: 40 }, (_, i) => `flood-${i}`)], 3.9 * MB);
+		const phone = await reader(server.port, '/poll?room=phone&since=0&wait=0');
+		readers.push(phone);
+		const far = await silent(server.socket, 'room=phone&since=0&wait=0');
+		readers.push(far);
+		await phone.take(1000);
+		const distant = slowly(far, 60);
+		const reading = (async () => {
+			while (!phone.ended && !(phone.got >= phone.length())) {
+				await phone.take(40_000);
+				await sleep(20);
+			}
+		})();
+		for (let i = 0; i < 40; i++) {
+			readers.push(await silent(server.socket, `room=flood-${i}&since=0&wait=0`));
+			await sleep(50);
+		}
+		await within(ms(60_000), reading, 'the phone to be done');
+		assert.equal(phone.got, phone.length());
+		assert.equal((await within(ms(60_000), distant, 'the far phone')).json.messages[0].text.length, 3.9 * MB);
+		assert.ok(await figure(server.socket, 'memory_ended_total{kind="answers"}') > 5);
+		assert.ok(await figure(server.socket, 'memory_bytes{kind="answers"}') <= 20 * MB);
+		// The ring holds 64 MB of these messages, and the answers half of 40 MB.
+		const took = rss(server.pid()) - before;
+		assert.ok(took < (64 + 40 + 64) * MB, `it took ${took / MB} MB more`);
+		assert.equal(server.log().split(' memory_full ').length - 1, 1);
+		assert.equal((await server.send('well')).status, 201);
+	});
+});
+
+/** A Socket.IO session by hand. */
+async function open(server, nsp = '') {
+	const path = '/socket.io/?EIO=4&transport=polling';
+	const sid = JSON.parse((await server.get(path)).text.slice(1)).sid;
+	const self = {
+		sid,
+		post: (body) => server.post(`${path}&sid=${sid}`, body, { 'Content-Type': 'text/plain;charset=UTF-8' }),
+		get: () => server.get(`${path}&sid=${sid}`),
+	};
+	if (nsp !== null) {
+		assert.equal((await self.post(`40${nsp}`)).text, 'ok');
+		assert.match((await self.get()).text, /^40/);
+	}
+	return self;
+}
+
+describe('memory: sessions', () => {
+	const server = shared({
+		flags: ['--memory-max', '20000000', '--max-payload', '4000000', '--body-max', '4000000',
+			'--attachment-wait', String(ms(1500)), '--event-wait', String(ms(4000)), '--session-queue', '16000000'],
+	});
+	const gone = async (one) => {
+		const { status, text } = await one.get();
+		return status === 400 && /Session ID unknown/.test(text) || text === '1';
+	};
+
+	it('acks that nobody reads: real sizes, and the largest goes', async () => {
+		const quiet = await open(server), greedy = [];
+		await quiet.post('420["typing"]');
+		for (let i = 0; i < 3; i++)
+			greedy.push(await open(server, `/${i}`));
+		for (let i = 0; i < 8; i++) {
+			for (const [at, one] of greedy.entries())
+				await one.post(Array.from({ length: 10_000 }, () => `42/${at},0["typing"]`).join('\x1e'));
+		}
+		assert.ok(await figure(server.socket, 'memory_bytes{kind="queues"}') <= 20 * MB);
+		assert.ok(await figure(server.socket, 'memory_ended_total{kind="queues"}') >= 1);
+		assert.match((await quiet.get()).text, /^430\[\]/);
+		for (const one of greedy)
+			await one.post('1');
+		await until(async () => await figure(server.socket, 'memory_bytes{kind="queues"}') < 1000, { what: 'the queues to be gone' });
+	});
+
+	const half = `452-["x",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]\x1eb`;
+
+	it('half binary events: they are counted, and the largest goes', async () => {
+		const quiet = await open(server), greedy = [];
+		await quiet.post(`${half}YWJj`);
+		const large = `${half}${Buffer.alloc(2_999_000).toString('base64')}`;
+		for (let i = 0; i < 9; i++) {
+			greedy.push(await open(server));
+			assert.equal((await greedy[i].post(large)).status, 200);
+			assert.ok(await figure(server.socket, 'memory_bytes{kind="events"}') <= 20 * MB);
+		}
+		// Six of 3 MB each fit.
+		assert.equal(await figure(server.socket, 'memory_ended_total{kind="events"}'), 3);
+		assert.equal((await quiet.post('bYWJj')).text, 'ok');
+		await until(async () => await figure(server.socket, 'memory_bytes{kind="events"}') === 0,
+			{ what: 'the unfinished ones to be gone', timeout: ms(10_000) });
+		for (const one of greedy)
+			assert.ok(await gone(one));
+	});
+
+	it('half an event: its next attachment must come soon, and all of them before long', async () => {
+		const before = await figure(server.socket, 'sessions_unfinished_total');
+		const one = await open(server), other = await open(server);
+		await one.post(`${half}YWJj`);
+		const many = `4510-["x"${Array.from({ length: 10 }, (_, i) => `,{"_placeholder":true,"num":${i}}`).join('')}]`;
+		await other.post(many);
+		const began = performance.now();
+		let ended;
+		for (let i = 0; i < 9 && !ended; i++) {
+			await sleep(ms(800));
+			ended = (await other.post('bYWJj')).status !== 200 && performance.now() - began;
+			if (i === 2)
+				assert.ok(await gone(one), 'a session whose attachment did not come is ended');
+		}
+		assert.ok(ended >= ms(3900) && ended < ms(6500), `the other ended after ${ended} ms`);
+		assert.equal(await figure(server.socket, 'sessions_unfinished_total'), before + 2);
+		// Whoever finishes is not bothered.
+		const good = await open(server);
+		await good.post(`${half}YWJj`);
+		await sleep(ms(800));
+		await good.post('bYWJj');
+		await sleep(ms(2000));
+		assert.equal((await good.post('42["y"]')).text, 'ok');
+	});
+
+	it('sends that wait: refused beyond half, while another program holds the lock', async (t) => {
+		const lock = session(server.db, { t });
+		await lock.run('BEGIN IMMEDIATE;');
+		const text = 'x'.repeat(900_000);
+		const sends = [];
+		for (let i = 0; i < 11; i++)
+			sends.push(server.send(text));
+		await until(async () => await figure(server.socket, 'memory_bytes{kind="sends"}') > 9 * MB, { what: 'sends to wait' });
+		const refused = await server.send(text);
+		assert.equal(refused.status, 503);
+		assert.equal(refused.json.code, 'queue_full');
+		assert.ok(await figure(server.socket, 'memory_bytes{kind="sends"}') <= 10 * MB);
+		await lock.run('COMMIT;');
+		for (const one of sends)
+			assert.equal((await one).status, 201);
+		assert.equal(await figure(server.socket, 'memory_bytes{kind="sends"}'), 0);
+	});
+});
+
+describe('memory: requests that come in part', () => {
+	it('are counted, and the largest goes', async (t) => {
+		const d = await daemon({ t, flags: ['--memory-max', '20000000', '--body-max', '4000000', '--request-timeout', '60'] });
+		const bytes = encode({ method: 'POST', path: '/send', body: 'x'.repeat(3_000_000), params: { CONTENT_TYPE: 'text/plain' } });
+		const small = await connect(d.socket);
+		const begun = small.answer();
+		const whole = encode({ query: 'wait=0' });
+		small.write(whole.subarray(0, 50));
+		const conns = [];
+		let closed = 0;
+		for (let i = 0; i < 10; i++) {
+			const one = await connect(d.socket);
+			one.conn.on('close', () => closed++);
+			one.conn.on('error', () => {});
+			conns.push(one);
+			await new Promise((resolve) => one.conn.write(bytes.subarray(0, 2_900_000), resolve));
+		}
+		await until(() => closed >= 4, { what: 'the largest to be closed' });
+		assert.ok(await figure(d.socket, 'memory_bytes{kind="requests"}') <= 20 * MB);
+		assert.equal(await figure(d.socket, 'memory_ended_total{kind="requests"}'), closed);
+		small.write(whole.subarray(50));
+		assert.equal((await within(ms(5000), begun, 'the small one')).status, 200);
+		for (const one of conns)
+			one.close();
+	});
+});
+
+describe('memory: sessions-max', () => {
+	it('when full, the oldest that never joined makes room', async (t) => {
+		const server = await start({ t, flags: '--sessions-max 20 --connect-timeout 600000' });
+		const joined = await open(server), fresh = [];
+		for (let i = 0; i < 19; i++)
+			fresh.push(await open(server, null));
+		assert.equal(await figure(server.socket, 'sessions'), 20);
+		const late = await open(server);
+		for (let i = 0; i < 17; i++)
+			await open(server, null);
+		assert.equal(await figure(server.socket, 'sessions'), 20);
+		assert.equal(await figure(server.socket, 'sessions_made_room_total'), 18);
+		assert.match((await fresh[0].post('40')).text, /Session ID unknown/);
+		assert.match((await fresh[17].post('40')).text, /Session ID unknown/);
+		assert.equal((await fresh[18].post('40')).text, 'ok');
+		for (const one of [joined, late])
+			assert.equal((await one.post('42["x",1]')).text, 'ok');
+	});
+
+	it('all have joined: the next is told so', async (t) => {
+		const server = await start({ t, flags: '--sessions-max 3' });
+		for (let i = 0; i < 3; i++)
+			await open(server);
+		const { status, json } = await server.get('/socket.io/?EIO=4&transport=polling');
+		assert.equal(status, 503);
+		assert.equal(json.code, 'busy');
+		assert.equal(await figure(server.socket, 'sessions_made_room_total').catch(() => 0), 0);
+	});
+});
+
+describe('memory: connections-max', () => {
+	it('kept connections that are idle make room for those that wait, the longest idle first', async (t) => {
+		const d = await daemon({ t, flags: ['--connections-max', '20'] });
+		const kept = [], closed = [];
+		for (let i = 0; i < 20; i++) {
+			const one = await connect(d.socket);
+			kept.push(one);
+			one.conn.on('close', () => closed.push(i));
+			assert.equal((await one.ask({ query: 'wait=0', keep: true })).status, 200);
+		}
+		const began = performance.now();
+		await sleep(ms(2000));
+		// Used meanwhile, and one is in use.
+		for (const i of [3, 7])
+			assert.equal((await kept[i].ask({ query: 'wait=0', keep: true })).status, 200);
+		const held = kept[0].ask({ query: 'wait=50', keep: true });
+		const waiting = fastcgi(d.socket, { query: 'wait=0' });
+		assert.equal((await within(ms(9000), waiting, 'one that waits')).status, 200);
+		const took = performance.now() - began;
+		assert.ok(took > 4900 && took < 4900 + ms(2000), `it waited until ${took} ms`);
+		await until(() => closed.length >= 1);
+		assert.deepEqual(closed, [1]);
+		kept[2].close();
+		await until(() => closed.length === 2);
+		assert.equal(await figure(d.socket, 'idle_closed_total'), 1);
+		held.catch(() => {});
+		for (const one of kept)
+			one.close();
+	});
+
+	it('with nobody waiting, none is closed', async (t) => {
+		const d = await daemon({ t, flags: ['--connections-max', '5'] });
+		const kept = [];
+		let closed = 0;
+		for (let i = 0; i < 5; i++) {
+			kept.push(await connect(d.socket));
+			kept[i].conn.on('close', () => closed++);
+			assert.equal((await kept[i].ask({ query: 'wait=0', keep: true })).status, 200);
+		}
+		await sleep(6500);
+		assert.equal(closed, 0);
+		assert.doesNotMatch(d.output, / accept /);
+		for (const one of kept)
+			one.close();
+	});
+});
