@@ -57,6 +57,8 @@ listen_again(void *ctx, struct timer *t)
 	bool enough = f->listening;
 
 	listen_start(f);
+	if (!f->full_said)
+		return;
 	/* Over, and not only for a moment: the next time it is said again. */
 	if (enough && f->counts.conns * 10 <= f->full_conns * 9) {
 		log_info("accept", "connections=%zu detail=\"new connections are taken again\"", f->counts.conns);
@@ -78,6 +80,7 @@ fcgi_end_idle(struct fcgi *f, struct fcgi_conn *c)
 {
 	if (c->state == IDLE)
 		TAILQ_REMOVE(&f->idle, c, idle_link);
+	c->asked = false;
 }
 
 /* Whether nothing has come that was not read yet: a web server may have begun to send just now. */
@@ -90,27 +93,33 @@ silent(const struct fcgi_conn *c)
 }
 
 /*
- * A connection waits, and there is no room for it: the one that the web server keeps and has not used for longest is
- * closed. None that it used of late, since it may be about to send a request on it; longline-http.conf has it close
- * each by itself before that age. false: there is none.
+ * Connections wait, and there is no room for them: those that the web server keeps and has not used for longest are to
+ * make room. If they were closed here, a request might be on its way on one of them, and would be lost. So the web
+ * server is told something, which makes it close a connection that it does not use (fcgi_ask_to_close()); if it has
+ * just begun to use it, it goes on to be used. One that was told so and is still there, unused, after as long once
+ * more, is closed here. false: there is none to make room.
  */
 static bool
 close_idle(struct fcgi *f)
 {
 	int64_t until_ms = clock_ms() - IDLE_MIN_MS;
-	struct fcgi_conn *c;
+	bool any = false;
 
-	while ((c = TAILQ_FIRST(&f->idle)) != NULL && c->idle_ms <= until_ms) {
-		if (silent(c)) {
-			f->counts.idle_closed++;
+	for (int i = 0; i < IDLE_CLOSES_PER_TURN; i++) {
+		struct fcgi_conn *c = TAILQ_FIRST(&f->idle);
+
+		if (c == NULL || c->idle_ms > until_ms)
+			break;
+		any = true;
+		if (c->asked && silent(c)) {
 			fcgi_close(f, c);
-			return true;
+			continue;
 		}
-		/* It is being used: its event comes in this turn. */
 		fcgi_end_idle(f, c);
 		fcgi_begin_idle(f, c);
+		fcgi_ask_to_close(c);
 	}
-	return false;
+	return any;
 }
 
 void
@@ -168,6 +177,7 @@ fcgi_close(struct fcgi *f, struct fcgi_conn *c)
 	if (c->state == CLOSED)
 		return;
 	fcgi_end_io(f, c);
+	f->counts.idle_closed += c->state == IDLE && c->asked;
 	fcgi_end_idle(f, c);
 	if (c->state == OPEN)
 		f->counts.open--;
@@ -262,9 +272,14 @@ accept_one(struct fcgi *f, int fd)
 static void
 rest(struct fcgi *f, const char *why)
 {
-	/* Level-triggered, a listener that cannot be served would call for ever. */
+	bool room_comes = close_idle(f);
+
+	/* Level-triggered, a listener that cannot be served would call for ever. Each connection that closes wakes it.
+	 */
 	listen_stop(f);
 	loop_timer_set(f->loop, &f->listen_timer, f->listen_kind, LISTEN_AGAIN_MS);
+	if (room_comes)
+		return;
 	if (!f->full_said)
 		log_error(
 		    "accept", "error=\"%s\" connections=%zu detail=\"new connections wait\"", why, f->counts.conns);
@@ -300,20 +315,12 @@ static void
 accept_some(void *ctx)
 {
 	struct fcgi *f = ctx;
-	int closed = 0;
+	const char *full = NULL;
 
-	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-		const char *full = accept_next(f);
-
-		if (full == NULL)
-			continue;
-		if (*full == '\0' || !others_wait(f) || closed++ == IDLE_CLOSES_PER_TURN)
-			return;
-		if (!close_idle(f)) {
-			rest(f, full);
-			return;
-		}
-	}
+	for (int i = 0; i < ACCEPTS_PER_TURN && full == NULL; i++)
+		full = accept_next(f);
+	if (full != NULL && *full != '\0' && others_wait(f))
+		rest(f, full);
 }
 
 struct fcgi *

@@ -67,7 +67,7 @@ struct fcgi_options {
 
 struct fcgi_counts {
 	uint64_t requests, bad_records, late, gone;
-	uint64_t idle_closed;        /* kept by the web server, closed for others that waited */
+	uint64_t idle_closed;        /* kept by the web server, and closed for others that waited */
 	size_t conns, open, writing; /* open: not answered yet; writing: the answer is on its way */
 };
 

@@ -35,7 +35,7 @@ struct fcgi_conn {
 	uint32_t serial;     /* of the request: changes when one begins */
 	uint16_t request_id;
 	uint8_t state;
-	bool keep;
+	bool keep, asked; /* asked: to be closed by the web server, which kept it IDLE */
 	struct fcgi_io *io;
 	TAILQ_ENTRY(fcgi_conn) idle_link; /* IDLE: among those, the longest idle first */
 	int64_t idle_ms;                  /* clock_ms() since when */
@@ -82,6 +82,13 @@ bool fcgi_can_parse(void);
 /* Bytes have come, or the end, for a connection that is IDLE; and for one that is READING. */
 void fcgi_input(struct fcgi *f, struct fcgi_conn *c);
 void fcgi_input_more(struct fcgi *f, struct fcgi_conn *c);
+
+/*
+ * fcgi_write.c: sends an empty record of STDERR on a connection that is IDLE. A web server that gets anything on a
+ * connection that it does not use closes it; if it has just begun to send a request there, the record says nothing, and
+ * the answer follows.
+ */
+void fcgi_ask_to_close(struct fcgi_conn *c);
 
 /* fcgi_write.c: the socket of a connection that is WRITING has room again. */
 void fcgi_output(struct fcgi *f, struct fcgi_conn *c);

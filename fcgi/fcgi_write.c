@@ -109,6 +109,16 @@ put_content(char **p, struct str *head, struct str *body, size_t n)
 	}
 }
 
+void
+fcgi_ask_to_close(struct fcgi_conn *c)
+{
+	char record[sizeof(FCGI_Header)], *p = record;
+
+	put_record(&p, FCGI_STDERR, 0);
+	(void)send(c->fd, record, sizeof record, MSG_NOSIGNAL | MSG_DONTWAIT);
+	c->asked = true;
+}
+
 struct blob *
 fcgi_frame(struct str head, struct str body)
 {
