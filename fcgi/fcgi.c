@@ -2,32 +2,21 @@
 
 #include <errno.h>
 #include <fcgiapp.h>
-#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "clock.h"
 #include "fcgi_conn.h"
 #include "log.h"
 
 enum {
 	ACCEPTS_PER_TURN = 1024,
 	LISTEN_AGAIN_MS = 50,
-	IDLE_MIN_MS = 5000,
-	IDLE_CLOSES_PER_TURN = 64,
 };
-
-static struct fcgi_conn *
-at(struct fcgi *f, int fd)
-{
-	return (struct fcgi_conn *)(void *)(f->conns + (size_t)fd * f->conn_size);
-}
 
 static void accept_some(void *ctx);
 
@@ -68,64 +57,9 @@ listen_again(void *ctx, struct timer *t)
 }
 
 void
-fcgi_begin_idle(struct fcgi *f, struct fcgi_conn *c)
-{
-	c->state = IDLE;
-	c->idle_ms = clock_ms();
-	TAILQ_INSERT_TAIL(&f->idle, c, idle_link);
-}
-
-void
-fcgi_end_idle(struct fcgi *f, struct fcgi_conn *c)
-{
-	if (c->state == IDLE)
-		TAILQ_REMOVE(&f->idle, c, idle_link);
-	c->asked = false;
-}
-
-/* Whether nothing has come that was not read yet: a web server may have begun to send just now. */
-static bool
-silent(const struct fcgi_conn *c)
-{
-	int unread = 0;
-
-	return ioctl(c->fd, SIOCINQ, &unread) == 0 && unread == 0;
-}
-
-/*
- * Connections wait, and there is no room for them: those that the web server keeps and has not used for longest are to
- * make room. If they were closed here, a request might be on its way on one of them, and would be lost. So the web
- * server is told something, which makes it close a connection that it does not use (fcgi_ask_to_close()); if it has
- * just begun to use it, it goes on to be used. One that was told so and is still there, unused, after as long once
- * more, is closed here. false: there is none to make room.
- */
-static bool
-close_idle(struct fcgi *f)
-{
-	int64_t until_ms = clock_ms() - IDLE_MIN_MS;
-	bool any = false;
-
-	for (int i = 0; i < IDLE_CLOSES_PER_TURN; i++) {
-		struct fcgi_conn *c = TAILQ_FIRST(&f->idle);
-
-		if (c == NULL || c->idle_ms > until_ms)
-			break;
-		any = true;
-		if (c->asked && silent(c)) {
-			fcgi_close(f, c);
-			continue;
-		}
-		fcgi_end_idle(f, c);
-		fcgi_begin_idle(f, c);
-		fcgi_ask_to_close(c);
-	}
-	return any;
-}
-
-void
 fcgi_end_io(struct fcgi *f, struct fcgi_conn *c)
 {
-	if (c->io == NULL)
+	if (c->state == IDLE || c->io == NULL)
 		return;
 	loop_timer_clear(f->loop, &c->io->timer);
 	buf_fini(&c->io->in);
@@ -178,9 +112,9 @@ fcgi_close(struct fcgi *f, struct fcgi_conn *c)
 		return;
 	fcgi_end_io(f, c);
 	f->counts.idle_closed += c->state == IDLE && c->asked;
-	fcgi_end_idle(f, c);
 	if (c->state == OPEN)
 		f->counts.open--;
+	fcgi_end_idle(f, c, CLOSED);
 	c->state = CLOSED;
 	c->generation++;
 	if (c->fd >= 0)
@@ -215,7 +149,7 @@ static void
 on_event(void *ctx, int fd, uint32_t generation, uint32_t events)
 {
 	struct fcgi *f = ctx;
-	struct fcgi_conn *c = at(f, fd);
+	struct fcgi_conn *c = fcgi_at(f, fd);
 
 	if (c->state == CLOSED || c->generation != generation)
 		return;
@@ -255,11 +189,10 @@ accept_one(struct fcgi *f, int fd)
 		close(fd);
 		return;
 	}
-	c = at(f, fd);
+	c = fcgi_at(f, fd);
 	memset(c->slot, 0, f->options.slot_size);
 	c->fd = fd;
 	fcgi_begin_idle(f, c);
-	c->io = NULL;
 	if (c->generation == 0)
 		c->generation = 1;
 	f->counts.conns++;
@@ -272,7 +205,7 @@ accept_one(struct fcgi *f, int fd)
 static void
 rest(struct fcgi *f, const char *why)
 {
-	bool room_comes = close_idle(f);
+	bool room_comes = fcgi_close_idle(f);
 
 	/* Level-triggered, a listener that cannot be served would call for ever. Each connection that closes wakes it.
 	 */
@@ -334,7 +267,7 @@ fcgi_new(struct loop *loop, const struct fcgi_options *options, const struct fcg
 		return NULL;
 	}
 	f->loop = loop;
-	TAILQ_INIT(&f->idle);
+	f->idle_first = f->idle_last = -1;
 	f->options = *options;
 	f->handler = *handler;
 	f->conns_limit = (size_t)limit.rlim_cur;
@@ -374,7 +307,7 @@ fcgi_free(struct fcgi *f)
 		return;
 	fcgi_drain(f);
 	for (int fd = 0; fd <= f->highest_fd; fd++)
-		fcgi_close(f, at(f, fd));
+		fcgi_close(f, fcgi_at(f, fd));
 	buf_fini(&f->body);
 	munmap(f->conns, f->conns_limit * f->conn_size);
 	free(f);
@@ -401,7 +334,7 @@ fcgi_handle(struct fcgi_conn *conn)
 struct fcgi_conn *
 fcgi_find(struct fcgi *f, uint64_t handle)
 {
-	struct fcgi_conn *c = at(f, (int)(uint32_t)handle);
+	struct fcgi_conn *c = fcgi_at(f, (int)(uint32_t)handle);
 
 	return c->state == OPEN && c->serial == (uint32_t)(handle >> 32) ? c : NULL;
 }
@@ -418,8 +351,8 @@ void
 fcgi_each_open(struct fcgi *f, void (*fn)(void *ctx, struct fcgi_conn *conn), void *ctx)
 {
 	for (int fd = 0; fd <= f->highest_fd; fd++)
-		if (at(f, fd)->state == OPEN)
-			fn(ctx, at(f, fd));
+		if (fcgi_at(f, fd)->state == OPEN)
+			fn(ctx, fcgi_at(f, fd));
 }
 
 struct fcgi_counts

@@ -16,7 +16,8 @@
  * Invariants: exactly one of reply and gone ends OPEN. A connection closed in a turn is not used again in it: its
  * generation has changed. No function here waits for a peer.
  *
- * Files: fcgi.c (the listener, the table of connections, their events and ends), fcgi_read.c (from bytes to a request,
+ * Files: fcgi.c (the listener, the table of connections, their events and ends), fcgi_idle.c (those that the web server
+ * keeps, and how they make room for others), fcgi_read.c (from bytes to a request,
  * by libfcgi), fcgi_write.c (answers, and readers that are slow), fcgi_unread.c (what these have not taken yet);
  * fcgi_conn.h is theirs alone.
  */

@@ -33,12 +33,18 @@ struct fcgi_conn {
 	int fd;
 	uint32_t generation; /* of the descriptor: changes when it is closed */
 	uint32_t serial;     /* of the request: changes when one begins */
-	uint16_t request_id;
+	union {
+		uint16_t request_id;
+		uint16_t idle_s; /* IDLE: when that began, in seconds of a clock that wraps */
+	};
 	uint8_t state;
-	bool keep, asked; /* asked: to be closed by the web server, which kept it IDLE */
-	struct fcgi_io *io;
-	TAILQ_ENTRY(fcgi_conn) idle_link; /* IDLE: among those, the longest idle first */
-	int64_t idle_ms;                  /* clock_ms() since when */
+	bool keep : 1, asked : 1; /* asked: to be closed by the web server, which kept it IDLE */
+	union {
+		struct fcgi_io *io; /* READING or WRITING, else NULL */
+		struct {
+			int before, after; /* descriptors, -1 for none */
+		} idle;                    /* IDLE: in the list of those, the longest idle first */
+	};
 	_Alignas(8) char slot[];
 };
 
@@ -49,7 +55,7 @@ struct fcgi {
 	char *conns; /* indexed by descriptor */
 	size_t conn_size, conns_limit;
 	int highest_fd;
-	TAILQ_HEAD(, fcgi_conn) idle;
+	int idle_first, idle_last; /* descriptors, -1 for none */
 	uint8_t late_kind, listen_kind;
 	struct timer listen_timer;
 	bool listening, full_said, draining;
@@ -60,6 +66,12 @@ struct fcgi {
 	char bytes[FCGI_READ_SIZE]; /* just received */
 };
 
+static inline struct fcgi_conn *
+fcgi_at(struct fcgi *f, int fd)
+{
+	return (struct fcgi_conn *)(void *)(f->conns + (size_t)fd * f->conn_size);
+}
+
 /* fcgi.c. */
 
 /* What c needs while it reads or writes; after wait_ms it is closed as late. NULL without memory. */
@@ -69,9 +81,13 @@ void fcgi_end_io(struct fcgi *f, struct fcgi_conn *c);
 /* Counts what c has in the budget: false when c is the one that has to go. */
 bool fcgi_count_io(struct fcgi *f, struct fcgi_conn *c);
 
-/* c, accepted or answered, waits for its next request; and it does no more. */
+/* fcgi_idle.c: c, accepted or answered, is IDLE; and it is no more (nothing, if it is not), and gets another state. */
 void fcgi_begin_idle(struct fcgi *f, struct fcgi_conn *c);
-void fcgi_end_idle(struct fcgi *f, struct fcgi_conn *c);
+void fcgi_end_idle(struct fcgi *f, struct fcgi_conn *c, enum fcgi_state next);
+
+/* Connections wait, and there is no room for them: has those closed that were idle for longest. false: there is none
+ * that was idle for long. */
+bool fcgi_close_idle(struct fcgi *f);
 
 /* Nothing for one that is closed. The descriptor may have been closed by libfcgi: then fd is -1 already. */
 void fcgi_close(struct fcgi *f, struct fcgi_conn *c);

@@ -116,7 +116,7 @@ open_request(struct fcgi *f, struct fcgi_conn *c, struct str records, const stru
 		return;
 	}
 	r.body = buf_str(&f->body);
-	fcgi_end_idle(f, c);
+	fcgi_end_idle(f, c, OPEN);
 	c->state = OPEN;
 	c->serial++;
 	c->keep = walk->keep;
@@ -218,12 +218,11 @@ fcgi_input(struct fcgi *f, struct fcgi_conn *c)
 		end_bad(f, c);
 		return;
 	case RECORD_PART:
+		fcgi_end_idle(f, c, READING);
 		if (fcgi_begin_io(f, c, f->options.request_wait_ms) == NULL) {
 			fcgi_close(f, c);
 			return;
 		}
-		fcgi_end_idle(f, c);
-		c->state = READING;
 		if (add_input(f, c, bytes))
 			fcgi_input_more(f, c);
 		return;
