@@ -3,9 +3,11 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import net from 'node:net';
+import path from 'node:path';
 import { describe, it } from 'node:test';
-import { connect, encode, fastcgi } from './fastcgi.mjs';
-import { daemon, ms, room, server as shared, session, sleep, start, until, within } from './harness.mjs';
+import { connect, decode, encode, fastcgi, record } from './fastcgi.mjs';
+import { daemon, ms, room, server as shared, session, sleep, start, tempDir, until, within } from './harness.mjs';
+import { nginx, snippets } from './nginx.mjs';
 
 const MB = 1e6;
 
@@ -379,6 +381,42 @@ describe('memory: connections-max', () => {
 		for (const one of all.conns)
 			one.close();
 		await held;
+	});
+
+	it('nginx closes a kept connection that is told so, and takes it for nothing in front of an answer', async (t) => {
+		const socket = path.join(tempDir(), 'sock'), conns = [], empty = record(STDERR);
+		let front = true;
+		const daemon = net.createServer((conn) => {
+			let bytes = Buffer.alloc(0);
+			conns.push(conn);
+			conn.on('error', () => {});
+			conn.on('data', (part) => {
+				bytes = Buffer.concat([bytes, part]);
+				// The empty record of STDIN ends a request.
+				if (!decode(bytes).records.some(({ type, content }) => type === 5 && content.length === 0))
+					return;
+				bytes = Buffer.alloc(0);
+				if (front)
+					conn.write(empty);
+				conn.write(record(6, Buffer.from('Status: 201 Created\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok')));
+				conn.write(record(3, Buffer.alloc(8)));
+			});
+		}).listen(socket);
+		t.after(() => {
+			daemon.close();
+			conns.forEach((one) => one.destroy());
+		});
+		fs.chmodSync(socket, 0o777);
+		const site = await nginx({ ...snippets({ socket }), t });
+		for (let i = 0; i < 5; i++)
+			assert.equal((await site.send('x')).status, 201);
+		assert.equal(conns.length, 1);
+		front = false;
+		const closed = new Promise((resolve) => conns[0].once('close', resolve));
+		conns[0].write(empty);
+		await within(ms(5000), closed, 'nginx to close it');
+		assert.equal((await site.send('x')).status, 201);
+		assert.equal(conns.length, 2);
 	});
 
 	it('one that is told and stays, unused, is closed', async (t) => {
