@@ -106,6 +106,8 @@ describe('relay: connecting', () => {
 		await session.leave();
 
 		const four = await Promise.all([1, 2, 3, 4].map(() => open(t, own)));
+		for (const [i, one] of four.entries())
+			await enter(one, `/room${i}`);
 		const fifth = await own.get('/socket.io/?EIO=4&transport=polling');
 		assert.equal(fifth.status, 503);
 		await four[3].leave();
