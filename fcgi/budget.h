@@ -43,7 +43,7 @@ struct budget;
 
 enum budget_order { BUDGET_LARGEST, BUDGET_SLOWEST };
 
-/* Ends it and gives its bytes back, by budget_set(…, 0), before it returns. */
+/* Ends it and gives its bytes back, by budget_set(…, 0), before it returns; it may free the share. */
 typedef void budget_end_fn(void *ctx, struct budget_share *share);
 
 /* Of all kinds together. NULL without memory. All functions let a NULL budget pass: then nothing is counted. */
