@@ -180,7 +180,7 @@ test_tail(void **state)
 {
 	(void)state;
 	for (size_t i = 6; i < LENGTH(wrong); i += 3) {
-		struct store_tail t = {.room = STR("main"), .limit = 2};
+		struct store_tail t = {.room = STR("main"), .limit = 2, .bytes_max = SIZE_MAX};
 
 		test_other(&fx, "INSERT INTO messages (text) VALUES ('a')");
 		t.since = test_number(&fx, "SELECT max(id) - 1 FROM messages");
@@ -191,6 +191,26 @@ test_tail(void **state)
 		assert_int_equal(t.n, 2);
 		assert_str(t.messages[0]->f.body, "a");
 		assert_str(t.messages[1]->f.body, "b");
+		store_tail_fini(&t);
+	}
+}
+
+/* It ends when there is enough of it in bytes, but has one. */
+static void
+test_tail_bytes(void **state)
+{
+	struct store_tail t = {.room = STR("bytes"), .limit = 10};
+
+	(void)state;
+	t.since = test_number(&fx, "SELECT coalesce(max(id), 0) FROM messages");
+	for (int i = 0; i < 5; i++)
+		test_other(&fx, "INSERT INTO messages (room, text) VALUES ('bytes', hex(zeroblob(5000)))");
+	t.head = test_number(&fx, "SELECT max(id) FROM messages");
+	for (size_t n = 1; n <= 5; n++) {
+		t.bytes_max = (n - 1) * 11000;
+		t.n = 0;
+		assert_int_equal(store_tail(fx.reader, &t), STORE_OK);
+		assert_int_equal(t.n, n);
 		store_tail_fini(&t);
 	}
 }
@@ -405,6 +425,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_passed_over, setup_counting, teardown),
 	    cmocka_unit_test_setup_teardown(test_list, setup_counting, teardown),
 	    cmocka_unit_test_setup_teardown(test_tail, setup_counting, teardown),
+	    cmocka_unit_test_setup_teardown(test_tail_bytes, setup_counting, teardown),
 	    cmocka_unit_test_setup_teardown(test_mended, setup_counting, teardown),
 	    cmocka_unit_test_setup_teardown(test_deep, setup_counting, teardown),
 	    cmocka_unit_test_setup_teardown(test_attachments, setup_counting, teardown),

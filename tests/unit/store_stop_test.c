@@ -103,7 +103,7 @@ poll(struct store *s)
 static enum store_status
 tail(struct store *s)
 {
-	struct store_tail t = {.room = STR("r7"), .head = MESSAGE_ID_MAX, .limit = 256};
+	struct store_tail t = {.room = STR("r7"), .head = MESSAGE_ID_MAX, .limit = 256, .bytes_max = SIZE_MAX};
 	enum store_status status = store_tail(s, &t);
 
 	store_tail_fini(&t);
