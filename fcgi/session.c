@@ -88,135 +88,6 @@ session_wake(struct session *s)
 	TAILQ_INSERT_TAIL(&s->all->later, s, later_link);
 }
 
-/* ---- the heartbeat: one absolute deadline, and one timer for whatever is next ---- */
-
-static void
-set_timer(struct session *s)
-{
-	int64_t next = s->ping_ms;
-
-	if (s->post == NULL && s->dead_ms < next)
-		next = s->dead_ms;
-	if (s->post == NULL && s->connect_ms < next)
-		next = s->connect_ms;
-	if (s->post == NULL && s->await_ms < next)
-		next = s->await_ms;
-	if (next == INT64_MAX) {
-		loop_timer_clear(s->all->loop, &s->timer);
-		return;
-	}
-	next -= clock_ms();
-	loop_timer_set(s->all->loop, &s->timer, s->all->timer_kind, next > 0 ? next : 0);
-}
-
-static void
-put_forward(int64_t *deadline_ms, int64_t ms)
-{
-	if (*deadline_ms != INT64_MAX)
-		*deadline_ms += ms;
-}
-
-/* The time that its clock has stood still counts for nothing; but for the ping, since clients wait for the next one no
- * longer than an interval and a time-out, whatever they are sending. */
-static void
-make_up(struct session *s)
-{
-	int64_t now = clock_ms(), ms = now - s->post->stopped_ms;
-
-	put_forward(&s->dead_ms, ms);
-	put_forward(&s->connect_ms, ms);
-	put_forward(&s->await_ms, ms);
-	s->post->stopped_ms = now;
-}
-
-void
-session_stop_clock(struct session *s)
-{
-	s->post->stopped_ms = clock_ms();
-}
-
-void
-session_go_on(struct session *s)
-{
-	make_up(s);
-	s->post = NULL;
-	if (s->state != SESSION_ENDED)
-		set_timer(s);
-}
-
-void
-session_beat(struct session *s)
-{
-	int64_t now = clock_ms();
-
-	if (s->post != NULL)
-		make_up(s);
-	s->ping_ms = now + s->all->options.ping_interval_ms;
-	s->dead_ms = s->ping_ms + s->all->options.ping_timeout_ms;
-	s->pong_waits = s->extended = false;
-	set_timer(s);
-}
-
-static void
-on_timer(void *ctx, struct timer *t)
-{
-	struct session *s = CONTAINER(t, struct session, timer);
-	int64_t now = clock_ms();
-
-	(void)ctx;
-	if (!session_alive(s))
-		return;
-	if (s->post == NULL && now >= s->connect_ms) {
-		s->connect_ms = INT64_MAX;
-		session_close(s);
-	}
-	if (now >= s->ping_ms) {
-		/* The clock runs even if no GET is there to carry it. */
-		s->ping_ms = INT64_MAX;
-		s->ping_waits = s->pong_waits = true;
-		session_wake(s);
-	}
-	if (s->state != SESSION_ENDED)
-		set_timer(s);
-}
-
-bool
-session_alive(struct session *s)
-{
-	if (s->state != SESSION_ENDED && s->post == NULL && clock_ms() >= s->await_ms) {
-		s->all->unfinished++;
-		session_end(s, STR("1"));
-	}
-	if (s->state != SESSION_ENDED && (s->doomed || (s->post == NULL && clock_ms() >= s->dead_ms)))
-		session_end(s, STR("1"));
-	return s->state != SESSION_ENDED && !s->leaving;
-}
-
-static void
-no_longer_fresh(struct session *s)
-{
-	if (s->fresh)
-		TAILQ_REMOVE(&s->all->fresh, s, fresh_link);
-	s->fresh = false;
-}
-
-void
-session_connected(struct session *s)
-{
-	s->connect_ms = INT64_MAX;
-	no_longer_fresh(s);
-}
-
-void
-session_await(struct session *s, int64_t wait_ms)
-{
-	if (s->post != NULL)
-		make_up(s);
-	s->await_ms = wait_ms < 0 ? INT64_MAX : clock_ms() + wait_ms;
-	if (s->state != SESSION_ENDED)
-		set_timer(s);
-}
-
 /* ---- memory ---- */
 
 bool
@@ -257,7 +128,7 @@ session_close(struct session *s)
 	if (s->dead_ms > clock_ms() + CLOSING_MS)
 		s->dead_ms = clock_ms() + CLOSING_MS;
 	session_release(s);
-	set_timer(s);
+	session_set_timer(s);
 	session_wake(s);
 }
 
@@ -274,7 +145,7 @@ session_end(struct session *s, struct str packet)
 		session_reply(s->all, conn, packet);
 	loop_timer_clear(s->all->loop, &s->timer);
 	table_remove(&s->all->table, &s->entry);
-	no_longer_fresh(s);
+	session_no_longer_fresh(s);
 	s->layer->ended(s->layer->ctx, s);
 	assert(LIST_EMPTY(&s->cursors));
 	session_stop_reading(s);
@@ -402,7 +273,7 @@ sessions_new(struct loop *loop, const struct session_options *options, struct re
 	TAILQ_INIT(&all->later);
 	TAILQ_INIT(&all->ended);
 	buf_init(&all->body, SIZE_MAX);
-	all->timer_kind = loop_timer_kind(loop, on_timer, all);
+	session_clock_init(all);
 	rooms_on_wake(rooms, ROOM_SESSION, session_on_wake, all);
 	session_channels_init(all);
 	session_posts_init(all);

@@ -1,7 +1,7 @@
 /*
- * session_state: what the files of session share. session.c has its life and its heartbeat, session_get.c the held GET
- * and what it is answered with, session_read.c the cursors, session_queue.c what waits for one session alone,
- * session_channel.c what passes, session_post.c what clients send.
+ * session_state: what the files of session share. session.c has its life, session_clock.c its heartbeat, session_get.c
+ * the held GET and what it is answered with, session_read.c the cursors, session_queue.c what waits for one session
+ * alone, session_channel.c what passes, session_post.c what clients send.
  */
 #ifndef SESSION_STATE_H
 #define SESSION_STATE_H
@@ -72,6 +72,19 @@ struct sessions {
 
 /* ---- session.c ---- */
 
+/* Counts what waits for it: false when it is the one that has to go for want of memory. */
+bool session_count(struct session *s);
+
+/* ---- session_clock.c ---- */
+
+void session_clock_init(struct sessions *all);
+
+/* For whatever is next. */
+void session_set_timer(struct session *s);
+
+/* It is not one of those that may make room for another. */
+void session_no_longer_fresh(struct session *s);
+
 /* A pong came, or the session begins: the next ping is due a whole interval from now. */
 void session_beat(struct session *s);
 
@@ -79,9 +92,6 @@ void session_beat(struct session *s);
  * it was. */
 void session_stop_clock(struct session *s);
 void session_go_on(struct session *s);
-
-/* Counts what waits for it: false when it is the one that has to go for want of memory. */
-bool session_count(struct session *s);
 
 /* ---- session_get.c ---- */
 

@@ -1,0 +1,93 @@
+#include "message.h"
+#include "request.h"
+
+static bool
+is_known(struct str name, const char *const *known)
+{
+	for (; *known != NULL; known++)
+		if (str_eq(name, str_of(*known)))
+			return true;
+	return false;
+}
+
+static bool
+names_ok(struct request *r, const struct query *q, const char *const *known, const char *repeatable)
+{
+	if (q->too_many) {
+		request_fail(r->all, r->conn, PROBLEM_BAD_PARAMETER, "more than %d parameters", QUERY_FIELDS_MAX);
+		return false;
+	}
+	for (size_t i = 0; i < q->n; i++) {
+		struct str name = q->fields[i].name;
+
+		if (name.n > 0 && name.p[0] == '_')
+			continue;
+		if (!is_known(name, known)) {
+			request_fail(r->all, r->conn, PROBLEM_UNKNOWN_PARAMETER, "unknown parameter '%.*s'",
+			    STR_ARGS(request_shown(name)));
+			return false;
+		}
+		if (!str_utf8(q->fields[i].value)) {
+			request_fail(r->all, r->conn, PROBLEM_BAD_UTF8, "parameter '%.*s' is not well-formed UTF-8",
+			    STR_ARGS(name));
+			return false;
+		}
+		for (size_t j = 0; j < i && (repeatable == NULL || !str_eq(name, str_of(repeatable))); j++)
+			if (str_eq(q->fields[j].name, name)) {
+				request_fail(r->all, r->conn, PROBLEM_DUPLICATE_PARAMETER,
+				    "parameter '%.*s' is given more than once", STR_ARGS(name));
+				return false;
+			}
+	}
+	return true;
+}
+
+bool
+request_query(struct request *r, struct query *q, const char *const *known, const char *repeatable)
+{
+	if (query_parse(q, r->query) != 0) {
+		request_fail(r->all, r->conn, PROBLEM_INTERNAL, "no memory");
+		return false;
+	}
+	if (names_ok(r, q, known, repeatable))
+		return true;
+	query_fini(q);
+	return false;
+}
+
+bool
+request_rooms(struct request *r, const struct query *q, struct str *names, size_t *n, size_t max, bool *all_rooms)
+{
+	*n = 0;
+	*all_rooms = false;
+	for (size_t i = 0; i < q->n; i++) {
+		struct str name = q->fields[i].value;
+		bool known = false;
+
+		if (!str_eq(q->fields[i].name, STR("room")))
+			continue;
+		if (str_eq(name, STR("*"))) {
+			*all_rooms = true;
+			continue;
+		}
+		if (!message_room_ok(name)) {
+			request_fail(r->all, r->conn, PROBLEM_BAD_PARAMETER,
+			    "parameter 'room' must be 1 to %d of A-Z a-z 0-9 . _ - (or *), not '%.*s'",
+			    MESSAGE_ROOM_MAX, STR_ARGS(request_shown(name)));
+			return false;
+		}
+		for (size_t j = 0; j < *n; j++)
+			known = known || str_eq(names[j], name);
+		if (known)
+			continue;
+		if (*n == max) {
+			request_fail(r->all, r->conn, PROBLEM_BAD_PARAMETER,
+			    "parameter 'room' is given more than %zu times", max);
+			return false;
+		}
+		names[(*n)++] = name;
+	}
+	if (*n == 0 && !*all_rooms)
+		names[(*n)++] = STR("main");
+	return true;
+}
