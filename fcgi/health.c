@@ -7,6 +7,7 @@
 
 #include "budget.h"
 #include "commit.h"
+#include "loop.h"
 #include "poll.h"
 #include "readers.h"
 #include "room.h"
@@ -131,6 +132,9 @@ health_metrics(struct health *h, struct request *r)
 	add(&b, "late_total", "counter", "Connections closed for being slow.", (double)fcgi.late);
 	add(&b, "idle_closed_total", "counter", "Kept connections closed for others that waited (connections-max).",
 	    (double)fcgi.idle_closed);
+	add(&b, "turn_seconds_max", "gauge",
+	    "Longest turn of the loop since this was asked last: so long all others waited.",
+	    (double)loop_longest_us(h->loop) / 1e6);
 	add(&b, "polls_parked", "gauge", "Held polls.", (double)poll_parked(h->poll));
 	add(&b, "polls_woken_total", "counter", "Waiters told of news.", (double)rooms.woken);
 	add(&b, "sessions", "gauge", "Socket.IO sessions.", (double)sessions.sessions);

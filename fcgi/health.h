@@ -14,6 +14,7 @@ struct rooms;
 struct sessions;
 
 struct health {
+	struct loop *loop;
 	struct requests *requests;
 	struct rooms *rooms;
 	struct commit *commit;

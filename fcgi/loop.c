@@ -14,7 +14,7 @@ enum {
 	EVENTS_MAX = 256, /* per turn */
 	SOURCES_MAX = 16,
 	KINDS_MAX = 16,
-	HOOKS_MAX = 4, /* per phase */
+	HOOKS_MAX = 8, /* per phase */
 	STEP_MS = 4,
 	SLOTS = 16384, /* 65 s; a later timer goes round once more */
 	WORDS = SLOTS / 64,
@@ -32,6 +32,7 @@ struct loop {
 	int epoll_fd;
 	bool stopping, may_batch;
 	unsigned hurries;
+	int64_t longest_us; /* turn since it was asked for */
 	struct source sources[SOURCES_MAX];
 	loop_conn_fn *conn_fn;
 	void *conn_ctx;
@@ -325,6 +326,22 @@ loop_hurry(struct loop *loop, bool hurry)
 		set_policy(loop);
 }
 
+static void
+note_turn(struct loop *loop, int64_t us)
+{
+	if (us > loop->longest_us)
+		loop->longest_us = us;
+}
+
+int64_t
+loop_longest_us(struct loop *loop)
+{
+	int64_t us = loop->longest_us;
+
+	loop->longest_us = 0;
+	return us;
+}
+
 void
 loop_run(struct loop *loop)
 {
@@ -335,6 +352,7 @@ loop_run(struct loop *loop)
 	while (!loop->stopping) {
 		struct epoll_event events[EVENTS_MAX];
 		int n = epoll_wait(loop->epoll_fd, events, EVENTS_MAX, more ? 0 : wait_ms(loop));
+		int64_t began_us = clock_us();
 
 		/* Done jobs first: what they tell, the requests behind them need not ask for. */
 		for (int i = 0; i < n; i++)
@@ -347,6 +365,7 @@ loop_run(struct loop *loop)
 		fire_timers(loop);
 		for (enum loop_phase phase = LOOP_LATE; phase < LOOP_PHASES; phase++)
 			more = run_hooks(loop, phase) || more;
+		note_turn(loop, clock_us() - began_us);
 	}
 	loop->stopping = false;
 }

@@ -43,6 +43,9 @@ void loop_free(struct loop *loop);
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 
+/* Microseconds of the longest turn since the last call, waiting apart: so long did everybody else wait at most. */
+int64_t loop_longest_us(struct loop *loop);
+
 /* Between true and false, which may be nested, the loop's thread runs as soon as it can: others of low priority work.
  */
 void loop_hurry(struct loop *loop, bool hurry);

@@ -289,7 +289,8 @@ wire(struct daemon *d)
 	d->history =
 	    (struct history){.requests = &d->requests, .rooms = d->rooms, .readers = d->readers, .commit = d->commit};
 	d->roomlist = (struct roomlist){.requests = &d->requests, .rooms = d->rooms, .readers = d->readers};
-	d->health = (struct health){.requests = &d->requests,
+	d->health = (struct health){.loop = d->loop,
+	    .requests = &d->requests,
 	    .rooms = d->rooms,
 	    .commit = d->commit,
 	    .poll = d->poll,

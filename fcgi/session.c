@@ -272,6 +272,7 @@ sessions_new(struct loop *loop, const struct session_options *options, struct re
 	TAILQ_INIT(&all->fresh);
 	TAILQ_INIT(&all->later);
 	TAILQ_INIT(&all->ended);
+	TAILQ_INIT(&all->dropped);
 	buf_init(&all->body, SIZE_MAX);
 	session_clock_init(all);
 	rooms_on_wake(rooms, ROOM_SESSION, session_on_wake, all);
@@ -279,6 +280,7 @@ sessions_new(struct loop *loop, const struct session_options *options, struct re
 	session_posts_init(all);
 	loop_hook(loop, LOOP_LATE, look_later, all);
 	loop_hook(loop, LOOP_SWEEP, sweep, all);
+	loop_hook(loop, LOOP_SWEEP, session_free_dropped, all);
 	return all;
 }
 
@@ -317,6 +319,8 @@ sessions_free(struct sessions *all)
 		return;
 	table_each(&all->table, end_one, NULL);
 	sweep(all);
+	while (session_free_dropped(all))
+		;
 	buf_fini(&all->body);
 	table_fini(&all->table);
 	free(all);

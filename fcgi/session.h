@@ -53,15 +53,16 @@ struct session_event {
  * The newest such events of a namespace, which its owner embeds: a short ring beside the log.
  *
  * Those whose GETs are held are told in rounds, some in each turn. Each of them comes back for more at once, so whoever
- * says many of them would have all the others come back as fast as they can; so a round of n sessions is followed by a
- * rest of n * SESSION_REST_US, in which events gather. The first one after a quiet moment goes at once.
+ * says many of them would have all the others come back as fast as they can. So the first round after a quiet moment
+ *goes as fast as it can, and n sessions that were told are followed by a rest of n * SESSION_REST_US, in which events
+ *gather; a round that begins behind a rest has one after each SESSION_PIECE of them.
  *
  *	round is      an event comes           a GET comes, and there is an event for it   other
  *	idle          begins: telling          is answered                                 -
- *	telling       once more behind it      waits for the next one                      all told: resting, or idle
+ *	telling       once more behind it      waits for the next one                      all told, or a piece: resting
  *	resting       when the rest is over    waits for that                              rest over: telling, or idle
  */
-enum { SESSION_REST_US = 500, SESSION_REST_MAX_MS = 2000 };
+enum { SESSION_PIECE = 16, SESSION_REST_US = 500, SESSION_REST_MAX_MS = 2000 };
 
 struct session_channel {
 	struct sessions *all;
@@ -76,8 +77,9 @@ struct session_channel {
 	TAILQ_ENTRY(session_channel) link; /* of those that are being told, while telling */
 	bool telling, resting;
 	bool due;       /* one more */
+	bool paced;     /* it began behind a rest */
 	size_t to_tell; /* of those who wait, the first so many */
-	size_t told;
+	size_t told;    /* since the last rest */
 	struct timer rest_timer;
 };
 

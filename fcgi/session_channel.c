@@ -80,31 +80,38 @@ on_timer(void *ctx, struct timer *t)
 /* ---- rounds ---- */
 
 static void
-begin_round(struct session_channel *ch)
+tell_on(struct session_channel *ch)
 {
-	ch->resting = ch->due = false;
-	ch->to_tell = ch->n_waiting;
-	ch->told = 0;
-	if (ch->to_tell == 0)
-		return;
+	ch->resting = false;
 	ch->telling = true;
 	TAILQ_INSERT_TAIL(&ch->all->telling, ch, link);
 }
 
 static void
-end_round(struct session_channel *ch)
+begin_round(struct session_channel *ch, bool paced)
+{
+	ch->due = false;
+	ch->paced = paced;
+	ch->to_tell = ch->n_waiting;
+	if (ch->to_tell > 0)
+		tell_on(ch);
+}
+
+/* Stops telling for a while, if many were told. */
+static void
+rest(struct session_channel *ch)
 {
 	int64_t rest_ms = (int64_t)ch->told * SESSION_REST_US / 1000;
 
 	TAILQ_REMOVE(&ch->all->telling, ch, link);
 	ch->telling = false;
-	if (rest_ms > SESSION_REST_MAX_MS)
-		rest_ms = SESSION_REST_MAX_MS;
+	ch->told = 0;
 	ch->resting = rest_ms > 0;
 	if (ch->resting)
-		loop_timer_set(ch->all->loop, &ch->rest_timer, ch->all->rest_kind, rest_ms);
+		loop_timer_set(ch->all->loop, &ch->rest_timer, ch->all->rest_kind,
+		    rest_ms < SESSION_REST_MAX_MS ? rest_ms : SESSION_REST_MAX_MS);
 	else if (ch->due)
-		begin_round(ch);
+		begin_round(ch, true);
 }
 
 static void
@@ -114,8 +121,10 @@ on_rest_timer(void *ctx, struct timer *t)
 
 	(void)ctx;
 	ch->resting = false;
-	if (ch->due)
-		begin_round(ch);
+	if (ch->to_tell > 0)
+		tell_on(ch);
+	else if (ch->due)
+		begin_round(ch, true);
 }
 
 /* There is something to be told to those who wait. */
@@ -125,7 +134,7 @@ make_due(struct session_channel *ch)
 	if (ch->telling || ch->resting)
 		ch->due = true;
 	else
-		begin_round(ch);
+		begin_round(ch, false);
 }
 
 /* Tells the next one of the round. It may have nothing new, and waits again, behind all others. false: the channel
@@ -160,8 +169,8 @@ session_channels_tell(void *ctx)
 		/* In turn, so that a large one does not keep a small one waiting. */
 		TAILQ_REMOVE(&all->telling, ch, link);
 		TAILQ_INSERT_TAIL(&all->telling, ch, link);
-		if (tell_one(all, ch) && ch->to_tell == 0)
-			end_round(ch);
+		if (tell_one(all, ch) && (ch->to_tell == 0 || (ch->paced && ch->told >= SESSION_PIECE)))
+			rest(ch);
 	}
 	return !TAILQ_EMPTY(&all->telling);
 }

@@ -2,6 +2,8 @@
 
 #include "session_state.h"
 
+enum { FREED_PER_TURN = 1024 };
+
 void
 session_add_separator(struct buf *body)
 {
@@ -42,8 +44,30 @@ session_take_queued(struct session *s, struct queued *q, struct buf *body)
 void
 session_drop_queue(struct session *s)
 {
-	while (!TAILQ_EMPTY(&s->queue))
-		drop_queued(s, TAILQ_FIRST(&s->queue));
+	struct session_cursor *c;
+
+	LIST_FOREACH (c, &s->cursors, link) {
+		if (c->welcome != NULL)
+			c->welcome->opens = NULL;
+		c->welcome = NULL;
+	}
+	TAILQ_CONCAT(&s->all->dropped, &s->queue, link);
+	s->queue_bytes = 0;
+	session_count(s);
+}
+
+bool
+session_free_dropped(void *ctx)
+{
+	struct sessions *all = ctx;
+	struct queued *q;
+
+	for (int i = 0; i < FREED_PER_TURN && (q = TAILQ_FIRST(&all->dropped)) != NULL; i++) {
+		TAILQ_REMOVE(&all->dropped, q, link);
+		blob_drop(q->packets);
+		free(q);
+	}
+	return !TAILQ_EMPTY(&all->dropped);
 }
 
 /* Takes a holding of packets. NULL: it could not be queued, and the session will end. */

@@ -15,6 +15,8 @@ enum session_life { SESSION_OPEN, SESSION_CLOSING, SESSION_ENDED };
 struct post;
 struct reading;
 
+TAILQ_HEAD(queue, queued);
+
 /* There may be a hundred thousand, so every byte counts. */
 struct session {
 	struct table_entry entry;
@@ -27,7 +29,7 @@ struct session {
 	struct timer timer;
 	int64_t ping_ms, dead_ms, connect_ms, await_ms; /* clock_ms() at which each strikes; INT64_MAX: never */
 	struct post *post; /* what came and is not handled yet: meanwhile its clock stands still */
-	TAILQ_HEAD(, queued) queue;
+	struct queue queue;
 	LIST_HEAD(, session_cursor) cursors;
 	size_t queue_bytes, backlog_bytes; /* memory of the queue, and of the cursors' backlogs */
 	struct budget_share share;
@@ -53,6 +55,7 @@ struct sessions {
 	struct table table;          /* by id */
 	TAILQ_HEAD(, session) fresh; /* the oldest first */
 	TAILQ_HEAD(, session) later, ended;
+	struct queue dropped; /* what was queued for sessions that need it no more */
 	/* POSTs that are handled in turns: new ones have had no turn yet. */
 	struct posts new_posts, old_posts;
 	struct posts early_posts; /* their layer takes no more for the moment */
@@ -145,7 +148,11 @@ struct queued {
 /* Takes queued packets into the body. Returns how many. */
 unsigned session_take_queued(struct session *s, struct queued *q, struct buf *body);
 
+/* It goes at once; its memory in the turns that follow, for there may be a hundred thousand pieces of it. */
 void session_drop_queue(struct session *s);
+
+/* Frees a bounded number of what was dropped; whether there is more. For LOOP_SWEEP; all is a struct sessions. */
+bool session_free_dropped(void *all);
 
 /* ---- session_channel.c ---- */
 

@@ -102,6 +102,12 @@ const letters = (i) => String.fromCharCode(97 + i % 26) + String.fromCharCode(97
 const attacks = {
 	'small-events-4': () => flood(4, packets('42/b1,["typing"]', 990_000)),
 	'small-events-1000': () => flood(1_000, packets('42/b1,["typing"]', 990_000)),
+	/** The same bodies, to a path that takes none of them: what of the wait is the web server's. */
+	'bodies-1000': () => all(1_000, async () => {
+		const body = 'x'.repeat(990_000);
+		while (going())
+			count(await ask('POST', '/poll', body));
+	}),
 	'stored-events-4': () => flood(4, packets('42/b1,["e"]', 100_000)),
 
 	/** One that asks for acks and never reads, another that says what passes. */

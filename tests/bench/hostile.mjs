@@ -1,5 +1,6 @@
 // hostile.mjs: what everybody else notices while strangers do their worst. For each attack, in turns: others alone, and
-// others during the attack; the median of the runs, the daemon's memory, and whether anybody else was refused.
+// others during the attack; the median of the runs, the daemon's memory and its longest turn, and whether anybody else was
+// refused.
 //
 // The others are held polls and a Socket.IO crowd, and sends, polls, pages and /healthz asked for at fixed times, so that
 // a standstill does not hide itself. The attack is another process, below their priority: what it takes from the
@@ -8,6 +9,9 @@
 // Environment: ATTACKS   names, with commas between (all)
 //              RUNS      how often each is measured (5)
 //              SECONDS   of each run (3)
+//              NGINX_WORKERS (1)
+//              FLOOR     1: a loop in memory stands in the daemon's place: what of it is the web server's
+//              BENCH_SERVERS, BENCH_GENERATOR  processors of the servers, and of all others (0, 1)
 import { spawn } from 'node:child_process';
 import os from 'node:os';
 import path from 'node:path';
@@ -17,20 +21,21 @@ import { memory, quantile } from '../e2e/load.mjs';
 import { cpus, generator, pin } from './generator.mjs';
 import { round } from './figures.mjs';
 import { grown } from './growth.mjs';
-import { longline } from './servers.mjs';
+import { floor, longline } from './servers.mjs';
 
 const EVERY_MS = 8, HELD = 20, KINDS = 'send,poll,history,healthz';
 const MB = 1e6;
 const memoryMax = 256 * MB, slack = 64 * MB; // --memory-max, and what is allowed besides
 
 const file = path.join(path.dirname(fileURLToPath(import.meta.url)), 'attack.mjs');
+const workers = Number(process.env.NGINX_WORKERS || 1);
 const runs = Number(process.env.RUNS || 5), ms = 1000 * Number(process.env.SECONDS || 3);
 
 const logged = () => grown(100_000);
 
 /** A log of so many rooms. */
 async function manyRooms(n) {
-	const server = await longline();
+	const server = await longline({ workers });
 	const { code, stderr } = await run('sqlite3', ['-bail', server.db], { input: `.timeout 10000
 		WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${n})
 		INSERT INTO messages(room, text) SELECT 'room-' || i, 'x' FROM n;` });
@@ -42,7 +47,7 @@ async function manyRooms(n) {
 
 /** One message as large as there may be. */
 async function large() {
-	const server = await longline({ flags: '--body-max 5000000', env: { CLIENT_MAX_BODY_SIZE: '6m' } });
+	const server = await longline({ flags: '--body-max 5000000', workers });
 	await run('sqlite3', [server.db], { input: `.timeout 10000
 		INSERT INTO messages(room, text) VALUES ('big', replace(hex(zeroblob(2000000)), '00', 'xx'));` });
 	await sleep(300);
@@ -52,6 +57,7 @@ async function large() {
 const attacks = {
 	'small-events-4': { crowd: 500 },
 	'small-events-1000': { crowd: 500 },
+	'bodies-1000': {},
 	'stored-events-4': { crowd: 20 },
 	'acks-and-events': { crowd: 20 },
 	'names-that-meet': {},
@@ -63,8 +69,8 @@ const attacks = {
 	'acks-unread': {},
 	'half-events': {},
 	'slow-readers': { begin: large },
-	handshakes: { begin: () => longline({ flags: '--sessions-max 2000' }) },
-	'idle-connections': { begin: () => longline({ flags: '--connections-max 100' }) },
+	handshakes: { begin: () => longline({ flags: '--sessions-max 2000', workers }) },
+	'idle-connections': { begin: () => longline({ flags: '--connections-max 100', workers }) },
 };
 
 /** An attack under way; `ended` resolves to what it got done. */
@@ -92,24 +98,29 @@ async function watched(server, fn) {
 const median = (values) => quantile(values, 0.5);
 const kinds = KINDS.split(',');
 
+/** The daemon's longest turn since this was asked last, in ms. */
+const turn = async (server) => (process.env.FLOOR ? 0 : 1000 * await server.metric(/turn_seconds_max/));
+
 async function measure(name, fullRing) {
-	const { crowd = 0, begin = longline } = attacks[name];
-	const server = await begin();
+	const { crowd = 0, begin = () => longline({ workers }) } = attacks[name];
+	const server = await (process.env.FLOOR ? floor() : begin());
 	const load = await generator('poll', server.port), sessions = crowd ? await generator('socketio', server.port) : undefined;
 	await load.ask(`open ${HELD}`);
 	await sessions?.ask(`open ${crowd} 1`); // in a namespace of its own, where the attack takes place
 	const pulse = () => load.ask(`pulse ${EVERY_MS} ${ms} ${KINDS}`, { lax: true });
-	const idle = [], during = [];
+	const idle = [], during = [], turns = [];
 	let bad = 0, why, done = {};
 	let most = 0;
 	for (let i = 0; i < runs; i++) {
 		idle.push(await pulse());
+		await turn(server); // from now on
 		const told = await watched(server, async () => {
 			const one = attack(name, server.port, ms + 1500);
 			await sleep(1000); // for it to begin
 			const figures = await pulse();
 			return { figures, done: await one.ended };
 		});
+		turns.push(await turn(server));
 		during.push(told.figures);
 		bad += told.figures.bad;
 		why = told.figures.why || why;
@@ -120,7 +131,7 @@ async function measure(name, fullRing) {
 	await load.close();
 	await server.stop();
 	const of = (list, kind, what) => round(median(list.map((one) => one[kind][what] / 1e3)));
-	const row = { name, bad, why, done, most: Math.round(most / MB), kinds: {} };
+	const row = { turn: round(median(turns)), name, bad, why, done, most: Math.round(most / MB), kinds: {} };
 	row.met = bad === 0 && most <= fullRing + memoryMax + slack;
 	for (const kind of kinds) {
 		const [i50, i99, d50, d99] = [of(idle, kind, 'p50'), of(idle, kind, 'p99'), of(during, kind, 'p50'), of(during, kind, 'p99')];
@@ -151,14 +162,14 @@ if (unknown) {
 }
 pin(process.pid);
 try {
-	const fullRing = await withFullRing();
+	const fullRing = process.env.FLOOR ? 0 : await withFullRing();
 	console.log(`An idle daemon with a full ring has ${Math.round(fullRing / MB)} MB; during an attack at most ${Math.round((fullRing + memoryMax + slack) / MB)} MB are right.`);
 	console.log(`Others' p50/p99 in ms, alone -> during the attack (p99 at most); the median of ${runs} runs of ${ms / 1000} s.\n`);
 	let failed = 0;
 	for (const name of names) {
 		const row = await measure(name, fullRing);
 		failed += !row.met;
-		console.log(`${name.padEnd(22)} ${row.met ? 'met    ' : 'NOT MET'} ${String(row.most).padStart(4)} MB  refused ${row.bad}${row.why ? ` (${row.why})` : ''}  attack ${JSON.stringify(row.done)}`);
+		console.log(`${name.padEnd(22)} ${row.met ? 'met    ' : 'NOT MET'} ${String(row.most).padStart(4)} MB  turn ${row.turn} ms  refused ${row.bad}${row.why ? ` (${row.why})` : ''}  attack ${JSON.stringify(row.done)}`);
 		for (const [kind, { i50, i99, d50, d99, bar }] of Object.entries(row.kinds))
 			console.log(`    ${kind.padEnd(8)} ${i50}/${i99} -> ${d50}/${d99} (${bar})`);
 	}

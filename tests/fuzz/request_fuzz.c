@@ -320,7 +320,8 @@ open_all(void)
 	w.send = (struct send){.requests = &w.requests, .body_max = 100000, .message_max = 50000, .depth_max = 1000};
 	w.history = (struct history){.requests = &w.requests, .rooms = w.rooms};
 	w.roomlist = (struct roomlist){.requests = &w.requests, .rooms = w.rooms};
-	w.health = (struct health){.requests = &w.requests,
+	w.health = (struct health){.loop = w.loop,
+	    .requests = &w.requests,
 	    .rooms = w.rooms,
 	    .poll = w.poll,
 	    .sessions = w.sessions,

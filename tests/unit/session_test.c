@@ -898,6 +898,30 @@ events_gather_after_a_large_round(void **state)
 	assert_string_equal(fx.ones[1].conn->body, "4d");
 }
 
+static void
+a_round_behind_a_rest_goes_in_pieces(void **state)
+{
+	enum { N = 64 };
+
+	(void)state;
+	for (int i = 0; i < N; i++)
+		hold_get(join());
+	tell("4a", NULL);
+	turn();
+	assert_int_equal(fx.replies, N);
+	for (int i = 0; i < N; i++)
+		hold_get(&fx.ones[i]);
+	tell("4b", NULL);
+	turn();
+	assert_int_equal(fx.replies, N);
+	for (int told = SESSION_PIECE; told <= N; told += SESSION_PIECE) {
+		fx.later_ms += N * SESSION_REST_US / 1000 + 20;
+		for (int i = 0; i < 5; i++)
+			turn();
+		assert_int_equal(fx.replies, N + told);
+	}
+}
+
 /* What an event costs beside n sessions that are away: allocations, holdings of its bytes, and answers. */
 static size_t
 cost_beside(size_t n)
@@ -950,6 +974,27 @@ what_is_queued_goes_in_order(void **state)
 	assert_string_equal(a->conn->body + 44 * 3, "42");
 }
 
+/* A session with a large queue ends: its memory is given back a bounded number of pieces a turn. */
+static void
+a_large_queue_is_freed_in_pieces(void **state)
+{
+	enum { N = 5000, PER_TURN = 1024 };
+	struct one *a = join();
+	struct blob *b = text_blob("41");
+
+	(void)state;
+	for (int i = 0; i < N; i++)
+		session_queue(a->session, blob_hold(b), 1);
+	assert_int_equal(b->holders, N + 1);
+	session_end(a->session, STR("1"));
+	assert_int_equal(b->holders, N + 1);
+	for (int left = N; left > 0; left -= PER_TURN) {
+		turn();
+		assert_int_equal(b->holders, 1 + (left > PER_TURN ? left - PER_TURN : 0));
+	}
+	blob_drop(b);
+}
+
 int
 main(void)
 {
@@ -980,8 +1025,10 @@ main(void)
 	    TEST(tells_64_in_a_turn),
 	    TEST(the_last_one_may_end_as_it_is_told),
 	    TEST(events_gather_after_a_large_round),
+	    TEST(a_round_behind_a_rest_goes_in_pieces),
 	    TEST(costs_the_same_beside_a_thousand_sessions),
 	    TEST(what_is_queued_goes_in_order),
+	    TEST(a_large_queue_is_freed_in_pieces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
