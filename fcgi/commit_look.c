@@ -49,11 +49,12 @@ commit_end_look(struct commit *c)
 {
 	bool ok = c->status == STORE_OK || c->status == STORE_BUSY;
 
-	if (c->task == PROBE || c->task == RESTART)
+	if (c->task == RESTART || (c->task == PROBE && ok))
 		return;
 	if (c->status == STORE_OK)
 		c->unsure = c->unsure && c->signs != c->looked_signs;
-	else if (c->task == LOOK)
+	else if (!ok || c->task == LOOK)
+		/* The database may be shut: a look opens it, though nobody sends and nothing happens to the files. */
 		c->unsure = true;
 	commit_plan_look(c);
 	if (c->task == BATCH && !ok) {

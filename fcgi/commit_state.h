@@ -65,7 +65,7 @@ struct commit {
 	int64_t locked_since_ms; /* 0: no other program holds the lock */
 	int64_t lock_step_ms, look_step_ms, last_sign_ms, committed_ms;
 	bool failed; /* the last batch */
-	bool unsure; /* the walindex does not tell all: something else happened to the files, or a look failed */
+	bool unsure; /* the walindex does not tell all: something else happened to the files, or a job failed */
 	unsigned signs, looked_signs; /* how often; and when the job under way began */
 	bool retry_waits, look_due, fill_due, fill_waits, rested, filled_last;
 	struct timer retry_timer, look_timer, rest_timer, index_timer;

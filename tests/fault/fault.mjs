@@ -5,12 +5,15 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { ms, root, sleep, start, tempDir, until } from '../e2e/harness.mjs';
+import { root, sleep, start, tempDir, until } from '../e2e/harness.mjs';
 import { assertSaw, assertStored, follow, stored } from '../e2e/load.mjs';
 
 /** The kinds of inject.c, in its order. */
 export const KINDS = ['allocate', 'read', 'write', 'full', 'sync', 'open', 'lock', 'shm', 'db-allocate'];
 const OFFSET = { kind: 0, forever: 4, left: 8, failed: 16, clock: 24, seen: 32 };
+
+/** What the daemon has for this are timers: a probe that failed is believed for 1 s, a look comes 500 ms after another. */
+const WELL_MS = 6_000;
 
 export const step = Number(process.env.FAULT_STEP || 1);
 export const faulty = path.resolve(root, process.env.LONGLINED_FAULT || 'build/asan/longlined-fault');
@@ -112,7 +115,7 @@ export async function torture(t, scenario, { kinds = process.env.FAULT_KINDS?.sp
 	const reader = await follow(server, { patient: true, wait: 5 }).start();
 	const pid = server.pid();
 	const log = { answered: new Map() };
-	let n = 0, armed = 0, slowest = 0;
+	let n = 0, armed = 0, slowest = { ms: 0, where: 'nowhere' }, where = 'nothing';
 
 	/** One go; the messages are sent again when nothing fails any more. */
 	const go = async (arm) => {
@@ -128,9 +131,10 @@ export async function torture(t, scenario, { kinds = process.env.FAULT_KINDS?.sp
 		for (const [text, room] of sent)
 			await deliver(server, log, text, room);
 		await until(async () => (await attempt(server.get('/healthz')))?.status === 200,
-			{ timeout: ms(10_000), what: `the daemon to be well again after ${tag}` });
-		if (arm)
-			slowest = Math.max(slowest, performance.now() - began);
+			{ timeout: WELL_MS, what: `the daemon to be well again after ${tag}` });
+		const took = performance.now() - began;
+		if (arm && took > slowest.ms)
+			slowest = { ms: took, where };
 	};
 
 	await go();
@@ -142,15 +146,16 @@ export async function torture(t, scenario, { kinds = process.env.FAULT_KINDS?.sp
 		for (let point = 0; point < points; point += step) {
 			for (const forever of [false, true]) {
 				let failed;
+				where = `${kind} ${point} of ${points}${forever ? ' and on' : ''}`;
 				try {
 					await go(() => faults.arm(kind, point, forever));
 					failed = faults.failed();
 				} catch (error) {
-					error.message = `${kind} ${point} of ${points}${forever ? ' and on' : ''}: ${error.message}`;
+					error.message = `${where}: ${error.message}`;
 					throw error;
 				}
 				armed += failed > 0;
-				assert.equal(server.pid(), pid, `the daemon died: ${kind} ${point}${forever ? ' and on' : ''}\n${server.log().slice(-4000)}`);
+				assert.equal(server.pid(), pid, `the daemon died: ${where}\n${server.log().slice(-4000)}`);
 			}
 		}
 		t.diagnostic(`${kind}: ${points} points`);
@@ -162,7 +167,7 @@ export async function torture(t, scenario, { kinds = process.env.FAULT_KINDS?.sp
 	assert.deepEqual(reader.odd.slice(0, 3), [], `answers that a fault does not excuse\n${server.log().split('\n').filter((l) => !/^20.* debug/.test(l)).slice(-40).join('\n')}`);
 	assertSaw(reader, rows);
 	assert.equal(await server.sql('PRAGMA integrity_check'), 'ok');
-	t.diagnostic(`${armed} failures injected; ${log.answered.size} messages, none lost or doubled; well again after ${slowest.toFixed(0)} ms at most`);
+	t.diagnostic(`${armed} failures injected; ${log.answered.size} messages, none lost or doubled; well again after ${slowest.ms.toFixed(0)} ms at most (${slowest.where})`);
 	await server.stop();
 }
 

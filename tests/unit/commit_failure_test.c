@@ -300,6 +300,49 @@ test_unreadable(void **state)
 }
 
 static enum test_next
+shut_steps(void *ctx, int turn)
+{
+	(void)ctx;
+	switch (fx.step) {
+	case 0:
+		if (turn == 0)
+			fx.began_ms = clock_ms();
+		/* Until the index is filled and the WAL emptied: either would be a sign to look. */
+		if (clock_ms() - fx.began_ms < 2500)
+			return TEST_WAIT;
+		read_errno = test_disk.write_errno = EIO;
+		assert_int_equal(add(0, "a", "lost", ""), 0);
+		fx.step = 1;
+		return TEST_WAIT;
+	case 1:
+		if (fx.n_done < 1)
+			return TEST_WAIT;
+		read_errno = test_disk.write_errno = 0;
+		begin_time();
+		fx.step = 2;
+		return TEST_WAIT;
+	default:
+		assert_true(time_taken() < 5000);
+		if (fx.looked_ok)
+			return TEST_STOP;
+		if (fx.n_looked == (size_t)fx.step - 2) {
+			assert_int_equal(commit_probe(fx.commit, on_looked, &fx, 0), 0);
+			fx.step++;
+		}
+		return TEST_WAIT;
+	}
+}
+
+/* The database could not even be opened anew: it is opened when it can be, though nobody sends and only probes come. */
+static void
+test_shut(void **state)
+{
+	(void)state;
+	run(shut_steps);
+	assert_int_equal(fx.sends[0].outcome, COMMIT_FAILED);
+}
+
+static enum test_next
 always_failing_steps(void *ctx, int turn)
 {
 	static size_t next;
@@ -379,6 +422,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_index_after_failure, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_look_on_failed_batch, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_unreadable, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_shut, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_always_failing, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_wiped, setup, teardown),
 	};
