@@ -9,14 +9,14 @@ const TIMES = ['first', 'p50', 'p99', 'last'];
 
 /** One server with its crowd. Memory is what a held request adds, after a smaller crowd came and went. */
 async function crowd(server, dialect, n) {
-	const load = await generator(dialect, server.port, server.groups);
+	const load = await generator(dialect, server.port, server.groups, server);
 	await load.ask(`open ${Math.min(50, n)}`);
 	await load.ask('fanout');
 	await load.ask('close');
 	const before = server.memory();
 	const { holding } = await load.ask(`open ${n}`);
 	if (holding !== n)
-		throw new Error(`${server.name}: only ${holding} of ${n} are held`);
+		throw new Error(`${server.name}: only ${holding} of ${n} are held\n${server.errors()}`);
 	await load.ask('fanout');
 	const after = server.memory();
 	const bytes = Object.fromEntries(Object.keys(after).map((name) => [name, Math.round((after[name] - before[name]) / n)]));

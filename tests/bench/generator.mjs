@@ -40,8 +40,11 @@ export async function talker(command, args, { cpu = cpus.generator } = {}) {
 	};
 }
 
-/** A generator of load for one server. `groups` are {name: [pid, …]}, whose CPU time its answers tell. */
-export async function generator(dialect, port, groups = {}) {
+/**
+ * A generator of load for one server. `groups` are {name: [pid, …]}, whose CPU time its answers tell. What goes wrong is said
+ * with the name of the server, since several may speak a dialect, and with `errors()`, what its nginx said last.
+ */
+export async function generator(dialect, port, groups = {}, { name = dialect, errors = () => '' } = {}) {
 	const self = await talker(path.join(root, 'build/bench/load'), [dialect, String(port)]);
 	self.run = (await self.answer('its first line')).run;
 	const words = Object.entries(groups).map(([name, pids]) => `${name}=${pids.join(',')}`);
@@ -50,9 +53,11 @@ export async function generator(dialect, port, groups = {}) {
 	const ask = self.ask;
 	/** Whatever went wrong on the way makes the figures worthless. */
 	self.ask = async (line, { lax = false, timeout } = {}) => {
-		const told = await ask(line, timeout);
+		const told = await ask(line, timeout).catch((error) => {
+			throw new Error(`${name}: ${error.message}\n${errors()}`, { cause: error });
+		});
 		if (told.unknown || (!lax && (told.bad || told.doubled || told.lost)))
-			throw new Error(`${dialect}: ${line}: ${JSON.stringify(told)}`);
+			throw new Error(`${name}: ${line}: ${JSON.stringify(told)}\n${errors()}`);
 		return told;
 	};
 	return self;

@@ -23,12 +23,12 @@ const kinds = (n, head) => ({
 
 export async function reads({ pairs, seconds, rows }) {
 	const least = await floor(), web = await alone();
-	least.load = await generator('poll', least.port, least.groups);
-	web.load = await generator('poll', web.port, web.groups);
+	least.load = await generator('poll', least.port, least.groups, least);
+	web.load = await generator('poll', web.port, web.groups, web);
 	const ms = seconds * 1000 / 2, logs = {};
 	for (const n of rows) {
 		const server = await grown(n);
-		server.load = await generator('poll', server.port, server.groups);
+		server.load = await generator('poll', server.port, server.groups, server);
 		const by = {};
 		const refused = { longline: [], floor: [] };
 		for (let i = 0; i < pairs; i++) {

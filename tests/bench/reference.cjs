@@ -16,4 +16,7 @@ const server = http.createServer((req, res) => {
 	});
 });
 const io = new Server(server, { transports: ['polling'], serveClient: false, pingInterval: 60_000 });
+// Connections are kept, and closed by nginx, as Longline's are. Node would close them after 6 s of silence; a POST that nginx
+// has just sent there meanwhile, and node is too busy to read, would be a 502.
+server.keepAliveTimeout = 0;
 server.listen({ path: process.argv[2], backlog: 65535 });

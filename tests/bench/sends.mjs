@@ -29,7 +29,7 @@ async function sqlite(n) {
 export async function sends({ pairs, seconds }) {
 	const servers = [await longline(), await floor(), await alone('{"id":1,"room":"main","at":"2026-01-01T12:00:00.000Z"}')];
 	for (const server of servers)
-		server.load = await generator('poll', server.port, server.groups);
+		server.load = await generator('poll', server.port, server.groups, server);
 	const [one, least, web] = servers, ms = seconds * 1000;
 	const counts = async () => [await one.metric(/sends_total/), await one.metric(/commits_total/)];
 	const by = {}, alike = [];

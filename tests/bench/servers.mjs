@@ -1,7 +1,8 @@
 // servers.mjs: what is measured, each behind an nginx of its own, of one worker if nothing else is said: Longline, the
 // floors, the peers.
 //
-// A server here is {name, port, groups, memory(), stop()}; groups are its processes, by what they are.
+// A server here is {name, port, groups, memory(), errors(), stop()}; groups are its processes, by what they are, errors() what
+// its nginx said last.
 import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -15,13 +16,18 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 const used = (groups) => Object.fromEntries(Object.entries(groups).map(([name, pids]) =>
 	[name, pids.reduce((sum, pid) => sum + memory(pid), 0)]));
 
+const lastLines = (file) => fs.readFileSync(file, 'utf8').split('\n').slice(-6).join('\n');
+
 /** Longline as scripts/run starts it; `daemon` is another program in longlined's place. */
 export async function longline({ name = 'longline', daemon, flags, env = {}, dataDir, workers = 1, inherited = false } = {}) {
 	const more = inherited ? { LONGLINED: path.join(root, 'tests/e2e/listen.pl'), REAL_LONGLINED: path.join(root, 'build/longlined') }
 		: daemon ? { LONGLINED: daemon } : {};
 	const server = await start({ script: path.join(here, 'pinned'), workers, flags, dataDir, env: { BENCH_SERVERS: cpus.servers, ...more, ...env } });
 	const groups = () => ({ nginx: descendants(server.proc.pid, 'nginx'), daemon: [server.pid()] });
-	return Object.assign(server, { name, groups: groups(), memory: () => used(groups()) });
+	return Object.assign(server, {
+		name, groups: groups(), memory: () => used(groups()),
+		errors: () => lastLines(path.join(server.dataDir, 'log/error.log')),
+	});
 }
 
 /** An epoll loop in memory in the daemon's place: the least that any FastCGI server behind this nginx can take. */
@@ -69,7 +75,7 @@ async function nginx(name, { behind, ...parts }) {
 		throw new Error(`${name}: nginx ended: ${web.output}`);
 	const groups = { nginx: [web.pid, ...descendants(web.pid, 'nginx')], ...Object.fromEntries(Object.entries(others).map(([key, proc]) => [key, [proc.pid]])) };
 	return {
-		name, port, url, groups, memory: () => used(groups),
+		name, port, url, groups, memory: () => used(groups), errors: () => lastLines(path.join(dir, 'error.log')),
 		async stop() {
 			web.signal('SIGTERM');
 			Object.values(others).forEach((proc) => proc.signal('SIGTERM'));
