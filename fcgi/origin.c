@@ -25,7 +25,7 @@ split_host(struct parts *p, struct str s)
 	while (i > 0 && is_digit(s.p[i - 1]))
 		i--;
 	p->host = s;
-	p->port = (struct str){s.p + s.n, 0};
+	p->port = STR(""); /* an empty view may be NULL, to which nothing can be added */
 	if (i > 0 && s.p[i - 1] == ':') {
 		p->host.n = i - 1;
 		p->port = (struct str){s.p + i, s.n - i};

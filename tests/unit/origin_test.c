@@ -59,6 +59,9 @@ test_same_host(void **state)
 	for (size_t i = 0; i < LENGTH(cases); i++)
 		if (origin_is_host(str_of(cases[i].origin), str_of(cases[i].host)) != cases[i].same)
 			fail_msg("%s at %s", cases[i].origin, cases[i].host);
+	/* A header that is missing. */
+	assert_false(origin_is_host(STR("https://chat.example"), (struct str){NULL, 0}));
+	assert_false(origin_is_host((struct str){NULL, 0}, (struct str){NULL, 0}));
 }
 
 static void
