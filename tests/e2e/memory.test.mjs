@@ -166,7 +166,8 @@ describe('memory: the limit', () => {
 		await within(ms(60_000), reading, 'the phone to be done');
 		assert.equal(phone.got, phone.length());
 		assert.equal((await within(ms(60_000), distant, 'the far phone')).json.messages[0].text.length, 3.9 * MB);
-		assert.ok(await figure(server.socket, 'memory_ended_total{kind="answers"}') > 5);
+		// On a slow machine some are still being answered.
+		await until(async () => await figure(server.socket, 'memory_ended_total{kind="answers"}') > 5);
 		assert.ok(await figure(server.socket, 'memory_bytes{kind="answers"}') <= 20 * MB);
 		// The ring holds 64 MB of these messages, and the answers half of 40 MB.
 		grew(server.pid(), before, (64 + 40 + 64) * MB);
