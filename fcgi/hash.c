@@ -1,6 +1,8 @@
 #include "hash.h"
 
 #include <assert.h>
+#include <endian.h>
+#include <string.h>
 #include <sys/random.h>
 
 uint64_t
@@ -48,14 +50,24 @@ rounds(uint64_t v[4], int n)
 	}
 }
 
-/* Up to 8 bytes, the first one lowest. */
+/* 8 bytes, the first one lowest. */
 static uint64_t
-word(const char *p, size_t n)
+word(const char *p)
+{
+	uint64_t w;
+
+	memcpy(&w, p, sizeof w);
+	return le64toh(w);
+}
+
+/* Fewer than 8. */
+static uint64_t
+tail(const char *p, size_t n)
 {
 	uint64_t w = 0;
 
-	for (size_t i = n; i > 0; i--)
-		w = w << 8 | (unsigned char)p[i - 1];
+	while (n-- > 0)
+		w = w << 8 | (unsigned char)p[n];
 	return w;
 }
 
@@ -68,12 +80,15 @@ hash_siphash(const struct hash_key *key, struct str s)
 	uint64_t m;
 
 	for (; s.n - at >= 8; at += 8) {
-		m = word(s.p + at, 8);
+		m = word(s.p + at);
 		v[3] ^= m;
 		rounds(v, 2);
 		v[0] ^= m;
 	}
-	m = word(s.p + at, s.n - at) | (uint64_t)s.n << 56;
+	m = 0;
+	if (s.n > at)
+		m = tail(s.p + at, s.n - at);
+	m |= (uint64_t)s.n << 56;
 	v[3] ^= m;
 	rounds(v, 2);
 	v[0] ^= m;

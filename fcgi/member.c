@@ -100,7 +100,7 @@ nsp_drop(struct nsp *nsp)
 static struct str
 member_entry_id(const struct table_entry *e)
 {
-	return str_of(CONTAINER(e, const struct member, entry)->id);
+	return (struct str){CONTAINER(e, const struct member, entry)->id, TOKEN_ID_SIZE - 1};
 }
 
 struct member *

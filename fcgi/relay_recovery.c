@@ -40,7 +40,7 @@ struct left_id {
 static struct str
 left_name(const struct table_entry *e)
 {
-	return str_of(CONTAINER(e, const struct left_id, entry)->id);
+	return (struct str){CONTAINER(e, const struct left_id, entry)->id, TOKEN_ID_SIZE - 1};
 }
 
 int

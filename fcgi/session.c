@@ -20,7 +20,7 @@ session_of_entry(struct table_entry *e)
 static struct str
 id_of(const struct table_entry *e)
 {
-	return str_of(CONTAINER(e, const struct session, entry)->id);
+	return (struct str){CONTAINER(e, const struct session, entry)->id, TOKEN_ID_SIZE - 1};
 }
 
 struct session *
