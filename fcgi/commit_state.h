@@ -1,8 +1,8 @@
 /*
- * commit_state: what the files of commit share: commit.c (the queue and the writer's one job), commit_look.c (who asks
- * for a look, and when one is due), commit_index.c (when the index is filled, and who waits for it), commit_gather.c
- * (when a batch waits for those who come back), commit_part.c (when not all of the queue is one batch). Nobody else
- * includes it.
+ * commit_state: what the files of commit share: commit.c (the queue and the writer's one job), commit_batch.c (what
+ * becomes of a batch), commit_look.c (who asks for a look, and when one is due), commit_index.c (when the index is
+ * filled, and who waits for it), commit_gather.c (when a batch waits for those who come back), commit_part.c (when not
+ * all of the queue is one batch). Nobody else includes it.
  */
 #ifndef COMMIT_STATE_H
 #define COMMIT_STATE_H
@@ -134,6 +134,14 @@ void commit_gather(struct commit *c, size_t answered);
 
 /* Whether that moment still lasts. */
 bool commit_gathers(const struct commit *c);
+
+enum { COMMIT_STEP_MS = 8 }; /* between tries for a lock, after the first few */
+
+/* The batch under way has ended: who is told what, and what is tried again. */
+void commit_end_batch(struct commit *c);
+
+/* The queue waits for so long. */
+void commit_try_again_in(struct commit *c, int64_t ms);
 
 /* How many of the queue are the next batch. */
 size_t commit_part(const struct commit *c);
