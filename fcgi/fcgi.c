@@ -145,6 +145,16 @@ late(void *ctx, struct timer *t)
 	fcgi_close(f, io->conn);
 }
 
+/* An event may be old: the turn before left it, and what it told of was read by one that came after it. Else it is the
+ * end of the stream, or bytes that no web server sends before its answer. */
+static bool
+nothing_came(const struct fcgi_conn *c)
+{
+	char byte;
+
+	return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
 static void
 on_event(void *ctx, int fd, uint32_t generation, uint32_t events)
 {
@@ -164,8 +174,8 @@ on_event(void *ctx, int fd, uint32_t generation, uint32_t events)
 			fcgi_input_more(f, c);
 			break;
 		case OPEN:
-			/* Either the end of the stream, or bytes that no web server sends before its answer. */
-			end_gone(f, c);
+			if (!nothing_came(c))
+				end_gone(f, c);
 			break;
 		case WRITING:
 		case CLOSED:

@@ -51,6 +51,7 @@ fcgi_output(struct fcgi *f, struct fcgi_conn *c)
 		fcgi_close(f, c);
 		return;
 	}
+	loop_spend(f->loop, (size_t)n);
 	unread_advance(&io->out, &f->pieces, (size_t)n);
 	if (io->out.sent == io->out.size) {
 		loop_want_output(f->loop, c->fd, c->generation, false);
@@ -199,6 +200,7 @@ fcgi_reply(struct fcgi *f, struct fcgi_conn *c, struct blob *reply)
 		fcgi_close(f, c);
 		return false;
 	}
+	loop_spend(f->loop, reply->n);
 	n = send(c->fd, reply->p, reply->n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		n = 0;

@@ -135,6 +135,8 @@ health_metrics(struct health *h, struct request *r)
 	add(&b, "turn_seconds_max", "gauge",
 	    "Longest turn of the loop since this was asked last: so long all others waited.",
 	    (double)loop_longest_us(h->loop) / 1e6);
+	add(&b, "turns_cut_total", "counter",
+	    "Steps of turns that made 1 MiB of answers, and left others for the next turn.", (double)loop_cut(h->loop));
 	add(&b, "polls_parked", "gauge", "Held polls.", (double)poll_parked(h->poll));
 	add(&b, "polls_woken_total", "counter", "Waiters told of news.", (double)rooms.woken);
 	add(&b, "sessions", "gauge", "Socket.IO sessions.", (double)sessions.sessions);

@@ -14,7 +14,8 @@ enum {
 	EVENTS_MAX = 256, /* per turn */
 	SOURCES_MAX = 16,
 	KINDS_MAX = 16,
-	HOOKS_MAX = 8, /* per phase */
+	HOOKS_MAX = 8,            /* per phase */
+	STEP_BYTES = 1024 * 1024, /* of answers that a step of a turn makes; the last one may be larger */
 	STEP_MS = 4,
 	SLOTS = 16384, /* 65 s; a later timer goes round once more */
 	WORDS = SLOTS / 64,
@@ -33,6 +34,10 @@ struct loop {
 	bool stopping, may_batch;
 	unsigned hurries;
 	int64_t longest_us; /* turn since it was asked for */
+	size_t spent;       /* bytes of answers that this step of the turn has made */
+	uint64_t n_cut;     /* steps that left the rest for the next turn */
+	struct epoll_event events[EVENTS_MAX];
+	int n_events; /* of them: what the last turn left, then what is new */
 	struct source sources[SOURCES_MAX];
 	loop_conn_fn *conn_fn;
 	void *conn_ctx;
@@ -269,13 +274,40 @@ wait_ms(const struct loop *loop)
 	return -1;
 }
 
+void
+loop_spend(struct loop *loop, size_t bytes)
+{
+	loop->n_cut += loop->spent < STEP_BYTES && loop->spent + bytes >= STEP_BYTES;
+	loop->spent += bytes;
+}
+
+bool
+loop_spent(const struct loop *loop)
+{
+	return loop->spent >= STEP_BYTES;
+}
+
+uint64_t
+loop_cut(const struct loop *loop)
+{
+	return loop->n_cut;
+}
+
+static void
+begin_step(struct loop *loop)
+{
+	loop->spent = 0;
+}
+
 static bool
 run_hooks(struct loop *loop, enum loop_phase phase)
 {
 	bool more = false;
 
-	for (int i = 0; i < HOOKS_MAX && loop->hooks[phase][i].fn != NULL; i++)
+	for (int i = 0; i < HOOKS_MAX && loop->hooks[phase][i].fn != NULL; i++) {
+		begin_step(loop);
 		more = loop->hooks[phase][i].fn(loop->hooks[phase][i].ctx) || more;
+	}
 	return more;
 }
 
@@ -287,6 +319,7 @@ dispatch(struct loop *loop, const struct epoll_event *e)
 	uint32_t events = 0;
 
 	if (generation == 0) {
+		begin_step(loop);
 		if (loop->sources[fd].fd >= 0)
 			loop->sources[fd].fn(loop->sources[fd].ctx);
 		return;
@@ -342,6 +375,44 @@ loop_longest_us(struct loop *loop)
 	return us;
 }
 
+/* Waits, unless there is more to do at once; what the last turn left comes first. */
+static void
+collect(struct loop *loop, bool more)
+{
+	int left = loop->n_events;
+	int n = epoll_wait(loop->epoll_fd, loop->events + left, EVENTS_MAX - left, more ? 0 : wait_ms(loop));
+
+	loop->n_events += n > 0 ? n : 0;
+}
+
+/* Before connections: what a done job tells, the requests behind it need not ask for. */
+static void
+hear_sources(struct loop *loop)
+{
+	int left = 0;
+
+	for (int i = 0; i < loop->n_events; i++)
+		if (loop->events[i].data.u64 >> 32 == 0)
+			dispatch(loop, &loop->events[i]);
+		else
+			loop->events[left++] = loop->events[i];
+	loop->n_events = left;
+}
+
+/* At least one, so that there is always a place for an event. Whether some are left for the next turn. */
+static bool
+hear_conns(struct loop *loop)
+{
+	int n = loop->n_events, i = 0;
+
+	begin_step(loop);
+	while (i < n && !loop_spent(loop))
+		dispatch(loop, &loop->events[i++]);
+	memmove(loop->events, loop->events + i, (size_t)(n - i) * sizeof loop->events[0]);
+	loop->n_events = n - i;
+	return loop->n_events > 0;
+}
+
 void
 loop_run(struct loop *loop)
 {
@@ -350,18 +421,13 @@ loop_run(struct loop *loop)
 	loop->may_batch = sched_getscheduler(0) == SCHED_OTHER || loop->may_batch;
 	set_policy(loop);
 	while (!loop->stopping) {
-		struct epoll_event events[EVENTS_MAX];
-		int n = epoll_wait(loop->epoll_fd, events, EVENTS_MAX, more ? 0 : wait_ms(loop));
-		int64_t began_us = clock_us();
+		int64_t began_us;
 
-		/* Done jobs first: what they tell, the requests behind them need not ask for. */
-		for (int i = 0; i < n; i++)
-			if (events[i].data.u64 >> 32 == 0)
-				dispatch(loop, &events[i]);
-		for (int i = 0; i < n; i++)
-			if (events[i].data.u64 >> 32 != 0)
-				dispatch(loop, &events[i]);
-		more = run_hooks(loop, LOOP_WAKE);
+		collect(loop, more);
+		began_us = clock_us();
+		hear_sources(loop);
+		more = hear_conns(loop);
+		more = run_hooks(loop, LOOP_WAKE) || more;
 		fire_timers(loop);
 		for (enum loop_phase phase = LOOP_LATE; phase < LOOP_PHASES; phase++)
 			more = run_hooks(loop, phase) || more;

@@ -3,8 +3,8 @@
  *
  * One thread runs one loop, and everything that is not a worker's belongs to it. Descriptors come in two kinds: a few
  * sources with a function of their own (listener, inotify, eventfds), and thousands of connections that share one
- * function and are told apart by descriptor and generation, so that an event for a descriptor closed and used again
- * within one turn is recognised.
+ * function and are told apart by descriptor and generation, so that an event for a descriptor that was closed and used
+ * again is recognised.
  *
  * A turn: wait; ready sources, done jobs of workers among them; ready connections; then the hooks in the order of enum
  * loop_phase. Timers run in between, as phase LATE.
@@ -13,6 +13,7 @@
 #define LOOP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
@@ -42,6 +43,16 @@ void loop_free(struct loop *loop);
  * is in a hurry. */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
+
+/*
+ * A turn is short although answers may be long: each step of it, which is one source, all connections, or one hook,
+ * goes on while it has made less than 1 MiB of answers. loop_spend() counts the bytes of one; when loop_spent(), the
+ * step leaves what it has not begun for the next turn. The loop does so with connections; sources and hooks that answer
+ * many ask for themselves. loop_cut(): how often that was.
+ */
+void loop_spend(struct loop *loop, size_t bytes);
+bool loop_spent(const struct loop *loop);
+uint64_t loop_cut(const struct loop *loop);
 
 /* Microseconds of the longest turn since the last call, waiting apart: so long did everybody else wait at most. */
 int64_t loop_longest_us(struct loop *loop);

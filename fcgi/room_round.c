@@ -255,7 +255,8 @@ rounds_tell(void *ctx)
 	struct rounds *all = ctx;
 	struct round *round;
 
-	for (int i = 0; i < WAKES_PER_TURN && (round = TAILQ_FIRST(&all->busy)) != NULL; i++) {
+	for (int i = 0; i < WAKES_PER_TURN && !loop_spent(all->loop) && (round = TAILQ_FIRST(&all->busy)) != NULL;
+	     i++) {
 		bool told = tell_one(all, round);
 
 		TAILQ_REMOVE(&all->busy, round, link);

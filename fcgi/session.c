@@ -230,7 +230,7 @@ look_later(void *ctx)
 	struct sessions *all = ctx;
 	struct session *s;
 
-	for (int i = 0; i < FLUSHES_PER_TURN && (s = TAILQ_FIRST(&all->later)) != NULL; i++) {
+	for (int i = 0; i < FLUSHES_PER_TURN && !loop_spent(all->loop) && (s = TAILQ_FIRST(&all->later)) != NULL; i++) {
 		TAILQ_REMOVE(&all->later, s, later_link);
 		s->later = false;
 		if (s->doomed)

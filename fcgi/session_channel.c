@@ -165,7 +165,8 @@ session_channels_tell(void *ctx)
 	struct sessions *all = ctx;
 	struct session_channel *ch;
 
-	for (int i = 0; i < TELLS_PER_TURN && (ch = TAILQ_FIRST(&all->telling)) != NULL; i++) {
+	for (int i = 0; i < TELLS_PER_TURN && !loop_spent(all->loop) && (ch = TAILQ_FIRST(&all->telling)) != NULL;
+	     i++) {
 		/* In turn, so that a large one does not keep a small one waiting. */
 		TAILQ_REMOVE(&all->telling, ch, link);
 		TAILQ_INSERT_TAIL(&all->telling, ch, link);

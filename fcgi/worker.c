@@ -92,6 +92,19 @@ run_thread(void *arg)
 	return NULL;
 }
 
+/* The rest is for the next turn, before those that end meanwhile. */
+static void
+put_back(struct worker *w, struct jobs *rest)
+{
+	if (TAILQ_EMPTY(rest))
+		return;
+	pthread_mutex_lock(&w->mutex);
+	TAILQ_CONCAT(rest, &w->done, link);
+	TAILQ_CONCAT(&w->done, rest, link);
+	pthread_mutex_unlock(&w->mutex);
+	(void)eventfd_write(w->event_fd, 1);
+}
+
 static void
 collect(void *ctx)
 {
@@ -104,7 +117,7 @@ collect(void *ctx)
 	pthread_mutex_lock(&w->mutex);
 	TAILQ_CONCAT(&done, &w->done, link);
 	pthread_mutex_unlock(&w->mutex);
-	while ((job = TAILQ_FIRST(&done)) != NULL) {
+	while (!loop_spent(w->loop) && (job = TAILQ_FIRST(&done)) != NULL) {
 		TAILQ_REMOVE(&done, job, link);
 		job->worker = NULL;
 		job->state = JOB_IDLE;
@@ -112,6 +125,7 @@ collect(void *ctx)
 			loop_hurry(w->loop, false);
 		job->done(job);
 	}
+	put_back(w, &done);
 }
 
 struct worker *

@@ -476,3 +476,39 @@ describe('memory: connections-max', () => {
 			one.close();
 	});
 });
+
+describe('memory: a turn of the loop', () => {
+	const server = shared({ flags: ['--reply-max', '1000000'] });
+
+	it('makes so many bytes of answers, and the connections behind them lose nothing', async (t) => {
+		const name = room(), quiet = room();
+		const conns = [];
+		t.after(() => conns.forEach((one) => one.close()));
+		await large(server, [name], 3.9 * MB);
+		const { next } = (await server.poll({ room: name, since: 0, wait: 0 })).json;
+		const cut = await figure(server.socket, 'turns_cut_total');
+		for (let i = 0; i < 60; i++)
+			conns.push(await connect(server.socket));
+		// Pages, and between them held polls that come in pieces: a turn that hears of one piece leaves it to the next turn,
+		// which then hears of more, and reads all of them at the first.
+		const held = conns.filter((one, i) => i % 2), asking = conns.filter((one, i) => i % 2 === 0);
+		const ask = encode({ query: `room=${quiet}&since=${next}&wait=50`, keep: true });
+		const pages = asking.map((one) => one.answer()), answers = held.map((one) => one.answer());
+		asking.forEach((one, i) => one.conn.write(encode({ query: `room=${name}&room=${quiet}-${i}&since=0&wait=0`, keep: true })));
+		for (let at = 0; at < ask.length + held.length; at++) {
+			held.forEach((one, i) => {
+				const from = 8 * (at - i);
+				if (from >= 0 && from < ask.length)
+					one.conn.write(ask.subarray(from, from + 8));
+			});
+			await new Promise((resolve) => setImmediate(resolve));
+		}
+		for (const page of await within(ms(60_000), Promise.all(pages), 'all pages'))
+			assert.equal(page.json.messages[0].text.length, 3.9 * MB);
+		assert.ok(await figure(server.socket, 'turns_cut_total') >= cut + 15);
+		await until(async () => await figure(server.socket, 'polls_parked') === held.length, { what: 'polls to be held' });
+		await server.send({ room: quiet, text: 'now' });
+		for (const answer of await within(ms(20_000), Promise.all(answers), 'the held polls'))
+			assert.equal(answer.json.messages[0].text, 'now');
+	});
+});

@@ -458,6 +458,95 @@ test_conns(void **state)
 	close(pair[0]);
 }
 
+enum { PAIRS = 5, QUARTER = 256 * 1024 };
+
+static struct spending {
+	size_t each; /* what hearing a connection costs */
+	int heard[PAIRS], n_heard, n_hooks, turns[PAIRS];
+	int turn;
+} spending;
+
+static void
+hear_and_spend(void *ctx, int fd, uint32_t generation, uint32_t events)
+{
+	(void)ctx;
+	(void)fd;
+	(void)events;
+	assert_false(loop_spent(fx.loop));
+	spending.heard[spending.n_heard] = (int)generation;
+	spending.turns[spending.n_heard++] = spending.turn;
+	loop_spend(fx.loop, spending.each);
+}
+
+/* A hook finds nothing spent, whatever connections and the hook before it have spent. */
+static bool
+spend_in_hook(void *ctx)
+{
+	(void)ctx;
+	assert_false(loop_spent(fx.loop));
+	loop_spend(fx.loop, 4 * QUARTER);
+	assert_true(loop_spent(fx.loop));
+	spending.n_hooks++;
+	return false;
+}
+
+static enum test_next
+until_all_heard(void *ctx, int turn)
+{
+	(void)ctx;
+	spending.turn = turn + 1;
+	return spending.n_heard < PAIRS && turn < 20 ? TEST_WAIT : TEST_STOP;
+}
+
+static void
+hear_all(size_t each)
+{
+	int pairs[PAIRS][2];
+
+	spending = (struct spending){.each = each};
+	for (uint32_t i = 0; i < PAIRS; i++) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pairs[i]), 0);
+		assert_int_equal(loop_add_conn(fx.loop, pairs[i][0], i + 1), 0);
+		assert_int_equal(write(pairs[i][1], "x", 1), 1);
+	}
+	test_run(fx.loop, until_all_heard, NULL);
+	assert_int_equal(spending.n_heard, PAIRS);
+	/* In order: what was left comes first. */
+	for (int i = 0; i < PAIRS; i++) {
+		assert_int_equal(spending.heard[i], i + 1);
+		close(pairs[i][0]);
+		close(pairs[i][1]);
+	}
+}
+
+/* Connections whose answers are large are heard over several turns, none of them lost, and the loop does not wait. */
+static void
+test_spent(void **state)
+{
+	(void)state;
+	loop_on_conn(fx.loop, hear_and_spend, NULL);
+	hear_all(QUARTER / 4);
+	assert_int_equal(spending.turns[PAIRS - 1], spending.turns[0]);
+	assert_int_equal(loop_cut(fx.loop), 0);
+	teardown(NULL);
+	setup(NULL);
+	loop_on_conn(fx.loop, hear_and_spend, NULL);
+	hear_all(2 * QUARTER);
+	for (int i = 0; i < PAIRS; i++)
+		assert_int_equal(spending.turns[i], spending.turns[0] + i / 2);
+	assert_int_equal(loop_cut(fx.loop), 2);
+	teardown(NULL);
+	setup(NULL);
+	loop_on_conn(fx.loop, hear_and_spend, NULL);
+	loop_hook(fx.loop, LOOP_WAKE, spend_in_hook, NULL);
+	loop_hook(fx.loop, LOOP_WAKE, spend_in_hook, NULL);
+	hear_all(40 * QUARTER);
+	for (int i = 0; i < PAIRS; i++)
+		assert_int_equal(spending.turns[i], spending.turns[0] + i);
+	assert_int_equal(loop_cut(fx.loop), PAIRS + spending.n_hooks);
+	assert_true(spending.n_hooks >= 2 * PAIRS);
+}
+
 static int removed_calls;
 
 static void
@@ -564,6 +653,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_months, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_order_of_a_turn, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_conns, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_spent, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_removed_source, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_policy, setup, teardown), /* last: a policy may be for good */
 	};

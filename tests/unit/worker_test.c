@@ -267,6 +267,48 @@ test_hurry(void **state)
 	(void)sched_setscheduler(0, SCHED_OTHER, &none);
 }
 
+static int turns_of[JOBS], turn_now;
+
+static void
+done_large(struct job *job)
+{
+	struct task *t = (struct task *)(void *)job;
+
+	done(job);
+	turns_of[t->number] = turn_now;
+	loop_spend(fx.loop, 512 * 1024);
+}
+
+static enum test_next
+large_steps(void *ctx, int turn)
+{
+	turn_now = turn + 1;
+	/* The first turn finds all of them ended. */
+	if (turn == 0)
+		usleep(20000);
+	return until_all_done(ctx, turn);
+}
+
+/* Jobs whose answers are large are done over several turns, in order. */
+static void
+test_large_answers(void **state)
+{
+	void *ctxs[] = {NULL};
+	size_t all = 10;
+
+	(void)state;
+	start(1, JOBS, ctxs);
+	for (size_t i = 0; i < all; i++) {
+		fx.tasks[i].job.done = done_large;
+		assert_int_equal(worker_add(fx.worker, &fx.tasks[i].job), 0);
+	}
+	test_run(fx.loop, large_steps, &all);
+	for (size_t i = 0; i < all; i++) {
+		assert_int_equal(fx.done[i], i);
+		assert_true(i < 2 || turns_of[i] > turns_of[i - 2]);
+	}
+}
+
 /* A job may be added again where it is done. */
 static void
 done_again(struct job *job)
@@ -469,6 +511,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_threads, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_full, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_hurry, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_large_answers, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_again, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_free_with_jobs, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
