@@ -24,6 +24,12 @@ clock_us(void)
 }
 
 int64_t
+clock_s(void)
+{
+	return now_us(CLOCK_MONOTONIC_COARSE) / 1000000;
+}
+
+int64_t
 clock_wall_ms(void)
 {
 	return now_us(CLOCK_REALTIME) / 1000;

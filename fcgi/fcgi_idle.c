@@ -12,7 +12,7 @@ enum {
 static uint16_t
 seconds(void)
 {
-	return (uint16_t)(clock_ms() / 1000);
+	return (uint16_t)clock_s();
 }
 
 void

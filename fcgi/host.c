@@ -55,6 +55,13 @@ name_of(struct str header, struct str *port)
 	return name;
 }
 
+/* As every address of IPv6 has. */
+static bool
+has_colon(struct str s)
+{
+	return s.n > 0 && memchr(s.p, ':', s.n) != NULL;
+}
+
 static bool
 same(struct str a, struct str b)
 {
@@ -62,7 +69,7 @@ same(struct str a, struct str b)
 
 	if (str_eq_nocase(a, b))
 		return true;
-	return a.n > 0 && b.n > 0 && parses(AF_INET6, a, &x) && parses(AF_INET6, b, &y) &&
+	return has_colon(a) && has_colon(b) && parses(AF_INET6, a, &x) && parses(AF_INET6, b, &y) &&
 	       memcmp(&x, &y, sizeof x) == 0;
 }
 

@@ -190,9 +190,11 @@ only_news(struct session *s, struct news *news)
 	    LIST_NEXT(c, link) != NULL || session_first_event(s, &to) != NULL)
 		return false;
 	session_follow_reset(c);
+	if (c->backlog != NULL || c->since >= rooms_head(s->all->rooms))
+		return false;
 	news->cursor = c;
 	news->room = room_find(s->all->rooms, session_cursor_room(c));
-	if (c->backlog != NULL || news->room == NULL)
+	if (news->room == NULL)
 		return false;
 	chain = room_chain(news->room);
 	place = ring_above(chain, c->since);

@@ -90,6 +90,9 @@ next_message(struct session *s, struct session_cursor *c, bool *behind)
 		return NULL;
 	if (c->backlog_at < c->backlog_n)
 		return c->backlog[c->backlog_at];
+	/* As nearly always: then the room need not be looked for. */
+	if (c->since >= rooms_head(s->all->rooms))
+		return NULL;
 	room = room_find(s->all->rooms, session_cursor_room(c));
 	if (c->since < (room == NULL ? rooms_floor(s->all->rooms) : room_chain(room)->floor)) {
 		*behind = true;
