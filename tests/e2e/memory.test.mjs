@@ -221,13 +221,17 @@ describe('memory: sessions', () => {
 
 	const half = `452-["x",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]\x1eb`;
 
+	/** An event of which ten attachments are to come. */
+	const many = `4510-["x"${Array.from({ length: 10 }, (_, i) => `,{"_placeholder":true,"num":${i}}`).join('')}]`;
+
 	it('half binary events: they are counted, and the largest goes', async () => {
 		const quiet = await open(server), greedy = [];
-		await quiet.post(`${half}YWJj`);
+		await quiet.post(many);
 		const large = `${half}${Buffer.alloc(2_999_000).toString('base64')}`;
 		for (let i = 0; i < 9; i++) {
 			greedy.push(await open(server));
 			assert.equal((await greedy[i].post(large)).status, 200);
+			assert.equal((await quiet.post('bYWJj')).text, 'ok');
 			assert.ok(await figure(server.socket, 'memory_bytes{kind="events"}') <= 20 * MB);
 		}
 		// Six of 3 MB each fit, or five beside the POST of the next.
@@ -244,7 +248,6 @@ describe('memory: sessions', () => {
 		const before = await figure(server.socket, 'sessions_unfinished_total');
 		const one = await open(server), other = await open(server);
 		await one.post(`${half}YWJj`);
-		const many = `4510-["x"${Array.from({ length: 10 }, (_, i) => `,{"_placeholder":true,"num":${i}}`).join('')}]`;
 		await other.post(many);
 		const began = performance.now();
 		let ended;
