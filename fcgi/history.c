@@ -8,6 +8,7 @@
 #include "date.h"
 #include "errand.h"
 #include "room.h"
+#include "rooms_named.h"
 #include "terms.h"
 
 enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 500, INDEX_WAIT_MS = 1000 };
@@ -256,7 +257,7 @@ read_page(struct request *r, const struct query *q, struct store_page *page)
 	int tz = 0;
 
 	*page = (struct store_page){.limit = LIMIT_DEFAULT, .from_ms = INT64_MIN, .until_ms = INT64_MAX};
-	if (!request_rooms(r, q, page->rooms.names, &page->rooms.n, STORE_ROOMS_MAX, &page->rooms.all))
+	if (!rooms_named(r, q, page->rooms.names, &page->rooms.n, STORE_ROOMS_MAX, &page->rooms.all))
 		return false;
 	/* The zone first: others are read by it. */
 	for (size_t i = 0; i < q->n; i++)

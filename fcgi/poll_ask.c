@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "room.h"
+#include "rooms_named.h"
 
 enum {
 	WAIT_DEFAULT_MS = 25000,
@@ -108,7 +109,7 @@ poll_ask_read(struct poll_ask *ask, struct request *r, const struct query *q, in
 	    .preferred = -1,
 	    .wait_ms = WAIT_DEFAULT_MS < wait_max_ms ? WAIT_DEFAULT_MS : wait_max_ms};
 	*epoch = (struct str){NULL, 0};
-	if (!request_rooms(r, q, ask->rooms, &ask->n_rooms, STORE_ROOMS_MAX, &ask->all_rooms))
+	if (!rooms_named(r, q, ask->rooms, &ask->n_rooms, STORE_ROOMS_MAX, &ask->all_rooms))
 		return false;
 	if (ask->all_rooms)
 		ask->n_rooms = 1;

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "hash.h"
-#include "message.h"
 
 enum { DETAIL_MAX = 400, SHOWN_MAX = 64 };
 
@@ -320,16 +319,5 @@ request_method_ok(struct request *r, const char *allowed)
 		refuse_method(r, allowed);
 	else
 		return true;
-	return false;
-}
-
-bool
-request_user_ok(struct request *r)
-{
-	if (message_sender_ok(r->user) && !r->cut)
-		return true;
-	request_fail(r->all, r->conn, PROBLEM_BAD_NAME,
-	    "a name must be at most %d bytes of UTF-8 without control characters to be a sender, not '%.*s'",
-	    MESSAGE_SENDER_MAX, STR_ARGS(request_shown(r->user)));
 	return false;
 }

@@ -51,9 +51,6 @@ void request_init(struct request *r, struct requests *all, const struct fcgi_req
 /* The answers to this request may be read by pages of other origins, as far as these are let in. */
 void request_open_cors(struct request *r);
 
-/* Whether the name that the web server checked, if any, may be a sender's; false: answered. */
-bool request_user_ok(struct request *r);
-
 /* Answers. headers: whole lines with their CRLF. An empty type: no Content-Type. */
 void request_reply(
     struct requests *all, struct fcgi_conn *conn, int status, struct str type, struct str headers, struct str body);
@@ -92,8 +89,5 @@ bool request_method_ok(struct request *r, const char *allowed);
  * `repeatable` (may be NULL) comes twice. false: answered with the error; q needs no query_fini().
  */
 bool request_query(struct request *r, struct query *q, const char *const *known, const char *repeatable);
-
-/* The names of rooms in `room` parameters: false, answered, when one is bad or there are too many. */
-bool request_rooms(struct request *r, const struct query *q, struct str *names, size_t *n, size_t max, bool *all_rooms);
 
 #endif

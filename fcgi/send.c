@@ -4,6 +4,7 @@
 
 #include "commit.h"
 #include "message.h"
+#include "person.h"
 #include "send_draft.h"
 
 static void
@@ -128,7 +129,7 @@ post(struct send *s, struct request *r)
 {
 	struct draft d = {.bad = false};
 
-	if (request_user_ok(r) && draft_read(&d, r, s)) {
+	if (person_ok(r) && draft_read(&d, r, s)) {
 		if (d.bad)
 			request_fail(r->all, r->conn, d.problem, "%s", d.detail);
 		else

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "person.h"
 #include "session.h"
 
 static void
@@ -160,7 +161,7 @@ socketio_request(struct socketio *io, struct request *r)
 		request_options(r, "GET,HEAD,PUT,PATCH,POST,DELETE");
 		return;
 	}
-	if (!request_user_ok(r))
+	if (!person_ok(r))
 		return;
 	if (read_query(r, &q, &a))
 		serve(io, r, &a);
