@@ -14,12 +14,14 @@ BASE ?=
 
 # A build of its own for each kind of instrumentation: build/, build/asan/, build/tsan/, build/cover/.
 B ?= build
-SRC = $(wildcard fcgi/*.c)
+SRC = $(wildcard fcgi/*.c fcgi/*/*.c)
 OBJ = $(SRC:fcgi/%.c=$(B)/%.o) $(B)/schema.o
 # All but main.o, for the daemon and for every other program of its modules.
 LIB = $(B)/longline.a
+# What is formatted.
+C_FILES = fcgi/*.[ch] fcgi/*/*.[ch] tests/unit/*.h tests/unit/*/*.c tests/fuzz/*.[ch] tests/fault/*.[ch] tests/bench/*.[ch]
 SQL = $(sort $(wildcard sql/*.sql))
-UNIT = $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*_test.c))
+UNIT = $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*/*_test.c))
 
 # What is done, in a word, so that a warning is not lost among the commands; V=1 shows these instead.
 V ?=
@@ -41,6 +43,7 @@ $(LIB): $(filter-out $(B)/main.o,$(OBJ))
 	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
 
 $(B)/%.o: fcgi/%.c Makefile | $(B)
+	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(WERROR) -MMD -MP -c -o $@ $<
 
 # The SQL files as C strings, in the order of their numbers.
@@ -50,17 +53,18 @@ $(B)/schema.c: $(SQL) scripts/embed-sql | $(B)
 $(B)/schema.o: $(B)/schema.c
 	$(call say,CC,$<)$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
-$(B) $(B)/unit:
+$(B):
 	@mkdir -p $@
 
-$(B)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(LIB) | $(B)/unit
+$(B)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(LIB)
+	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(STD) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(WARNINGS) $(WERROR) $(LDFLAGS) -o $@ $< $(LIB) -lcmocka $(LIBS)
 
 # Tests that let allocations of the modules fail, or have a clock of their own.
-$(B)/unit/room_memory_test: LDFLAGS += -Wl,--wrap=malloc
-$(B)/unit/store_append_test: LDFLAGS += -Wl,--wrap=realloc
-$(B)/unit/session_test: LDFLAGS += -Wl,--wrap=malloc,--wrap=clock_ms,--wrap=fcgi_slot,--wrap=fcgi_handle,--wrap=fcgi_find,--wrap=fcgi_reply
-$(B)/unit/commit_gather_test: LDFLAGS += -Wl,--wrap=clock_us,--wrap=timerfd_settime
+$(B)/unit/live/room_memory_test: LDFLAGS += -Wl,--wrap=malloc
+$(B)/unit/store/store_append_test: LDFLAGS += -Wl,--wrap=realloc
+$(B)/unit/socketio/session_test: LDFLAGS += -Wl,--wrap=malloc,--wrap=clock_ms,--wrap=fcgi_slot,--wrap=fcgi_handle,--wrap=fcgi_find,--wrap=fcgi_reply
+$(B)/unit/live/commit_gather_test: LDFLAGS += -Wl,--wrap=clock_us,--wrap=timerfd_settime
 
 # The server that Socket.IO's conformance tests talk to: the same modules, another application.
 $(B)/conformanced: tests/conformance/conformanced.c $(LIB)
@@ -152,7 +156,7 @@ layers: ## check that includes point downward
 	@scripts/layers
 
 format: ## check the format of the C files
-	@if command -v clang-format >/dev/null; then clang-format --dry-run --Werror fcgi/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/fault/*.[ch] tests/bench/*.[ch]; \
+	@if command -v clang-format >/dev/null; then clang-format --dry-run --Werror $(C_FILES); \
 	else echo "format: skipped, clang-format is not installed"; fi
 
 warnings: build/check/longlined
@@ -203,15 +207,15 @@ tsan: build/tsan/longlined ## end-to-end tests with ThreadSanitizer
 	LONGLINED="$(CURDIR)/build/tsan/longlined" TEST_SLOW=4 TEST_CONCURRENCY=3 scripts/node-test tests/e2e
 
 cover: build/cover/longlined ## lines of the daemon that the unit and end-to-end tests reach, per file
-	@rm -f build/cover/*.gcda
+	@find build/cover -name '*.gcda' -delete
 	@# scripts/run gives the daemon another user than root, who counts into the same files.
-	@umask 0; chmod a+rwx build/cover; $(MAKE) --no-print-directory B=build/cover CFLAGS="-O0 -g --coverage" unit >/dev/null
+	@umask 0; find build/cover -type d -exec chmod a+rwx {} +; $(MAKE) --no-print-directory B=build/cover CFLAGS="-O0 -g --coverage" unit >/dev/null
 	LONGLINED="$(CURDIR)/build/cover/longlined" scripts/node-test tests/e2e >/dev/null
-	@cd build/cover && gcov -n *.gcda 2>/dev/null | awk '/^File .*fcgi\// { f = $$2 } \
+	@cd build/cover && gcov -n $$(find . -name '*.gcda') 2>/dev/null | awk '/^File .*fcgi\// { f = $$2 } \
 		f && /^Lines/ { sub(/Lines executed:/, ""); print f, $$0; f = "" }' | sort -u | column -t
 
 fmt: ## format the C files
-	clang-format -i fcgi/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/fault/*.[ch] tests/bench/*.[ch]
+	clang-format -i $(C_FILES)
 
 clean: ## remove what was built
 	rm -rf build

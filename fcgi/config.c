@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "str.h"
+#include "base/str.h"
 
 struct number {
 	const char *name;

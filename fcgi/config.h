@@ -8,9 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "host.h"
-#include "log.h"
-#include "origin.h"
+#include "base/log.h"
+#include "web/host.h"
+#include "web/origin.h"
 
 #define CONFIG_VERSION "0.1.0"
 

@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "budget.h"
-#include "commit.h"
-#include "loop.h"
-#include "poll.h"
-#include "readers.h"
-#include "room.h"
-#include "session.h"
+#include "api/poll.h"
+#include "base/budget.h"
+#include "event/loop.h"
+#include "live/commit.h"
+#include "live/room.h"
+#include "socketio/session.h"
+#include "store/readers.h"
 
 static void
 probed(void *ctx, uint64_t handle, bool ok)

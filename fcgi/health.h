@@ -4,7 +4,7 @@
 #ifndef HEALTH_H
 #define HEALTH_H
 
-#include "request.h"
+#include "web/request.h"
 
 struct budget;
 struct commit;

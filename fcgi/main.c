@@ -11,24 +11,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "budget.h"
-#include "clock.h"
-#include "commit.h"
+#include "api/errand.h"
+#include "api/history.h"
+#include "api/poll.h"
+#include "api/roomlist.h"
+#include "api/send.h"
+#include "base/budget.h"
+#include "base/clock.h"
 #include "config.h"
 #include "endpoint.h"
-#include "errand.h"
+#include "event/loop.h"
+#include "event/signals.h"
 #include "health.h"
-#include "history.h"
-#include "loop.h"
-#include "poll.h"
-#include "readers.h"
-#include "relay.h"
-#include "room.h"
-#include "roomlist.h"
+#include "live/commit.h"
+#include "live/room.h"
 #include "route.h"
-#include "send.h"
-#include "signals.h"
-#include "socketio.h"
+#include "socketio/polling.h"
+#include "socketio/relay.h"
+#include "store/readers.h"
 
 enum {
 	DESCRIPTORS_KEPT = 128,     /* for the database, threads and inotify */

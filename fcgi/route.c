@@ -1,12 +1,12 @@
 #include "route.h"
 
+#include "api/history.h"
+#include "api/poll.h"
+#include "api/roomlist.h"
+#include "api/send.h"
 #include "health.h"
-#include "history.h"
-#include "poll.h"
-#include "request.h"
-#include "roomlist.h"
-#include "send.h"
-#include "socketio.h"
+#include "socketio/polling.h"
+#include "web/request.h"
 
 /* Whether the request is for a host of ours; false: answered. */
 static bool

@@ -16,10 +16,10 @@
 
 #include "config.h"
 #include "endpoint.h"
-#include "json.h"
-#include "loop.h"
-#include "member.h"
-#include "socketio.h"
+#include "base/json.h"
+#include "event/loop.h"
+#include "socketio/member.h"
+#include "socketio/polling.h"
 
 struct daemon {
 	struct config config;

@@ -7,11 +7,11 @@
 
 #include <sqlite3.h>
 
+#include "base/json.h"
+#include "base/json_text.h"
+#include "base/token.h"
 #include "fuzz.h"
-#include "json.h"
-#include "json_text.h"
-#include "packet.h"
-#include "token.h"
+#include "socketio/packet.h"
 
 enum { ANSWER_SESSIONS = 4, ANSWER_DEPTH_MAX = 1100 };
 

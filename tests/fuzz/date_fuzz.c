@@ -1,10 +1,10 @@
 /*
  * What is a date lies in the years that can be written, and written anew it is read as the same.
  */
-#include "date.h"
+#include "base/date.h"
 
 #include "fuzz.h"
-#include "message.h"
+#include "store/message.h"
 
 static const int64_t DAY_MS = INT64_C(86400000), FIRST_MS = INT64_C(-62135596800000), END_MS = INT64_C(253402300800000);
 

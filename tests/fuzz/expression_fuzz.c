@@ -6,7 +6,7 @@
  * memory: a thousand times as fast as search_fuzz.c, which asks the whole of it.
  */
 #define store_search expression_store_search
-#include "../../fcgi/store_search.c"
+#include "../../fcgi/store/store_search.c"
 
 #include "fuzz.h"
 

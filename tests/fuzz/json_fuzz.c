@@ -2,13 +2,13 @@
  * What is accepted is JSON for SQLite too, whose CHECK it must pass; and a message made of it is JSON. The readers of
  * JSON agree with each other, and what is written as JSON is read as the same.
  */
-#include "json.h"
+#include "base/json.h"
 
 #include <sqlite3.h>
 
+#include "base/json_text.h"
 #include "fuzz.h"
-#include "json_text.h"
-#include "message.h"
+#include "store/message.h"
 
 enum { DEPTH_MAX = 1000 };
 

@@ -2,7 +2,7 @@
  * Whatever origin is let in is found again as browsers write it, is fit for a header, and is of the host that it names.
  * The input is an origin, a line end and a host.
  */
-#include "origin.h"
+#include "web/origin.h"
 
 #include "fuzz.h"
 

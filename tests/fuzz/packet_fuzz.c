@@ -2,10 +2,10 @@
  * What is read of a packet lies inside it; written anew it is read as the same; and what is accepted, mended as a
  * session mends it, is JSON for SQLite too and for everybody who is told of it.
  */
-#include "packet.h"
+#include "socketio/packet.h"
 
 #include "answer.h"
-#include "json.h"
+#include "base/json.h"
 
 enum { DEPTH_MAX = 1000 };
 

@@ -2,7 +2,7 @@
  * Fields lie inside their buffer, and written anew they are read as the same fields. Those that are asked for by name
  * are found among them.
  */
-#include "query.h"
+#include "web/query.h"
 
 #include "fuzz.h"
 

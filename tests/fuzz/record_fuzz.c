@@ -1,7 +1,7 @@
 /*
  * Records that come in any pieces lead to the same end as all at once.
  */
-#include "record.h"
+#include "web/record.h"
 
 #include "fuzz.h"
 

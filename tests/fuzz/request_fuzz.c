@@ -13,18 +13,18 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "api/history.h"
+#include "api/poll.h"
+#include "api/roomlist.h"
+#include "api/send.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "event/loop.h"
 #include "health.h"
-#include "history.h"
-#include "log.h"
-#include "loop.h"
-#include "poll.h"
-#include "relay.h"
-#include "room.h"
-#include "roomlist.h"
+#include "live/room.h"
 #include "route.h"
-#include "send.h"
-#include "socketio.h"
+#include "socketio/polling.h"
+#include "socketio/relay.h"
 #include "stub.h"
 
 enum { SESSIONS_MAX = 16, SIDS_MAX = 512, WAIT_MAX_MS = 55000 };

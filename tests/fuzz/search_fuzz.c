@@ -4,10 +4,10 @@
 #include <dirent.h>
 #include <unistd.h>
 
+#include "base/json.h"
+#include "base/log.h"
 #include "fuzz.h"
-#include "json.h"
-#include "log.h"
-#include "store.h"
+#include "store/store.h"
 
 static struct store *writer, *reader;
 static char folder[64], path[80];

@@ -4,9 +4,9 @@
  * What is accepted passes the rules of the database, with the very same values; the same fields said as JSON and as a
  * form are the same message; and of JSON, SQLite reads the same text. An input is a request as stub_read() reads it.
  */
-#include "send.h"
+#include "api/send.h"
 
-#include "schema.h"
+#include "store/schema.h"
 #include "stub.h"
 
 enum { BODY_MAX = 5000, MESSAGE_MAX_BYTES = 4000, DEPTH_MAX = 20 };

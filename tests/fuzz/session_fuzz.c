@@ -11,12 +11,12 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "budget.h"
+#include "base/budget.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "event/loop.h"
 #include "fuzz.h"
-#include "json.h"
-#include "log.h"
-#include "loop.h"
-#include "member.h"
+#include "socketio/member.h"
 
 enum {
 	SESSIONS = 4,
@@ -304,7 +304,7 @@ request(struct fuzz *f, struct str text)
 	}
 	number = what & (SESSIONS - 1);
 	s = session_at(f, number);
-	/* As socketio.c asks: one that could not queue all is there to the end of the turn, but takes nothing. */
+	/* As polling.c asks: one that could not queue all is there to the end of the turn, but takes nothing. */
 	if (s == NULL || !session_alive(s)) {
 		s = session_new(f->sessions, members_layer(f->members), false, STR("ann"));
 		MUST(s != NULL);

@@ -8,11 +8,11 @@
 #define STUB_H
 
 #include "answer.h"
-#include "commit.h"
-#include "fcgi.h"
-#include "readers.h"
-#include "record.h"
-#include "request.h"
+#include "live/commit.h"
+#include "store/readers.h"
+#include "web/fcgi.h"
+#include "web/record.h"
+#include "web/request.h"
 
 enum { STUB_CONNS = 8, STUB_WAITING_MAX = 64 };
 

@@ -6,8 +6,8 @@
  * offset, a pid as a stranger says it.
  */
 #include "answer.h"
-#include "loop.h"
-#include "relay_internal.h"
+#include "event/loop.h"
+#include "socketio/relay_state.h"
 
 static struct relay *relay;
 static struct rooms *rooms;

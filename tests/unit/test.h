@@ -17,9 +17,9 @@
 /* Needs the headers above and does not include them. */
 #include <cmocka.h>
 
-#include "clock.h"
-#include "loop.h"
-#include "str.h"
+#include "base/clock.h"
+#include "base/str.h"
+#include "event/loop.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
 

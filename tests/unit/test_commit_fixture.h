@@ -4,9 +4,9 @@
 #ifndef TEST_COMMIT_FIXTURE_H
 #define TEST_COMMIT_FIXTURE_H
 
-#include "clock.h"
-#include "commit.h"
-#include "room.h"
+#include "base/clock.h"
+#include "live/commit.h"
+#include "live/room.h"
 #include "test_store.h"
 
 enum { SENDS = 2000 };

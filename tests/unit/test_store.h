@@ -10,8 +10,8 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-#include "log.h"
-#include "store.h"
+#include "base/log.h"
+#include "store/store.h"
 #include "test.h"
 
 /*

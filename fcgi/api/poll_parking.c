@@ -1,0 +1,291 @@
+#include "poll_parking.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "event/loop.h"
+#include "live/room.h"
+#include "poll_answer.h"
+#include "poll_read.h"
+
+enum { JITTER_MAX_MS = 2000 };
+
+/* A poll that waits in several rooms. */
+struct many {
+	struct fcgi_conn *conn;
+	size_t n;
+	struct waiter waiters[];
+};
+
+/* A parked poll, in its connection's slot: every byte counts, there may be tens of thousands. */
+struct parked {
+	struct slot slot;
+	uint16_t limit;
+	int8_t preferred;
+	bool is_many;
+	union {
+		struct waiter one;
+		struct many *many;
+	} u;
+	struct timer timer;
+};
+
+struct poll_parking {
+	struct loop *loop;
+	struct requests *requests;
+	struct rooms *rooms;
+	struct poll_answers *answers;
+	struct poll_reads *reads;
+	uint8_t late_kind;
+	size_t n;
+	uint64_t random;
+};
+
+size_t
+poll_parking_slot_size(void)
+{
+	return sizeof(struct parked);
+}
+
+size_t
+poll_parking_n(const struct poll_parking *parking)
+{
+	return parking->n;
+}
+
+static struct fcgi_conn *
+conn_of(struct parked *parked)
+{
+	return fcgi_of_slot(parked);
+}
+
+/* Unlinks a parked poll from everything; what it waited with may be used up to the end of the caller. */
+static void
+unpark(struct poll_parking *p, struct parked *parked)
+{
+	parked->slot.parked = PARKED_NOT;
+	loop_timer_clear(p->loop, &parked->timer);
+	if (parked->is_many) {
+		for (size_t i = 0; i < parked->u.many->n; i++)
+			room_unwait(&parked->u.many->waiters[i]);
+		free(parked->u.many);
+	} else
+		room_unwait(&parked->u.one);
+	p->n--;
+}
+
+/*
+ * A poll that was woken so late, or by so much, that memory no longer holds all that it was woken for: a reader has the
+ * rest. It has waited already, so it waits no more.
+ */
+static void
+read_instead(struct poll_parking *p, struct parked *parked, struct room *const *rooms, size_t n, int64_t since)
+{
+	struct poll_ask ask = {.since = since, .limit = parked->limit, .preferred = parked->preferred};
+	char names[STORE_ROOMS_MAX][MESSAGE_ROOM_MAX]; /* a room may be freed when nobody waits in it any more */
+
+	for (size_t i = 0; i < n; i++) {
+		struct str name = room_name(rooms[i]);
+
+		ask.all_rooms = ask.all_rooms || rooms[i] == room_all(p->rooms);
+		memcpy(names[i], name.p, name.n);
+		ask.rooms[ask.n_rooms++] = (struct str){names[i], name.n};
+	}
+	unpark(p, parked);
+	poll_read_store(p->reads, conn_of(parked), &ask);
+}
+
+/* Answers a poll of one room with what there is; false when there is nothing to tell, and it waits on. */
+static bool
+tell_one(struct poll_parking *p, struct parked *parked, struct room *room)
+{
+	struct waiter *w = &parked->u.one;
+	struct poll_woken woken = {(int64_t)w->since, parked->limit, parked->preferred, parked->slot.origin};
+	struct blob *reply = NULL;
+
+	if (room_was_reset(p->rooms, w)) {
+		unpark(p, parked);
+		poll_answer_send_reset(p->answers, conn_of(parked), parked->preferred);
+	} else if (woken.since < room_chain(room)->floor)
+		read_instead(p, parked, &room, 1, woken.since);
+	else if (poll_answer_shared(p->answers, room, &woken, &reply)) {
+		unpark(p, parked);
+		request_send(p->requests, conn_of(parked), reply);
+	} else
+		return false;
+	return true;
+}
+
+static struct many *
+many_of(struct waiter *w)
+{
+	return (struct many *)(void *)((char *)(w - w->index) - offsetof(struct many, waiters));
+}
+
+/* The same for a poll of several rooms; w is one of its waiters, and room that one's. */
+static bool
+tell_many(struct poll_parking *p, struct room *room, struct waiter *w)
+{
+	struct many *many = many_of(w);
+	struct parked *parked = fcgi_slot(many->conn);
+	struct room *rooms[STORE_ROOMS_MAX];
+	struct fcgi_conn *conn = many->conn;
+	struct poll_answer a;
+	bool below = false;
+
+	for (size_t i = 0; i < many->n; i++) {
+		rooms[i] = i == w->index ? room : many->waiters[i].room;
+		below = below || (int64_t)w->since < room_chain(rooms[i])->floor;
+	}
+	if (room_was_reset(p->rooms, w)) {
+		unpark(p, parked);
+		poll_answer_send_reset(p->answers, conn, parked->preferred);
+		return true;
+	}
+	if (below) {
+		read_instead(p, parked, rooms, many->n, (int64_t)w->since);
+		return true;
+	}
+	poll_answer_begin(&a, p->answers, parked->limit, false);
+	if (!poll_answer_add_rooms(&a, rooms, many->n, (int64_t)w->since))
+		return false;
+	unpark(p, parked);
+	poll_answer_send(&a, conn, parked->preferred);
+	return true;
+}
+
+static void
+wake(void *ctx, struct room *room, struct waiter *w)
+{
+	struct parked *parked = (struct parked *)(void *)((char *)w - offsetof(struct parked, u.one));
+
+	if (!tell_one(ctx, parked, room))
+		room_wait(room, w, ROOM_POLL, (int64_t)w->since);
+}
+
+static void
+wake_many(void *ctx, struct room *room, struct waiter *w)
+{
+	if (!tell_many(ctx, room, w))
+		room_wait(room, w, ROOM_POLL_MANY, (int64_t)w->since);
+}
+
+/* Ends a parked poll. Its room may have something for it that its turn has not come for yet: then it gets that. */
+static void
+end_parked(struct poll_parking *p, struct parked *parked)
+{
+	struct waiter *w = parked->is_many ? &parked->u.many->waiters[0] : &parked->u.one;
+
+	if (parked->is_many ? tell_many(p, w->room, w) : tell_one(p, parked, w->room))
+		return;
+	unpark(p, parked);
+	poll_answer_send_empty(p->answers, conn_of(parked), parked->preferred);
+}
+
+static void
+late(void *ctx, struct timer *t)
+{
+	end_parked(ctx, (struct parked *)(void *)((char *)t - offsetof(struct parked, timer)));
+}
+
+void
+poll_parking_gone(struct poll_parking *p, struct fcgi_conn *conn)
+{
+	unpark(p, fcgi_slot(conn));
+}
+
+/* Up to a tenth more, at most 2 s: or those who came together would come back together for ever. */
+static int64_t
+jitter_ms(struct poll_parking *p, int64_t wait_ms)
+{
+	int64_t most = wait_ms / 10 < JITTER_MAX_MS ? wait_ms / 10 : JITTER_MAX_MS;
+
+	p->random ^= p->random << 13; /* xorshift64 */
+	p->random ^= p->random >> 7;
+	p->random ^= p->random << 17;
+	return (int64_t)(p->random % (uint64_t)(most + 1));
+}
+
+int
+poll_parking_add(struct poll_parking *p, struct fcgi_conn *conn, const struct poll_ask *ask, struct room *const *rooms)
+{
+	struct parked *parked = fcgi_slot(conn);
+	int64_t head = rooms_head(p->rooms);
+
+	if (ask->n_rooms > 1) {
+		struct many *many = calloc(1, sizeof *many + ask->n_rooms * sizeof many->waiters[0]);
+
+		if (many == NULL)
+			return -1;
+		many->conn = conn;
+		many->n = ask->n_rooms;
+		for (size_t i = 0; i < many->n; i++) {
+			many->waiters[i].index = i & 31;
+			room_wait(rooms[i], &many->waiters[i], ROOM_POLL_MANY, head);
+		}
+		parked->u.many = many;
+	} else
+		room_wait(rooms[0], &parked->u.one, ROOM_POLL, head);
+	parked->is_many = ask->n_rooms > 1;
+	parked->slot.parked = PARKED_POLL;
+	parked->limit = ask->limit;
+	parked->preferred = ask->preferred;
+	loop_timer_set(p->loop, &parked->timer, p->late_kind, ask->wait_ms + jitter_ms(p, ask->wait_ms));
+	p->n++;
+	return 0;
+}
+
+bool
+poll_parking_join(struct poll_parking *p, struct fcgi_conn *conn, const struct poll_ask *ask, struct room *room)
+{
+	struct parked *parked = fcgi_slot(conn);
+
+	if (ask->n_rooms != 1 || ask->no_gap || !room_gathers(room))
+		return false;
+	if (poll_parking_add(p, conn, ask, &room) != 0)
+		return false;
+	room_unwait(&parked->u.one);
+	room_wait(room, &parked->u.one, ROOM_POLL, ask->since);
+	room_make_due(room);
+	return true;
+}
+
+static void
+end_if_parked(void *ctx, struct fcgi_conn *conn)
+{
+	struct parked *parked = fcgi_slot(conn);
+
+	if (parked->slot.parked == PARKED_POLL)
+		end_parked(ctx, parked);
+}
+
+void
+poll_parking_end_all(struct poll_parking *p)
+{
+	fcgi_each_open(p->requests->fcgi, end_if_parked, p);
+}
+
+struct poll_parking *
+poll_parking_new(struct loop *loop, struct requests *requests, struct rooms *rooms, struct poll_answers *answers,
+    struct poll_reads *reads)
+{
+	struct poll_parking *p = calloc(1, sizeof *p);
+
+	if (p == NULL)
+		return NULL;
+	*p = (struct poll_parking){
+	    .loop = loop, .requests = requests, .rooms = rooms, .answers = answers, .reads = reads};
+	if (getrandom(&p->random, sizeof p->random, 0) != sizeof p->random || p->random == 0)
+		p->random = 88172645463325252U;
+	p->late_kind = loop_timer_kind(loop, late, p);
+	rooms_on_wake(rooms, ROOM_POLL, wake, p);
+	rooms_on_wake(rooms, ROOM_POLL_MANY, wake_many, p);
+	return p;
+}
+
+void
+poll_parking_free(struct poll_parking *p)
+{
+	free(p);
+}

@@ -1,0 +1,21 @@
+/*
+ * send: POST /send.
+ *
+ * A request becomes a message or an error here, before anything is queued; the answer goes out after the commit.
+ */
+#ifndef SEND_H
+#define SEND_H
+
+#include "web/request.h"
+
+struct commit;
+
+struct send {
+	struct requests *requests;
+	struct commit *commit;
+	size_t body_max, message_max, depth_max;
+};
+
+void send_request(struct send *s, struct request *r);
+
+#endif

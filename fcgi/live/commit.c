@@ -1,0 +1,298 @@
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/budget.h"
+#include "base/clock.h"
+#include "checkpoint.h"
+#include "commit_state.h"
+#include "event/watch.h"
+#include "room.h"
+
+enum { CROWD = 512 }; /* sends that wait; a batch of them takes some 10 ms */
+
+static struct commit *
+of_job(struct job *job)
+{
+	return (struct commit *)(void *)((char *)job - offsetof(struct commit, job));
+}
+
+static void
+run(void *store, struct job *job)
+{
+	struct commit *c = of_job(job);
+	int64_t began = clock_us();
+
+	switch (c->task) {
+	case BATCH:
+		c->status = store_append(store, c->sends, c->n_sends, c->floor, &c->news);
+		break;
+	case LOOK:
+		c->status = store_look(store, c->floor, &c->news);
+		break;
+	case FILL:
+		c->status = store_fill(store, c->floor, &c->news);
+		break;
+	case PROBE:
+		c->status = store_probe(store, c->failed);
+		break;
+	case RESTART:
+		c->status = store_checkpoint(store, false);
+		break;
+	}
+	c->took_us = clock_us() - began;
+}
+
+/* News go to the rooms, whatever became of the job: what was told once is not told again. */
+static void
+publish(struct commit *c)
+{
+	struct store_news *news = &c->news;
+
+	if (news->n_messages > 0 || news->n_changes > 0 || news->reset)
+		c->fill_due = true;
+	if (news->reset) {
+		rooms_reset(c->rooms, news->epoch, news->head);
+		walindex_refresh(&c->walindex);
+		c->seen = 0;
+		c->counts.indexed = 0;
+	} else {
+		for (size_t i = 0; i < news->n_messages; i++)
+			rooms_publish(c->rooms, news->messages[i]);
+		for (size_t i = 0; i < news->n_changes; i++)
+			rooms_change(
+			    c->rooms, str_of(news->changes[i].room), news->changes[i].id, news->changes[i].message);
+		if (news->head > rooms_head(c->rooms))
+			rooms_publish_end(c->rooms, news->head);
+		news->n_messages = news->n_changes = 0; /* their holdings were taken */
+	}
+	if (news->seen != 0)
+		c->seen = news->seen;
+	c->behind = news->more;
+	if (news->more)
+		c->look_due = true;
+	if (news->wal_pages > 0)
+		checkpoint_wrote(c->checkpoint, news->wal_pages);
+}
+
+static void
+done(struct job *job)
+{
+	struct commit *c = of_job(job);
+
+	c->running = false;
+	if (c->watch != NULL)
+		watch_rest(c->watch, false);
+	publish(c);
+	if (c->task == BATCH)
+		rooms_expect(c->rooms, false);
+	if (c->task != FILL)
+		c->filled_last = false;
+	switch (c->task) {
+	case BATCH:
+		commit_end_batch(c);
+		break;
+	case LOOK:
+		c->counts.looks++;
+		break;
+	case FILL:
+		commit_end_fill(c);
+		break;
+	case PROBE:
+		commit_end_probe(c);
+		break;
+	case RESTART:
+		checkpoint_restarted(c->checkpoint);
+		break;
+	}
+	commit_end_look(c);
+	commit_tell_index(c);
+	store_news_fini(&c->news);
+	if (c->queued > 0)
+		rooms_expect(c->rooms, true);
+	if (c->task == BATCH || c->task == FILL)
+		checkpoint_if_large(c->checkpoint);
+}
+
+static void
+start(struct commit *c, enum task task)
+{
+	c->task = task;
+	c->running = true;
+	c->floor = rooms_floor(c->rooms);
+	c->looked_signs = c->signs;
+	/* Its own writes are told of in one piece when it has ended; what others commit meanwhile it sees itself. */
+	if (c->watch != NULL)
+		watch_rest(c->watch, true);
+	if (task != PROBE && task != RESTART) {
+		c->look_due = false;
+		STAILQ_CONCAT(&c->looking, &c->looks);
+	}
+	/* One job at a time, and the queue has room for one. */
+	(void)worker_add(c->writer, &c->job);
+}
+
+/* Room for the whole queue in sends, and as much of it as goes now; false when it cannot be had, and the queue waits
+ * for a moment. */
+static bool
+take_queue(struct commit *c)
+{
+	struct entry *e;
+
+	if (c->cap_sends < c->queued) {
+		size_t cap = c->queued < 64 ? 64 : c->queued * 2;
+		struct store_send *sends = realloc(c->sends, cap * sizeof *sends);
+
+		if (sends == NULL) {
+			commit_try_again_in(c, COMMIT_STEP_MS);
+			return false;
+		}
+		c->sends = sends;
+		c->cap_sends = cap;
+	}
+	c->n_sends = 0;
+	for (e = STAILQ_FIRST(&c->queue); c->n_sends < commit_part(c); e = STAILQ_NEXT(e, link))
+		c->sends[c->n_sends++] = (struct store_send){.message = e->message};
+	return true;
+}
+
+/* Who rode on a batch that failed has its look before the next one, which may fail as well, and the one after that. */
+static bool
+look_first(const struct commit *c)
+{
+	return c->failed && c->task == BATCH && !STAILQ_EMPTY(&c->looks);
+}
+
+/* The COMMIT phase of a turn. */
+static bool
+turn(void *ctx)
+{
+	struct commit *c = ctx;
+
+	if (c->running)
+		return false;
+	if (checkpoint_wants_writer(c->checkpoint))
+		start(c, RESTART);
+	else if (c->queued > 0 && !c->retry_waits && !commit_gathers(c) && !look_first(c) && !commit_index_first(c) &&
+	         take_queue(c))
+		start(c, BATCH);
+	else if (!STAILQ_EMPTY(&c->looks) || (c->look_due && commit_look_needed(c)))
+		start(c, LOOK);
+	else if (!STAILQ_EMPTY(&c->probes))
+		start(c, PROBE);
+	else if (commit_should_fill(c) && (c->queued == 0 || !STAILQ_EMPTY(&c->index)))
+		start(c, FILL);
+	return false;
+}
+
+static void
+on_retry_timer(void *ctx, struct timer *t)
+{
+	struct commit *c = ctx;
+
+	(void)t;
+	c->retry_waits = false;
+}
+
+struct commit *
+commit_new(struct loop *loop, const struct commit_options *options, struct store *writer, struct store *checkpointer,
+    struct rooms *rooms)
+{
+	struct commit *c = calloc(1, sizeof *c);
+	void *writer_ctx = writer;
+
+	if (c == NULL)
+		return NULL;
+	c->options = *options;
+	c->loop = loop;
+	c->rooms = rooms;
+	walindex_init(&c->walindex, options->path);
+	/* Those who send are refused before those who wait are driven out. */
+	budget_kind(
+	    options->budget, BUDGET_SENDS, BUDGET_LARGEST, budget_counts(options->budget).bytes_max / 2, NULL, NULL);
+	c->gather_fd = -1;
+	c->job = (struct job){.run = run, .done = done};
+	STAILQ_INIT(&c->queue);
+	commit_init_look(c);
+	commit_init_index(c);
+	c->retry_kind = loop_timer_kind(loop, on_retry_timer, c);
+	c->writer = worker_new(loop, &(struct worker_options){.threads = 1, .jobs_max = 1, .ctxs = &writer_ctx});
+	c->checkpoint = checkpoint_new(loop, checkpointer);
+	if (c->writer == NULL || c->checkpoint == NULL || commit_init_gather(c) != 0) {
+		commit_free(c);
+		return NULL;
+	}
+	commit_watch(c);
+	loop_hook(loop, LOOP_COMMIT, turn, c);
+	return c;
+}
+
+void
+commit_free(struct commit *c)
+{
+	struct entry *e;
+
+	if (c == NULL)
+		return;
+	watch_free(c->watch);
+	commit_fini_gather(c);
+	worker_free(c->writer);
+	checkpoint_free(c->checkpoint);
+	store_news_fini(&c->news);
+	while ((e = STAILQ_FIRST(&c->queue)) != NULL) {
+		STAILQ_REMOVE_HEAD(&c->queue, link);
+		budget_sub(c->options.budget, BUDGET_SENDS, e->bytes);
+		message_drop(e->message);
+		free(e);
+	}
+	commit_drop_waiting(c);
+	/* walindex stays open: readers may still hold locks on its file. */
+	free(c->sends);
+	free(c);
+}
+
+int
+commit_add(struct commit *c, struct message *m, commit_sent_fn *fn, void *ctx, uint64_t handle)
+{
+	struct entry *e;
+	size_t bytes;
+
+	if (c->queued >= c->options.queue_max || (e = malloc(sizeof *e)) == NULL)
+		return -1;
+	bytes = budget_size(e) + budget_size(m);
+	if (bytes > c->options.queue_bytes_max - c->queued_bytes ||
+	    !budget_take(c->options.budget, BUDGET_SENDS, bytes)) {
+		free(e);
+		return -1;
+	}
+	*e = (struct entry){
+	    .message = m, .fn = fn, .ctx = ctx, .handle = handle, .since_us = clock_us(), .bytes = bytes};
+	STAILQ_INSERT_TAIL(&c->queue, e, link);
+	c->queued++;
+	c->queued_bytes += bytes;
+	rooms_expect(c->rooms, true);
+	return 0;
+}
+
+bool
+commit_crowded(const struct commit *c)
+{
+	return c->queued >= CROWD || c->queued * 2 >= c->options.queue_max ||
+	       c->queued_bytes >= c->options.queue_bytes_max / 2;
+}
+
+bool
+commit_idle(const struct commit *c)
+{
+	return c->queued == 0 && !(c->running && c->task == BATCH);
+}
+
+struct commit_counts
+commit_counts(const struct commit *c)
+{
+	struct commit_counts counts = c->counts;
+
+	counts.queued = c->queued;
+	counts.wal_pages = checkpoint_pages(c->checkpoint);
+	return counts;
+}

@@ -1,0 +1,89 @@
+/*
+ * commit: the queue of sends; one transaction at a time; the tail of the log.
+ *
+ * Sends gather while a transaction is under way and go together in the next: so load pays for its own disk. After a
+ * batch that had company the next one waits a moment for its senders to come back (commit_gather.c). Everything
+ * the writer does (batches, looks at what other programs committed, pieces of the index, probes) is one job at a time
+ * on one thread, and each of them tells all news of the log; they come out here and go to the rooms, in order.
+ *
+ * States: IDLE -> (COMMIT phase of a turn: something to do) -> RUNNING -> done() -> IDLE. A batch that meets another
+ * program's lock stays at the head of the queue and is tried again after 1, 2, 4, then 8 ms, until lock_wait is over.
+ * One that fails because of what a user's trigger does, or takes too long, is parted, down to single sends
+ * (commit_part.c), so that only those who are to blame are told so.
+ */
+#ifndef COMMIT_H
+#define COMMIT_H
+
+#include "store/store.h"
+
+struct budget;
+struct commit;
+struct loop;
+struct rooms;
+
+/* What became of a send; its message is the queue's no longer. */
+enum commit_outcome {
+	COMMIT_STORED,
+	COMMIT_REPLAYED, /* the key's first message has id and at_ms */
+	COMMIT_KEY_CONFLICT,
+	COMMIT_REFUSED,
+	COMMIT_FULL,
+	COMMIT_FAILED,
+	COMMIT_LOCKED,
+	COMMIT_SLOW, /* a trigger took longer than write_timeout for it, or for those before it */
+};
+typedef void commit_sent_fn(
+    void *ctx, uint64_t handle, enum commit_outcome outcome, const struct message *m, int64_t id, int64_t at_ms);
+
+/* After the look that was asked for. */
+typedef void commit_looked_fn(void *ctx, uint64_t handle, bool ok);
+
+struct commit_options {
+	size_t queue_max;       /* sends that wait */
+	size_t queue_bytes_max; /* and their bytes */
+	struct budget *budget;  /* counts them too, and has no room beyond a half; NULL: nothing is counted */
+	int64_t lock_wait_ms;
+	const char *path; /* of the database, whose folder is watched */
+};
+
+/* The writer's connection stays the caller's. NULL without memory, threads or descriptors. */
+struct commit *commit_new(struct loop *loop, const struct commit_options *options, struct store *writer,
+    struct store *checkpointer, struct rooms *rooms);
+void commit_free(struct commit *c);
+
+/* Queues a message (taking a holding); fn is called once, with ctx and handle. -1, and nothing taken, when it is full.
+ */
+int commit_add(struct commit *c, struct message *m, commit_sent_fn *fn, void *ctx, uint64_t handle);
+
+/* Whether so many wait that whoever can wait with more should: they make the next batch long, and at last there is no
+ * room for others. It is over after a job. */
+bool commit_crowded(const struct commit *c);
+
+/* Looks at the database as soon as possible and calls fn. -1 when too many wait for it. */
+int commit_look(struct commit *c, commit_looked_fn *fn, void *ctx, uint64_t handle);
+
+/* Whether nobody has committed anything since the last job told its news: memory is true. Costs one small system call.
+ */
+bool commit_current(struct commit *c);
+
+/* Tries whether the database can be written and calls fn; several within a second share one try. -1 as commit_look().
+ */
+int commit_probe(struct commit *c, commit_looked_fn *fn, void *ctx, uint64_t handle);
+
+/* A search waits: the index goes first, and fn is called when it knows the head of now, or after wait_ms. -1 likewise.
+ */
+int commit_want_index(struct commit *c, int64_t wait_ms, commit_looked_fn *fn, void *ctx, uint64_t handle);
+int64_t commit_indexed(const struct commit *c);
+
+/* Nothing queued, nothing under way. */
+bool commit_idle(const struct commit *c);
+
+struct commit_counts {
+	uint64_t sends, commits, commit_us, failures, looks, largest;
+	size_t queued;
+	int64_t wal_pages, indexed;
+	uint64_t lag_us; /* from the oldest send of the last batch to its publication */
+};
+struct commit_counts commit_counts(const struct commit *c);
+
+#endif

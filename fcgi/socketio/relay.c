@@ -1,0 +1,295 @@
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "relay_state.h"
+
+/* ---- connecting ---- */
+
+bool
+relay_room(struct str nsp, struct str *room)
+{
+	*room = nsp.n == 1 ? STR("main") : (struct str){nsp.p + 1, nsp.n - 1};
+	return message_room_ok(*room);
+}
+
+/* What a client says of itself when it connects. */
+struct auth {
+	struct str name, pid, offset;
+	int64_t server_offset; /* -1: none */
+	bool meta;
+	struct buf bytes;
+};
+
+static void
+on_auth(void *ctx, struct str name, enum json_type type, struct str value)
+{
+	struct auth *a = ctx;
+	bool text = type == JSON_STRING;
+	uint64_t n;
+
+	if (str_eq(name, STR("meta")))
+		a->meta = type == JSON_OTHER && str_eq(value, STR("true"));
+	else if (str_eq(name, STR("serverOffset")))
+		a->server_offset =
+		    type != JSON_ARRAY && str_uint(value, (uint64_t)MESSAGE_ID_MAX, &n) ? (int64_t)n : -1;
+	else if (str_eq(name, STR("name")) && text)
+		a->name = buf_keep(&a->bytes, value);
+	else if (str_eq(name, STR("pid")) && text)
+		a->pid = buf_keep(&a->bytes, value);
+	else if (str_eq(name, STR("offset")) && text)
+		a->offset = buf_keep(&a->bytes, value);
+}
+
+/* Where a client begins that was not here before, or too long ago: not too far back, as far as memory tells. */
+static int64_t
+begin(struct relay *r, struct str room_name, int64_t server_offset)
+{
+	int64_t head = rooms_head(r->rooms);
+	struct room *room = room_find(r->rooms, room_name);
+	size_t n = room == NULL ? 0 : room_chain(room)->n, most = (size_t)r->options.recovery_messages;
+
+	if (server_offset < 0 || server_offset > head)
+		return head;
+	if (n > most && ring_at(room_chain(room), n - most)->f.id > server_offset)
+		return ring_at(room_chain(room), n - most)->f.id - 1;
+	return server_offset;
+}
+
+static struct participant *
+participant_new(struct member *m, const struct auth *a)
+{
+	struct participant *p = calloc(1, sizeof *p);
+	struct str sender = session_user(member_session(m));
+
+	if (p == NULL)
+		return NULL;
+	if (sender.n == 0)
+		sender = a->name;
+	p->member = m;
+	p->meta = a->meta;
+	p->sender_n = (uint8_t)sender.n;
+	memcpy(p->sender, sender.p == NULL ? "" : sender.p, sender.n);
+	LIST_INIT(&p->pending);
+	member_set_data(m, p);
+	return p;
+}
+
+/* / and /main are one room, and their packets differ; so do those with the meta argument. */
+static unsigned
+variant_of(const struct member *m, const struct participant *p)
+{
+	return 2U * (member_namespace(m).n == 1) + p->meta;
+}
+
+void
+relay_admit(
+    struct relay *r, struct participant *p, const struct comeback *back, int64_t server_offset, struct buf *reply)
+{
+	struct member *m = p->member, *old;
+	struct str nsp = member_namespace(m), room;
+	int64_t head = back != NULL ? back->head : rooms_head(r->rooms);
+	char pid[RELAY_PID_MAX];
+
+	relay_room(nsp, &room);
+	if (back != NULL) {
+		/* Its old session may not know yet that the network is gone; or this one is it, and what it said is
+		 * handled late. */
+		bool late = session_is_left(member_session(m));
+
+		old = member_find(r->members, nsp, str_of(back->id));
+		if (old != NULL && !late)
+			member_take_over(old);
+		if (old == NULL || !late)
+			member_set_id(m, str_of(back->id));
+	}
+	memcpy(p->id, back != NULL ? back->id : member_id(m), sizeof p->id);
+	if (r->options.recovery) {
+		relay_make_pid(r, pid, str_of(p->id), nsp, session_user(member_session(m)), head);
+		buf_printf(reply, ",\"pid\":\"%s\"", pid);
+	}
+	session_add_cursor(member_session(m), member_cursor(m),
+	    &(struct session_start){
+	        .room = room,
+	        .since = back != NULL ? back->since : begin(r, room, server_offset),
+	        .newest_max = back != NULL ? 0 : (size_t)r->options.recovery_messages,
+	        .variant = variant_of(m, p),
+	        .replays = back != NULL,
+	        .channel = member_channel(m),
+	    });
+}
+
+/* A client whose auth is good. */
+static enum member_answer
+admit(struct relay *r, struct participant *p, const struct auth *a, struct buf *reply)
+{
+	struct str nsp = member_namespace(p->member), room;
+	struct comeback back;
+	enum recovery recovery = RECOVERY_NO;
+
+	relay_room(nsp, &room);
+	if (a->pid.n > 0 && relay_read_pid(r, a->pid, a->offset, nsp, session_user(member_session(p->member)), &back))
+		recovery = relay_judge(r, room, back.since);
+	if (recovery == RECOVERY_ASK) {
+		relay_look_up(r, p, room, &back, a->server_offset);
+		return MEMBER_LATER;
+	}
+	relay_admit(r, p, recovery == RECOVERY_YES ? &back : NULL, a->server_offset, reply);
+	return MEMBER_ACCEPT;
+}
+
+static enum member_answer
+connect(void *ctx, struct member *m, struct str auth, struct buf *reply, struct buf *error)
+{
+	struct relay *r = ctx;
+	struct auth a = {.server_offset = -1};
+	struct participant *p = NULL;
+	struct str room;
+	enum member_answer answer = MEMBER_REFUSE;
+
+	if (!relay_room(member_namespace(m), &room))
+		return MEMBER_UNKNOWN;
+	buf_init(&a.bytes, auth.n + 1);
+	if (auth.n > 0 &&
+	    (!buf_reserve(&a.bytes, auth.n + 1) || json_object(auth, SIZE_MAX, on_auth, &a, NULL) != JSON_OK))
+		buf_add(error, STR("{\"message\":\"auth cannot be read\"}"));
+	else if (a.name.n > MESSAGE_SENDER_MAX)
+		buf_add(error, STR("{\"message\":\"auth.name must be at most 64 bytes\"}"));
+	else if (!message_sender_ok(a.name))
+		buf_add(error, STR("{\"message\":\"auth.name must be UTF-8 without control characters\"}"));
+	else if ((p = participant_new(m, &a)) == NULL)
+		buf_add(error, STR("{\"message\":\"no memory\"}"));
+	else
+		answer = admit(r, p, &a, reply);
+	buf_fini(&a.bytes);
+	return answer;
+}
+
+static void
+connected(void *ctx, struct member *m, struct str auth)
+{
+	(void)ctx;
+	(void)m;
+	(void)auth;
+}
+
+static void
+disconnected(void *ctx, struct member *m, bool left)
+{
+	struct relay *r = ctx;
+	struct participant *p = member_data(m);
+
+	if (p == NULL)
+		return;
+	/* Its id may be another one's by now. */
+	if (left && str_eq(str_of(p->id), str_of(member_id(m))))
+		relay_note_left(r, str_of(p->id));
+	relay_forget_lookup(p);
+	relay_forget_pending(p);
+	free(p);
+}
+
+/* ---- messages to clients ---- */
+
+/* The arguments of a message between brackets, the event's name first, the offset last. */
+static void
+add_args(struct buf *b, const struct message *m, bool meta)
+{
+	const struct message_fields *f = &m->f;
+	char at[MESSAGE_TIME_SIZE];
+
+	message_add_args(b, m);
+	if (meta) {
+		message_time(f->at_ms, at);
+		buf_printf(b, ",{\"id\":%" PRId64 ",\"room\":\"%.*s\",\"sender\":", f->id, STR_ARGS(f->room));
+		buf_add_json(b, f->sender);
+		buf_printf(b, ",\"at\":\"%s\"}", at);
+	}
+	buf_add(b, STR(",\""));
+	buf_add_int(b, f->id);
+	buf_add_char(b, '"');
+}
+
+/* Whether every placeholder has its attachment. A row of another program's may not be so, and clients choke on that. */
+static bool
+is_binary(struct message *m)
+{
+	const struct message_fields *f = &m->f;
+	struct json_payload payload;
+	bool good;
+
+	if (f->n_attachments == 0)
+		return false;
+	if (m->binary == MESSAGE_BINARY_UNKNOWN) {
+		good = json_payload(f->body, SIZE_MAX / 64, &payload) == JSON_OK && !payload.bad_placeholder &&
+		       payload.placeholders >> f->n_attachments == 0;
+		buf_fini(&payload.strings);
+		m->binary = good ? MESSAGE_BINARY : MESSAGE_NOT_BINARY;
+	}
+	return m->binary == MESSAGE_BINARY;
+}
+
+/* Returns how many packets it is. */
+static unsigned
+packets(void *ctx, struct member *m, struct message *message, struct buf *b)
+{
+	struct participant *p = member_data(m);
+	unsigned n = is_binary(message) ? message->f.n_attachments : 0;
+	struct str list = message->f.attachments, base64;
+
+	(void)ctx;
+	packet_add_head(b, n > 0 ? PACKET_BINARY_EVENT : PACKET_EVENT, n, member_namespace(m), -1);
+	buf_add_char(b, '[');
+	add_args(b, message, p->meta);
+	buf_add_char(b, ']');
+	while (n > 0 && message_next_attachment(&list, &base64)) {
+		buf_add_char(b, PACKET_SEPARATOR);
+		buf_add_char(b, 'b');
+		buf_add(b, base64);
+	}
+	return 1 + n;
+}
+
+struct relay *
+relay_new(const struct relay_options *options, struct rooms *rooms, struct commit *commit, struct readers *readers)
+{
+	struct relay *r = calloc(1, sizeof *r);
+
+	if (r == NULL)
+		return NULL;
+	*r = (struct relay){.options = *options, .rooms = rooms, .commit = commit, .readers = readers};
+	LIST_INIT(&r->lookups);
+	if (relay_left_init(r) == 0)
+		return r;
+	relay_free(r);
+	return NULL;
+}
+
+void
+relay_free(struct relay *r)
+{
+	if (r == NULL)
+		return;
+	relay_free_lookups(r);
+	relay_left_fini(r);
+	free(r);
+}
+
+struct member_app
+relay_app(struct relay *r)
+{
+	return (struct member_app){.ctx = r,
+	    .connect = connect,
+	    .connected = connected,
+	    .event = relay_event,
+	    .ready = relay_ready,
+	    .disconnected = disconnected,
+	    .packets = packets};
+}
+
+void
+relay_set_members(struct relay *r, struct members *members)
+{
+	r->members = members;
+}

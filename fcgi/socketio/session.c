@@ -1,0 +1,327 @@
+#include "session_state.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+enum {
+	CLOSING_MS = 30000,
+	FLUSHES_PER_TURN = 64, /* as of a room's waiters */
+};
+
+static struct session *
+session_of_entry(struct table_entry *e)
+{
+	return CONTAINER(e, struct session, entry);
+}
+
+static struct str
+id_of(const struct table_entry *e)
+{
+	return (struct str){CONTAINER(e, const struct session, entry)->id, TOKEN_ID_SIZE - 1};
+}
+
+struct session *
+session_find(struct sessions *all, const struct session_layer *layer, struct str id)
+{
+	struct table_entry *e = table_find(&all->table, id);
+
+	return e != NULL && session_of_entry(e)->layer == layer ? session_of_entry(e) : NULL;
+}
+
+size_t
+sessions_count(const struct sessions *all)
+{
+	return all->table.n;
+}
+
+struct sessions_counts
+sessions_counts(const struct sessions *all)
+{
+	return (struct sessions_counts){all->table.n, all->n_posts, all->packets, all->made_room, all->unfinished};
+}
+
+bool
+sessions_idle(const struct sessions *all)
+{
+	return all->n_posts == 0;
+}
+
+const char *
+session_id(const struct session *s)
+{
+	return s->id;
+}
+
+struct str
+session_user(const struct session *s)
+{
+	return (struct str){s->user, s->user_n};
+}
+
+bool
+session_is_for(const struct session *s, struct str user)
+{
+	return s->user_n == 0 || str_eq(session_user(s), user);
+}
+
+void *
+session_data(const struct session *s)
+{
+	return s->data;
+}
+
+void
+session_set_data(struct session *s, void *data)
+{
+	s->data = data;
+}
+
+void
+session_wake(struct session *s)
+{
+	if (s->later || s->state == SESSION_ENDED)
+		return;
+	s->later = true;
+	TAILQ_INSERT_TAIL(&s->all->later, s, later_link);
+}
+
+/* ---- memory ---- */
+
+bool
+session_count(struct session *s)
+{
+	return budget_set(s->all->options.budget, &s->share, BUDGET_QUEUES, s->queue_bytes + s->backlog_bytes);
+}
+
+void
+session_doom(struct session *s)
+{
+	struct session_cursor *c;
+
+	s->doomed = true;
+	session_drop_queue(s);
+	LIST_FOREACH (c, &s->cursors, link)
+		session_drop_backlog(c);
+	session_wake(s);
+}
+
+/* Memory is short, and this one has most. */
+static void
+end_share(void *ctx, struct budget_share *share)
+{
+	(void)ctx;
+	session_doom(CONTAINER(share, struct session, share));
+}
+
+/* ---- its life ---- */
+
+void
+session_close(struct session *s)
+{
+	if (s->state != SESSION_OPEN)
+		return;
+	s->state = SESSION_CLOSING;
+	s->ping_ms = INT64_MAX;
+	if (s->dead_ms > clock_ms() + CLOSING_MS)
+		s->dead_ms = clock_ms() + CLOSING_MS;
+	session_release(s);
+	session_set_timer(s);
+	session_wake(s);
+}
+
+void
+session_end(struct session *s, struct str packet)
+{
+	struct fcgi_conn *conn;
+
+	if (s->state == SESSION_ENDED)
+		return;
+	s->state = SESSION_ENDED;
+	conn = session_take_held(s);
+	if (conn != NULL)
+		session_reply(s->all, conn, packet);
+	loop_timer_clear(s->all->loop, &s->timer);
+	table_remove(&s->all->table, &s->entry);
+	session_no_longer_fresh(s);
+	s->layer->ended(s->layer->ctx, s);
+	assert(LIST_EMPTY(&s->cursors));
+	session_stop_reading(s);
+	session_drop_queue(s);
+	session_drop_posts(s);
+	if (s->later)
+		TAILQ_REMOVE(&s->all->later, s, later_link);
+	TAILQ_INSERT_TAIL(&s->all->ended, s, later_link);
+}
+
+void
+session_leave(struct session *s)
+{
+	struct fcgi_conn *conn;
+
+	if (s->post == NULL || s->state == SESSION_ENDED) {
+		session_end(s, STR("1"));
+		return;
+	}
+	s->leaving = true;
+	conn = session_take_held(s);
+	if (conn != NULL)
+		session_reply(s->all, conn, STR("1"));
+	session_drop_queue(s);
+}
+
+bool
+session_is_left(const struct session *s)
+{
+	return s->leaving;
+}
+
+/* For one more session. */
+static bool
+make_room(struct sessions *all)
+{
+	struct session *oldest = TAILQ_FIRST(&all->fresh);
+
+	if (all->table.n < all->options.sessions_max)
+		return true;
+	if (oldest == NULL)
+		return false;
+	all->made_room++;
+	session_end(oldest, STR("1"));
+	return true;
+}
+
+struct session *
+session_new(struct sessions *all, const struct session_layer *layer, bool few, struct str user)
+{
+	struct session *s;
+
+	assert(user.n <= MESSAGE_SENDER_MAX);
+	if (all->draining || !make_room(all) || (s = calloc(1, sizeof *s + user.n)) == NULL)
+		return NULL;
+	s->all = all;
+	s->layer = layer;
+	s->few = few;
+	s->user_n = (uint8_t)user.n;
+	if (user.n > 0)
+		memcpy(s->user, user.p, user.n);
+	TAILQ_INIT(&s->queue);
+	LIST_INIT(&s->cursors);
+	token_id(s->id);
+	table_add(&all->table, &s->entry);
+	s->fresh = true;
+	TAILQ_INSERT_TAIL(&all->fresh, s, fresh_link);
+	s->await_ms = INT64_MAX;
+	s->connect_ms = clock_ms() + all->options.connect_timeout_ms;
+	session_beat(s);
+	if (layer->opened(layer->ctx, s) != 0) {
+		session_end(s, STR("1"));
+		return NULL;
+	}
+	return s;
+}
+
+/* Phase LATE: those for whom something was queued. */
+static bool
+look_later(void *ctx)
+{
+	struct sessions *all = ctx;
+	struct session *s;
+
+	for (int i = 0; i < FLUSHES_PER_TURN && !loop_spent(all->loop) && (s = TAILQ_FIRST(&all->later)) != NULL; i++) {
+		TAILQ_REMOVE(&all->later, s, later_link);
+		s->later = false;
+		if (s->doomed)
+			session_end(s, STR("1"));
+		else
+			session_flush(s);
+	}
+	return !TAILQ_EMPTY(&all->later);
+}
+
+static bool
+sweep(void *ctx)
+{
+	struct sessions *all = ctx;
+	struct session *s;
+
+	while ((s = TAILQ_FIRST(&all->ended)) != NULL) {
+		TAILQ_REMOVE(&all->ended, s, later_link);
+		free(s);
+	}
+	return false;
+}
+
+struct sessions *
+sessions_new(struct loop *loop, const struct session_options *options, struct requests *requests, struct rooms *rooms,
+    struct readers *readers)
+{
+	struct sessions *all = calloc(1, sizeof *all);
+
+	if (all == NULL)
+		return NULL;
+	*all = (struct sessions){
+	    .options = *options, .loop = loop, .requests = requests, .rooms = rooms, .readers = readers};
+	if (table_init(&all->table, id_of) != 0) {
+		free(all);
+		return NULL;
+	}
+	budget_kind(options->budget, BUDGET_QUEUES, BUDGET_LARGEST, 0, end_share, all);
+	TAILQ_INIT(&all->fresh);
+	TAILQ_INIT(&all->later);
+	TAILQ_INIT(&all->ended);
+	TAILQ_INIT(&all->dropped);
+	buf_init(&all->body, SIZE_MAX);
+	session_clock_init(all);
+	rooms_on_wake(rooms, ROOM_SESSION, session_on_wake, all);
+	session_channels_init(all);
+	session_posts_init(all);
+	loop_hook(loop, LOOP_LATE, look_later, all);
+	loop_hook(loop, LOOP_SWEEP, sweep, all);
+	loop_hook(loop, LOOP_SWEEP, session_free_dropped, all);
+	return all;
+}
+
+static void
+let_go(void *ctx, struct table_entry *e)
+{
+	struct session *s = session_of_entry(e);
+
+	(void)ctx;
+	if (s->held != NULL)
+		session_leave(s);
+}
+
+void
+sessions_drain(struct sessions *all)
+{
+	all->draining = true;
+	table_each(&all->table, let_go, NULL);
+}
+
+static void
+end_one(void *ctx, struct table_entry *e)
+{
+	struct session *s = session_of_entry(e);
+
+	(void)ctx;
+	/* Its connection is gone already. */
+	s->held = NULL;
+	session_end(s, STR("1"));
+}
+
+void
+sessions_free(struct sessions *all)
+{
+	if (all == NULL)
+		return;
+	table_each(&all->table, end_one, NULL);
+	sweep(all);
+	while (session_free_dropped(all))
+		;
+	buf_fini(&all->body);
+	table_fini(&all->table);
+	free(all);
+}

@@ -1,0 +1,271 @@
+/*
+ * session: an Engine.IO session over HTTP long-polling: states, cursors, heartbeat (Engine.IO protocol 4).
+ *
+ * A session has a small queue of packets for it alone, and cursors into rooms and channels. A message of a room is
+ * never copied into it: when its GET comes, it reads on from memory, or from the database if it was away for long. Nor
+ * is an event that passes through a channel, which keeps the newest for a few seconds. A packet in the queue remembers
+ * the head at which it was queued, as an event of a channel does, and goes out behind the messages up to it and before
+ * those above it.
+ *
+ * States: OPEN -> (session_close: what is queued goes out first) CLOSING -> ENDED; OPEN -> ENDED by session_end(): the
+ * heartbeat missed, the protocol broken. When the peer of its held GET is gone it leaves (session_leave()): what it has
+ * sent is still handled, then it is ENDED. An ended session is freed when the turn is over.
+ * Invariants: one GET is held at most. While it is held every cursor waits in its room and its channel; while none is,
+ * none does, so a client that is away costs nothing as others talk.
+ *
+ * POSTs: a turn of the loop handles a bounded number of packets, of all sessions together; the rest of a body waits for
+ * the next turn, in order, and its POST is answered when all of it was handled. Meanwhile the time for the session's
+ * pong stands still, for a client says nothing else while a POST of its is open; pings are due as ever, for it drops a
+ * server that sends none.
+ *
+ * Sessions that stand at the same place of a room, and have nothing but its news to be told, get the same bytes.
+ */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include <sys/queue.h>
+
+#include "base/budget.h"
+#include "base/token.h"
+#include "event/loop.h"
+#include "live/room.h"
+#include "web/request.h"
+
+struct queued;
+struct readers;
+struct session;
+struct sessions;
+
+/* How many kinds of cursors there may be in a room; see session_add_cursor(). */
+enum { SESSION_VARIANTS = 4 };
+
+/* An event that is worth telling soon or not at all. */
+struct session_event {
+	struct blob *packets;
+	unsigned n; /* packets */
+	int64_t head;
+	uint64_t serial;
+	int64_t until_ms;                    /* clock_ms() after which it is not worth telling */
+	const struct session_cursor *except; /* who said it; only compared, for it may have left */
+};
+
+/*
+ * The newest such events of a namespace, which its owner embeds: a short ring beside the log.
+ *
+ * Those whose GETs are held are told in rounds, some in each turn. Each of them comes back for more at once, so whoever
+ * says many of them would have all the others come back as fast as they can. So the first round after a quiet moment
+ *goes as fast as it can, and n sessions that were told are followed by a rest of n * SESSION_REST_US, in which events
+ *gather; a round that begins behind a rest has one after each SESSION_PIECE of them.
+ *
+ *	round is      an event comes           a GET comes, and there is an event for it   other
+ *	idle          begins: telling          is answered                                 -
+ *	telling       once more behind it      waits for the next one                      all told, or a piece: resting
+ *	resting       when the rest is over    waits for that                              rest over: telling, or idle
+ */
+enum { SESSION_PIECE = 16, SESSION_REST_US = 500, SESSION_REST_MAX_MS = 2000 };
+
+struct session_channel {
+	struct sessions *all;
+	TAILQ_HEAD(, session_cursor) waiting; /* whose GETs are held */
+	size_t n_waiting;
+	struct session_event *ring; /* NULL while it is empty */
+	uint64_t first, next;       /* numbers of the oldest and of the one to come */
+	size_t bytes;               /* of their packets */
+	struct budget_share share;  /* of the ring and its events, which may all be lost */
+	struct timer timer;         /* the oldest goes out of date */
+	/* The round: */
+	TAILQ_ENTRY(session_channel) link; /* of those that are being told, while telling */
+	bool telling, resting;
+	bool due;       /* one more */
+	bool paced;     /* it began behind a rest */
+	size_t to_tell; /* of those who wait, the first so many */
+	size_t told;    /* since the last rest */
+	struct timer rest_timer;
+};
+
+/* Where a session is in a room. Its owner embeds it. */
+struct session_cursor {
+	LIST_ENTRY(session_cursor) link;
+	struct session *session; /* NULL: in none */
+	struct waiter waiter;
+	struct session_channel *channel;          /* NULL: none */
+	TAILQ_ENTRY(session_cursor) channel_link; /* while it waits there */
+	uint64_t passed;                          /* number of the next event of the channel for it */
+	int64_t since;                            /* the greatest id given, or known to be nothing for it */
+	uint64_t resets;                          /* rooms_resets() of the log that since is of */
+	const char *room;                         /* its owner's, room_n bytes */
+	/* Read from the database, for want of memory, and not given yet: */
+	struct message **backlog;
+	uint16_t backlog_n, backlog_at;
+	uint32_t newest_max; /* > 0: at most so many of the newest are read from the database */
+	uint8_t room_n, variant;
+	bool replays;           /* what was missed goes out before the welcome, as far as both fit into one reply */
+	bool gave;              /* messages to the reply that is being made, before the welcome */
+	bool waits;             /* in its channel */
+	struct queued *welcome; /* still in the queue; NULL: it went out, or there is none */
+};
+
+/* Where a cursor begins. */
+struct session_start {
+	struct str room; /* its bytes must last as long as the cursor */
+	int64_t since;
+	size_t newest_max; /* > 0: of what the database has above since, no more than the newest so many are given */
+	unsigned variant;  /* below SESSION_VARIANTS: cursors of a room with the same one are given the same packets */
+	bool replays;      /* see session_queue_welcome() */
+	struct session_channel *channel; /* whose events it gets from now on; NULL: none */
+};
+
+/* The protocol on top of the sessions of one path. */
+struct session_layer {
+	void *ctx;
+	/* A new session. -1: without memory; it is ended. */
+	int (*opened)(void *ctx, struct session *s);
+	/* Whether messages can be handled now; or else what clients send waits, until a turn of the loop in which they
+	 * can be. NULL: always. */
+	bool (*ready)(void *ctx);
+	/* A message. false: it breaks the protocol; the session is ended. */
+	bool (*text)(void *ctx, struct session *s, struct str text);
+	bool (*binary)(void *ctx, struct session *s, struct str bytes);
+	/* Adds the packets of a message, with separators between; returns how many. May be NULL where there are no
+	 * cursors. */
+	unsigned (*packets)(void *ctx, struct session_cursor *c, struct message *m, struct buf *body);
+	/* The last call for it. */
+	void (*ended)(void *ctx, struct session *s);
+};
+
+struct session_options {
+	int64_t ping_interval_ms, ping_timeout_ms, connect_timeout_ms;
+	size_t sessions_max;
+	size_t queue_bytes_max; /* memory of what waits for one session; it is ended when there is more */
+	size_t reply_max;       /* bytes of a reply, beyond its first packet */
+	struct budget *budget;  /* counts what waits for all of them, and ends the largest; NULL: nothing is counted */
+};
+
+/* NULL without memory. */
+struct sessions *sessions_new(struct loop *loop, const struct session_options *options, struct requests *requests,
+    struct rooms *rooms, struct readers *readers);
+void sessions_free(struct sessions *all);
+size_t sessions_count(const struct sessions *all);
+/* The session of this id, if it has this layer; or NULL. */
+struct session *session_find(struct sessions *all, const struct session_layer *layer, struct str id);
+
+/* Held GETs are answered with a close, as at the daemon's end; from now on there are no new sessions. */
+void sessions_drain(struct sessions *all);
+/* Whether all that came in POSTs was handled. */
+bool sessions_idle(const struct sessions *all);
+
+struct sessions_counts {
+	size_t sessions, posts; /* posts: of which packets are still to be handled */
+	uint64_t packets;       /* of clients, handled since the start */
+	uint64_t made_room;     /* ended without having joined anything, for a new one */
+	uint64_t unfinished;    /* ended since more of something did not come; see session_await() */
+};
+struct sessions_counts sessions_counts(const struct sessions *all);
+
+/*
+ * When there are as many as there may be, the oldest that never had what it connected for is ended for the new one:
+ * a stranger begins as many as he likes, for the price of a GET each.
+ *
+ * few: the client takes no more than 16 packets in a reply; user: whose it is, as the web server checked
+ * (message_sender_ok()); empty: nobody's. NULL: all of too many sessions have joined, or no memory.
+ */
+struct session *session_new(struct sessions *all, const struct session_layer *layer, bool few, struct str user);
+struct str session_user(const struct session *s);
+/* Whether a request of this user may use it: everybody who knows its id may, if it is nobody's. */
+bool session_is_for(const struct session *s, struct str user);
+const char *session_id(const struct session *s);
+void *session_data(const struct session *s);
+void session_set_data(struct session *s, void *data);
+
+/* The client has what it connected for: the connect timeout does not strike. */
+void session_connected(struct session *s);
+
+/* A GET of it: answers or holds conn. */
+void session_get(struct session *s, struct fcgi_conn *conn);
+
+/*
+ * The body of a POST: its packets are handled in this turn and the next ones, then conn is answered with `ok`; if conn
+ * is gone by then they are handled all the same. What they queue goes out with the held GET at the end of the turn. A
+ * second POST waits for the first, a third is refused. conn may be NULL: nobody is answered.
+ */
+void session_post(struct session *s, struct fcgi_conn *conn, struct str body);
+
+/* The layer cannot handle the next message yet: it waits until the session is released, and all that is behind it. */
+void session_hold(struct session *s);
+void session_release(struct session *s);
+
+/* The errors of Engine.IO's own server, whose body clients may show; in the order of their codes. */
+enum session_fault {
+	SESSION_UNKNOWN_TRANSPORT,
+	SESSION_UNKNOWN_SID,
+	SESSION_BAD_HANDSHAKE_METHOD,
+	SESSION_BAD_REQUEST,
+	SESSION_FORBIDDEN,
+	SESSION_UNSUPPORTED_PROTOCOL,
+};
+void session_refuse(struct requests *requests, struct fcgi_conn *conn, enum session_fault fault);
+
+/* Whether a request for it still counts: an absolute deadline is past before its timer strikes. Ends it if it is. */
+bool session_alive(struct session *s);
+
+/*
+ * Queues packets (whole Engine.IO packets, separators between): n of them. Takes a holding of them. When there is no
+ * room or memory for them the session ends, but not before the turn does.
+ */
+void session_queue(struct session *s, struct blob *packets, unsigned n);
+
+/* For sessions like s. */
+void session_channel_init(struct session_channel *ch, struct session *s);
+/* No cursor is in it any more. */
+void session_channel_fini(struct session_channel *ch);
+
+/*
+ * An event for all whose cursors are in the channel but `except` (NULL: for all): n packets. Takes a holding of them.
+ * It costs the same however many there are: those whose GETs are held are told in this turn and the next ones, some at
+ * a time; a client that is away gets it if it comes within 10 s, unless 64 newer ones, or 1 MB of them, came since.
+ */
+void session_channel_tell(
+    struct session_channel *ch, struct blob *packets, unsigned n, const struct session_cursor *except);
+
+/* Whether a GET is held and nothing is queued: what may be lost is only sent then. */
+bool session_ready(const struct session *s);
+
+/* Ends it when the turn is over, and lets go now of what waits for it: whoever queued may still use what it owns. */
+void session_doom(struct session *s);
+
+/* More of what its client has begun must come within wait_ms, or it is ended; < 0: nothing is begun. */
+void session_await(struct session *s, int64_t wait_ms);
+
+/* Ends it when what is queued has gone out. */
+void session_close(struct session *s);
+/* Ends it now; a held GET gets `packet` ("1", "6"). */
+void session_end(struct session *s, struct str packet);
+
+/* The peer of its held GET hung up. */
+void session_gone(struct session *s);
+
+/* Ends it as soon as what it has sent is handled; until then it is answered nothing more. */
+void session_leave(struct session *s);
+
+/* Whether it was left. */
+bool session_is_left(const struct session *s);
+
+/* The session whose GET a parked connection is. */
+struct session *session_of(struct fcgi_conn *conn);
+
+void session_add_cursor(struct session *s, struct session_cursor *c, const struct session_start *start);
+void session_remove_cursor(struct session_cursor *c);
+
+/*
+ * Queues the one packet without which the client does not take what the cursor gives. It goes out before that; if the
+ * cursor replays, behind as much of what was missed as fits into the same reply, never later: the client keeps what
+ * comes before, and would have it twice if it were cut off in between. A cursor that was not added changes nothing.
+ */
+void session_queue_welcome(struct session *s, struct blob *packet, struct session_cursor *c);
+
+/* Something was queued or a cursor set: the held GET is looked at when the turn ends. */
+void session_wake(struct session *s);
+
+size_t session_slot_size(void);
+
+#endif

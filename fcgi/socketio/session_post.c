@@ -1,0 +1,365 @@
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "session_state.h"
+
+/*
+ * What clients send is handled in turns of the loop, so that nobody who sends much keeps the others waiting. In each
+ * turn it is POST by POST: new ones first, for most have a packet or two; then those that have had a turn, round and
+ * round. Part of each turn is kept for these, and every other one begins with one of them, so that new ones cannot hold
+ * them up for ever.
+ */
+enum {
+	PACKETS_PER_TURN = 64,
+	BYTES_PER_TURN = 256 * 1024, /* of packets; the last one may be larger */
+	PACKETS_PER_VISIT = 8,       /* to one POST */
+	PACKETS_FOR_OLD = 16,
+};
+
+void
+session_refuse(struct requests *requests, struct fcgi_conn *conn, enum session_fault fault)
+{
+	static const char *const words[] = {"Transport unknown", "Session ID unknown", "Bad handshake method",
+	    "Bad request", "Forbidden", "Unsupported protocol version"};
+	char body[96];
+	int n = snprintf(body, sizeof body, "{\"code\":%d,\"message\":\"%s\"}", (int)fault, words[fault]);
+
+	request_reply(requests, conn, fault == SESSION_FORBIDDEN ? 403 : 400, STR("application/json"),
+	    STR("Cache-Control: no-store\r\n"), (struct str){body, (size_t)n});
+}
+
+static void
+reply_ok(struct requests *requests, struct fcgi_conn *conn)
+{
+	request_reply(requests, conn, 200, STR("text/html"), STR("Cache-Control: no-store\r\n"), STR("ok"));
+}
+
+/* One packet of a POST; false: nothing after it counts. */
+static bool
+take_packet(struct session *s, struct str packet)
+{
+	struct str data = {packet.p + 1, packet.n - 1};
+	struct buf bytes;
+	bool good;
+
+	if (packet.n == 0)
+		return false;
+	switch (packet.p[0]) {
+	case '0': /* open, upgrade and noop mean nothing from a client */
+	case '5':
+	case '6':
+		return true;
+	case '1':
+		session_end(s, STR("6"));
+		return true;
+	case '3':
+		session_beat(s);
+		return true;
+	case '4':
+		return s->layer->text(s->layer->ctx, s, data);
+	case 'b':
+		buf_init(&bytes, data.n + 1);
+		token_add_decoded(&bytes, data);
+		good = buf_ok(&bytes) && s->layer->binary(s->layer->ctx, s, buf_str(&bytes));
+		buf_fini(&bytes);
+		return good;
+	default:
+		return false;
+	}
+}
+
+/* ---- the lists ---- */
+
+/* Whether the next packet is a message, and so the layer's. */
+static bool
+is_message(const struct packet_walk *walk)
+{
+	return walk->rest.n > 0 && (walk->rest.p[0] == '4' || walk->rest.p[0] == 'b');
+}
+
+/* Whether it has to wait for what the layer is doing for this session; then it is in no list. */
+static bool
+is_held(const struct session *s, const struct packet_walk *walk)
+{
+	return s->holds && s->state == SESSION_OPEN && is_message(walk);
+}
+
+static bool
+is_ready(const struct session *s)
+{
+	return s->layer->ready == NULL || s->layer->ready(s->layer->ctx);
+}
+
+/* Whether it comes too early: the layer takes no more of anybody for the moment. */
+static bool
+is_early(const struct session *s, const struct packet_walk *walk)
+{
+	return is_message(walk) && !is_ready(s);
+}
+
+static void
+list(struct sessions *all, struct post *p)
+{
+	assert(p->list == NULL);
+	if (is_early(p->session, &p->walk))
+		p->list = &all->early_posts;
+	else
+		p->list = p->old ? &all->old_posts : &all->new_posts;
+	TAILQ_INSERT_TAIL(p->list, p, link);
+}
+
+static void
+unlist(struct post *p)
+{
+	if (p->list != NULL)
+		TAILQ_REMOVE(p->list, p, link);
+	p->list = NULL;
+}
+
+static bool
+budget_left(const struct sessions *all)
+{
+	return all->packets_left > 0 && all->bytes_left > 0;
+}
+
+/* The connection that waits for the answer, if it is still there. */
+static struct fcgi_conn *
+conn_of(const struct post *p)
+{
+	return p->asks ? fcgi_find(p->session->all->requests->fcgi, p->handle) : NULL;
+}
+
+/* ---- one POST ---- */
+
+static void
+post_free(struct post *p)
+{
+	budget_set(p->session->all->options.budget, &p->share, BUDGET_POSTS, 0);
+	p->session->all->n_posts--;
+	free(p);
+}
+
+/* NULL without memory, its own or that of all. */
+static struct post *
+post_new(struct session *s, struct fcgi_conn *conn, struct str rest)
+{
+	struct post *p = malloc(sizeof *p + rest.n);
+
+	if (p == NULL)
+		return NULL;
+	*p = (struct post){.session = s, .asks = conn != NULL, .walk.rest = {p->bytes, rest.n}};
+	if (conn != NULL)
+		p->handle = fcgi_handle(conn);
+	if (rest.n > 0)
+		memcpy(p->bytes, rest.p, rest.n);
+	s->all->n_posts++;
+	if (budget_set(s->all->options.budget, &p->share, BUDGET_POSTS, budget_size(p)))
+		return p;
+	post_free(p);
+	return NULL;
+}
+
+/* Handles the next packets, a few; whether that was the last, or nothing after it counts. */
+static bool
+visit(struct session *s, struct packet_walk *walk)
+{
+	struct sessions *all = s->all;
+	struct str packet;
+
+	for (int i = 0; i < PACKETS_PER_VISIT && budget_left(all); i++) {
+		if (s->state != SESSION_OPEN || s->doomed)
+			return true;
+		if (is_held(s, walk) || is_early(s, walk) || !packet_next(walk, &packet))
+			break;
+		all->packets_left--;
+		all->bytes_left -= (int64_t)packet.n;
+		all->packets++;
+		if (!take_packet(s, packet)) {
+			session_end(s, STR("1"));
+			return true;
+		}
+	}
+	return walk->ended || s->state != SESSION_OPEN || s->doomed;
+}
+
+/* The session's POST is over: its client is told, and the next one begins. */
+static void
+finish(struct session *s, bool handled)
+{
+	struct sessions *all = s->all;
+	struct post *p = s->post, *next = p->next;
+	struct fcgi_conn *conn = conn_of(p);
+
+	unlist(p);
+	if (conn != NULL && handled)
+		reply_ok(all->requests, conn);
+	else if (conn != NULL)
+		session_refuse(all->requests, conn, SESSION_UNKNOWN_SID);
+	if (next != NULL && s->state != SESSION_ENDED) {
+		next->stopped_ms = p->stopped_ms;
+		s->post = next;
+		if (!is_held(s, &next->walk))
+			list(all, next);
+	} else {
+		session_go_on(s);
+		if (next != NULL) {
+			conn = conn_of(next);
+			if (conn != NULL)
+				session_refuse(all->requests, conn, SESSION_UNKNOWN_SID);
+			post_free(next);
+		}
+		if (s->leaving)
+			session_end(s, STR("1"));
+	}
+	post_free(p);
+}
+
+void
+session_drop_posts(struct session *s)
+{
+	/* The one that is being handled is finished by whoever handles it. */
+	if (s->post != NULL && s->post != s->all->post)
+		finish(s, false);
+}
+
+/* ---- all of them ---- */
+
+/* A turn of a POST. */
+static void
+go_on(struct sessions *all, struct post *p)
+{
+	struct session *s = p->session;
+	bool done;
+
+	unlist(p);
+	p->old = true;
+	all->post = p;
+	done = visit(s, &p->walk);
+	all->post = NULL;
+	if (done)
+		finish(s, true);
+	else if (!is_held(s, &p->walk))
+		list(all, p);
+}
+
+/* Whose turn it is. */
+static struct post *
+next_post(const struct sessions *all)
+{
+	struct post *old = TAILQ_FIRST(&all->early_posts), *fresh = TAILQ_FIRST(&all->new_posts);
+	bool for_old =
+	    all->packets_left <= PACKETS_FOR_OLD || (all->old_begins && all->packets_left == PACKETS_PER_TURN);
+
+	/* Those that were too early have waited longest. */
+	if (old == NULL || !is_ready(old->session))
+		old = TAILQ_FIRST(&all->old_posts);
+	return fresh == NULL || (old != NULL && for_old) ? old : fresh;
+}
+
+/* Where packets are large, the first POST may have all of a turn. */
+static void
+begin_turn(struct sessions *all)
+{
+	all->packets_left = PACKETS_PER_TURN;
+	all->bytes_left = BYTES_PER_TURN;
+	all->old_begins = !all->old_begins;
+}
+
+/* Phase LATE: those of this turn's requests, and those that came before. */
+static bool
+posts_go_on(void *ctx)
+{
+	struct sessions *all = ctx;
+	struct post *p;
+
+	while (budget_left(all) && (p = next_post(all)) != NULL)
+		go_on(all, p);
+	begin_turn(all);
+	/* What the others wait for ends with a turn of its own. */
+	return next_post(all) != NULL;
+}
+
+/* Memory is short, and this one is the largest: it goes with its session, when the turn is over. */
+static void
+end_share(void *ctx, struct budget_share *share)
+{
+	struct sessions *all = ctx;
+
+	budget_set(all->options.budget, share, BUDGET_POSTS, 0);
+	session_doom(CONTAINER(share, struct post, share)->session);
+}
+
+void
+session_posts_init(struct sessions *all)
+{
+	TAILQ_INIT(&all->new_posts);
+	TAILQ_INIT(&all->old_posts);
+	TAILQ_INIT(&all->early_posts);
+	begin_turn(all);
+	budget_kind(all->options.budget, BUDGET_POSTS, BUDGET_LARGEST, 0, end_share, all);
+	loop_hook(all->loop, LOOP_LATE, posts_go_on, all);
+}
+
+static void
+refuse(struct session *s, struct fcgi_conn *conn)
+{
+	if (conn != NULL)
+		session_refuse(s->all->requests, conn, SESSION_BAD_REQUEST);
+}
+
+/* It waits for its turn, behind the one before it if there is one. */
+static void
+keep(struct session *s, struct fcgi_conn *conn, struct str body)
+{
+	struct post *p = post_new(s, conn, body);
+
+	if (p == NULL) {
+		/* The client must not take it for handled, nor go on as if it were. */
+		refuse(s, conn);
+		session_end(s, STR("1"));
+	} else if (s->post != NULL)
+		s->post->next = p;
+	else {
+		s->post = p;
+		session_stop_clock(s);
+		if (!is_held(s, &p->walk))
+			list(s->all, p);
+	}
+}
+
+void
+session_post(struct session *s, struct fcgi_conn *conn, struct str body)
+{
+	if (s->state != SESSION_OPEN || s->doomed) {
+		if (conn != NULL)
+			reply_ok(s->all->requests, conn);
+		return;
+	}
+	if (s->post != NULL && s->post->next != NULL) {
+		refuse(s, conn);
+		return;
+	}
+	if (s->pong_waits && !s->extended && !(body.n > 0 && body.p[0] == '3')) {
+		/* It lives, though its pong is late: once it gets more time. */
+		s->extended = true;
+		s->dead_ms = clock_ms() + s->all->options.ping_timeout_ms;
+	}
+	keep(s, conn, body);
+}
+
+void
+session_hold(struct session *s)
+{
+	s->holds = true;
+}
+
+void
+session_release(struct session *s)
+{
+	s->holds = false;
+	if (s->post != NULL && s->post != s->all->post && s->post->list == NULL)
+		list(s->all, s->post);
+}

@@ -1,0 +1,203 @@
+/*
+ * session_state: what the files of session share. session.c has its life, session_clock.c its heartbeat, session_get.c
+ * the held GET and what it is answered with, session_read.c the cursors, session_queue.c what waits for one session
+ * alone, session_channel.c what passes, session_post.c what clients send.
+ */
+#ifndef SESSION_STATE_H
+#define SESSION_STATE_H
+
+#include "base/table.h"
+#include "packet.h"
+#include "session.h"
+
+enum session_life { SESSION_OPEN, SESSION_CLOSING, SESSION_ENDED };
+
+struct post;
+struct reading;
+
+TAILQ_HEAD(queue, queued);
+
+/* There may be a hundred thousand, so every byte counts. */
+struct session {
+	struct table_entry entry;
+	TAILQ_ENTRY(session) fresh_link; /* among those that did not join yet */
+	TAILQ_ENTRY(session) later_link; /* among those to be looked at, or freed, when the turn ends */
+	struct sessions *all;
+	const struct session_layer *layer;
+	void *data;
+	struct fcgi_conn *held;
+	struct timer timer;
+	int64_t ping_ms, dead_ms, connect_ms, await_ms; /* clock_ms() at which each strikes; INT64_MAX: never */
+	struct post *post; /* what came and is not handled yet: meanwhile its clock stands still */
+	struct queue queue;
+	LIST_HEAD(, session_cursor) cursors;
+	size_t queue_bytes, backlog_bytes; /* memory of the queue, and of the cursors' backlogs */
+	struct budget_share share;
+	struct reading *reading; /* a job reads for one of its cursors */
+	uint8_t state;           /* enum session_life */
+	bool ping_waits, pong_waits, extended, few, later, fresh;
+	bool holds;   /* its layer cannot handle the next message yet */
+	bool leaving; /* nobody is there to be told; it ends when its POSTs are handled */
+	bool doomed;  /* it is ended when the turn is over: whoever queued may still use what it owns */
+	uint8_t user_n;
+	char id[TOKEN_ID_SIZE];
+	char user[];
+};
+
+TAILQ_HEAD(posts, post);
+
+struct sessions {
+	struct session_options options;
+	struct loop *loop;
+	struct requests *requests;
+	struct rooms *rooms;
+	struct readers *readers;
+	struct table table;          /* by id */
+	TAILQ_HEAD(, session) fresh; /* the oldest first */
+	TAILQ_HEAD(, session) later, ended;
+	struct queue dropped; /* what was queued for sessions that need it no more */
+	/* POSTs that are handled in turns: new ones have had no turn yet. */
+	struct posts new_posts, old_posts;
+	struct posts early_posts; /* their layer takes no more for the moment */
+	size_t n_posts;           /* those that are held by their layer are in no list */
+	struct post *post;        /* whose packets are being handled now; NULL: nobody's */
+	unsigned packets_left;    /* in this turn */
+	int64_t bytes_left;
+	bool old_begins; /* this turn */
+	uint64_t packets, made_room, unfinished;
+	TAILQ_HEAD(, session_channel) telling; /* channels that have something for those who wait in them */
+	struct session_channel *channel;       /* of which one is being told now; NULL: none, or it ended */
+	uint64_t serial;                       /* of what was queued or told last */
+	uint8_t timer_kind, channel_kind, rest_kind;
+	bool draining;
+	struct buf body;
+};
+
+/* ---- session.c ---- */
+
+/* Counts what waits for it: false when it is the one that has to go for want of memory. */
+bool session_count(struct session *s);
+
+/* ---- session_clock.c ---- */
+
+void session_clock_init(struct sessions *all);
+
+/* For whatever is next. */
+void session_set_timer(struct session *s);
+
+/* It is not one of those that may make room for another. */
+void session_no_longer_fresh(struct session *s);
+
+/* A pong came, or the session begins: the next ping is due a whole interval from now. */
+void session_beat(struct session *s);
+
+/* Its POST is being handled, since now: the time that it has for a pong stands still; or is no more: that goes on where
+ * it was. */
+void session_stop_clock(struct session *s);
+void session_go_on(struct session *s);
+
+/* ---- session_get.c ---- */
+
+/* Takes the held GET, which its caller answers; NULL when there is none. */
+struct fcgi_conn *session_take_held(struct session *s);
+
+void session_reply(struct sessions *all, struct fcgi_conn *conn, struct str body);
+
+/* Answers the held GET if there is anything to say, or sees to it that it is told. */
+void session_flush(struct session *s);
+
+/* The same, and events that gather in a channel are told now. */
+void session_tell(struct session *s);
+
+/* A waiter of a session's cursor was woken. */
+void session_on_wake(void *ctx, struct room *room, struct waiter *w);
+
+/* ---- session_read.c ---- */
+
+struct str session_cursor_room(const struct session_cursor *c);
+
+/* Another log stands here now: a cursor goes on from its end. */
+void session_follow_reset(struct session_cursor *c);
+
+/* The message that comes first of all cursors'; NULL when there is none. *behind: one has to ask the database. */
+struct message *session_first_message(struct session *s, struct session_cursor **from, struct session_cursor **behind);
+
+/* What was read for the cursor and not given yet is dropped. */
+void session_drop_backlog(struct session_cursor *c);
+
+/* The cursor has given m. */
+void session_advance(struct session_cursor *c, struct message *m);
+
+/* Begins to read for the cursor what memory does not hold. */
+void session_read_behind(struct session *s, struct session_cursor *c);
+
+/* The session ended: what is being read for it is for nobody. */
+void session_stop_reading(struct session *s);
+
+/* ---- session_queue.c ---- */
+
+struct queued {
+	TAILQ_ENTRY(queued) link;
+	struct blob *packets;
+	unsigned n;
+	int64_t head;
+	uint64_t serial;
+	struct session_cursor *opens; /* whose welcome it is; NULL: nobody's */
+};
+
+/* Takes queued packets into the body. Returns how many. */
+unsigned session_take_queued(struct session *s, struct queued *q, struct buf *body);
+
+/* It goes at once; its memory in the turns that follow, for there may be a hundred thousand pieces of it. */
+void session_drop_queue(struct session *s);
+
+/* Frees a bounded number of what was dropped; whether there is more. For LOOP_SWEEP; all is a struct sessions. */
+bool session_free_dropped(void *all);
+
+/* ---- session_channel.c ---- */
+
+/* The event that comes first of all cursors', and whose; NULL when there is none. */
+struct session_event *session_first_event(struct session *s, struct session_cursor **to);
+
+/* The event, which is the next one of its cursor, into the body. Returns the number of packets. */
+unsigned session_take_event(struct session_cursor *c, const struct session_event *e, struct buf *body);
+
+/* Whether there are events for it, but all of channels where events gather. */
+bool session_events_gather(struct session *s);
+
+/* Its session's GET is held; or is not. */
+void session_channel_wait(struct session_cursor *c);
+void session_channel_unwait(struct session_cursor *c);
+
+/* Tells a bounded number of those who wait; whether there are more. For LOOP_WAKE; all is a struct sessions. */
+bool session_channels_tell(void *all);
+void session_channels_init(struct sessions *all);
+
+/* ---- session_post.c ---- */
+
+/* A POST of which packets are to be handled. */
+struct post {
+	TAILQ_ENTRY(post) link; /* while it is listed */
+	struct session *session;
+	struct post *next;  /* of the same session: the one that waits for this one */
+	uint64_t handle;    /* of the request */
+	int64_t stopped_ms; /* clock_ms() since which the session's clock stands still */
+	struct packet_walk walk;
+	struct budget_share share;
+	bool asks;          /* somebody waits for the answer */
+	bool old;           /* it has had a turn */
+	struct posts *list; /* NULL: it is in none */
+	char bytes[];
+};
+
+void session_posts_init(struct sessions *all);
+
+/* The session ended: what it has sent and is not handled yet is not. */
+void session_drop_posts(struct session *s);
+
+/* ---- session_get.c ---- */
+
+/* Between two packets of a body. */
+void session_add_separator(struct buf *body);
+
+#endif

@@ -1,0 +1,312 @@
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/token.h"
+#include "store_writer.h"
+
+/* Whether two messages are the same to their readers; a foreign row may say in args what we say in text. Without memory
+ * that is noted. */
+static bool
+same_message(struct store *s, struct message_fields a, struct message_fields b)
+{
+	struct buf json_a, json_b;
+	bool same;
+
+	if (!str_eq(a.attachments, b.attachments))
+		return false;
+	if (a.is_args == b.is_args && str_eq(a.body, b.body))
+		return str_eq(a.event, b.event) && str_eq(a.sender, b.sender);
+	a.id = b.id;
+	a.at_ms = b.at_ms;
+	buf_init(&json_a, SIZE_MAX);
+	buf_init(&json_b, SIZE_MAX);
+	message_add_json(&json_a, &a, STR(""));
+	message_add_json(&json_b, &b, STR(""));
+	if (!buf_ok(&json_a) || !buf_ok(&json_b))
+		store_note(s, SQLITE_NOMEM);
+	same = str_eq(buf_str(&json_a), buf_str(&json_b));
+	buf_fini(&json_a);
+	buf_fini(&json_b);
+	return same;
+}
+
+/* The id of the message that has this key, whatever else it says. */
+static int64_t
+id_of_key(struct store *s, const struct message_fields *f)
+{
+	sqlite3_stmt *stmt = store_prepare(s, "SELECT id FROM messages WHERE room = ? AND key = ?");
+	int64_t id = 0;
+
+	if (stmt == NULL)
+		return 0;
+	store_bind_str(stmt, 1, f->room);
+	store_bind_str(stmt, 2, f->key);
+	if (sqlite3_step(stmt) == SQLITE_ROW)
+		id = sqlite3_column_int64(stmt, 0);
+	store_reset(s, stmt);
+	return id;
+}
+
+/* The message that has this key already: its outcome for the send, or STORE_STORED when there is none. */
+static int
+find_key(struct store *s, struct store_send *send)
+{
+	const struct message_fields *f = &send->message->f;
+	sqlite3_stmt *stmt = store_prepare(s, "SELECT " STORE_COLUMNS " FROM messages WHERE room = ? AND key = ?");
+	struct message_fields was;
+	int code;
+
+	if (stmt == NULL)
+		return s->trouble;
+	store_bind_str(stmt, 1, f->room);
+	store_bind_str(stmt, 2, f->key);
+	code = sqlite3_step(stmt);
+	if (code == SQLITE_ROW) {
+		bool same = store_row(s, stmt, &was) && sqlite3_column_int(stmt, 7) == (int)f->n_attachments;
+
+		send->outcome = same && same_message(s, was, *f) ? STORE_REPLAYED : STORE_KEY_CONFLICT;
+		send->id = was.id;
+		send->at_ms = was.at_ms;
+	}
+	sqlite3_reset(stmt);
+	if (code == SQLITE_TOOBIG) {
+		send->outcome = STORE_KEY_CONFLICT;
+		send->id = id_of_key(s, f);
+	}
+	if (s->trouble != SQLITE_OK)
+		return s->trouble;
+	return code == SQLITE_ROW || code == SQLITE_TOOBIG ? SQLITE_DONE : code;
+}
+
+static int
+insert_attachments(struct store *s, int64_t id, const struct message_fields *f)
+{
+	struct str list = f->attachments, base64;
+	struct buf bytes;
+	int code = SQLITE_DONE;
+
+	buf_init(&bytes, f->attachments.n + 1);
+	for (int num = 0; code == SQLITE_DONE && message_next_attachment(&list, &base64); num++) {
+		sqlite3_stmt *stmt = store_prepare(s, "INSERT INTO attachments VALUES (?, ?, ?)");
+
+		buf_reset(&bytes, SIZE_MAX);
+		token_add_decoded(&bytes, base64);
+		if (stmt == NULL || !buf_ok(&bytes)) {
+			code = stmt == NULL ? s->trouble : SQLITE_NOMEM;
+			break;
+		}
+		sqlite3_bind_int64(stmt, 1, id);
+		sqlite3_bind_int(stmt, 2, num);
+		sqlite3_bind_blob64(stmt, 3, buf_str(&bytes).p, bytes.n, SQLITE_STATIC);
+		code = store_run(stmt);
+	}
+	buf_fini(&bytes);
+	return code;
+}
+
+/* How many rows one INSERT may have: what it costs to run a statement, and to keep a way back from it, is shared. */
+#define RUN_ROWS_MAX 32
+
+#define ROW "(?, ?, ?, ?, ?, ?, ?, ?)"
+#define TWO(rows) rows ", " rows
+#define INSERT(rows) "INSERT INTO messages (room, event, sender, text, args, key, at, attachments) VALUES " rows
+
+enum { COLUMNS = 8, SINGLY = 5 };
+
+static const struct {
+	size_t rows;
+	const char *sql;
+} INSERTS[] = {
+    {32, INSERT(TWO(TWO(TWO(TWO(TWO(ROW))))))},
+    {16, INSERT(TWO(TWO(TWO(TWO(ROW)))))},
+    {8, INSERT(TWO(TWO(TWO(ROW))))},
+    {4, INSERT(TWO(TWO(ROW)))},
+    {2, INSERT(TWO(ROW))},
+    [SINGLY] = {1, INSERT(ROW)},
+};
+
+static void
+bind(sqlite3_stmt *stmt, int column, struct store_send *send)
+{
+	const struct message_fields *f = &send->message->f;
+
+	store_bind_str(stmt, column + 1, f->room);
+	store_bind_str(stmt, column + 2, f->event);
+	store_bind_str(stmt, column + 3, f->sender);
+	store_bind_str(stmt, column + (f->is_args ? 5 : 4), f->body);
+	if (f->key.n > 0)
+		store_bind_str(stmt, column + 6, f->key);
+	send->at_ms = clock_wall_ms();
+	sqlite3_bind_int64(stmt, column + 7, send->at_ms);
+	sqlite3_bind_int(stmt, column + 8, (int)f->n_attachments);
+}
+
+/* Sends that are to be inserted next, in the order of their ids. */
+struct run {
+	struct store_send *sends[RUN_ROWS_MAX];
+	size_t n;
+	bool odd; /* of several rows in one statement not every one is there, or one was refused */
+};
+
+/* These in one statement: an SQLite result code (SQLITE_DONE is good). */
+static int
+insert_rows(struct store *s, struct run *run, size_t from, size_t n, const char *sql)
+{
+	struct store_send **sends = run->sends + from;
+	sqlite3_stmt *stmt = store_prepare(s, sql);
+	int64_t first;
+	bool there;
+	int code;
+
+	if (stmt == NULL)
+		return s->trouble;
+	sqlite3_clear_bindings(stmt);
+	for (size_t i = 0; i < n; i++)
+		bind(stmt, (int)i * COLUMNS, sends[i]);
+	/* A trigger that keeps the log short may have to do with a row that got past the rules. */
+	sqlite3_limit(s->db, SQLITE_LIMIT_LENGTH, STORE_SQLITE_LENGTH_MAX);
+	code = store_run(stmt);
+	sqlite3_limit(s->db, SQLITE_LIMIT_LENGTH, STORE_LENGTH_MAX);
+	if (code != SQLITE_DONE)
+		return code;
+	there = sqlite3_changes(s->db) == (int)n;
+	run->odd = run->odd || (!there && n > 1);
+	/* One after the other, unless a trigger of the user's inserts as well: see only_ours(). */
+	first = sqlite3_last_insert_rowid(s->db) - (int64_t)n + 1;
+	for (size_t i = 0; i < n; i++) {
+		/* A trigger may pass over it: which one is known only of a single row. */
+		sends[i]->outcome = there || n > 1 ? STORE_STORED : STORE_REFUSED;
+		sends[i]->id = first + (int64_t)i;
+	}
+	return code;
+}
+
+static bool
+refused(struct store *s, int code)
+{
+	/* A trigger may have ended the transaction as well (RAISE(ROLLBACK)). */
+	return (code & 0xFF) == SQLITE_CONSTRAINT && !sqlite3_get_autocommit(s->db);
+}
+
+/*
+ * Singly, a row and its attachments have a way back of their own: SQLite undoes what is refused, unless a trigger does
+ * so by RAISE(FAIL), which leaves what came before it, or the attachments are refused and not the row.
+ */
+static int
+insert_singly(struct store *s, struct run *run, size_t i)
+{
+	struct store_send *send = run->sends[i];
+	int code = store_exec(s, "SAVEPOINT row");
+
+	if (code == SQLITE_OK)
+		code = insert_rows(s, run, i, 1, INSERTS[SINGLY].sql);
+	if (code == SQLITE_DONE && send->outcome == STORE_STORED)
+		code = insert_attachments(s, send->id, &send->message->f);
+	if (refused(s, code)) {
+		/* A rule of the schema that was not checked before it came here, or the user's own. */
+		log_error("refused", "room=%.*s error=\"%s\"", STR_ARGS(send->message->f.room), store_message(s, code));
+		send->outcome = STORE_REFUSED;
+		code = store_exec(s, "ROLLBACK TO row");
+		code = code == SQLITE_OK ? SQLITE_DONE : code;
+	}
+	if (code == SQLITE_DONE)
+		code = store_exec(s, "RELEASE row");
+	return code == SQLITE_OK ? SQLITE_DONE : code;
+}
+
+/* As many at once as can be; run->odd when one is refused, and what became of it and of others is not known. */
+static int
+insert_together(struct store *s, struct run *run)
+{
+	int code = SQLITE_DONE;
+	size_t done = 0;
+
+	for (size_t kind = 0; done < run->n && code == SQLITE_DONE;) {
+		size_t n = INSERTS[kind].rows;
+
+		if (n > run->n - done) {
+			kind++;
+			continue;
+		}
+		code = insert_rows(s, run, done, n, INSERTS[kind].sql);
+		done += n;
+	}
+	for (size_t i = 0; i < run->n && code == SQLITE_DONE && !run->odd; i++)
+		if (run->sends[i]->outcome == STORE_STORED)
+			code = insert_attachments(s, run->sends[i]->id, &run->sends[i]->message->f);
+	run->odd = run->odd || refused(s, code);
+	return refused(s, code) ? SQLITE_DONE : code;
+}
+
+static int
+insert_run(struct store *s, struct run *run)
+{
+	int code = SQLITE_DONE;
+
+	if (run->odd)
+		; /* what was inserted is undone anyway */
+	else if (!s->singly)
+		code = insert_together(s, run);
+	else
+		for (size_t i = 0; i < run->n && code == SQLITE_DONE; i++)
+			code = insert_singly(s, run, i);
+	run->n = 0;
+	return code;
+}
+
+/* Whether a send of the run has this room and key. */
+static bool
+key_in(const struct run *run, const struct message_fields *f)
+{
+	for (size_t i = 0; i < run->n; i++)
+		if (str_eq(run->sends[i]->message->f.key, f->key) && str_eq(run->sends[i]->message->f.room, f->room))
+			return true;
+	return false;
+}
+
+/*
+ * Whether this transaction, which has made so many changes, did nothing but insert the sends. A user may have triggers
+ * that insert answers, correct what was inserted, or delete what is old.
+ */
+static bool
+only_ours(struct store *s, const struct store_send *sends, size_t n, int changes)
+{
+	int64_t stored = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (sends[i].outcome == STORE_STORED) {
+			stored++;
+			changes -= 2 + (int)sends[i].message->f.n_attachments; /* its row, and its room's */
+		}
+	return changes == 0 ||
+	       (store_number(s, "SELECT seq FROM sqlite_sequence WHERE name = 'messages'", 0) == s->head + stored &&
+	           store_number(s, "SELECT max(seq) FROM changed", 0) <= s->last_change);
+}
+
+int
+store_insert(struct store *s, struct store_send *sends, size_t n, struct store_inserted *what)
+{
+	int changes = sqlite3_total_changes(s->db);
+	struct run run = {.n = 0};
+	int code = SQLITE_DONE;
+
+	for (size_t i = 0; i < n && code == SQLITE_DONE; i++) {
+		const struct message_fields *f = &sends[i].message->f;
+
+		sends[i].outcome = STORE_STORED;
+		if (f->key.n > 0 && key_in(&run, f))
+			code = insert_run(s, &run);
+		if (f->key.n > 0 && code == SQLITE_DONE)
+			code = find_key(s, &sends[i]);
+		if (sends[i].outcome == STORE_STORED)
+			run.sends[run.n++] = &sends[i];
+		if (run.n == RUN_ROWS_MAX && code == SQLITE_DONE)
+			code = insert_run(s, &run);
+	}
+	if (code == SQLITE_DONE)
+		code = insert_run(s, &run);
+	what->all_ours =
+	    code == SQLITE_DONE && !run.odd && only_ours(s, sends, n, sqlite3_total_changes(s->db) - changes);
+	/* A single row has its id, whatever else happened; of several, which is whose is not known. */
+	what->unsure = code == SQLITE_DONE && (run.odd || (!what->all_ours && n > 1));
+	return code == SQLITE_DONE && s->trouble != SQLITE_OK ? s->trouble : code;
+}

@@ -1,0 +1,150 @@
+#include "base/clock.h"
+#include "store_rows.h"
+
+/*
+ * The rooms as they were at the head ?1, newest first, whose last message is below ?2; at most ?3.
+ *
+ * Most of them had their last message by then: these are read block by block (sql/004-rooms.sql), each sorted, until
+ * there are enough. Table rooms may know of messages above the head already; only for such a room are its messages
+ * asked, and how many they are only if it is shown. The column behind the text is none of what is read, since SQLite
+ * finds it by a walk through all of a long one. Each last message is looked up by id, so a row of a room without
+ * messages is passed over.
+ */
+#define ROOMS(names)                                                                                                \
+	"SELECT r.name, r.id, CASE WHEN r.ahead THEN r.n - (SELECT count(*) FROM messages INDEXED BY messages_room" \
+	" WHERE room = r.name AND id > ?1) ELSE r.n END,"                                                           \
+	" coalesce(r.at, m.at), " names ", typeof(m.text) = 'null' FROM ("                                          \
+	"SELECT name, id, at, n, ahead FROM ("                                                                      \
+	"SELECT * FROM (SELECT s.name, s.last AS id, s.at, s.n, 0 AS ahead"                                         \
+	" FROM rooms_recent AS o CROSS JOIN rooms AS s ON s.name = o.name"                                          \
+	" WHERE o.block <= (min(?1, ?2 - 1) >> 10) AND s.last <= min(?1, ?2 - 1) AND s.last >> 10 = o.block"        \
+	" ORDER BY o.block DESC, s.last DESC LIMIT ?3)"                                                             \
+	" UNION ALL "                                                                                               \
+	"SELECT s.name, (SELECT max(id) FROM messages INDEXED BY messages_room WHERE room = s.name AND id <= ?1),"  \
+	" NULL, s.n, 1 FROM rooms_recent AS o CROSS JOIN rooms AS s ON s.name = o.name"                             \
+	" WHERE o.block >= (?1 >> 10) AND s.last > ?1 AND s.last >> 10 = o.block)"                                  \
+	" WHERE id < ?2 ORDER BY id DESC LIMIT ?3"                                                                  \
+	") AS r CROSS JOIN messages AS m ON m.id = r.id ORDER BY r.id DESC"
+
+/* Event or sender of some message is longer than SQLite may read: then they are read for each room. */
+static const char ALL[] = ROOMS("m.event, m.sender"), NAMELESS[] = ROOMS("'', ''");
+
+static void
+add_room(struct buf *json, struct str name, int64_t id, int64_t n, const struct store_last *last)
+{
+	char time[MESSAGE_TIME_SIZE];
+
+	message_time(last->at_ms, time);
+	buf_add(json, STR("{\"name\":"));
+	buf_add_json(json, name);
+	buf_add(json, STR(",\"last\":"));
+	buf_add_int(json, id);
+	buf_printf(json, ",\"at\":\"%s\",\"n\":", time);
+	buf_add_int(json, n);
+	buf_add(json, STR(",\"event\":"));
+	buf_add_json(json, last->event);
+	buf_add(json, STR(",\"sender\":"));
+	buf_add_json(json, last->sender);
+	buf_add(json, STR(",\"text\":"));
+	buf_add_json(json, last->text);
+	buf_add_char(json, '}');
+}
+
+/* Adds the room under stmt, if it can be one and has a message that can be shown. An SQLite result code (SQLITE_OK is
+ * good). */
+static int
+list_room(struct store *s, struct store_list *l, sqlite3_stmt *stmt)
+{
+	bool is_text = sqlite3_column_type(stmt, 0) == SQLITE_TEXT;
+	struct str name = store_column(stmt, 0);
+	int64_t id = sqlite3_column_int64(stmt, 1);
+	struct store_last last = {
+	    .at_ms = sqlite3_column_int64(stmt, 3), .event = store_column(stmt, 4), .sender = store_column(stmt, 5)};
+	size_t at = l->json.n;
+	int code;
+
+	if (!is_text || !message_room_ok(name))
+		return SQLITE_OK;
+	/* An id at or below 0 is no message's, but may have come last. */
+	code = store_read_last(s, name, id > 0 ? id : l->head, id > 0, sqlite3_column_int(stmt, 6) != 0, &last);
+	if (code != SQLITE_OK)
+		return code == SQLITE_DONE ? SQLITE_OK : code;
+	if (l->n > 0)
+		buf_add_char(&l->json, ',');
+	add_room(&l->json, name, id > 0 ? id : last.id, sqlite3_column_int64(stmt, 2), &last);
+	l->more = l->n == l->limit || (l->n > 0 && l->json.n > s->options.reply_max);
+	if (l->more)
+		l->json.n = at;
+	else
+		l->n++;
+	return SQLITE_OK;
+}
+
+/* Lists rooms from *after on; *rows: how many were looked at. An SQLite result code (SQLITE_OK is good). */
+static int
+list_some(struct store *s, struct store_list *l, const char *sql, int64_t *after, size_t *rows)
+{
+	sqlite3_stmt *stmt = store_prepare(s, sql);
+	int code;
+
+	*rows = 0;
+	if (stmt == NULL)
+		return s->trouble;
+	sqlite3_bind_int64(stmt, 1, l->head);
+	sqlite3_bind_int64(stmt, 2, *after);
+	sqlite3_bind_int64(stmt, 3, (int64_t)l->limit + 1);
+	while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
+		++*rows;
+		*after = sqlite3_column_int64(stmt, 1);
+		code = list_room(s, l, stmt);
+		if (code != SQLITE_OK || l->more)
+			break;
+	}
+	sqlite3_reset(stmt);
+	return code == SQLITE_OK || code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+/* An SQLite result code (SQLITE_OK is good). */
+static int
+read_rooms(struct store *s, struct store_list *l)
+{
+	int64_t after = l->after;
+	size_t rows = 0;
+	int code = list_some(s, l, ALL, &after, &rows);
+
+	if (code == SQLITE_TOOBIG)
+		code = list_some(s, l, NAMELESS, &after, &rows);
+	/* Rooms that were passed over took the places of others. */
+	while (code == SQLITE_OK && !l->more && rows > l->limit)
+		code = list_some(s, l, NAMELESS, &after, &rows);
+	return buf_ok(&l->json) ? code : SQLITE_NOMEM;
+}
+
+enum store_status
+store_list(struct store *s, struct store_list *l)
+{
+	int code;
+	enum store_status status;
+
+	l->n = 0;
+	l->more = false;
+	buf_init(&l->json, SIZE_MAX);
+	if ((s->db == NULL || store_moved(s)) && store_reopen(s, false) != 0)
+		return STORE_FAILED;
+	s->trouble = SQLITE_OK;
+	s->deadline_us = clock_us() + s->options.search_timeout_ms * 1000;
+	code = store_run_on(s);
+	if (code == SQLITE_OK)
+		code = read_rooms(s, l);
+	store_run_out(s);
+	s->deadline_us = 0;
+	if (code == SQLITE_OK)
+		code = s->trouble;
+	if (code == SQLITE_OK)
+		return STORE_OK;
+	status = store_failed(s, code, "read the rooms");
+	/* The file may be another one by now, or have been overwritten: begin anew. */
+	if (status == STORE_FAILED)
+		(void)store_reopen(s, false);
+	return status;
+}

@@ -1,0 +1,372 @@
+#include "fcgi.h"
+
+#include <errno.h>
+#include <fcgiapp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "fcgi_state.h"
+
+enum {
+	ACCEPTS_PER_TURN = 1024,
+	LISTEN_AGAIN_MS = 50,
+};
+
+static void accept_some(void *ctx);
+
+static void
+listen_start(struct fcgi *f)
+{
+	if (f->draining || f->listening)
+		return;
+	f->listening = loop_add_source(f->loop, f->options.listen_fd, accept_some, f) == 0;
+	/* Whether that is enough for all that wait will be known a while from now. */
+	if (f->full_said)
+		loop_timer_set(f->loop, &f->listen_timer, f->listen_kind, LISTEN_AGAIN_MS);
+}
+
+static void
+listen_stop(struct fcgi *f)
+{
+	if (f->listening)
+		loop_remove_source(f->loop, f->options.listen_fd);
+	f->listening = false;
+}
+
+static void
+listen_again(void *ctx, struct timer *t)
+{
+	struct fcgi *f = ctx;
+	bool enough = f->listening;
+
+	listen_start(f);
+	if (!f->full_said)
+		return;
+	/* Over, and not only for a moment: the next time it is said again. */
+	if (enough && f->counts.conns * 10 <= f->full_conns * 9) {
+		log_info("accept", "connections=%zu detail=\"new connections are taken again\"", f->counts.conns);
+		f->full_said = false;
+	} else
+		loop_timer_set(f->loop, t, f->listen_kind, LISTEN_AGAIN_MS);
+}
+
+void
+fcgi_end_io(struct fcgi *f, struct fcgi_conn *c)
+{
+	if (c->state == IDLE || c->io == NULL)
+		return;
+	loop_timer_clear(f->loop, &c->io->timer);
+	buf_fini(&c->io->in);
+	if (c->io->out.size > 0) {
+		f->counts.writing--;
+		unread_fini(&c->io->out, &f->pieces);
+	}
+	budget_set(f->options.budget, &c->io->share, c->io->share.kind, 0);
+	free(c->io);
+	c->io = NULL;
+}
+
+struct fcgi_io *
+fcgi_begin_io(struct fcgi *f, struct fcgi_conn *c, int64_t wait_ms)
+{
+	struct fcgi_io *io = calloc(1, sizeof *io);
+
+	if (io == NULL)
+		return NULL;
+	io->conn = c;
+	/* Records of a few bytes each may double a body, but not more. */
+	buf_init(&io->in, 2 * f->options.body_max + 4 * (size_t)RECORD_PARAMS_MAX);
+	loop_timer_set(f->loop, &io->timer, f->late_kind, wait_ms);
+	c->io = io;
+	return io;
+}
+
+bool
+fcgi_count_io(struct fcgi *f, struct fcgi_conn *c)
+{
+	struct fcgi_io *io = c->io;
+
+	return budget_set(f->options.budget, &io->share, c->state == WRITING ? BUDGET_ANSWERS : BUDGET_REQUESTS,
+	    budget_size(io) + budget_size(io->in.p) + unread_size(&io->out));
+}
+
+/* Memory is short, and this one is the first to go. */
+static void
+end_share(void *ctx, struct budget_share *share)
+{
+	struct fcgi_io *io = (struct fcgi_io *)(void *)((char *)share - offsetof(struct fcgi_io, share));
+
+	fcgi_close(ctx, io->conn);
+}
+
+void
+fcgi_close(struct fcgi *f, struct fcgi_conn *c)
+{
+	if (c->state == CLOSED)
+		return;
+	fcgi_end_io(f, c);
+	f->counts.idle_closed += c->state == IDLE && c->asked;
+	if (c->state == OPEN)
+		f->counts.open--;
+	fcgi_end_idle(f, c, CLOSED);
+	c->state = CLOSED;
+	c->generation++;
+	if (c->fd >= 0)
+		close(c->fd);
+	f->counts.conns--;
+	listen_start(f);
+}
+
+/* The peer of an open request went away. */
+static void
+end_gone(struct fcgi *f, struct fcgi_conn *c)
+{
+	f->counts.gone++;
+	f->handler.gone(f->handler.ctx, c);
+	fcgi_close(f, c);
+}
+
+static void
+late(void *ctx, struct timer *t)
+{
+	struct fcgi *f = ctx;
+	struct fcgi_io *io = (struct fcgi_io *)(void *)t;
+
+	if (io->conn->state == WRITING && fcgi_output_moves(f, io->conn))
+		return;
+	f->counts.late++;
+	log_info(io->conn->state == READING ? "request_late" : "reader_late", "fd=%d", io->conn->fd);
+	fcgi_close(f, io->conn);
+}
+
+/* An event may be old: the turn before left it, and what it told of was read by one that came after it. Else it is the
+ * end of the stream, or bytes that no web server sends before its answer. */
+static bool
+nothing_came(const struct fcgi_conn *c)
+{
+	char byte;
+
+	return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+static void
+on_event(void *ctx, int fd, uint32_t generation, uint32_t events)
+{
+	struct fcgi *f = ctx;
+	struct fcgi_conn *c = fcgi_at(f, fd);
+
+	if (c->state == CLOSED || c->generation != generation)
+		return;
+	if (events & LOOP_OUT && c->state == WRITING)
+		fcgi_output(f, c);
+	if (events & LOOP_IN) {
+		switch ((enum fcgi_state)c->state) {
+		case IDLE:
+			fcgi_input(f, c);
+			break;
+		case READING:
+			fcgi_input_more(f, c);
+			break;
+		case OPEN:
+			if (!nothing_came(c))
+				end_gone(f, c);
+			break;
+		case WRITING:
+		case CLOSED:
+			break;
+		}
+	}
+	if (events & LOOP_GONE && c->generation == generation && c->state != CLOSED) {
+		if (c->state == OPEN)
+			end_gone(f, c);
+		else
+			fcgi_close(f, c);
+	}
+}
+
+static void
+accept_one(struct fcgi *f, int fd)
+{
+	struct fcgi_conn *c;
+
+	if ((size_t)fd >= f->conns_limit) {
+		close(fd);
+		return;
+	}
+	c = fcgi_at(f, fd);
+	memset(c->slot, 0, f->options.slot_size);
+	c->fd = fd;
+	fcgi_begin_idle(f, c);
+	if (c->generation == 0)
+		c->generation = 1;
+	f->counts.conns++;
+	if (fd > f->highest_fd)
+		f->highest_fd = fd;
+	if (loop_add_conn(f->loop, fd, c->generation) != 0)
+		fcgi_close(f, c);
+}
+
+static void
+rest(struct fcgi *f, const char *why)
+{
+	bool room_comes = fcgi_close_idle(f);
+
+	/* Level-triggered, a listener that cannot be served would call for ever. Each connection that closes wakes it.
+	 */
+	listen_stop(f);
+	loop_timer_set(f->loop, &f->listen_timer, f->listen_kind, LISTEN_AGAIN_MS);
+	if (room_comes)
+		return;
+	if (!f->full_said)
+		log_error(
+		    "accept", "error=\"%s\" connections=%zu detail=\"new connections wait\"", why, f->counts.conns);
+	f->full_said = true;
+	f->full_conns = f->counts.conns;
+}
+
+static bool
+others_wait(const struct fcgi *f)
+{
+	struct pollfd p = {.fd = f->options.listen_fd, .events = POLLIN};
+
+	return poll(&p, 1, 0) > 0;
+}
+
+/* NULL, or why there is no room for another one; "": none waits. */
+static const char *
+accept_next(struct fcgi *f)
+{
+	int fd;
+
+	if (f->counts.conns >= f->options.conns_max)
+		return "connections-max is reached";
+	fd = accept4(f->options.listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0) {
+		accept_one(f, fd);
+		return NULL;
+	}
+	return errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS ? strerror(errno) : "";
+}
+
+static void
+accept_some(void *ctx)
+{
+	struct fcgi *f = ctx;
+	const char *full = NULL;
+
+	for (int i = 0; i < ACCEPTS_PER_TURN && full == NULL; i++)
+		full = accept_next(f);
+	if (full != NULL && *full != '\0' && others_wait(f))
+		rest(f, full);
+}
+
+struct fcgi *
+fcgi_new(struct loop *loop, const struct fcgi_options *options, const struct fcgi_handler *handler)
+{
+	struct fcgi *f = calloc(1, sizeof *f);
+	struct rlimit limit;
+
+	if (f == NULL || getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+		free(f);
+		return NULL;
+	}
+	f->loop = loop;
+	f->idle_first = f->idle_last = -1;
+	f->options = *options;
+	f->handler = *handler;
+	f->conns_limit = (size_t)limit.rlim_cur;
+	f->conn_size = (sizeof(struct fcgi_conn) + options->slot_size + 7) / 8 * 8;
+	buf_init(&f->body, options->body_max + 1);
+	f->pieces.budget = options->budget;
+	/* Untouched pages cost nothing, so the table has room for every descriptor there can be. */
+	f->conns = mmap(NULL, f->conns_limit * f->conn_size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (f->conns == MAP_FAILED || FCGX_Init() != 0) {
+		free(f);
+		return NULL;
+	}
+	if (!fcgi_can_parse()) {
+		log_error(
+		    "libfcgi", "detail=\"it cannot be given requests from memory: it does not call our OS_Read()\"");
+		munmap(f->conns, f->conns_limit * f->conn_size);
+		free(f);
+		errno = ENOTSUP;
+		return NULL;
+	}
+	budget_kind(options->budget, BUDGET_REQUESTS, BUDGET_LARGEST, 0, end_share, f);
+	/* Half of it: whoever reads slowly must not keep others from being heard. */
+	budget_kind(options->budget, BUDGET_ANSWERS, BUDGET_SLOWEST, budget_counts(options->budget).bytes_max / 2,
+	    end_share, f);
+	f->late_kind = loop_timer_kind(loop, late, f);
+	f->listen_kind = loop_timer_kind(loop, listen_again, f);
+	loop_on_conn(loop, on_event, f);
+	listen_start(f);
+	return f;
+}
+
+void
+fcgi_free(struct fcgi *f)
+{
+	if (f == NULL)
+		return;
+	fcgi_drain(f);
+	for (int fd = 0; fd <= f->highest_fd; fd++)
+		fcgi_close(f, fcgi_at(f, fd));
+	buf_fini(&f->body);
+	munmap(f->conns, f->conns_limit * f->conn_size);
+	free(f);
+}
+
+void *
+fcgi_slot(struct fcgi_conn *conn)
+{
+	return conn->slot;
+}
+
+struct fcgi_conn *
+fcgi_of_slot(void *slot)
+{
+	return (struct fcgi_conn *)(void *)((char *)slot - offsetof(struct fcgi_conn, slot));
+}
+
+uint64_t
+fcgi_handle(struct fcgi_conn *conn)
+{
+	return (uint64_t)conn->serial << 32 | (uint32_t)conn->fd;
+}
+
+struct fcgi_conn *
+fcgi_find(struct fcgi *f, uint64_t handle)
+{
+	struct fcgi_conn *c = fcgi_at(f, (int)(uint32_t)handle);
+
+	return c->state == OPEN && c->serial == (uint32_t)(handle >> 32) ? c : NULL;
+}
+
+void
+fcgi_drain(struct fcgi *f)
+{
+	listen_stop(f);
+	loop_timer_clear(f->loop, &f->listen_timer);
+	f->draining = true;
+}
+
+void
+fcgi_each_open(struct fcgi *f, void (*fn)(void *ctx, struct fcgi_conn *conn), void *ctx)
+{
+	for (int fd = 0; fd <= f->highest_fd; fd++)
+		if (fcgi_at(f, fd)->state == OPEN)
+			fn(ctx, fcgi_at(f, fd));
+}
+
+struct fcgi_counts
+fcgi_counts(const struct fcgi *f)
+{
+	return f->counts;
+}

@@ -1,0 +1,106 @@
+/*
+ * fcgi: connections from nginx, requests parsed by libfcgi.
+ *
+ * libfcgi reads blocking and keeps 17 KB for each request it has open, so it is only ever given whole requests, from
+ * memory, and let go before they are answered: we read the socket, walk the records (record.h), and keep what is there
+ * of a request that came in part. An answer is one send(2) of ready-made bytes.
+ *
+ * States of a connection (struct fcgi_conn):
+ * - IDLE: accepted, or kept after an answer -> READING or OPEN by fcgi_input()
+ * - READING: part of a request is here, in a buffer -> OPEN by fcgi_input_more(); closed by late() or bad records, or
+ *   as the largest of them when memory is short (budget.h)
+ * - OPEN: a request waits for its answer -> WRITING or IDLE by fcgi_reply(); gone() when the peer hangs up
+ * - WRITING: part of the answer waits for the socket -> IDLE by fcgi_output(); closed by late(), or as the slowest of
+ *   them when memory is short
+ *
+ * Invariants: exactly one of reply and gone ends OPEN. A connection closed in a turn is not used again in it: its
+ * generation has changed. No function here waits for a peer.
+ *
+ * Files: fcgi.c (the listener, the table of connections, their events and ends), fcgi_idle.c (those that the web server
+ * keeps, and how they make room for others), fcgi_read.c (from bytes to a request,
+ * by libfcgi), fcgi_write.c (answers, and readers that are slow), fcgi_unread.c (what these have not taken yet);
+ * fcgi_state.h is theirs alone.
+ */
+#ifndef FCGI_H
+#define FCGI_H
+
+#include "base/blob.h"
+#include "base/str.h"
+
+struct budget;
+struct loop;
+struct fcgi;
+struct fcgi_conn;
+
+struct fcgi_param {
+	struct str name, value;
+};
+
+enum { FCGI_PARAMS_READ_MAX = 128 }; /* of a request's parameters so many are handed on */
+
+/* One whole request; all views end when the handler returns. */
+struct fcgi_request {
+	struct fcgi_conn *conn;
+	struct fcgi_param params[FCGI_PARAMS_READ_MAX];
+	size_t n_params;
+	bool cut; /* a parameter had a byte 0, and ends there */
+	struct str body;
+	bool body_too_large; /* it was longer than body_max; what was over is not kept */
+};
+
+struct fcgi_handler {
+	void *ctx;
+	/* Must answer by fcgi_reply(), now or later. */
+	void (*request)(void *ctx, struct fcgi_request *r);
+	/* The peer hung up on an open request: forget it, and do not reply. */
+	void (*gone)(void *ctx, struct fcgi_conn *conn);
+};
+
+struct fcgi_options {
+	int listen_fd;           /* a non-blocking listening socket; stays the caller's */
+	size_t slot_size;        /* bytes for the handler in each connection, zero at first */
+	size_t conns_max;        /* open at a time; more wait in the listener's backlog */
+	size_t body_max;         /* bytes */
+	int64_t request_wait_ms; /* for the rest of a request that has begun */
+	int64_t send_wait_ms;    /* without progress while an answer is being sent */
+	struct budget *budget;   /* counts what is READING and WRITING, and ends it; NULL: nothing is counted */
+};
+
+struct fcgi_counts {
+	uint64_t requests, bad_records, late, gone;
+	uint64_t idle_closed;        /* kept by the web server, and closed for others that waited */
+	size_t conns, open, writing; /* open: not answered yet; writing: the answer is on its way */
+};
+
+/* NULL without memory. */
+struct fcgi *fcgi_new(struct loop *loop, const struct fcgi_options *options, const struct fcgi_handler *handler);
+void fcgi_free(struct fcgi *f);
+
+/*
+ * Takes one holding of reply, made by fcgi_frame(); reply may be NULL (no memory): then the connection is closed.
+ * false: it was closed, and the peer cannot have all of the reply.
+ */
+bool fcgi_reply(struct fcgi *f, struct fcgi_conn *conn, struct blob *reply);
+
+/* The records of an answer: head is CGI headers with their empty line. NULL without memory. */
+struct blob *fcgi_frame(struct str head, struct str body);
+
+/* The handler's bytes in a connection. */
+void *fcgi_slot(struct fcgi_conn *conn);
+
+/* The connection whose slot this is. */
+struct fcgi_conn *fcgi_of_slot(void *slot);
+
+/* A name for an open request, which outlives it: fcgi_find() gives NULL once it was answered or is gone. */
+uint64_t fcgi_handle(struct fcgi_conn *conn);
+struct fcgi_conn *fcgi_find(struct fcgi *f, uint64_t handle);
+
+/* From now on no connection is accepted, and none is kept by the peer after its next answer. */
+void fcgi_drain(struct fcgi *f);
+
+/* Calls fn for every open request. fn may reply. */
+void fcgi_each_open(struct fcgi *f, void (*fn)(void *ctx, struct fcgi_conn *conn), void *ctx);
+
+struct fcgi_counts fcgi_counts(const struct fcgi *f);
+
+#endif

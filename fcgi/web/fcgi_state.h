@@ -1,0 +1,115 @@
+/*
+ * fcgi_state: what the files of fcgi share; nobody else includes it.
+ */
+#ifndef FCGI_STATE_H
+#define FCGI_STATE_H
+
+#include "base/budget.h"
+#include "base/buf.h"
+#include "event/loop.h"
+#include "fcgi.h"
+#include "fcgi_unread.h"
+#include "record.h"
+
+enum { FCGI_READ_SIZE = 64 * 1024 };
+
+enum fcgi_state { CLOSED, IDLE, READING, OPEN, WRITING };
+
+/* What only a connection in READING or WRITING needs. */
+struct fcgi_io {
+	struct timer timer;
+	struct fcgi_conn *conn;
+	struct record_walk walk; /* READING */
+	struct buf in;
+	bool over;         /* part of the body was left out */
+	size_t dropped;    /* bytes of it */
+	struct unread out; /* WRITING */
+	size_t moved;      /* out.sent when that was last called progress */
+	int in_socket;     /* bytes that the peer had not taken when the timer was set */
+	struct budget_share share;
+};
+
+struct fcgi_conn {
+	int fd;
+	uint32_t generation; /* of the descriptor: changes when it is closed */
+	uint32_t serial;     /* of the request: changes when one begins */
+	union {
+		uint16_t request_id;
+		uint16_t idle_s; /* IDLE: when that began, in seconds of a clock that wraps */
+	};
+	uint8_t state;
+	bool keep : 1, asked : 1; /* asked: to be closed by the web server, which kept it IDLE */
+	union {
+		struct fcgi_io *io; /* READING or WRITING, else NULL */
+		struct {
+			int before, after; /* descriptors, -1 for none */
+		} idle;                    /* IDLE: in the list of those, the longest idle first */
+	};
+	_Alignas(8) char slot[];
+};
+
+struct fcgi {
+	struct loop *loop;
+	struct fcgi_options options;
+	struct fcgi_handler handler;
+	char *conns; /* indexed by descriptor */
+	size_t conn_size, conns_limit;
+	int highest_fd;
+	int idle_first, idle_last; /* descriptors, -1 for none */
+	uint8_t late_kind, listen_kind;
+	struct timer listen_timer;
+	bool listening, full_said, draining;
+	size_t full_conns; /* when it was said */
+	struct buf body;
+	struct unread_pieces pieces;
+	struct fcgi_counts counts;
+	char bytes[FCGI_READ_SIZE]; /* just received */
+};
+
+static inline struct fcgi_conn *
+fcgi_at(struct fcgi *f, int fd)
+{
+	return (struct fcgi_conn *)(void *)(f->conns + (size_t)fd * f->conn_size);
+}
+
+/* fcgi.c. */
+
+/* What c needs while it reads or writes; after wait_ms it is closed as late. NULL without memory. */
+struct fcgi_io *fcgi_begin_io(struct fcgi *f, struct fcgi_conn *c, int64_t wait_ms);
+void fcgi_end_io(struct fcgi *f, struct fcgi_conn *c);
+
+/* Counts what c has in the budget: false when c is the one that has to go. */
+bool fcgi_count_io(struct fcgi *f, struct fcgi_conn *c);
+
+/* fcgi_idle.c: c, accepted or answered, is IDLE; and it is no more (nothing, if it is not), and gets another state. */
+void fcgi_begin_idle(struct fcgi *f, struct fcgi_conn *c);
+void fcgi_end_idle(struct fcgi *f, struct fcgi_conn *c, enum fcgi_state next);
+
+/* Connections wait, and there is no room for them: has those closed that were idle for longest. false: there is none
+ * that was idle for long. */
+bool fcgi_close_idle(struct fcgi *f);
+
+/* Nothing for one that is closed. The descriptor may have been closed by libfcgi: then fd is -1 already. */
+void fcgi_close(struct fcgi *f, struct fcgi_conn *c);
+
+/* fcgi_read.c: whether this libfcgi reads what it is given here. */
+bool fcgi_can_parse(void);
+
+/* Bytes have come, or the end, for a connection that is IDLE; and for one that is READING. */
+void fcgi_input(struct fcgi *f, struct fcgi_conn *c);
+void fcgi_input_more(struct fcgi *f, struct fcgi_conn *c);
+
+/*
+ * fcgi_write.c: sends an empty record of STDERR on a connection that is IDLE. A web server that gets anything on a
+ * connection that it does not use closes it; if it has just begun to send a request there, the record says nothing, and
+ * the answer follows.
+ */
+void fcgi_ask_to_close(struct fcgi_conn *c);
+
+/* fcgi_write.c: the socket of a connection that is WRITING has room again. */
+void fcgi_output(struct fcgi *f, struct fcgi_conn *c);
+
+/* Whether the peer of one that is WRITING has taken bytes since its timer was set; then it is set anew. */
+bool fcgi_output_moves(struct fcgi *f, struct fcgi_conn *c);
+
+#endif

@@ -1,0 +1,203 @@
+/*
+ * Rooms without memory: what cannot be kept raises the floor (I8), whichever allocation fails.
+ */
+#include "live/room.h"
+#include "store/message.h"
+#include "test.h"
+
+enum { MESSAGES = 40, WAITERS = 3 };
+
+/* The linker puts it before malloc(3), see the Makefile. */
+void *__real_malloc(size_t n);
+void *__wrap_malloc(size_t n);
+
+static int fail_at; /* the so many-th allocation from now on fails; 0: none */
+
+void *
+__wrap_malloc(size_t n)
+{
+	return fail_at > 0 && --fail_at == 0 ? NULL : __real_malloc(n);
+}
+
+static struct fixture {
+	struct loop *loop;
+	struct rooms *rooms;
+	struct waiter waiters[WAITERS];
+	size_t told;
+} fx;
+
+static void
+wake(void *ctx, struct room *room, struct waiter *w)
+{
+	(void)ctx;
+	(void)room;
+	(void)w;
+	fx.told++;
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	memset(&fx, 0, sizeof fx);
+	fx.loop = loop_new();
+	fx.rooms = rooms_new(fx.loop, 1 << 20);
+	rooms_on_wake(fx.rooms, ROOM_POLL, wake, &fx);
+	rooms_reset(fx.rooms, "epoch", 0);
+	test_watchdog(30);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < WAITERS; i++)
+		room_unwait(&fx.waiters[i]);
+	rooms_free(fx.rooms);
+	loop_free(fx.loop);
+	test_watchdog(0);
+	return 0;
+}
+
+static struct message *
+message(int64_t id, const char *room)
+{
+	struct message *m =
+	    message_new(&(struct message_fields){.id = id, .room = str_of(room), .event = STR("e"), .body = STR("b")});
+
+	assert_non_null(m);
+	assert_int_equal(message_publish(m), 0);
+	return m;
+}
+
+/* Whether a chain holds every id of its room above a floor, up to the head. */
+static void
+assert_holds(const struct ring_chain *chain, int64_t floor, int64_t head, int64_t step)
+{
+	size_t place = ring_above(chain, floor);
+
+	for (int64_t id = head; id > floor; id -= step)
+		place++;
+	assert_int_equal(place, chain->n);
+	for (size_t i = 0; i < chain->n; i++)
+		assert_int_equal(ring_at(chain, chain->n - 1 - i)->f.id, head - (int64_t)i * step);
+}
+
+/* One of many messages in two rooms cannot be kept; true when an allocation was asked for that failed. */
+static bool
+publish_with_failure(int64_t at, int nth)
+{
+	bool failed = false;
+
+	for (int64_t id = 1; id <= MESSAGES; id++) {
+		struct message *m = message(id, id % 2 == 0 ? "a" : "b");
+
+		fail_at = id == at ? nth : 0;
+		rooms_publish(fx.rooms, m);
+		failed = failed || (id == at && fail_at == 0);
+		fail_at = 0;
+		assert_int_equal(rooms_head(fx.rooms), id);
+		/* What is above the floor is there; what failed is not above it. */
+		assert_int_equal(rooms_floor(fx.rooms), failed ? at : 0);
+		assert_holds(room_chain(room_all(fx.rooms)), rooms_floor(fx.rooms), id, 1);
+	}
+	return failed;
+}
+
+static void
+assert_room(const char *name, int64_t head)
+{
+	struct room *room = room_find(fx.rooms, str_of(name));
+
+	assert_non_null(room);
+	assert_true(room_chain(room)->floor <= head);
+	assert_holds(room_chain(room), rooms_floor(fx.rooms), head, 2);
+}
+
+/* Each allocation of each message fails once. */
+static void
+test_floor_rises(void **state)
+{
+	int failures = 0;
+
+	(void)state;
+	for (int64_t at = 1; at <= MESSAGES - 2; at++)
+		for (int nth = 1; nth <= 3; nth++) {
+			if (publish_with_failure(at, nth))
+				failures++;
+			assert_room("a", MESSAGES);
+			assert_room("b", MESSAGES - 1);
+			rooms_reset(fx.rooms, "epoch", 0);
+		}
+	assert_true(failures >= 6); /* a room, the whole log's chain and a room's, more than once */
+}
+
+/* The chain that lost the message says so itself: a waiter that was there asks the database. */
+static void
+test_chain_floor(void **state)
+{
+	const struct ring_chain *chain = room_chain(room_get(fx.rooms, STR("a")));
+	struct message *m;
+
+	(void)state;
+	room_wait(room_get(fx.rooms, STR("a")), &fx.waiters[0], ROOM_POLL, 0);
+	m = message(1, "a");
+	fail_at = 1;
+	rooms_publish(fx.rooms, m);
+	assert_int_equal(fail_at, 0);
+	assert_int_equal(chain->n, 0);
+	assert_int_equal(chain->floor, 1);
+	assert_int_equal(room_chain(room_all(fx.rooms))->floor, 1);
+}
+
+static enum test_next
+wake_steps(void *ctx, int turn)
+{
+	struct message *m;
+
+	(void)ctx;
+	switch (turn) {
+	case 0:
+		room_wait(room_get(fx.rooms, STR("a")), &fx.waiters[0], ROOM_POLL, 0);
+		room_wait(room_all(fx.rooms), &fx.waiters[1], ROOM_POLL, 0);
+		m = message(1, "a");
+		fail_at = 1; /* the whole log's chain */
+		rooms_publish(fx.rooms, m);
+		assert_int_equal(fail_at, 0);
+		return TEST_AGAIN;
+	case 1:
+		assert_int_equal(fx.told, 2);
+		room_wait(room_all(fx.rooms), &fx.waiters[2], ROOM_POLL, 1);
+		m = message(2, "b");
+		fail_at = 1; /* the room, that nobody waits in */
+		rooms_publish(fx.rooms, m);
+		assert_int_equal(fail_at, 0);
+		assert_null(room_find(fx.rooms, STR("b")));
+		return TEST_AGAIN;
+	default:
+		assert_int_equal(fx.told, 3);
+		return TEST_STOP;
+	}
+}
+
+/* Whoever waits is told all the same. */
+static void
+test_waiters_are_told(void **state)
+{
+	(void)state;
+	test_run(fx.loop, wake_steps, NULL);
+	assert_int_equal(rooms_floor(fx.rooms), 2);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_floor_rises, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_chain_floor, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_waiters_are_told, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("room_memory", tests, NULL, NULL);
+}

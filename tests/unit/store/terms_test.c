@@ -1,0 +1,81 @@
+/*
+ * Searches as they are typed: their terms, and how much they ask for.
+ */
+#include "store/terms.h"
+
+#include "test.h"
+
+/* The terms with blanks between: - before a not, * behind a prefix. */
+static void
+assert_terms(struct str q, const char *want)
+{
+	char got[200] = "";
+	struct term t;
+	size_t n = 0;
+
+	while (terms_next(&q, &t))
+		n += (size_t)snprintf(got + n, sizeof got - n, "%s%s<%.*s>%s", n > 0 ? " " : "", t.not ? "-" : "",
+		    STR_ARGS(t.text), t.prefix ? "*" : "");
+	assert_string_equal(got, want);
+}
+
+static void
+test_next(void **state)
+{
+	(void)state;
+	assert_terms(STR(""), "");
+	assert_terms(STR(" \t\n"), "");
+	assert_terms(STR("a bc"), "<a> <bc>");
+	assert_terms(STR("a* -b -c*"), "<a>* -<b> -<c>*");
+	assert_terms(STR("\"a b\" \"c d\"* -\"e\"x"), "<a b> <c d>* -<e> <x>");
+	assert_terms(STR("a\"b"), "<a> <b>");
+	assert_terms(STR("- * ** -*"), "<-> <*> <*>* -<*>");
+	assert_terms(STR("a\0b"), "<a> <b>");
+}
+
+static void
+assert_counts(const char *q, size_t words, size_t prefixes, const char *short_prefix)
+{
+	struct terms_counts counts = terms_count(str_of(q));
+
+	if (counts.words != words || counts.prefixes != prefixes || !str_eq(counts.short_prefix, str_of(short_prefix)))
+		fail_msg("%s: %zu words, %zu prefixes, short '%.*s'", q, counts.words, counts.prefixes,
+		    STR_ARGS(counts.short_prefix));
+}
+
+static void
+test_count(void **state)
+{
+	(void)state;
+	assert_counts("", 0, 0, "");
+	assert_counts("a b -c", 3, 0, "");
+	/* Phrases cost what their words do, and so does what the index takes for a phrase. */
+	assert_counts("\"a b c\" -\"d e\"", 5, 0, "");
+	assert_counts("91%full /dev/sda1", 4, 0, "");
+	assert_counts("... - ()", 3, 0, "");
+	assert_counts("\"\" \"\"*", 2, 1, "");
+	assert_counts("ab* \"c de\"* -fg*", 4, 3, "");
+	/* A beginning has two letters at least, but where one character may be a word. */
+	assert_counts("a* bc*", 2, 2, "a");
+	assert_counts("bc* -5* x*", 3, 3, "5");
+	assert_counts("\"ab c\"*", 2, 1, "c");
+	assert_counts("ab.c*", 2, 1, "c");
+	assert_counts("\xC3\xA9*", 1, 1, "\xC3\xA9");         /* é */
+	assert_counts("\xC3\xA9t*", 1, 1, "");                /* ét */
+	assert_counts("\xE2\xB4\x80*", 1, 1, "\xE2\xB4\x80"); /* Georgian, U+2D00 */
+	assert_counts("\xE6\x9D\xB1*", 1, 1, "");             /* 東 */
+	assert_counts("\xE3\x81\x82*", 1, 1, "");             /* あ */
+	assert_counts("\xF0\xA0\x80\x80*", 1, 1, "");         /* U+20000 */
+	assert_counts("** -* ...*", 3, 2, "");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_next),
+	    cmocka_unit_test(test_count),
+	};
+
+	return cmocka_run_group_tests_name("terms", tests, NULL, NULL);
+}
