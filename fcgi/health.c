@@ -29,8 +29,7 @@ probed(void *ctx, uint64_t handle, bool ok)
 	}
 	n = snprintf(body, sizeof body, "{\"status\":\"ok\",\"epoch\":\"%s\",\"head\":%" PRId64 "}\n",
 	    rooms_epoch(h->rooms), rooms_head(h->rooms));
-	request_reply(h->requests, conn, 200, STR("application/json"), STR("Cache-Control: no-store\r\n"),
-	    (struct str){body, (size_t)n});
+	request_reply(h->requests, conn, 200, REQUEST_JSON, REQUEST_NO_STORE, (struct str){body, (size_t)n});
 }
 
 /* GET or HEAD without parameters; false: answered. */
@@ -168,7 +167,7 @@ health_metrics(struct health *h, struct request *r)
 	add(&b, "database_bytes", "gauge", "Size of the database file.", file_size(h->database, ""));
 	add_memory(&b, &memory);
 	add_problems(&b, r->all);
-	request_reply(r->all, r->conn, 200, STR("text/plain; version=0.0.4; charset=utf-8"),
-	    STR("Cache-Control: no-store\r\n"), buf_str(&b));
+	request_reply(
+	    r->all, r->conn, 200, STR("text/plain; version=0.0.4; charset=utf-8"), REQUEST_NO_STORE, buf_str(&b));
 	buf_fini(&b);
 }

@@ -35,7 +35,7 @@ reading_free(struct reading *r)
 static void
 run(void *store, struct job *job)
 {
-	struct reading *r = (struct reading *)(void *)job;
+	struct reading *r = CONTAINER(job, struct reading, errand.job);
 
 	r->status = r->search ? store_search(store, &r->page) : store_history(store, &r->page);
 }
@@ -73,8 +73,7 @@ reply(struct reading *r, struct fcgi_conn *conn)
 	if (!buf_ok(&body))
 		request_fail(all, conn, PROBLEM_INTERNAL, "no memory for the answer");
 	else if (r->page.newer < 0)
-		request_reply(
-		    all, conn, 200, STR("application/json"), STR("Cache-Control: no-store\r\n"), buf_str(&body));
+		request_reply(all, conn, 200, REQUEST_JSON, REQUEST_NO_STORE, buf_str(&body));
 	else
 		/* What has something newer behind it changes only when rows are deleted or updated. */
 		request_tagged(all, conn, r->if_none_match, buf_str(&body));
@@ -84,7 +83,7 @@ reply(struct reading *r, struct fcgi_conn *conn)
 static void
 done(struct job *job)
 {
-	struct reading *r = (struct reading *)(void *)job;
+	struct reading *r = CONTAINER(job, struct reading, errand.job);
 	struct requests *all = r->h->requests;
 	struct fcgi_conn *conn = errand_back(&r->errand);
 

@@ -73,8 +73,7 @@ read_since(struct request *r, struct str value, struct poll_ask *ask)
 		ask->no_gap = true;
 		return true;
 	}
-	if (value.n > 0 && value.p[0] == '-' && str_uint((struct str){value.p + 1, value.n - 1}, NEWEST_MAX, &n) &&
-	    n > 0) {
+	if (value.n > 0 && value.p[0] == '-' && str_uint(str_skip(value, 1), NEWEST_MAX, &n) && n > 0) {
 		ask->newest = (int64_t)n;
 		return true;
 	}

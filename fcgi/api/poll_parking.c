@@ -120,7 +120,7 @@ tell_one(struct poll_parking *p, struct parked *parked, struct room *room)
 static struct many *
 many_of(struct waiter *w)
 {
-	return (struct many *)(void *)((char *)(w - w->index) - offsetof(struct many, waiters));
+	return CONTAINER(w - w->index, struct many, waiters);
 }
 
 /* The same for a poll of several rooms; w is one of its waiters, and room that one's. */
@@ -158,7 +158,7 @@ tell_many(struct poll_parking *p, struct room *room, struct waiter *w)
 static void
 wake(void *ctx, struct room *room, struct waiter *w)
 {
-	struct parked *parked = (struct parked *)(void *)((char *)w - offsetof(struct parked, u.one));
+	struct parked *parked = CONTAINER(w, struct parked, u.one);
 
 	if (!tell_one(ctx, parked, room))
 		room_wait(room, w, ROOM_POLL, (int64_t)w->since);
@@ -186,7 +186,7 @@ end_parked(struct poll_parking *p, struct parked *parked)
 static void
 late(void *ctx, struct timer *t)
 {
-	end_parked(ctx, (struct parked *)(void *)((char *)t - offsetof(struct parked, timer)));
+	end_parked(ctx, CONTAINER(t, struct parked, timer));
 }
 
 void

@@ -126,7 +126,7 @@ answer_read(struct reading *r, struct fcgi_conn *conn)
 static void
 run(void *store, struct job *job)
 {
-	struct reading *r = (struct reading *)(void *)job;
+	struct reading *r = CONTAINER(job, struct reading, errand.job);
 
 	r->status = store_poll(store, &r->read);
 }
@@ -134,7 +134,7 @@ run(void *store, struct job *job)
 static void
 done(struct job *job)
 {
-	struct reading *r = (struct reading *)(void *)job;
+	struct reading *r = CONTAINER(job, struct reading, errand.job);
 	struct poll_reads *all = r->all;
 	struct fcgi_conn *conn = errand_back(&r->errand);
 

@@ -24,7 +24,7 @@ struct listing {
 static void
 run(void *store, struct job *job)
 {
-	struct listing *g = (struct listing *)(void *)job;
+	struct listing *g = CONTAINER(job, struct listing, errand.job);
 
 	g->status = store_list(store, &g->list);
 }
@@ -50,7 +50,7 @@ static void submit(struct listing *g, struct fcgi_conn *conn);
 static void
 done(struct job *job)
 {
-	struct listing *g = (struct listing *)(void *)job;
+	struct listing *g = CONTAINER(job, struct listing, errand.job);
 	struct fcgi_conn *conn = errand_back(&g->errand);
 
 	/* Another log has taken the place of the one that was read. */

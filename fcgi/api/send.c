@@ -10,8 +10,7 @@
 static void
 reply_stored(struct requests *all, struct fcgi_conn *conn, bool replayed, struct str room, int64_t id, int64_t at_ms)
 {
-	struct str headers = replayed ? STR("Cache-Control: no-store\r\nIdempotent-Replayed: true\r\n")
-	                              : STR("Cache-Control: no-store\r\n");
+	struct str headers = replayed ? STR(REQUEST_NO_STORE_LINE "Idempotent-Replayed: true\r\n") : REQUEST_NO_STORE;
 	char at[MESSAGE_TIME_SIZE];
 	struct buf body;
 
@@ -25,7 +24,7 @@ reply_stored(struct requests *all, struct fcgi_conn *conn, bool replayed, struct
 	buf_add(&body, str_of(at));
 	buf_add(&body, STR("\"}\n"));
 	if (buf_ok(&body))
-		request_reply(all, conn, replayed ? 200 : 201, STR("application/json"), headers, buf_str(&body));
+		request_reply(all, conn, replayed ? 200 : 201, REQUEST_JSON, headers, buf_str(&body));
 	else
 		(void)request_send(all, conn, NULL);
 	buf_fini(&body);

@@ -25,8 +25,8 @@ struct kind {
 
 struct budget {
 	size_t bytes, bytes_max;
-	int64_t said_ms; /* when the log was told last; 0: never */
-	bool full;       /* it was told, and there is no room yet */
+	int64_t logged_ms; /* when the log was told last; 0: never */
+	bool full;         /* it was told, and there is no room yet */
 	struct kind kinds[BUDGET_KINDS];
 };
 
@@ -156,11 +156,11 @@ over(struct budget *b)
 static void
 say(struct budget *b, const struct kind *k)
 {
-	if (!b->full && (b->said_ms == 0 || clock_ms() - b->said_ms >= SAY_AGAIN_MS)) {
+	if (!b->full && (b->logged_ms == 0 || clock_ms() - b->logged_ms >= SAY_AGAIN_MS)) {
 		log_warning("memory_full",
 		    "kind=%s kind_bytes=%zu bytes=%zu max=%zu detail=\"the largest or slowest of them go\"",
 		    NAMES[k - b->kinds], k->bytes, b->bytes, b->bytes_max);
-		b->said_ms = clock_ms();
+		b->logged_ms = clock_ms();
 	}
 	b->full = true;
 }

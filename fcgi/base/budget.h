@@ -21,6 +21,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "container.h"
+
 enum budget_kind {
 	BUDGET_SENDS,    /* the commit queue */
 	BUDGET_QUEUES,   /* what waits for one session alone */

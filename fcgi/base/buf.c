@@ -156,19 +156,17 @@ buf_add_utf8(struct buf *b, struct str s)
 		size_t good = 0, n = 0;
 
 		do {
-			good += str_ascii((struct str){s.p + good, s.n - good});
-			n = str_utf8_char((struct str){s.p + good, s.n - good});
+			good += str_ascii(str_skip(s, good));
+			n = str_utf8_char(str_skip(s, good));
 			good += n;
 		} while (n > 0);
 		buf_add(b, (struct str){s.p, good});
-		s.p += good;
-		s.n -= good;
+		s = str_skip(s, good);
 		if (s.n == 0)
 			return;
 		next_char(s, &n);
 		buf_add(b, REPLACEMENT);
-		s.p += n;
-		s.n -= n;
+		s = str_skip(s, n);
 	}
 }
 
@@ -226,7 +224,7 @@ buf_add_json(struct buf *b, struct str s)
 	for (size_t i = plain; i < s.n;) {
 		unsigned char c = (unsigned char)s.p[i];
 		size_t n = 1;
-		bool good = c < 0x80 || next_char((struct str){s.p + i, s.n - i}, &n);
+		bool good = c < 0x80 || next_char(str_skip(s, i), &n);
 
 		if (good && c >= 0x20 && c != '"' && c != '\\') {
 			plain += n;
@@ -240,7 +238,7 @@ buf_add_json(struct buf *b, struct str s)
 		else
 			buf_add(b, REPLACEMENT);
 		i += n;
-		plain = plain_eights((struct str){s.p + i, s.n - i});
+		plain = plain_eights(str_skip(s, i));
 		i += plain;
 	}
 	buf_add(b, (struct str){s.p + s.n - plain, plain});

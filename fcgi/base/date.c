@@ -91,7 +91,7 @@ date_moment(struct str s, int tz_minutes, int64_t *ms)
 		return true;
 	if (!take_day(&s, &days) || s.n == 0 || (s.p[0] != 'T' && s.p[0] != 't' && s.p[0] != ' '))
 		return false;
-	s = (struct str){s.p + 1, s.n - 1};
+	s = str_skip(s, 1);
 	if (!digits(&s, 2, &hour) || !one_of(&s, ':', ':') || !digits(&s, 2, &minute) || !one_of(&s, ':', ':') ||
 	    !digits(&s, 2, &second) || hour > 23 || minute > 59 || second > 60)
 		return false;
@@ -102,7 +102,7 @@ date_moment(struct str s, int tz_minutes, int64_t *ms)
 			return false;
 		for (; s.n > 0 && s.p[0] >= '0' && s.p[0] <= '9'; unit /= 10) {
 			fraction += (s.p[0] - '0') * unit;
-			s = (struct str){s.p + 1, s.n - 1};
+			s = str_skip(s, 1);
 		}
 	}
 	if (!(s.n == 1 && one_of(&s, 'Z', 'z')) && !date_zone(s, &offset))

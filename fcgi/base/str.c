@@ -117,8 +117,7 @@ str_utf8(struct str s)
 
 		if (n == 0)
 			return false;
-		s.p += n;
-		s.n -= n;
+		s = str_skip(s, n);
 	}
 	return true;
 }

@@ -25,6 +25,13 @@ bool str_eq(struct str a, struct str b);
 bool str_eq_nocase(struct str a, struct str b);
 bool str_starts(struct str s, struct str prefix);
 
+/* Without its first n bytes, of which there must be as many. */
+static inline struct str
+str_skip(struct str s, size_t n)
+{
+	return (struct str){s.p + n, s.n - n};
+}
+
 /* Without the blanks and tabs at both ends. */
 struct str str_trim(struct str s);
 

@@ -11,6 +11,7 @@
 #ifndef TABLE_H
 #define TABLE_H
 
+#include "container.h"
 #include "hash.h"
 
 struct table_entry {
@@ -46,8 +47,5 @@ void table_remove(struct table *t, struct table_entry *e);
 
 /* Calls fn for each entry; fn may remove the one that it is given, and no other. */
 void table_each(struct table *t, void (*fn)(void *ctx, struct table_entry *e), void *ctx);
-
-/* The struct of this type that embeds *p as this member. */
-#define CONTAINER(p, type, member) ((type *)(void *)((char *)(p)-offsetof(type, member)))
 
 #endif

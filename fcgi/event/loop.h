@@ -17,6 +17,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "base/container.h"
+
 struct loop;
 
 /* Timers are kept in a wheel of 4 ms steps: late by at most two steps, never early. */

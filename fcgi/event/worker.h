@@ -16,6 +16,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "base/container.h"
+
 struct loop;
 struct worker;
 

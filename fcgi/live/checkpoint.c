@@ -20,7 +20,7 @@ struct checkpoint {
 	struct loop *loop;
 	struct worker *worker;
 	struct job job; /* the only one */
-	bool running, truncate, wal_said;
+	bool running, truncate, wal_logged;
 	enum store_status status;
 	struct timer timer;
 	uint8_t timer_kind;
@@ -31,7 +31,7 @@ struct checkpoint {
 static struct checkpoint *
 of_job(struct job *job)
 {
-	return (struct checkpoint *)(void *)((char *)job - offsetof(struct checkpoint, job));
+	return CONTAINER(job, struct checkpoint, job);
 }
 
 static void
@@ -50,13 +50,13 @@ done(struct job *job)
 	c->running = false;
 	if (c->truncate && c->status == STORE_OK) {
 		c->pages = c->copied = 0;
-		c->wal_said = false;
+		c->wal_logged = false;
 	} else if (c->truncate)
 		loop_timer_set(c->loop, &c->timer, c->timer_kind, TRUNCATE_AGAIN_MS);
 	else if (c->status == STORE_OK && c->pages >= RESTART_PAGES)
 		c->restart = true;
-	if (c->pages >= WAL_WARN_PAGES && !c->wal_said) {
-		c->wal_said = true;
+	if (c->pages >= WAL_WARN_PAGES && !c->wal_logged) {
+		c->wal_logged = true;
 		log_warning("wal_large", "pages=%lld detail=\"does another program keep a read transaction open?\"",
 		    (long long)c->pages);
 	}

@@ -14,7 +14,7 @@ enum { CROWD = 512 }; /* sends that wait; a batch of them takes some 10 ms */
 static struct commit *
 of_job(struct job *job)
 {
-	return (struct commit *)(void *)((char *)job - offsetof(struct commit, job));
+	return CONTAINER(job, struct commit, job);
 }
 
 static void

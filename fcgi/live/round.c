@@ -41,7 +41,7 @@ list(struct rounds *all, struct round *round)
 static void
 on_rest_timer(void *ctx, struct timer *t)
 {
-	list(ctx, (struct round *)(void *)((char *)t - offsetof(struct round, timer)));
+	list(ctx, CONTAINER(t, struct round, timer));
 }
 
 void

@@ -15,7 +15,7 @@ fail(struct request *r, enum session_fault fault)
 static void
 plain(struct request *r, int status, struct str type, struct str body)
 {
-	request_reply(r->all, r->conn, status, type, STR("Cache-Control: no-store\r\n"), body);
+	request_reply(r->all, r->conn, status, type, REQUEST_NO_STORE, body);
 }
 
 /* The parameters that matter; of a repeated one the last counts, and unknown ones are the client's own. */
@@ -50,7 +50,7 @@ static bool
 contains(struct str s, struct str mark)
 {
 	for (size_t at = 0; at + mark.n <= s.n; at++)
-		if (str_starts((struct str){s.p + at, s.n - at}, mark))
+		if (str_starts(str_skip(s, at), mark))
 			return true;
 	return false;
 }
@@ -106,14 +106,14 @@ handshake(struct socketio *io, struct request *r, const struct asked *a)
 	    "0{\"sid\":\"%s\",\"upgrades\":[],\"pingInterval\":%" PRId64 ",\"pingTimeout\":%" PRId64
 	    ",\"maxPayload\":%zu}",
 	    session_id(s), io->ping_interval_ms, io->ping_timeout_ms, io->max_payload);
-	plain(r, 200, STR("text/plain; charset=UTF-8"), (struct str){body, (size_t)n});
+	plain(r, 200, REQUEST_TEXT, (struct str){body, (size_t)n});
 }
 
 static void
 post(struct socketio *io, struct request *r, struct session *s)
 {
 	if (r->body_too_large || r->body.n > io->max_payload) {
-		plain(r, 413, STR("text/plain; charset=UTF-8"), STR(""));
+		plain(r, 413, REQUEST_TEXT, STR(""));
 		return;
 	}
 	if (str_eq_nocase(r->content_type, STR("application/octet-stream"))) {
@@ -147,7 +147,7 @@ serve(struct socketio *io, struct request *r, const struct asked *a)
 	else if (r->method == METHOD_POST)
 		post(io, r, s);
 	else
-		plain(r, 500, STR("text/plain; charset=UTF-8"), STR(""));
+		plain(r, 500, REQUEST_TEXT, STR(""));
 }
 
 void

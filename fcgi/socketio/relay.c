@@ -10,7 +10,7 @@
 bool
 relay_room(struct str nsp, struct str *room)
 {
-	*room = nsp.n == 1 ? STR("main") : (struct str){nsp.p + 1, nsp.n - 1};
+	*room = nsp.n == 1 ? STR("main") : str_skip(nsp, 1);
 	return message_room_ok(*room);
 }
 

@@ -147,7 +147,7 @@ struct lookup {
 static void
 look_up(void *store, struct job *job)
 {
-	struct lookup *l = (struct lookup *)(void *)job;
+	struct lookup *l = CONTAINER(job, struct lookup, job);
 
 	l->status = store_missed(store, &l->missed);
 }
@@ -155,7 +155,7 @@ look_up(void *store, struct job *job)
 static void
 looked_up(struct job *job)
 {
-	struct lookup *l = (struct lookup *)(void *)job;
+	struct lookup *l = CONTAINER(job, struct lookup, job);
 	struct relay *r = l->relay;
 	struct participant *who = l->who;
 	struct buf reply;

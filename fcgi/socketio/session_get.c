@@ -359,8 +359,7 @@ session_get(struct session *s, struct fcgi_conn *conn)
 
 	if (s->held != NULL) {
 		/* Two clients with one session, or one that lost count: neither can go on. */
-		request_reply(s->all->requests, conn, 400, STR("text/plain; charset=UTF-8"),
-		    STR("Cache-Control: no-store\r\n"), STR(""));
+		request_reply(s->all->requests, conn, 400, REQUEST_TEXT, REQUEST_NO_STORE, STR(""));
 		session_end(s, STR("1"));
 		return;
 	}

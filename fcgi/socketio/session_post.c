@@ -27,14 +27,14 @@ session_refuse(struct requests *requests, struct fcgi_conn *conn, enum session_f
 	char body[96];
 	int n = snprintf(body, sizeof body, "{\"code\":%d,\"message\":\"%s\"}", (int)fault, words[fault]);
 
-	request_reply(requests, conn, fault == SESSION_FORBIDDEN ? 403 : 400, STR("application/json"),
-	    STR("Cache-Control: no-store\r\n"), (struct str){body, (size_t)n});
+	request_reply(requests, conn, fault == SESSION_FORBIDDEN ? 403 : 400, REQUEST_JSON, REQUEST_NO_STORE,
+	    (struct str){body, (size_t)n});
 }
 
 static void
 reply_ok(struct requests *requests, struct fcgi_conn *conn)
 {
-	request_reply(requests, conn, 200, STR("text/html"), STR("Cache-Control: no-store\r\n"), STR("ok"));
+	request_reply(requests, conn, 200, STR("text/html"), REQUEST_NO_STORE, STR("ok"));
 }
 
 /* One packet of a POST; false: nothing after it counts. */

@@ -139,7 +139,7 @@ session_first_message(struct session *s, struct session_cursor **from, struct se
 static void
 read_run(void *store, struct job *job)
 {
-	struct reading *r = (struct reading *)(void *)job;
+	struct reading *r = CONTAINER(job, struct reading, job);
 
 	r->status = store_tail(store, &r->tail);
 }
@@ -147,7 +147,7 @@ read_run(void *store, struct job *job)
 static void
 read_done(struct job *job)
 {
-	struct reading *r = (struct reading *)(void *)job;
+	struct reading *r = CONTAINER(job, struct reading, job);
 	struct session *s = r->session;
 	struct session_cursor *c = r->cursor;
 

@@ -160,7 +160,7 @@ message_add_json(struct buf *b, const struct message_fields *f, struct str snipp
 }
 
 int
-message_publish(struct message *m)
+message_encode(struct message *m)
 {
 	struct buf b;
 	struct places at;

@@ -42,7 +42,7 @@ enum message_binary { MESSAGE_BINARY_UNKNOWN, MESSAGE_BINARY, MESSAGE_NOT_BINARY
 
 struct message {
 	struct message_fields f;
-	struct str json;          /* made by message_publish */
+	struct str json;          /* made by message_encode */
 	struct str event_json;    /* of json: the event's name */
 	struct str args_json;     /* of json: the arguments, without brackets */
 	char *json_bytes;         /* owns json */
@@ -60,7 +60,7 @@ struct message *message_hold(struct message *m);
 void message_drop(struct message *m);
 
 /* Makes m->json, once its id and time are known. -1 without memory. */
-int message_publish(struct message *m);
+int message_encode(struct message *m);
 
 /* The JSON object of a message. `snippet_json`, unless empty, is added as its member "snippet". */
 void message_add_json(struct buf *b, const struct message_fields *f, struct str snippet_json);

@@ -12,7 +12,7 @@ tell_sends(struct store *s, struct store_send *sends, size_t n, struct store_new
 			continue;
 		m->f.id = sends[i].id;
 		m->f.at_ms = sends[i].at_ms;
-		if (message_publish(m) != 0 || store_news_add(news, m) != SQLITE_OK)
+		if (message_encode(m) != 0 || store_news_add(news, m) != SQLITE_OK)
 			return SQLITE_NOMEM;
 		message_hold(m);
 		s->head = s->last_id = m->f.id;

@@ -37,15 +37,15 @@ struct store {
 	struct buf attachments; /* of the last row */
 	struct buf mended;      /* arguments of the last row */
 	int64_t passed_ms;      /* clock_ms() when it was logged last that a row is passed over; 0: never */
-	unsigned passed_unsaid; /* how many were since */
-	int said;               /* the error that was logged last, */
-	int64_t said_ms;        /* and clock_ms() then */
-	unsigned unsaid;        /* how often it has come again since */
+	unsigned passed_suppressed; /* how many were since */
+	int logged;                 /* the error that was logged last, */
+	int64_t logged_ms;          /* and clock_ms() then */
+	unsigned suppressed;        /* how often it has come again since */
 	/* The writer's: */
 	bool started;
 	int64_t missing_ms; /* clock_ms() when the file was first found missing; 0: it is not */
 	bool wiped;         /* ids are given again from a lower one on */
-	bool anew_said;     /* that another log could not be taken up was logged */
+	bool anew_logged;   /* that another log could not be taken up was logged */
 	bool overwritten;   /* behind SQLite's back, when it was looked at last: */
 	struct {
 		int64_t ms;         /* clock_ms() then; 0: never */

@@ -14,7 +14,7 @@ start_length(struct str s)
 	size_t n = 0;
 
 	for (int i = 0; i < START_CHARS && n < s.n; i++) {
-		size_t bytes = str_utf8_char((struct str){s.p + n, s.n - n});
+		size_t bytes = str_utf8_char(str_skip(s, n));
 
 		n += bytes == 0 ? 1 : bytes;
 	}

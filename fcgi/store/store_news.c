@@ -59,7 +59,7 @@ row_message(struct store *s, sqlite3_stmt *stmt)
 	if (!store_row(s, stmt, &f))
 		return NULL;
 	m = message_new(&f);
-	if (m != NULL && message_publish(m) != 0) {
+	if (m != NULL && message_encode(m) != 0) {
 		message_drop(m);
 		m = NULL;
 	}

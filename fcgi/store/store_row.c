@@ -21,13 +21,13 @@ store_passed_over(struct store *s, int64_t id, const char *why)
 	if (s->options.passed_over != NULL)
 		atomic_fetch_add_explicit(s->options.passed_over, 1, memory_order_relaxed);
 	if (s->passed_ms != 0 && now - s->passed_ms < SAY_AGAIN_MS) {
-		s->passed_unsaid++;
+		s->passed_suppressed++;
 		return;
 	}
 	log_warning("passed_over", "id=%lld why=\"%s\" file=\"%s\" unsaid=%u", (long long)id, why, s->options.path,
-	    s->passed_unsaid);
+	    s->passed_suppressed);
 	s->passed_ms = now;
-	s->passed_unsaid = 0;
+	s->passed_suppressed = 0;
 }
 
 const char *

@@ -139,15 +139,15 @@ store_say(struct store *s, const char *word, int code, const char *doing, const 
 {
 	int64_t now = clock_ms();
 
-	if (code == s->said && now - s->said_ms < SAY_AGAIN_MS) {
-		s->unsaid++;
+	if (code == s->logged && now - s->logged_ms < SAY_AGAIN_MS) {
+		s->suppressed++;
 		return;
 	}
 	log_error(word, "doing=\"%s\" file=\"%s\" code=%d error=\"%s\" unsaid=%u", doing, s->options.path, code, error,
-	    s->unsaid);
-	s->said = code;
-	s->said_ms = now;
-	s->unsaid = 0;
+	    s->suppressed);
+	s->logged = code;
+	s->logged_ms = now;
+	s->suppressed = 0;
 }
 
 const char *

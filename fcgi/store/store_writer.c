@@ -22,15 +22,15 @@ store_start_anew(struct store *s, struct store_news *news)
 	s->options.new_epoch = true;
 	s->started = false;
 	if (store_start(s, START_ANEW_MS, error) != 0) {
-		if (!s->anew_said)
+		if (!s->anew_logged)
 			log_error("store",
 			    "doing=\"take up another log\" error=\"%s\" detail=\"if it was overwritten in place, "
 			    "restart\"",
 			    error);
-		s->anew_said = true;
+		s->anew_logged = true;
 		return STORE_FAILED;
 	}
-	s->anew_said = false;
+	s->anew_logged = false;
 	log_warning("new_epoch", "file=\"%s\" epoch=%s head=%lld detail=\"the log was replaced, wiped or restored\"",
 	    s->options.path, s->epoch, (long long)s->head);
 	news->reset = true;

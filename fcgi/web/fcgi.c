@@ -27,7 +27,7 @@ listen_start(struct fcgi *f)
 		return;
 	f->listening = loop_add_source(f->loop, f->options.listen_fd, accept_some, f) == 0;
 	/* Whether that is enough for all that wait will be known a while from now. */
-	if (f->full_said)
+	if (f->full_logged)
 		loop_timer_set(f->loop, &f->listen_timer, f->listen_kind, LISTEN_AGAIN_MS);
 }
 
@@ -46,12 +46,12 @@ listen_again(void *ctx, struct timer *t)
 	bool enough = f->listening;
 
 	listen_start(f);
-	if (!f->full_said)
+	if (!f->full_logged)
 		return;
 	/* Over, and not only for a moment: the next time it is said again. */
 	if (enough && f->counts.conns * 10 <= f->full_conns * 9) {
 		log_info("accept", "connections=%zu detail=\"new connections are taken again\"", f->counts.conns);
-		f->full_said = false;
+		f->full_logged = false;
 	} else
 		loop_timer_set(f->loop, t, f->listen_kind, LISTEN_AGAIN_MS);
 }
@@ -100,7 +100,7 @@ fcgi_count_io(struct fcgi *f, struct fcgi_conn *c)
 static void
 end_share(void *ctx, struct budget_share *share)
 {
-	struct fcgi_io *io = (struct fcgi_io *)(void *)((char *)share - offsetof(struct fcgi_io, share));
+	struct fcgi_io *io = CONTAINER(share, struct fcgi_io, share);
 
 	fcgi_close(ctx, io->conn);
 }
@@ -136,7 +136,7 @@ static void
 late(void *ctx, struct timer *t)
 {
 	struct fcgi *f = ctx;
-	struct fcgi_io *io = (struct fcgi_io *)(void *)t;
+	struct fcgi_io *io = CONTAINER(t, struct fcgi_io, timer);
 
 	if (io->conn->state == WRITING && fcgi_output_moves(f, io->conn))
 		return;
@@ -223,10 +223,10 @@ rest(struct fcgi *f, const char *why)
 	loop_timer_set(f->loop, &f->listen_timer, f->listen_kind, LISTEN_AGAIN_MS);
 	if (room_comes)
 		return;
-	if (!f->full_said)
+	if (!f->full_logged)
 		log_error(
 		    "accept", "error=\"%s\" connections=%zu detail=\"new connections wait\"", why, f->counts.conns);
-	f->full_said = true;
+	f->full_logged = true;
 	f->full_conns = f->counts.conns;
 }
 
@@ -332,7 +332,7 @@ fcgi_slot(struct fcgi_conn *conn)
 struct fcgi_conn *
 fcgi_of_slot(void *slot)
 {
-	return (struct fcgi_conn *)(void *)((char *)slot - offsetof(struct fcgi_conn, slot));
+	return CONTAINER(slot, struct fcgi_conn, slot);
 }
 
 uint64_t

@@ -37,8 +37,7 @@ OS_Read(int fd, char *buf, size_t n)
 	if (n > to_read.n)
 		n = to_read.n;
 	memcpy(buf, to_read.p, n);
-	to_read.p += n;
-	to_read.n -= n;
+	to_read = str_skip(to_read, n);
 	return (int)n;
 }
 

@@ -58,7 +58,7 @@ struct fcgi {
 	int idle_first, idle_last; /* descriptors, -1 for none */
 	uint8_t late_kind, listen_kind;
 	struct timer listen_timer;
-	bool listening, full_said, draining;
+	bool listening, full_logged, draining;
 	size_t full_conns; /* when it was said */
 	struct buf body;
 	struct unread_pieces pieces;

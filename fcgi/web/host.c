@@ -43,8 +43,8 @@ name_of(struct str header, struct str *port)
 		if (name.n == header.n || (rest.n > 0 && rest.p[0] != ':'))
 			return STR("");
 		if (rest.n > 0)
-			*port = (struct str){rest.p + 1, rest.n - 1};
-		return (struct str){name.p + 1, name.n - 1};
+			*port = str_skip(rest, 1);
+		return str_skip(name, 1);
 	}
 	name = str_cut(&rest, ':');
 	if (rest.n > 0 && memchr(rest.p, ':', rest.n) != NULL)

@@ -28,7 +28,7 @@ split_host(struct parts *p, struct str s)
 	p->port = STR(""); /* an empty view may be NULL, to which nothing can be added */
 	if (i > 0 && s.p[i - 1] == ':') {
 		p->host.n = i - 1;
-		p->port = (struct str){s.p + i, s.n - i};
+		p->port = str_skip(s, i);
 	}
 }
 
@@ -38,7 +38,7 @@ split(struct parts *p, struct str origin)
 	p->scheme = str_cut(&origin, ':');
 	if (!str_starts(origin, STR("//")))
 		return false;
-	split_host(p, (struct str){origin.p + 2, origin.n - 2});
+	split_host(p, str_skip(origin, 2));
 	return true;
 }
 

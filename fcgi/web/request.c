@@ -29,8 +29,8 @@ tail_of(struct str path)
 	size_t i = path.n;
 
 	for (size_t at = 0; at + socketio.n <= path.n; at++)
-		if (str_starts((struct str){path.p + at, path.n - at}, socketio))
-			return (struct str){path.p + at, path.n - at};
+		if (str_starts(str_skip(path, at), socketio))
+			return str_skip(path, at);
 	while (i > 0 && path.p[i - 1] != '/')
 		i--;
 	return i == 0 ? path : (struct str){path.p + i - 1, path.n - i + 1};
@@ -165,7 +165,7 @@ matches(struct str header, struct str etag)
 		struct str tag = str_trim(str_cut(&header, ','));
 
 		if (str_starts(tag, STR("W/")))
-			tag = (struct str){tag.p + 2, tag.n - 2};
+			tag = str_skip(tag, 2);
 		if (str_eq(tag, etag))
 			return true;
 	}
@@ -182,7 +182,7 @@ request_tagged(struct requests *all, struct fcgi_conn *conn, struct str if_none_
 	if (matches(if_none_match, str_of(etag)))
 		request_reply(all, conn, 304, STR(""), str_of(headers), STR(""));
 	else
-		request_reply(all, conn, 200, STR("application/json"), str_of(headers), body);
+		request_reply(all, conn, 200, REQUEST_JSON, str_of(headers), body);
 }
 
 struct blob *
@@ -192,9 +192,9 @@ request_json(struct requests *all, unsigned origin, struct str headers, struct s
 	struct blob *b;
 
 	buf_init(&lines, 4096);
-	buf_add(&lines, STR("Cache-Control: no-store\r\n"));
+	buf_add(&lines, REQUEST_NO_STORE);
 	buf_add(&lines, headers);
-	b = frame(all, origin, 200, STR("application/json"), buf_str(&lines), body);
+	b = frame(all, origin, 200, REQUEST_JSON, buf_str(&lines), body);
 	buf_fini(&lines);
 	return b;
 }
@@ -202,7 +202,7 @@ request_json(struct requests *all, unsigned origin, struct str headers, struct s
 struct blob *
 request_text(struct requests *all, unsigned origin, struct str body)
 {
-	return frame(all, origin, 200, STR("text/plain; charset=UTF-8"), STR("Cache-Control: no-store\r\n"), body);
+	return frame(all, origin, 200, REQUEST_TEXT, REQUEST_NO_STORE, body);
 }
 
 void
@@ -222,8 +222,7 @@ request_fail(struct requests *all, struct fcgi_conn *conn, enum problem p, const
 	buf_init(&body, 16 * 1024);
 	problem_add_json(&body, p, (struct str){detail, (size_t)n < sizeof detail ? (size_t)n : sizeof detail - 1});
 	request_reply(all, conn, problem_status(p), STR("application/problem+json"),
-	    problem_status(p) == 503 ? STR("Cache-Control: no-store\r\nRetry-After: 1\r\n")
-	                             : STR("Cache-Control: no-store\r\n"),
+	    problem_status(p) == 503 ? STR(REQUEST_NO_STORE_LINE "Retry-After: 1\r\n") : REQUEST_NO_STORE,
 	    buf_str(&body));
 	buf_fini(&body);
 }
@@ -269,7 +268,7 @@ request_options(struct request *r, const char *allowed)
 	struct buf headers;
 
 	buf_init(&headers, 4096);
-	buf_printf(&headers, "Allow: %s\r\nCache-Control: no-store\r\n", allowed);
+	buf_printf(&headers, "Allow: %s\r\n" REQUEST_NO_STORE_LINE, allowed);
 	if (origins_let_in(&r->all->origins, slot->origin)) {
 		buf_printf(&headers,
 		    "Access-Control-Allow-Methods: %s\r\nAccess-Control-Max-Age: 600\r\n"
@@ -293,7 +292,7 @@ refuse_method(struct request *r, const char *allowed)
 	snprintf(detail, sizeof detail, "this path answers to %s only", allowed);
 	buf_init(&headers, 512);
 	buf_init(&body, 4096);
-	buf_printf(&headers, "Allow: %s\r\nCache-Control: no-store\r\n", allowed);
+	buf_printf(&headers, "Allow: %s\r\n" REQUEST_NO_STORE_LINE, allowed);
 	problem_add_json(&body, PROBLEM_METHOD_NOT_ALLOWED, str_of(detail));
 	request_reply(r->all, r->conn, 405, STR("application/problem+json"), buf_str(&headers), buf_str(&body));
 	buf_fini(&headers);

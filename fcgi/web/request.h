@@ -13,6 +13,12 @@
 #include "problem.h"
 #include "query.h"
 
+/* What answers say of themselves. */
+#define REQUEST_JSON STR("application/json")
+#define REQUEST_TEXT STR("text/plain; charset=UTF-8")
+#define REQUEST_NO_STORE_LINE "Cache-Control: no-store\r\n"
+#define REQUEST_NO_STORE STR(REQUEST_NO_STORE_LINE)
+
 enum method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OPTIONS, METHOD_OTHER };
 
 /* What requests of one daemon have in common. */

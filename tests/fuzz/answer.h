@@ -106,7 +106,7 @@ answer_check_packets(struct str body)
 		MUST((one.p[0] == 'b') == (due > 0));
 		switch (one.p[0]) {
 		case '0':
-			MUST(json_object((struct str){one.p + 1, one.n - 1}, 1, NULL, NULL, NULL) == JSON_OK);
+			MUST(json_object(str_skip(one, 1), 1, NULL, NULL, NULL) == JSON_OK);
 			break;
 		case '1':
 		case '2':
@@ -116,13 +116,13 @@ answer_check_packets(struct str body)
 		case '4':
 			buf_init(&names, one.n + 1);
 			MUST(str_utf8(one));
-			MUST(packet_decode((struct str){one.p + 1, one.n - 1}, ANSWER_DEPTH_MAX, &p, &names));
+			MUST(packet_decode(str_skip(one, 1), ANSWER_DEPTH_MAX, &p, &names));
 			MUST(!json_lone_surrogate(p.json));
 			due = p.attachments;
 			buf_fini(&names);
 			break;
 		case 'b':
-			MUST(answer_base64((struct str){one.p + 1, one.n - 1}));
+			MUST(answer_base64(str_skip(one, 1)));
 			due--;
 			break;
 		default:

@@ -394,13 +394,13 @@ static bool
 step(struct str text)
 {
 	unsigned char what = text.n > 0 ? (unsigned char)text.p[0] : 't', n = text.n > 1 ? (unsigned char)text.p[1] : 0;
-	struct str more = text.n > 2 ? (struct str){text.p + 2, text.n - 2} : STR("");
+	struct str more = text.n > 2 ? str_skip(text, 2) : STR("");
 	struct peer *p = &w.conns[n % CONNS];
 
 	switch (what) {
 	case 'q':
 		if (more.n > 0)
-			request(p, (unsigned char)more.p[0], (struct str){more.p + 1, more.n - 1});
+			request(p, (unsigned char)more.p[0], str_skip(more, 1));
 		return false;
 	case 'r':
 		peer_open(p, w.socket);

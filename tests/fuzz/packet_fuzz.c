@@ -60,7 +60,7 @@ check_again(const struct packet *p)
 	packet_add_head(&b, p->type, p->attachments, p->nsp, p->has_id ? (int64_t)p->id : -1);
 	buf_add(&b, p->json);
 	MUST(buf_ok(&b) && b.p[0] == '4');
-	MUST(packet_decode((struct str){b.p + 1, b.n - 1}, DEPTH_MAX, &again, &names));
+	MUST(packet_decode(str_skip(buf_str(&b), 1), DEPTH_MAX, &again, &names));
 	MUST(again.type == p->type && again.attachments == p->attachments);
 	MUST(again.has_id == p->has_id && again.id == p->id);
 	MUST(str_eq(again.nsp, p->nsp) && str_eq(again.json, p->json));

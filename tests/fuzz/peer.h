@@ -113,7 +113,7 @@ peer_request(struct peer *p, struct str text, bool keep)
 		struct str part = {text.p, text.n < RECORD_MAX ? text.n : RECORD_MAX};
 
 		peer_add_record(&p->out, 5, part);
-		text = (struct str){text.p + part.n, text.n - part.n};
+		text = str_skip(text, part.n);
 	}
 	peer_add_record(&p->out, 5, STR(""));
 	buf_fini(&params);
@@ -141,7 +141,7 @@ peer_take_records(struct peer *p)
 				p->answered(p->ctx, p, &a);
 			buf_reset(&p->cgi, SIZE_MAX);
 		}
-		rest = (struct str){rest.p + 8 + n, rest.n - 8 - n};
+		rest = str_skip(rest, 8 + n);
 	}
 	if (rest.n > 0)
 		memmove(p->in.p, rest.p, rest.n);

@@ -114,7 +114,7 @@ publish(struct message *m)
 {
 	m->f.id = rooms_head(w.rooms) + 1;
 	m->f.at_ms = clock_wall_ms();
-	MUST(message_publish(m) == 0 && json_object(m->json, ANSWER_DEPTH_MAX, NULL, NULL, NULL) == JSON_OK);
+	MUST(message_encode(m) == 0 && json_object(m->json, ANSWER_DEPTH_MAX, NULL, NULL, NULL) == JSON_OK);
 	MUST(answer_valid_for_sqlite(m->json));
 	rooms_publish(w.rooms, message_hold(m));
 	rooms_publish_end(w.rooms, m->f.id);
@@ -186,7 +186,7 @@ static bool
 step(struct str text)
 {
 	unsigned char what = text.n > 0 ? (unsigned char)text.p[0] : 't', n = text.n > 1 ? (unsigned char)text.p[1] : 0;
-	struct str more = text.n > 2 ? (struct str){text.p + 2, text.n - 2} : STR("");
+	struct str more = text.n > 2 ? str_skip(text, 2) : STR("");
 
 	switch (what) {
 	case 'q':

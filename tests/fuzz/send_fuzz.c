@@ -234,7 +234,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	finish((enum commit_outcome)(bytes[0] >> 2) % (COMMIT_SLOW + 1));
 	check_insert(&kept->f);
 	check_forms(&kept->f);
-	MUST(message_publish(kept) == 0 && answer_valid_for_sqlite(kept->json));
+	MUST(message_encode(kept) == 0 && answer_valid_for_sqlite(kept->json));
 	message_drop(kept);
 	return 0;
 }

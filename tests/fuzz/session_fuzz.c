@@ -312,7 +312,7 @@ request(struct fuzz *f, struct str text)
 		memcpy(f->known[number].id, session_id(s), TOKEN_ID_SIZE);
 	}
 	if (text.n > 0)
-		session_post(s, NULL, (struct str){text.p + 1, text.n - 1});
+		session_post(s, NULL, str_skip(text, 1));
 }
 
 /* Who waits for an answer gets it: its POST goes on, and may put off the next. */
@@ -355,7 +355,7 @@ on_turn(void *ctx)
 		f->asked = end;
 		if (end)
 			return;
-		f->rest = (struct str){f->rest.p + n + 1, f->rest.n - n - 1};
+		f->rest = str_skip(f->rest, n + 1);
 		if (f->rest.p[-1] == END_OF_TURN)
 			return;
 	}

@@ -86,7 +86,7 @@ __wrap_fcgi_slot(struct fcgi_conn *c)
 struct fcgi_conn *
 __wrap_fcgi_of_slot(void *slot)
 {
-	return (struct fcgi_conn *)(void *)((char *)slot - offsetof(struct fcgi_conn, slot));
+	return CONTAINER(slot, struct fcgi_conn, slot);
 }
 
 uint64_t
@@ -120,7 +120,7 @@ stub_unframe(struct buf *cgi, struct str records)
 		MUST(ended ? n == 8 && records.p[12] == 0 : records.p[1] == 6 && n > 0);
 		if (!ended)
 			buf_add(cgi, (struct str){records.p + 8, n});
-		records = (struct str){records.p + 8 + n, records.n - 8 - n};
+		records = str_skip(records, 8 + n);
 	}
 	MUST(ended && buf_ok(cgi));
 }

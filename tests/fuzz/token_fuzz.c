@@ -65,7 +65,7 @@ check_taken(struct str pid, struct str nsp, struct str user, const struct comeba
 	want = str_of(made);
 	MUST(str_eq(str_cut(&want, '.'), id));
 	while (pid.n > 1 && pid.p[0] == '0' && pid.p[1] != '.')
-		pid = (struct str){pid.p + 1, pid.n - 1};
+		pid = str_skip(pid, 1);
 	MUST(str_eq(pid, want) && back->since >= back->head && back->since <= MESSAGE_ID_MAX);
 }
 

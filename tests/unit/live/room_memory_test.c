@@ -67,7 +67,7 @@ message(int64_t id, const char *room)
 	    message_new(&(struct message_fields){.id = id, .room = str_of(room), .event = STR("e"), .body = STR("b")});
 
 	assert_non_null(m);
-	assert_int_equal(message_publish(m), 0);
+	assert_int_equal(message_encode(m), 0);
 	return m;
 }
 

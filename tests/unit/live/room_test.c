@@ -99,7 +99,7 @@ message(int64_t id, size_t room)
 	struct message *m = message_new(
 	    &(struct message_fields){.id = id, .room = str_of(NAMES[room]), .event = STR("e"), .body = STR("b")});
 
-	assert_int_equal(message_publish(m), 0);
+	assert_int_equal(message_encode(m), 0);
 	return m;
 }
 

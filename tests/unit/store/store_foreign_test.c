@@ -35,7 +35,7 @@ ids_in(const struct buf *json)
 	size_t n = 0;
 
 	ids[0] = '\0';
-	for (; rest.n > 6; rest = (struct str){rest.p + 1, rest.n - 1})
+	for (; rest.n > 6; rest = str_skip(rest, 1))
 		if (str_starts(rest, STR("{\"id\":")))
 			n += (size_t)snprintf(ids + n, sizeof ids - n, "%d,", atoi(rest.p + 6));
 	return ids;
