@@ -63,7 +63,7 @@ $(B)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(LIB)
 # Tests that let allocations of the modules fail, or have a clock of their own.
 $(B)/unit/live/room_memory_test: LDFLAGS += -Wl,--wrap=malloc
 $(B)/unit/store/store_append_test: LDFLAGS += -Wl,--wrap=realloc
-$(B)/unit/socketio/session_test: LDFLAGS += -Wl,--wrap=malloc,--wrap=clock_ms,--wrap=fcgi_slot,--wrap=fcgi_handle,--wrap=fcgi_find,--wrap=fcgi_reply
+$(B)/unit/socketio/session_test: LDFLAGS += -Wl,--wrap=malloc,--wrap=clock_ms
 $(B)/unit/live/commit_gather_test: LDFLAGS += -Wl,--wrap=clock_us,--wrap=timerfd_settime
 
 # The server that Socket.IO's conformance tests talk to: the same modules, another application.

@@ -59,7 +59,7 @@ struct daemon {
 	struct relay *relay;
 	struct members *members;
 	struct sessions *sessions;
-	struct socketio socketio;
+	struct polling polling;
 	struct routes routes;
 	_Atomic uint64_t passed_over; /* rows of the database; readers and the writer count them */
 	/* Stopping: */
@@ -72,7 +72,7 @@ struct daemon {
 static size_t
 slot_size(void)
 {
-	size_t sizes[] = {poll_slot_size(), session_slot_size(), errand_slot_size()}, most = 0;
+	size_t sizes[] = {poll_slot_size(), polling_slot_size(), errand_slot_size()}, most = 0;
 
 	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
 		most = sizes[i] > most ? sizes[i] : most;
@@ -99,7 +99,7 @@ on_gone(void *ctx, struct fcgi_conn *conn)
 	if (slot->parked == PARKED_POLL)
 		poll_gone(d->poll, conn);
 	else if (slot->parked == PARKED_SESSION)
-		session_gone(session_of(conn));
+		polling_gone(conn);
 	else if (slot->parked == PARKED_ERRAND)
 		errand_gone(conn);
 }
@@ -238,7 +238,7 @@ open_socketio(struct daemon *d)
 		return no_memory();
 	app = relay_app(d->relay);
 	d->members = members_new(&member, &app);
-	d->sessions = sessions_new(d->loop, &session, &d->requests, d->rooms, d->readers);
+	d->sessions = sessions_new(d->loop, &session, d->rooms, d->readers);
 	if (d->members == NULL || d->sessions == NULL)
 		return no_memory();
 	relay_set_members(d->relay, d->members);
@@ -299,13 +299,14 @@ wire(struct daemon *d)
 	    .readers = d->readers,
 	    .database = c->database,
 	    .passed_over = &d->passed_over};
-	d->socketio = (struct socketio){.requests = &d->requests,
+	d->polling = (struct polling){.requests = &d->requests,
 	    .sessions = d->sessions,
 	    .layer = members_layer(d->members),
 	    .ping_interval_ms = c->ping_interval_ms,
 	    .ping_timeout_ms = c->ping_timeout_ms,
 	    .max_payload = (size_t)c->max_payload};
-	d->routes = (struct routes){&d->send, d->poll, &d->history, &d->roomlist, &d->health, &d->socketio};
+	polling_init(&d->polling);
+	d->routes = (struct routes){&d->send, d->poll, &d->history, &d->roomlist, &d->health, &d->polling};
 }
 
 static size_t

@@ -37,7 +37,7 @@ route_request(const struct routes *routes, struct request *r)
 	else if (str_eq(r->path, STR("/rooms")))
 		roomlist_request(routes->roomlist, r);
 	else if (str_starts(r->path, STR("/socket.io/")) || str_eq(r->path, STR("/socket.io")))
-		socketio_request(routes->socketio, r);
+		polling_request(routes->polling, r);
 	else if (str_eq(r->path, STR("/healthz")))
 		health_request(routes->health, r);
 	else if (str_eq(r->path, STR("/metrics")))

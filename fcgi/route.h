@@ -10,7 +10,7 @@ struct poll;
 struct request;
 struct roomlist;
 struct send;
-struct socketio;
+struct polling;
 
 struct routes {
 	struct send *send;
@@ -18,7 +18,7 @@ struct routes {
 	struct history *history;
 	struct roomlist *roomlist;
 	struct health *health;
-	struct socketio *socketio;
+	struct polling *polling;
 };
 
 void route_request(const struct routes *routes, struct request *r);

@@ -6,10 +6,32 @@
 #include "live/person.h"
 #include "session.h"
 
+/* The errors of Engine.IO's own server, whose body clients may show; in the order of their codes. */
+enum fault {
+	UNKNOWN_TRANSPORT,
+	UNKNOWN_SID,
+	BAD_HANDSHAKE_METHOD,
+	BAD_REQUEST,
+	FORBIDDEN,
+	UNSUPPORTED_PROTOCOL,
+};
+
 static void
-fail(struct request *r, enum session_fault fault)
+refuse(struct requests *requests, struct fcgi_conn *conn, enum fault fault)
 {
-	session_refuse(r->all, r->conn, fault);
+	static const char *const words[] = {"Transport unknown", "Session ID unknown", "Bad handshake method",
+	    "Bad request", "Forbidden", "Unsupported protocol version"};
+	char body[96];
+	int n = snprintf(body, sizeof body, "{\"code\":%d,\"message\":\"%s\"}", (int)fault, words[fault]);
+
+	request_reply(requests, conn, fault == FORBIDDEN ? 403 : 400, REQUEST_JSON, REQUEST_NO_STORE,
+	    (struct str){body, (size_t)n});
+}
+
+static void
+fail(struct request *r, enum fault fault)
+{
+	refuse(r->all, r->conn, fault);
 }
 
 static void
@@ -82,21 +104,21 @@ takes_few(struct str user_agent, struct str t)
 }
 
 static void
-handshake(struct socketio *io, struct request *r, const struct asked *a)
+handshake(struct polling *p, struct request *r, const struct asked *a)
 {
 	struct session *s;
 	char body[256];
 	int n;
 
 	if (r->method != METHOD_GET) {
-		fail(r, SESSION_BAD_HANDSHAKE_METHOD);
+		fail(r, BAD_HANDSHAKE_METHOD);
 		return;
 	}
 	if (!str_eq(a->eio, STR("4"))) {
-		fail(r, SESSION_UNSUPPORTED_PROTOCOL);
+		fail(r, UNSUPPORTED_PROTOCOL);
 		return;
 	}
-	s = session_new(io->sessions, io->layer, takes_few(r->user_agent, a->t), r->user);
+	s = session_new(p->sessions, p->layer, takes_few(r->user_agent, a->t), r->user);
 	if (s == NULL) {
 		request_fail(r->all, r->conn, PROBLEM_BUSY,
 		    "no session can begin now: there are too many (sessions-max), or the daemon stops");
@@ -105,53 +127,147 @@ handshake(struct socketio *io, struct request *r, const struct asked *a)
 	n = snprintf(body, sizeof body,
 	    "0{\"sid\":\"%s\",\"upgrades\":[],\"pingInterval\":%" PRId64 ",\"pingTimeout\":%" PRId64
 	    ",\"maxPayload\":%zu}",
-	    session_id(s), io->ping_interval_ms, io->ping_timeout_ms, io->max_payload);
+	    session_id(s), p->ping_interval_ms, p->ping_timeout_ms, p->max_payload);
 	plain(r, 200, REQUEST_TEXT, (struct str){body, (size_t)n});
 }
 
-static void
-post(struct socketio *io, struct request *r, struct session *s)
+/* ---- the outlet ---- */
+
+/* A GET that is held, in its connection's slot. */
+struct held {
+	struct slot slot;
+	struct polling *polling;
+	struct session_outlet outlet;
+};
+
+size_t
+polling_slot_size(void)
 {
-	if (r->body_too_large || r->body.n > io->max_payload) {
+	return sizeof(struct held);
+}
+
+static unsigned
+form(const struct session_outlet *o)
+{
+	return CONTAINER(o, const struct held, outlet)->slot.origin;
+}
+
+static struct blob *
+wrap(struct session_outlet *o, struct str payload)
+{
+	struct held *h = CONTAINER(o, struct held, outlet);
+
+	return request_text(h->polling->requests, h->slot.origin, payload);
+}
+
+static enum outlet_put
+put(struct session_outlet *o, struct blob *wrapped)
+{
+	struct held *h = CONTAINER(o, struct held, outlet);
+
+	h->slot.parked = PARKED_NOT;
+	return request_send(h->polling->requests, fcgi_of_slot(h), wrapped) ? OUTLET_USED : OUTLET_LOST;
+}
+
+static void
+end(struct session_outlet *o, struct str payload)
+{
+	(void)put(o, wrap(o, payload));
+}
+
+static const struct session_transport transport = {form, wrap, put, end};
+
+static void
+get(struct polling *p, struct request *r, struct session *s)
+{
+	struct held *h = fcgi_slot(r->conn);
+
+	if (session_is_attached(s)) {
+		/* Two clients with one session, or one that lost count: neither can go on. */
+		plain(r, 400, REQUEST_TEXT, STR(""));
+		session_end(s, STR("1"));
+		return;
+	}
+	h->slot.parked = PARKED_SESSION;
+	h->polling = p;
+	h->outlet.transport = &transport;
+	session_attach(s, &h->outlet);
+}
+
+void
+polling_gone(struct fcgi_conn *conn)
+{
+	struct held *h = fcgi_slot(conn);
+
+	session_detach(&h->outlet);
+}
+
+/* ---- POSTs ---- */
+
+/* Whoever sent a POST is told how it ended, if it waits for that. */
+static void
+on_posted(void *ctx, uint64_t handle, enum session_posted how)
+{
+	struct polling *p = ctx;
+	struct fcgi_conn *conn = fcgi_find(p->requests->fcgi, handle);
+
+	if (conn == NULL)
+		return;
+	if (how == SESSION_POST_HANDLED)
+		request_reply(p->requests, conn, 200, STR("text/html"), REQUEST_NO_STORE, STR("ok"));
+	else
+		refuse(p->requests, conn, how == SESSION_POST_ENDED ? UNKNOWN_SID : BAD_REQUEST);
+}
+
+void
+polling_init(struct polling *p)
+{
+	sessions_on_posted(p->sessions, on_posted, p);
+}
+
+static void
+post(struct polling *p, struct request *r, struct session *s)
+{
+	if (r->body_too_large || r->body.n > p->max_payload) {
 		plain(r, 413, REQUEST_TEXT, STR(""));
 		return;
 	}
 	if (str_eq_nocase(r->content_type, STR("application/octet-stream"))) {
 		session_end(s, STR("1"));
-		fail(r, SESSION_BAD_REQUEST);
+		fail(r, BAD_REQUEST);
 		return;
 	}
-	session_post(s, r->conn, r->body);
+	session_post(s, fcgi_handle(r->conn), r->body);
 }
 
 static void
-serve(struct socketio *io, struct request *r, const struct asked *a)
+serve(struct polling *p, struct request *r, const struct asked *a)
 {
 	struct session *s;
 
 	if (!str_eq(a->transport, STR("polling"))) {
-		fail(r, SESSION_UNKNOWN_TRANSPORT);
+		fail(r, UNKNOWN_TRANSPORT);
 		return;
 	}
 	if (a->sid.n == 0) {
-		handshake(io, r, a);
+		handshake(p, r, a);
 		return;
 	}
-	s = session_find(io->sessions, io->layer, a->sid);
+	s = session_find(p->sessions, p->layer, a->sid);
 	if (s == NULL || !session_is_for(s, r->user) || !session_alive(s))
-		fail(r, SESSION_UNKNOWN_SID);
+		fail(r, UNKNOWN_SID);
 	else if (!str_eq(a->eio, STR("4")))
-		fail(r, SESSION_BAD_REQUEST);
+		fail(r, BAD_REQUEST);
 	else if (r->method == METHOD_GET)
-		session_get(s, r->conn);
+		get(p, r, s);
 	else if (r->method == METHOD_POST)
-		post(io, r, s);
+		post(p, r, s);
 	else
 		plain(r, 500, REQUEST_TEXT, STR(""));
 }
 
 void
-socketio_request(struct socketio *io, struct request *r)
+polling_request(struct polling *p, struct request *r)
 {
 	struct query q;
 	struct asked a;
@@ -164,7 +280,7 @@ socketio_request(struct socketio *io, struct request *r)
 	if (!person_ok(r))
 		return;
 	if (read_query(r, &q, &a))
-		serve(io, r, &a);
+		serve(p, r, &a);
 	else
 		request_fail(r->all, r->conn, PROBLEM_BUSY, "no memory for another request");
 	query_fini(&q);

@@ -1,5 +1,7 @@
 /*
  * polling: /socket.io/ (and /engine.io/): Engine.IO's HTTP long-polling (Engine.IO protocol 4, transport "polling").
+ *
+ * A held GET is the outlet of its session, for one reply.
  */
 #ifndef POLLING_H
 #define POLLING_H
@@ -9,7 +11,7 @@
 struct session_layer;
 struct sessions;
 
-struct socketio {
+struct polling {
 	struct requests *requests;
 	struct sessions *sessions;
 	const struct session_layer *layer;
@@ -17,6 +19,15 @@ struct socketio {
 	size_t max_payload; /* bytes of a POST */
 };
 
-void socketio_request(struct socketio *io, struct request *r);
+/* Before the first request, when the fields are set. */
+void polling_init(struct polling *p);
+
+void polling_request(struct polling *p, struct request *r);
+
+/* The peer of a GET that is held hung up. */
+void polling_gone(struct fcgi_conn *conn);
+
+/* Bytes of a connection's slot. */
+size_t polling_slot_size(void);
 
 #endif

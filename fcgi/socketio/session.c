@@ -135,14 +135,10 @@ session_close(struct session *s)
 void
 session_end(struct session *s, struct str packet)
 {
-	struct fcgi_conn *conn;
-
 	if (s->state == SESSION_ENDED)
 		return;
 	s->state = SESSION_ENDED;
-	conn = session_take_held(s);
-	if (conn != NULL)
-		session_reply(s->all, conn, packet);
+	session_say_last(s, packet);
 	loop_timer_clear(s->all->loop, &s->timer);
 	table_remove(&s->all->table, &s->entry);
 	session_no_longer_fresh(s);
@@ -159,16 +155,12 @@ session_end(struct session *s, struct str packet)
 void
 session_leave(struct session *s)
 {
-	struct fcgi_conn *conn;
-
 	if (s->post == NULL || s->state == SESSION_ENDED) {
 		session_end(s, STR("1"));
 		return;
 	}
 	s->leaving = true;
-	conn = session_take_held(s);
-	if (conn != NULL)
-		session_reply(s->all, conn, STR("1"));
+	session_say_last(s, STR("1"));
 	session_drop_queue(s);
 }
 
@@ -255,15 +247,13 @@ sweep(void *ctx)
 }
 
 struct sessions *
-sessions_new(struct loop *loop, const struct session_options *options, struct requests *requests, struct rooms *rooms,
-    struct readers *readers)
+sessions_new(struct loop *loop, const struct session_options *options, struct rooms *rooms, struct readers *readers)
 {
 	struct sessions *all = calloc(1, sizeof *all);
 
 	if (all == NULL)
 		return NULL;
-	*all = (struct sessions){
-	    .options = *options, .loop = loop, .requests = requests, .rooms = rooms, .readers = readers};
+	*all = (struct sessions){.options = *options, .loop = loop, .rooms = rooms, .readers = readers};
 	if (table_init(&all->table, id_of) != 0) {
 		free(all);
 		return NULL;
@@ -290,7 +280,7 @@ let_go(void *ctx, struct table_entry *e)
 	struct session *s = session_of_entry(e);
 
 	(void)ctx;
-	if (s->held != NULL)
+	if (s->outlet != NULL)
 		session_leave(s);
 }
 
@@ -308,7 +298,7 @@ end_one(void *ctx, struct table_entry *e)
 
 	(void)ctx;
 	/* Its connection is gone already. */
-	s->held = NULL;
+	s->outlet = NULL;
 	session_end(s, STR("1"));
 }
 

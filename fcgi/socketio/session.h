@@ -1,17 +1,17 @@
 /*
- * session: an Engine.IO session over HTTP long-polling: states, cursors, heartbeat (Engine.IO protocol 4).
+ * session: an Engine.IO session: states, cursors, heartbeat (Engine.IO protocol 4), whatever carries its packets.
  *
  * A session has a small queue of packets for it alone, and cursors into rooms and channels. A message of a room is
- * never copied into it: when its GET comes, it reads on from memory, or from the database if it was away for long. Nor
- * is an event that passes through a channel, which keeps the newest for a few seconds. A packet in the queue remembers
- * the head at which it was queued, as an event of a channel does, and goes out behind the messages up to it and before
- * those above it.
+ * never copied into it: when its outlet can take something, it reads on from memory, or from the database if it was
+ * away for long. Nor is an event that passes through a channel, which keeps the newest for a few seconds. A packet in
+ * the queue remembers the head at which it was queued, as an event of a channel does, and goes out behind the messages
+ * up to it and before those above it.
  *
  * States: OPEN -> (session_close: what is queued goes out first) CLOSING -> ENDED; OPEN -> ENDED by session_end(): the
- * heartbeat missed, the protocol broken. When the peer of its held GET is gone it leaves (session_leave()): what it has
+ * heartbeat missed, the protocol broken. When the peer of its outlet is gone it leaves (session_leave()): what it has
  * sent is still handled, then it is ENDED. An ended session is freed when the turn is over.
- * Invariants: one GET is held at most. While it is held every cursor waits in its room and its channel; while none is,
- * none does, so a client that is away costs nothing as others talk.
+ * Invariants: while its outlet has nothing to take, every cursor waits in its room and its channel; while there is no
+ * outlet, or it is blocked, none does, so a client that is away costs nothing as others talk.
  *
  * POSTs: a turn of the loop handles a bounded number of packets, of all sessions together; the rest of a body waits for
  * the next turn, in order, and its POST is answered when all of it was handled. Meanwhile the time for the session's
@@ -29,7 +29,6 @@
 #include "base/token.h"
 #include "event/loop.h"
 #include "live/room.h"
-#include "web/request.h"
 
 struct queued;
 struct readers;
@@ -142,14 +141,14 @@ struct session_options {
 };
 
 /* NULL without memory. */
-struct sessions *sessions_new(struct loop *loop, const struct session_options *options, struct requests *requests,
-    struct rooms *rooms, struct readers *readers);
+struct sessions *sessions_new(
+    struct loop *loop, const struct session_options *options, struct rooms *rooms, struct readers *readers);
 void sessions_free(struct sessions *all);
 size_t sessions_count(const struct sessions *all);
 /* The session of this id, if it has this layer; or NULL. */
 struct session *session_find(struct sessions *all, const struct session_layer *layer, struct str id);
 
-/* Held GETs are answered with a close, as at the daemon's end; from now on there are no new sessions. */
+/* Those that have an outlet are left, as at the daemon's end; from now on there are no new sessions. */
 void sessions_drain(struct sessions *all);
 /* Whether all that came in POSTs was handled. */
 bool sessions_idle(const struct sessions *all);
@@ -180,30 +179,63 @@ void session_set_data(struct session *s, void *data);
 /* The client has what it connected for: the connect timeout does not strike. */
 void session_connected(struct session *s);
 
-/* A GET of it: answers or holds conn. */
-void session_get(struct session *s, struct fcgi_conn *conn);
+/*
+ * An outlet is what a session's packets leave by; a transport embeds it in what it has of a connection. A held GET of
+ * HTTP long-polling is one (polling.h). A session has one at most.
+ *
+ *	the transport calls     the session
+ *	session_attach()        gives it what there is, or waits until there is something
+ *	session_drained()       goes on with one that was blocked
+ *	session_detach()        is left: the peer is gone
+ *
+ *	the session calls       which returns
+ *	put()                   OUTLET_OPEN: it takes the next payload as well
+ *	                        OUTLET_BLOCKED: not before session_drained()
+ *	                        OUTLET_USED: it was for one payload, and is the session's no more
+ *	                        OUTLET_LOST: the peer will not have all of it; the session is left
+ *	end()                   nothing: this is the last payload, and need not arrive
+ *
+ * A payload is what a reply of HTTP long-polling holds: packets with 0x1E between, binary ones as b and base64
+ *(Engine.IO protocol 4).
+ */
+struct session_outlet {
+	const struct session_transport *transport;
+	struct session *session; /* set by session_attach() */
+};
+
+enum outlet_put { OUTLET_OPEN, OUTLET_BLOCKED, OUTLET_USED, OUTLET_LOST };
+
+struct session_transport {
+	/* Outlets of one form wrap a payload into the same bytes, which sessions share; at most UINT16_MAX. */
+	unsigned (*form)(const struct session_outlet *o);
+	/* A payload as it is sent; NULL without memory. */
+	struct blob *(*wrap)(struct session_outlet *o, struct str payload);
+	/* Sends what was wrapped for its form. Takes a holding of it; NULL, for want of memory, is lost. */
+	enum outlet_put (*put)(struct session_outlet *o, struct blob *wrapped);
+	void (*end)(struct session_outlet *o, struct str payload);
+};
+
+/* There must be none attached. May use or end o before it returns. */
+void session_attach(struct session *s, struct session_outlet *o);
+bool session_is_attached(const struct session *s);
+void session_drained(struct session_outlet *o);
+void session_detach(struct session_outlet *o);
 
 /*
- * The body of a POST: its packets are handled in this turn and the next ones, then conn is answered with `ok`; if conn
- * is gone by then they are handled all the same. What they queue goes out with the held GET at the end of the turn. A
- * second POST waits for the first, a third is refused. conn may be NULL: nobody is answered.
+ * The body of a POST: its packets are handled in this turn and the next ones, then whoever sent it is told; if that one
+ * is gone by then they are handled all the same. What they queue goes out at the end of the turn. A second POST waits
+ * for the first, a third is refused. `who` is the caller's own name for who sent it; 0: nobody is told.
  */
-void session_post(struct session *s, struct fcgi_conn *conn, struct str body);
+void session_post(struct session *s, uint64_t who, struct str body);
+
+/* How a POST ended: all of it was handled; its session ended before; or it was not taken. */
+enum session_posted { SESSION_POST_HANDLED, SESSION_POST_ENDED, SESSION_POST_REFUSED };
+typedef void session_posted_fn(void *ctx, uint64_t who, enum session_posted how);
+void sessions_on_posted(struct sessions *all, session_posted_fn *fn, void *ctx);
 
 /* The layer cannot handle the next message yet: it waits until the session is released, and all that is behind it. */
 void session_hold(struct session *s);
 void session_release(struct session *s);
-
-/* The errors of Engine.IO's own server, whose body clients may show; in the order of their codes. */
-enum session_fault {
-	SESSION_UNKNOWN_TRANSPORT,
-	SESSION_UNKNOWN_SID,
-	SESSION_BAD_HANDSHAKE_METHOD,
-	SESSION_BAD_REQUEST,
-	SESSION_FORBIDDEN,
-	SESSION_UNSUPPORTED_PROTOCOL,
-};
-void session_refuse(struct requests *requests, struct fcgi_conn *conn, enum session_fault fault);
 
 /* Whether a request for it still counts: an absolute deadline is past before its timer strikes. Ends it if it is. */
 bool session_alive(struct session *s);
@@ -227,7 +259,7 @@ void session_channel_fini(struct session_channel *ch);
 void session_channel_tell(
     struct session_channel *ch, struct blob *packets, unsigned n, const struct session_cursor *except);
 
-/* Whether a GET is held and nothing is queued: what may be lost is only sent then. */
+/* Whether there is an outlet and nothing is queued: volatile packets are sent only then. */
 bool session_ready(const struct session *s);
 
 /* Ends it when the turn is over, and lets go now of what waits for it: whoever queued may still use what it owns. */
@@ -238,20 +270,14 @@ void session_await(struct session *s, int64_t wait_ms);
 
 /* Ends it when what is queued has gone out. */
 void session_close(struct session *s);
-/* Ends it now; a held GET gets `packet` ("1", "6"). */
+/* Ends it now; its outlet, if there is one, gets `packet` ("1", "6"). */
 void session_end(struct session *s, struct str packet);
-
-/* The peer of its held GET hung up. */
-void session_gone(struct session *s);
 
 /* Ends it as soon as what it has sent is handled; until then it is answered nothing more. */
 void session_leave(struct session *s);
 
 /* Whether it was left. */
 bool session_is_left(const struct session *s);
-
-/* The session whose GET a parked connection is. */
-struct session *session_of(struct fcgi_conn *conn);
 
 void session_add_cursor(struct session *s, struct session_cursor *c, const struct session_start *start);
 void session_remove_cursor(struct session_cursor *c);
@@ -265,7 +291,5 @@ void session_queue_welcome(struct session *s, struct blob *packet, struct sessio
 
 /* Something was queued or a cursor set: the held GET is looked at when the turn ends. */
 void session_wake(struct session *s);
-
-size_t session_slot_size(void);
 
 #endif

@@ -144,6 +144,7 @@ tell_one(struct sessions *all, struct session_channel *ch)
 {
 	struct session_cursor *c = TAILQ_FIRST(&ch->waiting);
 	struct session *s;
+	bool told;
 
 	ch->to_tell--;
 	if (c == NULL)
@@ -151,11 +152,11 @@ tell_one(struct sessions *all, struct session_channel *ch)
 	s = c->session;
 	session_channel_unwait(c);
 	all->channel = ch;
-	session_tell(s);
+	told = session_tell(s);
 	if (all->channel == NULL)
 		return false;
 	all->channel = NULL;
-	ch->told += s->held == NULL;
+	ch->told += told;
 	return true;
 }
 

@@ -1,5 +1,4 @@
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,24 +17,6 @@ enum {
 	PACKETS_PER_VISIT = 8,       /* to one POST */
 	PACKETS_FOR_OLD = 16,
 };
-
-void
-session_refuse(struct requests *requests, struct fcgi_conn *conn, enum session_fault fault)
-{
-	static const char *const words[] = {"Transport unknown", "Session ID unknown", "Bad handshake method",
-	    "Bad request", "Forbidden", "Unsupported protocol version"};
-	char body[96];
-	int n = snprintf(body, sizeof body, "{\"code\":%d,\"message\":\"%s\"}", (int)fault, words[fault]);
-
-	request_reply(requests, conn, fault == SESSION_FORBIDDEN ? 403 : 400, REQUEST_JSON, REQUEST_NO_STORE,
-	    (struct str){body, (size_t)n});
-}
-
-static void
-reply_ok(struct requests *requests, struct fcgi_conn *conn)
-{
-	request_reply(requests, conn, 200, STR("text/html"), REQUEST_NO_STORE, STR("ok"));
-}
 
 /* One packet of a POST; false: nothing after it counts. */
 static bool
@@ -125,11 +106,18 @@ budget_left(const struct sessions *all)
 	return all->packets_left > 0 && all->bytes_left > 0;
 }
 
-/* The connection that waits for the answer, if it is still there. */
-static struct fcgi_conn *
-conn_of(const struct post *p)
+static void
+tell(const struct sessions *all, uint64_t who, enum session_posted how)
 {
-	return p->asks ? fcgi_find(p->session->all->requests->fcgi, p->handle) : NULL;
+	if (who != 0)
+		all->posted(all->posted_ctx, who, how);
+}
+
+void
+sessions_on_posted(struct sessions *all, session_posted_fn *fn, void *ctx)
+{
+	all->posted = fn;
+	all->posted_ctx = ctx;
 }
 
 /* ---- one POST ---- */
@@ -144,15 +132,13 @@ post_free(struct post *p)
 
 /* NULL without memory, its own or that of all. */
 static struct post *
-post_new(struct session *s, struct fcgi_conn *conn, struct str rest)
+post_new(struct session *s, uint64_t who, struct str rest)
 {
 	struct post *p = malloc(sizeof *p + rest.n);
 
 	if (p == NULL)
 		return NULL;
-	*p = (struct post){.session = s, .asks = conn != NULL, .walk.rest = {p->bytes, rest.n}};
-	if (conn != NULL)
-		p->handle = fcgi_handle(conn);
+	*p = (struct post){.session = s, .who = who, .walk.rest = {p->bytes, rest.n}};
 	if (rest.n > 0)
 		memcpy(p->bytes, rest.p, rest.n);
 	s->all->n_posts++;
@@ -191,13 +177,9 @@ finish(struct session *s, bool handled)
 {
 	struct sessions *all = s->all;
 	struct post *p = s->post, *next = p->next;
-	struct fcgi_conn *conn = conn_of(p);
 
 	unlist(p);
-	if (conn != NULL && handled)
-		reply_ok(all->requests, conn);
-	else if (conn != NULL)
-		session_refuse(all->requests, conn, SESSION_UNKNOWN_SID);
+	tell(all, p->who, handled ? SESSION_POST_HANDLED : SESSION_POST_ENDED);
 	if (next != NULL && s->state != SESSION_ENDED) {
 		next->stopped_ms = p->stopped_ms;
 		s->post = next;
@@ -206,9 +188,7 @@ finish(struct session *s, bool handled)
 	} else {
 		session_go_on(s);
 		if (next != NULL) {
-			conn = conn_of(next);
-			if (conn != NULL)
-				session_refuse(all->requests, conn, SESSION_UNKNOWN_SID);
+			tell(all, next->who, SESSION_POST_ENDED);
 			post_free(next);
 		}
 		if (s->leaving)
@@ -303,22 +283,15 @@ session_posts_init(struct sessions *all)
 	loop_hook(all->loop, LOOP_LATE, posts_go_on, all);
 }
 
-static void
-refuse(struct session *s, struct fcgi_conn *conn)
-{
-	if (conn != NULL)
-		session_refuse(s->all->requests, conn, SESSION_BAD_REQUEST);
-}
-
 /* It waits for its turn, behind the one before it if there is one. */
 static void
-keep(struct session *s, struct fcgi_conn *conn, struct str body)
+keep(struct session *s, uint64_t who, struct str body)
 {
-	struct post *p = post_new(s, conn, body);
+	struct post *p = post_new(s, who, body);
 
 	if (p == NULL) {
 		/* The client must not take it for handled, nor go on as if it were. */
-		refuse(s, conn);
+		tell(s->all, who, SESSION_POST_REFUSED);
 		session_end(s, STR("1"));
 	} else if (s->post != NULL)
 		s->post->next = p;
@@ -331,15 +304,14 @@ keep(struct session *s, struct fcgi_conn *conn, struct str body)
 }
 
 void
-session_post(struct session *s, struct fcgi_conn *conn, struct str body)
+session_post(struct session *s, uint64_t who, struct str body)
 {
 	if (s->state != SESSION_OPEN || s->doomed) {
-		if (conn != NULL)
-			reply_ok(s->all->requests, conn);
+		tell(s->all, who, SESSION_POST_HANDLED);
 		return;
 	}
 	if (s->post != NULL && s->post->next != NULL) {
-		refuse(s, conn);
+		tell(s->all, who, SESSION_POST_REFUSED);
 		return;
 	}
 	if (s->pong_waits && !s->extended && !(body.n > 0 && body.p[0] == '3')) {
@@ -347,7 +319,7 @@ session_post(struct session *s, struct fcgi_conn *conn, struct str body)
 		s->extended = true;
 		s->dead_ms = clock_ms() + s->all->options.ping_timeout_ms;
 	}
-	keep(s, conn, body);
+	keep(s, who, body);
 }
 
 void

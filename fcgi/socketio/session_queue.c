@@ -114,5 +114,5 @@ session_queue_welcome(struct session *s, struct blob *packet, struct session_cur
 bool
 session_ready(const struct session *s)
 {
-	return s->held != NULL && TAILQ_EMPTY(&s->queue) && s->state == SESSION_OPEN;
+	return session_can_put(s) && TAILQ_EMPTY(&s->queue) && s->state == SESSION_OPEN;
 }

@@ -1,6 +1,6 @@
 /*
- * session_state: what the files of session share. session.c has its life, session_clock.c its heartbeat, session_get.c
- * the held GET and what it is answered with, session_read.c the cursors, session_queue.c what waits for one session
+ * session_state: what the files of session share. session.c has its life, session_clock.c its heartbeat, session_put.c
+ * what goes out, session_read.c the cursors, session_queue.c what waits for one session
  * alone, session_channel.c what passes, session_post.c what clients send.
  */
 #ifndef SESSION_STATE_H
@@ -25,7 +25,7 @@ struct session {
 	struct sessions *all;
 	const struct session_layer *layer;
 	void *data;
-	struct fcgi_conn *held;
+	struct session_outlet *outlet; /* NULL: none */
 	struct timer timer;
 	int64_t ping_ms, dead_ms, connect_ms, await_ms; /* clock_ms() at which each strikes; INT64_MAX: never */
 	struct post *post; /* what came and is not handled yet: meanwhile its clock stands still */
@@ -36,6 +36,7 @@ struct session {
 	struct reading *reading; /* a job reads for one of its cursors */
 	uint8_t state;           /* enum session_life */
 	bool ping_waits, pong_waits, extended, few, later, fresh;
+	bool blocked; /* its outlet takes nothing for the moment */
 	bool holds;   /* its layer cannot handle the next message yet */
 	bool leaving; /* nobody is there to be told; it ends when its POSTs are handled */
 	bool doomed;  /* it is ended when the turn is over: whoever queued may still use what it owns */
@@ -49,7 +50,8 @@ TAILQ_HEAD(posts, post);
 struct sessions {
 	struct session_options options;
 	struct loop *loop;
-	struct requests *requests;
+	session_posted_fn *posted;
+	void *posted_ctx;
 	struct rooms *rooms;
 	struct readers *readers;
 	struct table table;          /* by id */
@@ -96,18 +98,25 @@ void session_beat(struct session *s);
 void session_stop_clock(struct session *s);
 void session_go_on(struct session *s);
 
-/* ---- session_get.c ---- */
+/* ---- session_put.c ---- */
 
-/* Takes the held GET, which its caller answers; NULL when there is none. */
-struct fcgi_conn *session_take_held(struct session *s);
+static inline bool
+session_can_put(const struct session *s)
+{
+	return s->outlet != NULL && !s->blocked;
+}
 
-void session_reply(struct sessions *all, struct fcgi_conn *conn, struct str body);
+/* Takes the outlet; NULL when there is none. */
+struct session_outlet *session_take_outlet(struct session *s);
 
-/* Answers the held GET if there is anything to say, or sees to it that it is told. */
+/* Takes the outlet, if there is one, and ends it with these packets. */
+void session_say_last(struct session *s, struct str payload);
+
+/* Gives the outlet what there is, or sees to it that the session is told. */
 void session_flush(struct session *s);
 
-/* The same, and events that gather in a channel are told now. */
-void session_tell(struct session *s);
+/* The same, and events that gather in a channel are told now. Whether anything was given. */
+bool session_tell(struct session *s);
 
 /* A waiter of a session's cursor was woken. */
 void session_on_wake(void *ctx, struct room *room, struct waiter *w);
@@ -165,7 +174,7 @@ unsigned session_take_event(struct session_cursor *c, const struct session_event
 /* Whether there are events for it, but all of channels where events gather. */
 bool session_events_gather(struct session *s);
 
-/* Its session's GET is held; or is not. */
+/* Its session has an outlet and nothing to give; or no more. */
 void session_channel_wait(struct session_cursor *c);
 void session_channel_unwait(struct session_cursor *c);
 
@@ -180,11 +189,10 @@ struct post {
 	TAILQ_ENTRY(post) link; /* while it is listed */
 	struct session *session;
 	struct post *next;  /* of the same session: the one that waits for this one */
-	uint64_t handle;    /* of the request */
+	uint64_t who;       /* is told; 0: nobody */
 	int64_t stopped_ms; /* clock_ms() since which the session's clock stands still */
 	struct packet_walk walk;
 	struct budget_share share;
-	bool asks;          /* somebody waits for the answer */
 	bool old;           /* it has had a turn */
 	struct posts *list; /* NULL: it is in none */
 	char bytes[];
@@ -194,8 +202,6 @@ void session_posts_init(struct sessions *all);
 
 /* The session ended: what it has sent and is not handled yet is not. */
 void session_drop_posts(struct session *s);
-
-/* ---- session_get.c ---- */
 
 /* Between two packets of a body. */
 void session_add_separator(struct buf *body);

@@ -28,7 +28,7 @@ struct daemon {
 	struct requests requests;
 	struct members *members;
 	struct sessions *sessions;
-	struct socketio socketio, engineio;
+	struct polling socketio, engineio;
 	int signal_fd;
 };
 
@@ -256,11 +256,11 @@ on_request(void *ctx, struct fcgi_request *from)
 	struct daemon *d = ctx;
 	struct request r;
 
-	request_init(&r, &d->requests, from, session_slot_size());
+	request_init(&r, &d->requests, from, polling_slot_size());
 	if (str_starts(r.path, STR("/socket.io/engine.io/")))
-		socketio_request(&d->engineio, &r);
+		polling_request(&d->engineio, &r);
 	else if (str_starts(r.path, STR("/socket.io/")))
-		socketio_request(&d->socketio, &r);
+		polling_request(&d->socketio, &r);
 	else
 		request_reply(&d->requests, r.conn, 200, STR("text/plain"), STR(""), STR("ok\n"));
 }
@@ -270,7 +270,7 @@ on_gone(void *ctx, struct fcgi_conn *conn)
 {
 	(void)ctx;
 	if (((struct slot *)fcgi_slot(conn))->parked == PARKED_SESSION)
-		session_gone(session_of(conn));
+		polling_gone(conn);
 }
 
 static void
@@ -308,7 +308,7 @@ open_all(struct daemon *d)
 	    .connected = app_connected,
 	    .event = app_event,
 	    .disconnected = app_disconnected};
-	struct fcgi_options fcgi = {.slot_size = session_slot_size(),
+	struct fcgi_options fcgi = {.slot_size = polling_slot_size(),
 	    .conns_max = 10000,
 	    .body_max = (size_t)c->max_payload,
 	    .request_wait_ms = c->request_timeout_s * 1000,
@@ -322,8 +322,8 @@ open_all(struct daemon *d)
 	rooms_on_wake(d->rooms, ROOM_POLL, no_wake, NULL);
 	d->requests.origins = c->cors;
 	d->members = members_new(&member, &app);
-	d->sessions = sessions_new(d->loop, &session, &d->requests, d->rooms, NULL);
-	d->socketio = (struct socketio){.requests = &d->requests,
+	d->sessions = sessions_new(d->loop, &session, d->rooms, NULL);
+	d->socketio = (struct polling){.requests = &d->requests,
 	    .sessions = d->sessions,
 	    .layer = members_layer(d->members),
 	    .ping_interval_ms = c->ping_interval_ms,
@@ -334,6 +334,7 @@ open_all(struct daemon *d)
 	fcgi.listen_fd = endpoint_listen(c->socket, &inherited);
 	if (fcgi.listen_fd < 0)
 		return -1;
+	polling_init(&d->socketio);
 	d->requests.fcgi = fcgi_new(d->loop, &fcgi, &handler);
 	return d->requests.fcgi == NULL ? -1 : 0;
 }

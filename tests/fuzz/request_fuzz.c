@@ -42,7 +42,7 @@ static struct world {
 	struct relay *relay;
 	struct members *members;
 	struct sessions *sessions;
-	struct socketio socketio;
+	struct polling polling;
 	struct routes routes;
 	char sids[SIDS_MAX][TOKEN_ID_SIZE]; /* of an input, of those that ended as well */
 	size_t n_sids;
@@ -61,7 +61,7 @@ gone(struct fcgi_conn *c)
 	if (slot->parked == PARKED_POLL)
 		poll_gone(w.poll, c);
 	else if (slot->parked == PARKED_SESSION)
-		session_gone(session_of(c));
+		polling_gone(c);
 	c->open = false;
 }
 
@@ -281,15 +281,16 @@ open_socketio(void)
 	MUST(w.relay != NULL);
 	app = relay_app(w.relay);
 	w.members = members_new(&member, &app);
-	w.sessions = sessions_new(w.loop, &session, &w.requests, w.rooms, NULL);
+	w.sessions = sessions_new(w.loop, &session, w.rooms, NULL);
 	MUST(w.members != NULL && w.sessions != NULL);
 	relay_set_members(w.relay, w.members);
-	w.socketio = (struct socketio){.requests = &w.requests,
+	w.polling = (struct polling){.requests = &w.requests,
 	    .sessions = w.sessions,
 	    .layer = members_layer(w.members),
 	    .ping_interval_ms = session.ping_interval_ms,
 	    .ping_timeout_ms = session.ping_timeout_ms,
 	    .max_payload = 1000000};
+	polling_init(&w.polling);
 }
 
 static void
@@ -315,7 +316,7 @@ open_all(void)
 	MUST((w.loop = loop_new()) != NULL && (w.rooms = rooms_new(w.loop, 4000)) != NULL);
 	w.poll = poll_new(w.loop, &poll, &w.requests, w.rooms, NULL, NULL);
 	MUST(w.poll != NULL);
-	MUST(poll_slot_size() <= sizeof stub.conns[0].slot && session_slot_size() <= sizeof stub.conns[0].slot);
+	MUST(poll_slot_size() <= sizeof stub.conns[0].slot && polling_slot_size() <= sizeof stub.conns[0].slot);
 	open_socketio();
 	w.send = (struct send){.requests = &w.requests, .body_max = 100000, .message_max = 50000, .depth_max = 1000};
 	w.history = (struct history){.requests = &w.requests, .rooms = w.rooms};
@@ -327,7 +328,7 @@ open_all(void)
 	    .sessions = w.sessions,
 	    .database = "/nonexistent",
 	    .passed_over = &w.passed_over};
-	w.routes = (struct routes){&w.send, w.poll, &w.history, &w.roomlist, &w.health, &w.socketio};
+	w.routes = (struct routes){&w.send, w.poll, &w.history, &w.roomlist, &w.health, &w.polling};
 	/* Always readable: each turn begins with on_turn(). */
 	w.event_fd = eventfd(1, EFD_CLOEXEC);
 	MUST(w.event_fd >= 0 && loop_add_source(w.loop, w.event_fd, on_turn, NULL) == 0);

@@ -40,7 +40,6 @@ struct fuzz {
 	struct budget *budget;
 	struct loop *loop;
 	struct rooms *rooms;
-	struct requests requests;
 	struct members *members;
 	struct sessions *sessions;
 	struct {
@@ -312,7 +311,7 @@ request(struct fuzz *f, struct str text)
 		memcpy(f->known[number].id, session_id(s), TOKEN_ID_SIZE);
 	}
 	if (text.n > 0)
-		session_post(s, NULL, str_skip(text, 1));
+		session_post(s, 0, str_skip(text, 1));
 }
 
 /* Who waits for an answer gets it: its POST goes on, and may put off the next. */
@@ -393,7 +392,7 @@ open_all(struct fuzz *f, size_t queue_bytes_max, size_t memory_max)
 	rooms_reset(f->rooms, "fuzz", 0);
 	f->members = members_new(&member, &app);
 	MUST(f->members != NULL);
-	f->sessions = sessions_new(f->loop, &session, &f->requests, f->rooms, NULL);
+	f->sessions = sessions_new(f->loop, &session, f->rooms, NULL);
 	MUST(f->sessions != NULL);
 	/* Always readable: each turn begins with on_turn(). */
 	f->event_fd = eventfd(1, EFD_CLOEXEC);

@@ -11,24 +11,25 @@
 enum {
 	CONNS = 1200,
 	PACKETS = 64, /* that a turn handles */
-	SLOT = 64,
 	INTERVAL_MS = 20000,
 	TIMEOUT_MS = 500,
 };
 
-struct fcgi_conn {
-	bool open;
-	bool broken; /* its peer is gone, which is known when it is answered */
-	int status;
-	char body[200];
-	_Alignas(8) char slot[SLOT];
+/* Something that a session speaks to, or that sent a POST; no FastCGI is in it. */
+struct conn {
+	bool open, ended;
+	enum outlet_put then;    /* when it was given something */
+	enum session_posted how; /* the POST ended */
+	size_t n;                /* payloads */
+	char body[200];          /* the last one */
+	struct session_outlet outlet;
 };
 
 /* One that has joined: a cursor in the channel. */
 struct one {
 	struct session *session;
 	struct session_cursor cursor;
-	struct fcgi_conn *conn; /* of its GET */
+	struct conn *conn; /* of its GET */
 };
 
 enum { ONES = 1000 };
@@ -36,12 +37,11 @@ enum { ONES = 1000 };
 static struct fixture {
 	struct loop *loop;
 	struct rooms *rooms;
-	struct requests requests;
 	struct sessions *sessions;
 	struct session_layer layer;
 	struct session_channel channel;
 	bool has_channel, ends_with_last; /* ends_with_last: the channel goes with the last one, as a namespace does */
-	struct fcgi_conn conns[CONNS];
+	struct conn conns[CONNS];
 	size_t n_conns;
 	struct one ones[ONES];
 	size_t n_ones;
@@ -62,11 +62,6 @@ int64_t __real_clock_ms(void);
 int64_t __wrap_clock_ms(void);
 void *__real_malloc(size_t n);
 void *__wrap_malloc(size_t n);
-void *__wrap_fcgi_slot(struct fcgi_conn *c);
-uint64_t __wrap_fcgi_handle(struct fcgi_conn *c);
-struct fcgi_conn *__wrap_fcgi_find(struct fcgi *f, uint64_t handle);
-bool __wrap_fcgi_reply(struct fcgi *f, struct fcgi_conn *c, struct blob *reply);
-
 int64_t
 __wrap_clock_ms(void)
 {
@@ -80,44 +75,71 @@ __wrap_malloc(size_t n)
 	return __real_malloc(n);
 }
 
-void *
-__wrap_fcgi_slot(struct fcgi_conn *c)
+/* ---- the outlet, and the ends of POSTs ---- */
+
+static struct blob *
+wrap(struct session_outlet *o, struct str payload)
 {
-	return c->slot;
+	struct blob *b = blob_new(payload.n);
+
+	(void)o;
+	if (b != NULL)
+		memcpy(b->p, payload.p, payload.n);
+	return b;
 }
 
-uint64_t
-__wrap_fcgi_handle(struct fcgi_conn *c)
+static unsigned
+form(const struct session_outlet *o)
 {
-	return (uint64_t)(c - fx.conns);
+	(void)o;
+	return 0;
 }
 
-struct fcgi_conn *
-__wrap_fcgi_find(struct fcgi *f, uint64_t handle)
+static enum outlet_put
+put(struct session_outlet *o, struct blob *wrapped)
 {
-	(void)f;
-	return fx.conns[handle].open ? &fx.conns[handle] : NULL;
-}
+	struct conn *c = CONTAINER(o, struct conn, outlet);
 
-/* Behind the eight bytes of the record's head stand CGI's lines, an empty one, and the body; END_REQUEST's 16 bytes are
- * the last. */
-bool
-__wrap_fcgi_reply(struct fcgi *f, struct fcgi_conn *c, struct blob *reply)
-{
-	const char *body;
-
-	(void)f;
 	assert_true(c->open);
-	assert_non_null(reply);
-	c->open = false;
+	assert_non_null(wrapped);
 	fx.replies++;
-	assert_int_equal(sscanf(reply->p + 8, "Status: %d", &c->status), 1);
-	body = memmem(reply->p, reply->n, "\r\n\r\n", 4);
-	assert_non_null(body);
-	body += 4;
-	snprintf(c->body, sizeof c->body, "%.*s", (int)(reply->p + reply->n - 16 - body), body);
-	blob_drop(reply);
-	return !c->broken;
+	snprintf(c->body, sizeof c->body, "%.*s", (int)wrapped->n, wrapped->p);
+	blob_drop(wrapped);
+	c->n++;
+	c->open = c->then == OUTLET_OPEN || c->then == OUTLET_BLOCKED;
+	return c->then;
+}
+
+static void
+end(struct session_outlet *o, struct str payload)
+{
+	struct conn *c = CONTAINER(o, struct conn, outlet);
+
+	(void)put(o, wrap(o, payload));
+	c->open = false;
+	c->ended = true;
+}
+
+static const struct session_transport transport = {form, wrap, put, end};
+
+/* As session_post() is told it. */
+static uint64_t
+name_of(const struct conn *c)
+{
+	return (uint64_t)(c - fx.conns) + 1;
+}
+
+static void
+on_posted(void *ctx, uint64_t who, enum session_posted how)
+{
+	struct conn *c = &fx.conns[who - 1];
+
+	(void)ctx;
+	if (!c->open)
+		return;
+	c->open = false;
+	c->how = how;
+	fx.replies++;
 }
 
 /* ---- the layer ---- */
@@ -198,7 +220,8 @@ setup(void **state)
 	assert_non_null(fx.rooms);
 	rooms_reset(fx.rooms, "epoch1", 7);
 	fx.layer = (struct session_layer){.opened = on_opened, .ready = on_ready, .text = on_text, .ended = on_ended};
-	fx.sessions = sessions_new(fx.loop, &options, &fx.requests, fx.rooms, NULL);
+	fx.sessions = sessions_new(fx.loop, &options, fx.rooms, NULL);
+	sessions_on_posted(fx.sessions, on_posted, NULL);
 	assert_non_null(fx.sessions);
 	/* Always readable, so that loop_run() is one turn. */
 	fx.event_fd = eventfd(1, EFD_CLOEXEC);
@@ -243,21 +266,21 @@ new_session(void)
 	return s;
 }
 
-static struct fcgi_conn *
+static struct conn *
 new_conn(void)
 {
-	struct fcgi_conn *c = &fx.conns[fx.n_conns++];
+	struct conn *c = &fx.conns[fx.n_conns++];
 
 	assert_true(fx.n_conns <= CONNS);
-	*c = (struct fcgi_conn){.open = true};
+	*c = (struct conn){.open = true, .then = OUTLET_USED, .outlet.transport = &transport};
 	return c;
 }
 
 /* A POST of n packets, each a text of this letter and `size` bytes in all. */
-static struct fcgi_conn *
+static struct conn *
 post_sized(struct session *s, size_t n, char letter, size_t size)
 {
-	struct fcgi_conn *c = new_conn();
+	struct conn *c = new_conn();
 	struct buf body;
 
 	buf_init(&body, SIZE_MAX);
@@ -268,12 +291,12 @@ post_sized(struct session *s, size_t n, char letter, size_t size)
 		for (size_t j = 1; j < size; j++)
 			buf_add_char(&body, letter);
 	}
-	session_post(s, c, buf_str(&body));
+	session_post(s, name_of(c), buf_str(&body));
 	buf_fini(&body);
 	return c;
 }
 
-static struct fcgi_conn *
+static struct conn *
 post(struct session *s, size_t n, char letter)
 {
 	return post_sized(s, n, letter, 2);
@@ -285,7 +308,7 @@ static void
 handles_64_packets_a_turn_over_all_posts(void **state)
 {
 	struct session *a = new_session(), *b = new_session();
-	struct fcgi_conn *first = post(a, 100, 'a'), *second = post(b, 100, 'b');
+	struct conn *first = post(a, 100, 'a'), *second = post(b, 100, 'b');
 
 	(void)state;
 	for (int i = 1; i <= 3; i++) {
@@ -304,8 +327,9 @@ handles_64_packets_a_turn_over_all_posts(void **state)
 	assert_int_equal(sessions_counts(fx.sessions).packets, 200);
 	assert_int_equal(sessions_counts(fx.sessions).posts, 0);
 	assert_false(first->open || second->open);
-	assert_string_equal(first->body, "ok");
-	assert_int_equal(second->status, 200);
+	assert_false(first->open);
+	assert_int_equal(first->how, SESSION_POST_HANDLED);
+	assert_int_equal(second->how, SESSION_POST_HANDLED);
 }
 
 static void
@@ -325,7 +349,7 @@ static void
 a_new_post_goes_before_those_that_had_a_turn(void **state)
 {
 	enum { OTHERS = 20 };
-	struct fcgi_conn *c;
+	struct conn *c;
 	struct session *s;
 
 	(void)state;
@@ -364,7 +388,7 @@ new_posts_do_not_starve_the_old_ones(void **state)
 static void
 large_packets_starve_neither_new_nor_old_posts(void **state)
 {
-	struct fcgi_conn *old = post(new_session(), 40, 'o'), *fresh;
+	struct conn *old = post(new_session(), 40, 'o'), *fresh;
 
 	(void)state;
 	for (int i = 0; i < 20; i++) {
@@ -395,12 +419,12 @@ what_cannot_be_handled_yet_waits(void **state)
 {
 	enum { SOON_MS = 60 };
 	struct session *s = new_session();
-	struct fcgi_conn *first, *second, *pong;
+	struct conn *first, *second, *pong;
 	struct timer timer = {0};
 
 	(void)state;
 	first = new_conn();
-	session_post(s, first,
+	session_post(s, name_of(first),
 	    STR("4a\x1E"
 	        "4C\x1E"
 	        "4b"));
@@ -409,9 +433,10 @@ what_cannot_be_handled_yet_waits(void **state)
 	assert_int_equal(fx.n, 2);
 	/* What is no message is handled all the same. */
 	pong = new_conn();
-	session_post(new_session(), pong, STR("3"));
+	session_post(new_session(), name_of(pong), STR("3"));
 	turn();
-	assert_string_equal(pong->body, "ok");
+	assert_false(pong->open);
+	assert_int_equal(pong->how, SESSION_POST_HANDLED);
 	assert_int_equal(fx.n, 2);
 	loop_remove_source(fx.loop, fx.event_fd);
 	loop_timer_set(fx.loop, &timer, loop_timer_kind(fx.loop, on_quiet, fx.loop), SOON_MS);
@@ -433,11 +458,11 @@ static void
 a_second_post_waits_and_a_third_is_refused(void **state)
 {
 	struct session *s = new_session();
-	struct fcgi_conn *first = post(s, 100, 'a'), *second = post(s, 10, 'b'), *third = post(s, 1, 'c');
+	struct conn *first = post(s, 100, 'a'), *second = post(s, 10, 'b'), *third = post(s, 1, 'c');
 
 	(void)state;
-	assert_int_equal(third->status, 400);
-	assert_string_equal(third->body, "{\"code\":3,\"message\":\"Bad request\"}");
+	assert_false(third->open);
+	assert_int_equal(third->how, SESSION_POST_REFUSED);
 	turn();
 	assert_true(first->open && second->open);
 	turn();
@@ -456,14 +481,14 @@ static void
 what_came_is_handled_though_the_connection_is_gone(void **state)
 {
 	struct session *s = new_session();
-	struct fcgi_conn *c = post(s, 100, 'a'), *get = new_conn();
+	struct conn *c = post(s, 100, 'a'), *get = new_conn();
 
 	(void)state;
-	session_get(s, get);
+	session_attach(s, &get->outlet);
 	turn();
 	assert_true(c->open && get->open);
 	c->open = get->open = false;
-	session_gone(s);
+	session_detach(&get->outlet);
 	/* For everybody else it is over. */
 	assert_false(session_alive(s));
 	assert_int_equal(fx.ended, 0);
@@ -477,10 +502,10 @@ static void
 a_stop_waits_for_what_came(void **state)
 {
 	struct session *s = new_session();
-	struct fcgi_conn *c = post(s, 100, 'a'), *get = new_conn();
+	struct conn *c = post(s, 100, 'a'), *get = new_conn();
 
 	(void)state;
-	session_get(s, get);
+	session_attach(s, &get->outlet);
 	turn();
 	sessions_drain(fx.sessions);
 	assert_string_equal(get->body, "1");
@@ -488,7 +513,8 @@ a_stop_waits_for_what_came(void **state)
 	turn();
 	assert_true(sessions_idle(fx.sessions));
 	assert_int_equal(fx.n, 100);
-	assert_string_equal(c->body, "ok");
+	assert_false(c->open);
+	assert_int_equal(c->how, SESSION_POST_HANDLED);
 	assert_int_equal(fx.ended, 1);
 }
 
@@ -497,17 +523,18 @@ static void
 a_stop_waits_for_what_came_though_a_get_comes(void **state)
 {
 	struct session *s = new_session();
-	struct fcgi_conn *c = post(s, 100, 'a'), *get = new_conn();
+	struct conn *c = post(s, 100, 'a'), *get = new_conn();
 
 	(void)state;
 	turn();
 	sessions_drain(fx.sessions);
-	session_get(s, get);
+	session_attach(s, &get->outlet);
 	assert_string_equal(get->body, "1");
 	assert_false(sessions_idle(fx.sessions));
 	turn();
 	assert_int_equal(fx.n, 100);
-	assert_string_equal(c->body, "ok");
+	assert_false(c->open);
+	assert_int_equal(c->how, SESSION_POST_HANDLED);
 	assert_int_equal(fx.ended, 1);
 }
 
@@ -515,13 +542,13 @@ static void
 what_came_is_handled_though_an_answer_does_not_get_away(void **state)
 {
 	struct session *s = new_session();
-	struct fcgi_conn *get = new_conn();
+	struct conn *get = new_conn();
 
 	(void)state;
 	post(s, 200, 'a');
-	session_get(s, get);
+	session_attach(s, &get->outlet);
 	turn();
-	get->broken = true;
+	get->then = OUTLET_LOST;
 	session_queue(s, blob_new(1), 1);
 	turn();
 	assert_false(get->open);
@@ -537,23 +564,23 @@ static void
 a_post_of_a_session_that_ends_is_not_answered_ok(void **state)
 {
 	struct session *s = new_session();
-	struct fcgi_conn *c = post(s, 100, 'a');
+	struct conn *c = post(s, 100, 'a');
 
 	(void)state;
 	turn();
 	session_end(s, STR("1"));
-	assert_int_equal(c->status, 400);
-	assert_string_equal(c->body, "{\"code\":1,\"message\":\"Session ID unknown\"}");
+	assert_false(c->open);
+	assert_int_equal(c->how, SESSION_POST_ENDED);
 }
 
 static void
 a_bad_packet_ends_the_session_and_what_is_behind_it_does_not_count(void **state)
 {
 	struct session *s = new_session();
-	struct fcgi_conn *c = new_conn(), *next;
+	struct conn *c = new_conn(), *next;
 
 	(void)state;
-	session_post(s, c,
+	session_post(s, name_of(c),
 	    STR("4a\x1E"
 	        "4!\x1E"
 	        "4b"));
@@ -561,21 +588,22 @@ a_bad_packet_ends_the_session_and_what_is_behind_it_does_not_count(void **state)
 	turn();
 	assert_int_equal(fx.n, 2);
 	assert_int_equal(fx.ended, 1);
-	assert_string_equal(c->body, "ok");
-	assert_int_equal(next->status, 400);
-	assert_string_equal(next->body, "{\"code\":1,\"message\":\"Session ID unknown\"}");
+	assert_false(c->open);
+	assert_int_equal(c->how, SESSION_POST_HANDLED);
+	assert_false(next->open);
+	assert_int_equal(next->how, SESSION_POST_ENDED);
 }
 
 static void
 a_held_session_waits_and_others_go_on(void **state)
 {
 	struct session *s = new_session(), *other = new_session();
-	struct fcgi_conn *c, *alone;
+	struct conn *c, *alone;
 
 	(void)state;
 	fx.hold_at = 'h';
 	c = new_conn();
-	session_post(s, c,
+	session_post(s, name_of(c),
 	    STR("4h\x1E"
 	        "4b"));
 	alone = post(other, 1, 'h');
@@ -584,30 +612,35 @@ a_held_session_waits_and_others_go_on(void **state)
 	assert_int_equal(fx.n, 2);
 	assert_true(c->open);
 	/* Nothing of it is left to be handled, so it was answered. */
-	assert_string_equal(alone->body, "ok");
+	assert_false(alone->open);
+	assert_int_equal(alone->how, SESSION_POST_HANDLED);
 	session_release(s);
 	turn();
 	assert_int_equal(fx.letters[2], 'b');
-	assert_string_equal(c->body, "ok");
+	assert_false(c->open);
+	assert_int_equal(c->how, SESSION_POST_HANDLED);
 	/* A POST that comes while its session is held waits as well; but what is no message does not. */
 	c = new_conn();
-	session_post(other, c, STR("3"));
+	session_post(other, name_of(c), STR("3"));
 	turn();
-	assert_string_equal(c->body, "ok");
+	assert_false(c->open);
+	assert_int_equal(c->how, SESSION_POST_HANDLED);
 	c = post(other, 1, 'c');
 	turn();
 	assert_true(c->open);
 	session_release(other);
 	turn();
-	assert_string_equal(c->body, "ok");
+	assert_false(c->open);
+	assert_int_equal(c->how, SESSION_POST_HANDLED);
 	session_hold(other);
 	c = new_conn();
-	session_post(other, c,
+	session_post(other, name_of(c),
 	    STR("1\x1E"
 	        "4b"));
 	turn();
 	assert_int_equal(fx.ended, 1);
-	assert_string_equal(c->body, "ok");
+	assert_false(c->open);
+	assert_int_equal(c->how, SESSION_POST_HANDLED);
 }
 
 /* Nobody may ever release it: neither its POSTs nor the session stay for ever. */
@@ -615,7 +648,7 @@ static void
 a_held_session_that_closes_lets_go_of_its_posts(void **state)
 {
 	struct session *s = new_session();
-	struct fcgi_conn *first, *second;
+	struct conn *first, *second;
 
 	(void)state;
 	session_hold(s);
@@ -636,13 +669,13 @@ static void
 the_heartbeat_stands_still_while_a_post_is_handled(void **state)
 {
 	struct session *s = new_session();
-	struct fcgi_conn *c = new_conn();
+	struct conn *c = new_conn();
 
 	(void)state;
 	fx.hold_at = 'h';
 	fx.later_ms += INTERVAL_MS + TIMEOUT_MS / 2; /* a ping was sent, half of the time for its pong is over */
 	turn();
-	session_post(s, c,
+	session_post(s, name_of(c),
 	    STR("4h\x1E"
 	        "4b"));
 	turn();
@@ -651,7 +684,8 @@ the_heartbeat_stands_still_while_a_post_is_handled(void **state)
 	assert_true(session_alive(s));
 	session_release(s);
 	turn();
-	assert_string_equal(c->body, "ok");
+	assert_false(c->open);
+	assert_int_equal(c->how, SESSION_POST_HANDLED);
 	assert_true(session_alive(s));
 	/* Once it got more time for the pong, as always when something else came; then the time that was left counts.
 	 */
@@ -666,11 +700,11 @@ static void
 a_ping_is_not_put_off_by_posts(void **state)
 {
 	struct session *s = new_session();
-	struct fcgi_conn *get = new_conn();
+	struct conn *get = new_conn();
 
 	(void)state;
 	fx.hold_at = 'h';
-	session_get(s, get);
+	session_attach(s, &get->outlet);
 	post(s, 2, 'h');
 	fx.later_ms += INTERVAL_MS + 20;
 	for (int i = 0; i < 3; i++)
@@ -710,7 +744,7 @@ static void
 hold_get(struct one *one)
 {
 	one->conn = new_conn();
-	session_get(one->session, one->conn);
+	session_attach(one->session, &one->conn->outlet);
 }
 
 static struct blob *
@@ -748,6 +782,88 @@ tells_all_but_the_one_who_said_it(void **state)
 	hold_get(b);
 	turn();
 	assert_true(b->conn->open);
+}
+
+/* ---- outlets that take more than one payload, as a stream does ---- */
+
+static void
+an_outlet_that_stays_open_is_given_one_payload_after_the_other(void **state)
+{
+	struct one *a = join();
+
+	(void)state;
+	a->conn = new_conn();
+	a->conn->then = OUTLET_OPEN;
+	session_attach(a->session, &a->conn->outlet);
+	for (int i = 0; i < 3; i++) {
+		session_queue(a->session, text_blob("4q"), 1);
+		turn();
+		assert_int_equal(a->conn->n, i + 1);
+		assert_string_equal(a->conn->body, "4q");
+	}
+	tell("4x", NULL);
+	turn();
+	assert_string_equal(a->conn->body, "4x");
+	session_end(a->session, STR("1"));
+	assert_true(a->conn->ended);
+	assert_string_equal(a->conn->body, "1");
+}
+
+static void
+an_outlet_that_is_blocked_is_given_nothing_until_it_has_drained(void **state)
+{
+	struct one *a = join();
+
+	(void)state;
+	a->conn = new_conn();
+	a->conn->then = OUTLET_BLOCKED;
+	session_attach(a->session, &a->conn->outlet);
+	session_queue(a->session, text_blob("4q"), 1);
+	turn();
+	assert_int_equal(a->conn->n, 1);
+	session_queue(a->session, text_blob("4r"), 1);
+	tell("4x", NULL);
+	turn();
+	assert_int_equal(a->conn->n, 1);
+	assert_true(session_is_attached(a->session));
+	assert_false(session_ready(a->session));
+	a->conn->then = OUTLET_OPEN;
+	session_drained(&a->conn->outlet);
+	assert_int_equal(a->conn->n, 2);
+	assert_string_equal(a->conn->body, "4r\x1E"
+	                                   "4x");
+	assert_true(session_ready(a->session));
+}
+
+static void
+a_blocked_outlet_is_told_of_the_end(void **state)
+{
+	struct one *a = join();
+
+	(void)state;
+	a->conn = new_conn();
+	a->conn->then = OUTLET_BLOCKED;
+	session_attach(a->session, &a->conn->outlet);
+	session_queue(a->session, text_blob("4q"), 1);
+	turn();
+	session_end(a->session, STR("1"));
+	assert_true(a->conn->ended);
+}
+
+static void
+a_session_whose_blocked_outlet_is_gone_is_left(void **state)
+{
+	struct one *a = join();
+
+	(void)state;
+	a->conn = new_conn();
+	a->conn->then = OUTLET_BLOCKED;
+	session_attach(a->session, &a->conn->outlet);
+	session_queue(a->session, text_blob("4q"), 1);
+	turn();
+	session_detach(&a->conn->outlet);
+	assert_int_equal(fx.ended, 1);
+	assert_false(a->conn->ended);
 }
 
 static void
@@ -847,7 +963,7 @@ the_last_one_may_end_as_it_is_told(void **state)
 	memset(&gone, 0xEE, sizeof gone);
 	fx.ends_with_last = true;
 	hold_get(a);
-	a->conn->broken = true;
+	a->conn->then = OUTLET_LOST;
 	tell("4x", NULL);
 	turn();
 	assert_int_equal(fx.ended, 1);
@@ -860,7 +976,7 @@ static void
 events_gather_after_a_large_round(void **state)
 {
 	enum { N = 200, REST_MS = N * SESSION_REST_US / 1000 };
-	struct fcgi_conn *again;
+	struct conn *again;
 
 	(void)state;
 	for (int i = 0; i < N; i++)
@@ -1018,6 +1134,10 @@ main(void)
 	    TEST(the_heartbeat_stands_still_while_a_post_is_handled),
 	    TEST(a_ping_is_not_put_off_by_posts),
 	    TEST(tells_all_but_the_one_who_said_it),
+	    TEST(an_outlet_that_stays_open_is_given_one_payload_after_the_other),
+	    TEST(an_outlet_that_is_blocked_is_given_nothing_until_it_has_drained),
+	    TEST(a_blocked_outlet_is_told_of_the_end),
+	    TEST(a_session_whose_blocked_outlet_is_gone_is_left),
 	    TEST(keeps_the_newest_64_for_10_seconds),
 	    TEST(keeps_a_megabyte_of_them_at_most),
 	    TEST(stands_in_its_place_among_what_is_queued),

@@ -1,3 +1,5 @@
+#include <assert.h>
+
 #include "session_state.h"
 
 enum {
@@ -14,51 +16,30 @@ packets_max(const struct session *s)
 
 _Static_assert(ROOM_SESSION_ANSWERS == 2 * SESSION_VARIANTS, "an answer for each variant, with few packets or many");
 
-/* A parked GET, in its connection's slot. */
-struct parked {
-	struct slot slot;
-	struct session *session;
-};
-
-size_t
-session_slot_size(void)
+struct session_outlet *
+session_take_outlet(struct session *s)
 {
-	return sizeof(struct parked);
-}
-
-struct session *
-session_of(struct fcgi_conn *conn)
-{
-	return ((struct parked *)fcgi_slot(conn))->session;
-}
-
-static struct blob *
-make_reply(struct sessions *all, struct fcgi_conn *conn, struct str body)
-{
-	return request_text(all->requests, ((struct slot *)fcgi_slot(conn))->origin, body);
-}
-
-void
-session_reply(struct sessions *all, struct fcgi_conn *conn, struct str body)
-{
-	(void)request_send(all->requests, conn, make_reply(all, conn, body));
-}
-
-struct fcgi_conn *
-session_take_held(struct session *s)
-{
-	struct fcgi_conn *conn = s->held;
+	struct session_outlet *o = s->outlet;
 	struct session_cursor *c;
 
-	if (conn == NULL)
+	if (o == NULL)
 		return NULL;
-	s->held = NULL;
-	((struct slot *)fcgi_slot(conn))->parked = PARKED_NOT;
+	s->outlet = NULL;
+	s->blocked = false;
 	LIST_FOREACH (c, &s->cursors, link) {
 		room_unwait(&c->waiter);
 		session_channel_unwait(c);
 	}
-	return conn;
+	return o;
+}
+
+void
+session_say_last(struct session *s, struct str payload)
+{
+	struct session_outlet *o = session_take_outlet(s);
+
+	if (o != NULL)
+		o->transport->end(o, payload);
 }
 
 /* The welcomes of cursors that have given to the body. Returns how many. */
@@ -212,7 +193,7 @@ static struct room_answer *
 shared_answer(const struct session *s, const struct news *news)
 {
 	unsigned kind = ROOM_SESSION_ANSWER + 2U * news->cursor->variant + s->few;
-	struct room_answer *a = room_answer(news->room, kind, ((struct slot *)fcgi_slot(s->held))->origin);
+	struct room_answer *a = room_answer(news->room, kind, s->outlet->transport->form(s->outlet));
 
 	if (a != NULL && (a->reply == NULL || a->first != news->first || a->head != news->last)) {
 		blob_drop(a->reply);
@@ -247,18 +228,33 @@ wait(struct session *s)
 	}
 }
 
-/* What the reply holds is out of the queue, and behind the cursors: a session whose reply did not get away has a hole,
- * and can only be left.
- */
+/* What the reply holds is out of the queue, and behind the cursors: if it is lost, so are its packets, and the session
+ * can only be left. */
 static void
 send_reply(struct session *s, struct blob *reply)
 {
-	if (!request_send(s->all->requests, session_take_held(s), reply))
+	struct session_outlet *o = session_take_outlet(s);
+
+	switch (o->transport->put(o, reply)) {
+	case OUTLET_OPEN:
+		s->outlet = o;
+		session_wake(s);
+		break;
+	case OUTLET_BLOCKED:
+		s->outlet = o;
+		s->blocked = true;
+		break;
+	case OUTLET_USED:
+		break;
+	case OUTLET_LOST:
 		session_leave(s);
+		break;
+	}
 }
 
-/* The answer that only this session gets, kept at *shared for the next one unless shared is NULL. */
-static void
+/* The answer that only this session gets, kept at *shared for the next one unless shared is NULL. Whether there was
+ * any. */
+static bool
 answer(struct session *s, struct room_answer *shared, const struct news *news)
 {
 	struct buf *body = &s->all->body;
@@ -270,7 +266,7 @@ answer(struct session *s, struct room_answer *shared, const struct news *news)
 	/* The close comes by itself: a client that finds it behind a packet forgets the packet. */
 	if ((s->state == SESSION_CLOSING && n == 0 && s->reading == NULL) || !buf_ok(body)) {
 		session_end(s, STR("1"));
-		return;
+		return true;
 	}
 	if (n == 0) {
 		/* One that comes while the daemon stops is not held. */
@@ -278,14 +274,15 @@ answer(struct session *s, struct room_answer *shared, const struct news *news)
 			session_leave(s);
 		else if (s->reading == NULL && s->state == SESSION_OPEN)
 			wait(s);
-		return;
+		return false;
 	}
-	reply = make_reply(s->all, s->held, buf_str(body));
+	reply = s->outlet->transport->wrap(s->outlet, buf_str(body));
 	if (shared != NULL && reply != NULL) {
 		shared->reply = blob_hold(reply);
 		shared->last = news->cursor->since;
 	}
 	send_reply(s, reply);
+	return true;
 }
 
 /* Whether all that it could be told is what passes, and that gathers. */
@@ -298,33 +295,32 @@ only_gathers(struct session *s)
 	       session_events_gather(s) && session_first_message(s, &from, &behind) == NULL && behind == NULL;
 }
 
-void
+bool
 session_tell(struct session *s)
 {
 	struct news news;
 	struct room_answer *shared = NULL;
 
 	/* A doomed one lacks what could not be queued: nothing must go past that. */
-	if (s->held == NULL || s->reading != NULL || s->doomed)
-		return;
+	if (!session_can_put(s) || s->reading != NULL || s->doomed)
+		return false;
 	if (only_news(s, &news) && room_busy(news.room))
 		shared = shared_answer(s, &news);
-	if (shared == NULL || shared->reply == NULL) {
-		answer(s, shared, &news);
-		return;
-	}
+	if (shared == NULL || shared->reply == NULL)
+		return answer(s, shared, &news);
 	news.cursor->since = shared->last;
 	blob_hold(shared->reply);
 	send_reply(s, shared->reply);
+	return true;
 }
 
 void
 session_flush(struct session *s)
 {
-	if (s->held != NULL && s->reading == NULL && !s->doomed && only_gathers(s))
+	if (session_can_put(s) && s->reading == NULL && !s->doomed && only_gathers(s))
 		wait(s);
 	else
-		session_tell(s);
+		(void)session_tell(s);
 }
 
 void
@@ -352,34 +348,38 @@ join_round(struct session *s)
 	return true;
 }
 
-void
-session_get(struct session *s, struct fcgi_conn *conn)
+bool
+session_is_attached(const struct session *s)
 {
-	struct parked *parked = fcgi_slot(conn);
+	return s->outlet != NULL;
+}
 
-	if (s->held != NULL) {
-		/* Two clients with one session, or one that lost count: neither can go on. */
-		request_reply(s->all->requests, conn, 400, REQUEST_TEXT, REQUEST_NO_STORE, STR(""));
-		session_end(s, STR("1"));
-		return;
-	}
+void
+session_attach(struct session *s, struct session_outlet *o)
+{
+	assert(s->outlet == NULL);
+	o->session = s;
 	if (s->state == SESSION_CLOSING && TAILQ_EMPTY(&s->queue)) {
-		session_reply(s->all, conn,
-		    STR("6\x1E"
-		        "1"));
+		o->transport->end(o, STR("6\x1E"
+		                         "1"));
 		session_end(s, STR("1"));
 		return;
 	}
-	s->held = conn;
-	parked->slot.parked = PARKED_SESSION;
-	parked->session = s;
+	s->outlet = o;
 	if (!join_round(s))
 		session_flush(s);
 }
 
 void
-session_gone(struct session *s)
+session_drained(struct session_outlet *o)
 {
-	(void)session_take_held(s);
-	session_leave(s);
+	o->session->blocked = false;
+	session_flush(o->session);
+}
+
+void
+session_detach(struct session_outlet *o)
+{
+	(void)session_take_outlet(o->session);
+	session_leave(o->session);
 }
