@@ -14,14 +14,11 @@ enum {
 	EVENTS_MAX = 256, /* per turn */
 	SOURCES_MAX = 16,
 	KINDS_MAX = 16,
+	CONN_KINDS_MAX = 4,
+	FD_BITS = 28,
 	HOOKS_MAX = 8,            /* per phase */
 	STEP_BYTES = 1024 * 1024, /* of answers that a step of a turn makes; the last one may be larger */
-	STEP_MS = 4,
-	SLOTS = 16384, /* 65 s; a later timer goes round once more */
-	WORDS = SLOTS / 64,
 };
-
-TAILQ_HEAD(timers, timer);
 
 struct source {
 	int fd; /* -1: free */
@@ -39,8 +36,11 @@ struct loop {
 	struct epoll_event events[EVENTS_MAX];
 	int n_events; /* of them: what the last turn left, then what is new */
 	struct source sources[SOURCES_MAX];
-	loop_conn_fn *conn_fn;
-	void *conn_ctx;
+	struct {
+		loop_conn_fn *fn;
+		void *ctx;
+	} conn_kinds[CONN_KINDS_MAX];
+	uint8_t n_conn_kinds;
 	struct {
 		loop_timer_fn *fn;
 		void *ctx;
@@ -50,17 +50,15 @@ struct loop {
 		loop_hook_fn *fn;
 		void *ctx;
 	} hooks[LOOP_PHASES][HOOKS_MAX];
-	int64_t start_ms;
-	uint32_t step;            /* the last step whose timers have gone off */
-	uint64_t occupied[WORDS]; /* a bit for each slot that has timers */
-	struct timers slots[SLOTS];
+	struct wheel wheel;
 };
 
-/* What epoll hands back: sources have generation 0 and their number instead of a descriptor. */
+/* What epoll hands back: generation, kind, descriptor. Sources have generation 0 and their number instead of a
+ * descriptor. */
 static uint64_t
-token(int fd, uint32_t generation)
+token(uint8_t kind, int fd, uint32_t generation)
 {
-	return (uint64_t)generation << 32 | (uint32_t)fd;
+	return (uint64_t)generation << 32 | (uint32_t)kind << FD_BITS | (uint32_t)fd;
 }
 
 struct loop *
@@ -77,9 +75,7 @@ loop_new(void)
 	}
 	for (int i = 0; i < SOURCES_MAX; i++)
 		loop->sources[i].fd = -1;
-	for (int i = 0; i < SLOTS; i++)
-		TAILQ_INIT(&loop->slots[i]);
-	loop->start_ms = clock_ms();
+	wheel_init(&loop->wheel);
 	return loop;
 }
 
@@ -107,7 +103,7 @@ loop_add_source(struct loop *loop, int fd, loop_source_fn *fn, void *ctx)
 	while (i < SOURCES_MAX && loop->sources[i].fd >= 0)
 		i++;
 	assert(i < SOURCES_MAX);
-	e.data.u64 = token(i, 0);
+	e.data.u64 = token(0, i, 0);
 	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &e) != 0)
 		return -1;
 	loop->sources[i] = (struct source){fd, fn, ctx};
@@ -119,7 +115,7 @@ loop_pause_source(struct loop *loop, int fd, bool paused)
 {
 	for (int i = 0; i < SOURCES_MAX; i++)
 		if (loop->sources[i].fd == fd) {
-			struct epoll_event e = {.events = paused ? 0 : EPOLLIN, .data.u64 = token(i, 0)};
+			struct epoll_event e = {.events = paused ? 0 : EPOLLIN, .data.u64 = token(0, i, 0)};
 
 			(void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, fd, &e);
 		}
@@ -136,33 +132,35 @@ loop_remove_source(struct loop *loop, int fd)
 		}
 }
 
-void
-loop_on_conn(struct loop *loop, loop_conn_fn *fn, void *ctx)
+uint8_t
+loop_conn_kind(struct loop *loop, loop_conn_fn *fn, void *ctx)
 {
-	loop->conn_fn = fn;
-	loop->conn_ctx = ctx;
+	assert(loop->n_conn_kinds < CONN_KINDS_MAX);
+	loop->conn_kinds[loop->n_conn_kinds].fn = fn;
+	loop->conn_kinds[loop->n_conn_kinds].ctx = ctx;
+	return loop->n_conn_kinds++;
 }
 
 static int
-watch_conn(struct loop *loop, int operation, int fd, uint32_t generation, uint32_t more)
+watch_conn(struct loop *loop, int operation, uint8_t kind, int fd, uint32_t generation, uint32_t more)
 {
 	struct epoll_event e = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET | more};
 
-	assert(generation != 0);
-	e.data.u64 = token(fd, generation);
+	assert(generation != 0 && fd < 1 << FD_BITS);
+	e.data.u64 = token(kind, fd, generation);
 	return epoll_ctl(loop->epoll_fd, operation, fd, &e);
 }
 
 int
-loop_add_conn(struct loop *loop, int fd, uint32_t generation)
+loop_add_conn(struct loop *loop, uint8_t kind, int fd, uint32_t generation)
 {
-	return watch_conn(loop, EPOLL_CTL_ADD, fd, generation, 0);
+	return watch_conn(loop, EPOLL_CTL_ADD, kind, fd, generation, 0);
 }
 
 int
-loop_want_output(struct loop *loop, int fd, uint32_t generation, bool want_output)
+loop_want_output(struct loop *loop, uint8_t kind, int fd, uint32_t generation, bool want_output)
 {
-	return watch_conn(loop, EPOLL_CTL_MOD, fd, generation, want_output ? EPOLLOUT : 0);
+	return watch_conn(loop, EPOLL_CTL_MOD, kind, fd, generation, want_output ? EPOLLOUT : 0);
 }
 
 uint8_t
@@ -174,104 +172,25 @@ loop_timer_kind(struct loop *loop, loop_timer_fn *fn, void *ctx)
 	return loop->n_kinds++;
 }
 
-static uint32_t
-step_now(const struct loop *loop)
-{
-	return (uint32_t)((clock_ms() - loop->start_ms) / STEP_MS);
-}
-
 void
 loop_timer_set(struct loop *loop, struct timer *t, uint8_t kind, int64_t wait_ms)
 {
-	uint32_t slot;
-
-	loop_timer_clear(loop, t);
-	if (wait_ms < 0)
-		wait_ms = 0;
-	/* Rounded up, and one more because this step has begun already: never early. */
-	t->due = step_now(loop) + (uint32_t)((wait_ms + STEP_MS - 1) / STEP_MS) + 1;
+	wheel_set(&loop->wheel, t, wait_ms);
 	t->kind = kind;
-	t->set = true;
-	slot = t->due % SLOTS;
-	TAILQ_INSERT_TAIL(&loop->slots[slot], t, link);
-	loop->occupied[slot / 64] |= UINT64_C(1) << slot % 64;
 }
 
 void
 loop_timer_clear(struct loop *loop, struct timer *t)
 {
-	uint32_t slot = t->due % SLOTS;
-
-	if (!t->set)
-		return;
-	t->set = false;
-	TAILQ_REMOVE(&loop->slots[slot], t, link);
-	if (TAILQ_EMPTY(&loop->slots[slot]))
-		loop->occupied[slot / 64] &= ~(UINT64_C(1) << slot % 64);
-}
-
-/* The timers of one slot that are due; a timer's function may set and clear any timer, so the list is begun again. */
-static void
-fire_slot(struct loop *loop, uint32_t slot, uint32_t now)
-{
-	struct timers later = TAILQ_HEAD_INITIALIZER(later);
-	struct timer *t;
-
-	while ((t = TAILQ_FIRST(&loop->slots[slot])) != NULL) {
-		if ((int32_t)(t->due - now) > 0) {
-			TAILQ_REMOVE(&loop->slots[slot], t, link);
-			TAILQ_INSERT_TAIL(&later, t, link);
-			continue;
-		}
-		/* What waits for a later round must be in its slot again while a function runs. */
-		TAILQ_CONCAT(&loop->slots[slot], &later, link);
-		loop_timer_clear(loop, t);
-		loop->kinds[t->kind].fn(loop->kinds[t->kind].ctx, t);
-	}
-	TAILQ_CONCAT(&loop->slots[slot], &later, link);
+	wheel_clear(&loop->wheel, t);
 }
 
 static void
-fire_timers(struct loop *loop)
+fire_timer(void *ctx, struct timer *t)
 {
-	uint32_t now = step_now(loop), behind = now - loop->step;
+	struct loop *loop = ctx;
 
-	if (behind > SLOTS)
-		behind = SLOTS;
-	for (uint32_t step = now - behind + 1; behind > 0; behind--, step++) {
-		uint32_t slot = step % SLOTS;
-
-		if (loop->occupied[slot / 64] >> slot % 64 & 1)
-			fire_slot(loop, slot, now);
-	}
-	loop->step = now;
-}
-
-/* Milliseconds until the next occupied slot, -1 when there is none. */
-static int
-wait_ms(const struct loop *loop)
-{
-	uint32_t first = (loop->step + 1) % SLOTS;
-
-	for (uint32_t i = 0; i <= WORDS; i++) {
-		uint32_t word = (first / 64 + i) % WORDS;
-		uint64_t bits = loop->occupied[word];
-
-		if (i == 0)
-			bits &= ~UINT64_C(0) << first % 64;
-		else if (i == WORDS)
-			bits &= ~(~UINT64_C(0) << first % 64);
-		if (bits != 0) {
-			uint32_t slot = word * 64 + (uint32_t)__builtin_ctzll(bits);
-			uint32_t step = loop->step + 1 + (slot + SLOTS - first) % SLOTS;
-			int64_t now = clock_ms() - loop->start_ms;
-			/* Steps are told apart by their difference: in 199 days they begin anew. */
-			int32_t steps = (int32_t)(step - (uint32_t)(now / STEP_MS));
-
-			return steps <= 0 ? 0 : (int)(steps * STEP_MS - now % STEP_MS);
-		}
-	}
-	return -1;
+	loop->kinds[t->kind].fn(loop->kinds[t->kind].ctx, t);
 }
 
 void
@@ -315,7 +234,8 @@ static void
 dispatch(struct loop *loop, const struct epoll_event *e)
 {
 	uint32_t generation = (uint32_t)(e->data.u64 >> 32);
-	int fd = (int)(e->data.u64 & UINT32_MAX);
+	int fd = (int)(e->data.u64 & ((1U << FD_BITS) - 1));
+	uint8_t kind = (uint8_t)((uint32_t)e->data.u64 >> FD_BITS);
 	uint32_t events = 0;
 
 	if (generation == 0) {
@@ -330,7 +250,7 @@ dispatch(struct loop *loop, const struct epoll_event *e)
 		events |= LOOP_OUT;
 	if (e->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		events |= LOOP_GONE;
-	loop->conn_fn(loop->conn_ctx, fd, generation, events);
+	loop->conn_kinds[kind].fn(loop->conn_kinds[kind].ctx, fd, generation, events);
 }
 
 /*
@@ -380,7 +300,8 @@ static void
 collect(struct loop *loop, bool more)
 {
 	int left = loop->n_events;
-	int n = epoll_wait(loop->epoll_fd, loop->events + left, EVENTS_MAX - left, more ? 0 : wait_ms(loop));
+	int n =
+	    epoll_wait(loop->epoll_fd, loop->events + left, EVENTS_MAX - left, more ? 0 : wheel_wait_ms(&loop->wheel));
 
 	loop->n_events += n > 0 ? n : 0;
 }
@@ -428,7 +349,7 @@ loop_run(struct loop *loop)
 		hear_sources(loop);
 		more = hear_conns(loop);
 		more = run_hooks(loop, LOOP_WAKE) || more;
-		fire_timers(loop);
+		wheel_fire(&loop->wheel, fire_timer, loop);
 		for (enum loop_phase phase = LOOP_LATE; phase < LOOP_PHASES; phase++)
 			more = run_hooks(loop, phase) || more;
 		note_turn(loop, clock_us() - began_us);

@@ -2,9 +2,9 @@
  * loop: waits, calls, times out; the order of a turn.
  *
  * One thread runs one loop, and everything that is not a worker's belongs to it. Descriptors come in two kinds: a few
- * sources with a function of their own (listener, inotify, eventfds), and thousands of connections that share one
- * function and are told apart by descriptor and generation, so that an event for a descriptor that was closed and used
- * again is recognised.
+ * sources with a function of their own (listener, inotify, eventfds), and thousands of connections, of a few kinds with
+ * a function each, that are told apart by descriptor and generation, so that an event for a descriptor that was closed
+ * and used again is recognised.
  *
  * A turn: wait; ready sources, done jobs of workers among them; ready connections; then the hooks in the order of enum
  * loop_phase. Timers run in between, as phase LATE.
@@ -15,19 +15,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
-#include "base/container.h"
+#include "wheel.h"
 
 struct loop;
-
-/* Timers are kept in a wheel of 4 ms steps: late by at most two steps, never early. */
-struct timer {
-	TAILQ_ENTRY(timer) link;
-	uint32_t due; /* step of the wheel's clock */
-	uint8_t kind;
-	bool set;
-};
 
 enum loop_phase { LOOP_WAKE, LOOP_LATE, LOOP_COMMIT, LOOP_SWEEP, LOOP_PHASES };
 
@@ -70,10 +61,13 @@ void loop_remove_source(struct loop *loop, int fd);
 /* While a source is paused fn is not called; what is there then is found when it is resumed. */
 void loop_pause_source(struct loop *loop, int fd, bool paused);
 
-/* Connections: edge-triggered for input and hang-up, and for output while want_output. 0, or -1 with errno. */
-void loop_on_conn(struct loop *loop, loop_conn_fn *fn, void *ctx);
-int loop_add_conn(struct loop *loop, int fd, uint32_t generation);
-int loop_want_output(struct loop *loop, int fd, uint32_t generation, bool want_output);
+/* A kind of connections is their function; returns its number. */
+uint8_t loop_conn_kind(struct loop *loop, loop_conn_fn *fn, void *ctx);
+
+/* Connections: edge-triggered for input and hang-up, and for output while want_output. 0, or -1 with errno. A
+ * descriptor is below 2^28. */
+int loop_add_conn(struct loop *loop, uint8_t kind, int fd, uint32_t generation);
+int loop_want_output(struct loop *loop, uint8_t kind, int fd, uint32_t generation, bool want_output);
 
 enum { LOOP_IN = 1, LOOP_OUT = 2, LOOP_GONE = 4 }; /* events of a loop_conn_fn */
 

@@ -63,9 +63,9 @@ fcgi_end_io(struct fcgi *f, struct fcgi_conn *c)
 		return;
 	loop_timer_clear(f->loop, &c->io->timer);
 	buf_fini(&c->io->in);
-	if (c->io->out.size > 0) {
+	if (output_is_kept(&c->io->out)) {
 		f->counts.writing--;
-		unread_fini(&c->io->out, &f->pieces);
+		output_fini(&c->io->out, &f->pieces);
 	}
 	budget_set(f->options.budget, &c->io->share, c->io->share.kind, 0);
 	free(c->io);
@@ -92,17 +92,8 @@ fcgi_count_io(struct fcgi *f, struct fcgi_conn *c)
 {
 	struct fcgi_io *io = c->io;
 
-	return budget_set(f->options.budget, &io->share, c->state == WRITING ? BUDGET_ANSWERS : BUDGET_REQUESTS,
-	    budget_size(io) + budget_size(io->in.p) + unread_size(&io->out));
-}
-
-/* Memory is short, and this one is the first to go. */
-static void
-end_share(void *ctx, struct budget_share *share)
-{
-	struct fcgi_io *io = CONTAINER(share, struct fcgi_io, share);
-
-	fcgi_close(ctx, io->conn);
+	return budget_set(f->options.budget, &io->share, c->state == READING ? BUDGET_REQUESTS : BUDGET_ANSWERS,
+	    budget_size(io) + budget_size(io->in.p) + unread_size(&io->out.unread));
 }
 
 void
@@ -112,7 +103,7 @@ fcgi_close(struct fcgi *f, struct fcgi_conn *c)
 		return;
 	fcgi_end_io(f, c);
 	f->counts.idle_closed += c->state == IDLE && c->asked;
-	if (c->state == OPEN)
+	if (c->state == OPEN || c->state == STREAMING)
 		f->counts.open--;
 	fcgi_end_idle(f, c, CLOSED);
 	c->state = CLOSED;
@@ -123,13 +114,21 @@ fcgi_close(struct fcgi *f, struct fcgi_conn *c)
 	listen_start(f);
 }
 
-/* The peer of an open request went away. */
-static void
-end_gone(struct fcgi *f, struct fcgi_conn *c)
+void
+fcgi_lose(struct fcgi *f, struct fcgi_conn *c)
 {
-	f->counts.gone++;
-	f->handler.gone(f->handler.ctx, c);
+	if (c->state == OPEN || c->state == STREAMING) {
+		f->counts.gone++;
+		f->handler.gone(f->handler.ctx, c);
+	}
 	fcgi_close(f, c);
+}
+
+/* Memory is short, and this one is the first to go. */
+static void
+end_share(void *ctx, struct budget_share *share)
+{
+	fcgi_lose(ctx, CONTAINER(share, struct fcgi_io, share)->conn);
 }
 
 static void
@@ -138,11 +137,11 @@ late(void *ctx, struct timer *t)
 	struct fcgi *f = ctx;
 	struct fcgi_io *io = CONTAINER(t, struct fcgi_io, timer);
 
-	if (io->conn->state == WRITING && fcgi_output_moves(f, io->conn))
+	if (io->conn->state != READING && fcgi_output_moves(f, io->conn))
 		return;
 	f->counts.late++;
 	log_info(io->conn->state == READING ? "request_late" : "reader_late", "fd=%d", io->conn->fd);
-	fcgi_close(f, io->conn);
+	fcgi_lose(f, io->conn);
 }
 
 /* An event may be old: the turn before left it, and what it told of was read by one that came after it. Else it is the
@@ -163,9 +162,9 @@ on_event(void *ctx, int fd, uint32_t generation, uint32_t events)
 
 	if (c->state == CLOSED || c->generation != generation)
 		return;
-	if (events & LOOP_OUT && c->state == WRITING)
+	if (events & LOOP_OUT && (c->state == WRITING || c->state == STREAMING))
 		fcgi_output(f, c);
-	if (events & LOOP_IN) {
+	if (events & LOOP_IN && c->generation == generation) {
 		switch ((enum fcgi_state)c->state) {
 		case IDLE:
 			fcgi_input(f, c);
@@ -174,20 +173,17 @@ on_event(void *ctx, int fd, uint32_t generation, uint32_t events)
 			fcgi_input_more(f, c);
 			break;
 		case OPEN:
+		case STREAMING:
 			if (!nothing_came(c))
-				end_gone(f, c);
+				fcgi_lose(f, c);
 			break;
 		case WRITING:
 		case CLOSED:
 			break;
 		}
 	}
-	if (events & LOOP_GONE && c->generation == generation && c->state != CLOSED) {
-		if (c->state == OPEN)
-			end_gone(f, c);
-		else
-			fcgi_close(f, c);
-	}
+	if (events & LOOP_GONE && c->generation == generation && c->state != CLOSED)
+		fcgi_lose(f, c);
 }
 
 static void
@@ -208,7 +204,7 @@ accept_one(struct fcgi *f, int fd)
 	f->counts.conns++;
 	if (fd > f->highest_fd)
 		f->highest_fd = fd;
-	if (loop_add_conn(f->loop, fd, c->generation) != 0)
+	if (loop_add_conn(f->loop, f->conn_kind, fd, c->generation) != 0)
 		fcgi_close(f, c);
 }
 
@@ -305,7 +301,7 @@ fcgi_new(struct loop *loop, const struct fcgi_options *options, const struct fcg
 	    end_share, f);
 	f->late_kind = loop_timer_kind(loop, late, f);
 	f->listen_kind = loop_timer_kind(loop, listen_again, f);
-	loop_on_conn(loop, on_event, f);
+	f->conn_kind = loop_conn_kind(loop, on_event, f);
 	listen_start(f);
 	return f;
 }
@@ -346,7 +342,7 @@ fcgi_find(struct fcgi *f, uint64_t handle)
 {
 	struct fcgi_conn *c = fcgi_at(f, (int)(uint32_t)handle);
 
-	return c->state == OPEN && c->serial == (uint32_t)(handle >> 32) ? c : NULL;
+	return (c->state == OPEN || c->state == STREAMING) && c->serial == (uint32_t)(handle >> 32) ? c : NULL;
 }
 
 void

@@ -9,23 +9,26 @@
  * - IDLE: accepted, or kept after an answer -> READING or OPEN by fcgi_input()
  * - READING: part of a request is here, in a buffer -> OPEN by fcgi_input_more(); closed by late() or bad records, or
  *   as the largest of them when memory is short (budget.h)
- * - OPEN: a request waits for its answer -> WRITING or IDLE by fcgi_reply(); gone() when the peer hangs up
+ * - OPEN: a request waits for its answer -> WRITING or IDLE by fcgi_reply(), STREAMING by fcgi_more(); gone() when the
+ *   peer hangs up
+ * - STREAMING: part of an answer was given, and more will be, once the peer has taken it (drained()) -> WRITING or IDLE
+ *   by fcgi_end(); gone() when the peer hangs up, when it is late(), or as the slowest when memory is short
  * - WRITING: part of the answer waits for the socket -> IDLE by fcgi_output(); closed by late(), or as the slowest of
  *   them when memory is short
  *
- * Invariants: exactly one of reply and gone ends OPEN. A connection closed in a turn is not used again in it: its
- * generation has changed. No function here waits for a peer.
+ * Invariants: exactly one of reply, end and gone ends OPEN and STREAMING. A connection closed in a turn is not used
+ * again in it: its generation has changed. No function here waits for a peer.
  *
  * Files: fcgi.c (the listener, the table of connections, their events and ends), fcgi_idle.c (those that the web server
  * keeps, and how they make room for others), fcgi_read.c (from bytes to a request,
- * by libfcgi), fcgi_write.c (answers, and readers that are slow), fcgi_unread.c (what these have not taken yet);
- * fcgi_state.h is theirs alone.
+ * by libfcgi), fcgi_write.c (answers); fcgi_state.h is theirs alone.
  */
 #ifndef FCGI_H
 #define FCGI_H
 
 #include "base/blob.h"
 #include "base/str.h"
+#include "output.h"
 
 struct budget;
 struct loop;
@@ -52,8 +55,10 @@ struct fcgi_handler {
 	void *ctx;
 	/* Must answer by fcgi_reply(), now or later. */
 	void (*request)(void *ctx, struct fcgi_request *r);
-	/* The peer hung up on an open request: forget it, and do not reply. */
+	/* The peer hung up on an open request, or was too slow to take what goes on: forget it, and do not reply. */
 	void (*gone)(void *ctx, struct fcgi_conn *conn);
+	/* All that fcgi_more() gave was taken. NULL where that is never called. */
+	void (*drained)(void *ctx, struct fcgi_conn *conn);
 };
 
 struct fcgi_options {
@@ -84,6 +89,17 @@ bool fcgi_reply(struct fcgi *f, struct fcgi_conn *conn, struct blob *reply);
 
 /* The records of an answer: head is CGI headers with their empty line. NULL without memory. */
 struct blob *fcgi_frame(struct str head, struct str body);
+
+/*
+ * An answer that goes on: parts made by fcgi_frame_part(), the first of which begins with the CGI headers and their
+ * empty line. Takes a holding of part; NULL: no memory. SENT: there may be more at once. BLOCKED: not before drained().
+ * GONE: the connection is closed, and nobody else is told.
+ */
+enum output_result fcgi_more(struct fcgi *f, struct fcgi_conn *conn, struct blob *part);
+struct blob *fcgi_frame_part(struct str bytes);
+
+/* The answer ends behind what was given. */
+void fcgi_end(struct fcgi *f, struct fcgi_conn *conn);
 
 /* The handler's bytes in a connection. */
 void *fcgi_slot(struct fcgi_conn *conn);

@@ -196,7 +196,7 @@ fcgi_input_more(struct fcgi *f, struct fcgi_conn *c)
 			return;
 	}
 	/* Watching it anew makes the edge come again if there is more. */
-	if (loop_want_output(f->loop, c->fd, c->generation, false) != 0)
+	if (loop_want_output(f->loop, f->conn_kind, c->fd, c->generation, false) != 0)
 		fcgi_close(f, c);
 }
 

@@ -8,24 +8,23 @@
 #include "base/buf.h"
 #include "event/loop.h"
 #include "fcgi.h"
-#include "fcgi_unread.h"
+#include "output.h"
 #include "record.h"
 
 enum { FCGI_READ_SIZE = 64 * 1024 };
 
-enum fcgi_state { CLOSED, IDLE, READING, OPEN, WRITING };
+enum fcgi_state { CLOSED, IDLE, READING, OPEN, STREAMING, WRITING };
 
-/* What only a connection in READING or WRITING needs. */
+/* What only a connection needs that is READING, WRITING, or STREAMING while that is blocked. */
 struct fcgi_io {
 	struct timer timer;
 	struct fcgi_conn *conn;
 	struct record_walk walk; /* READING */
 	struct buf in;
-	bool over;         /* part of the body was left out */
-	size_t dropped;    /* bytes of it */
-	struct unread out; /* WRITING */
-	size_t moved;      /* out.sent when that was last called progress */
-	int in_socket;     /* bytes that the peer had not taken when the timer was set */
+	bool over;      /* part of the body was left out */
+	size_t dropped; /* bytes of it */
+	struct output out;
+	bool last; /* STREAMING: it ends behind that */
 	struct budget_share share;
 };
 
@@ -40,7 +39,7 @@ struct fcgi_conn {
 	uint8_t state;
 	bool keep : 1, asked : 1; /* asked: to be closed by the web server, which kept it IDLE */
 	union {
-		struct fcgi_io *io; /* READING or WRITING, else NULL */
+		struct fcgi_io *io; /* or NULL */
 		struct {
 			int before, after; /* descriptors, -1 for none */
 		} idle;                    /* IDLE: in the list of those, the longest idle first */
@@ -56,7 +55,7 @@ struct fcgi {
 	size_t conn_size, conns_limit;
 	int highest_fd;
 	int idle_first, idle_last; /* descriptors, -1 for none */
-	uint8_t late_kind, listen_kind;
+	uint8_t late_kind, listen_kind, conn_kind;
 	struct timer listen_timer;
 	bool listening, full_logged, draining;
 	size_t full_conns; /* when it was said */
@@ -92,6 +91,9 @@ bool fcgi_close_idle(struct fcgi *f);
 /* Nothing for one that is closed. The descriptor may have been closed by libfcgi: then fd is -1 already. */
 void fcgi_close(struct fcgi *f, struct fcgi_conn *c);
 
+/* The same, and whoever has its request, which has not ended, is told. */
+void fcgi_lose(struct fcgi *f, struct fcgi_conn *c);
+
 /* fcgi_read.c: whether this libfcgi reads what it is given here. */
 bool fcgi_can_parse(void);
 
@@ -106,10 +108,10 @@ void fcgi_input_more(struct fcgi *f, struct fcgi_conn *c);
  */
 void fcgi_ask_to_close(struct fcgi_conn *c);
 
-/* fcgi_write.c: the socket of a connection that is WRITING has room again. */
+/* fcgi_write.c: the socket of a connection that has io has room again. */
 void fcgi_output(struct fcgi *f, struct fcgi_conn *c);
 
-/* Whether the peer of one that is WRITING has taken bytes since its timer was set; then it is set anew. */
+/* Whether the peer, to whom something is on its way, has taken bytes since the timer was set; then it is set anew. */
 bool fcgi_output_moves(struct fcgi *f, struct fcgi_conn *c);
 
 #endif

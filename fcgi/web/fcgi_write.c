@@ -1,18 +1,12 @@
 #include <assert.h>
-#include <errno.h>
 #include <fastcgi.h>
-#include <limits.h>
-#include <linux/sockios.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "fcgi_state.h"
 
 enum {
 	RECORD_CONTENT_MAX = 65535,
-	PARTS_MAX = 8,
-	MOVES_BYTES = 64 * 1024, /* whoever takes so much has not stood still */
 };
 
 /* After the last byte of an answer. */
@@ -25,58 +19,64 @@ end_reply(struct fcgi *f, struct fcgi_conn *c)
 		fcgi_close(f, c);
 }
 
-/* Some of the answer was sent. */
 static void
-note_progress(struct fcgi *f, struct fcgi_io *io)
+set_timer(struct fcgi *f, struct fcgi_io *io)
 {
-	if (io->out.sent - io->moved >= MOVES_BYTES) {
-		budget_moved(f->options.budget, &io->share);
-		io->moved = io->out.sent;
-	}
-	io->in_socket = INT_MAX;
 	loop_timer_set(f->loop, &io->timer, f->late_kind, f->options.send_wait_ms);
+}
+
+/* All that was on its way is sent. */
+static void
+end_output(struct fcgi *f, struct fcgi_conn *c)
+{
+	bool last = c->io->last;
+
+	loop_want_output(f->loop, f->conn_kind, c->fd, c->generation, false);
+	if (c->state == WRITING) {
+		end_reply(f, c);
+		return;
+	}
+	fcgi_end_io(f, c);
+	if (last)
+		fcgi_end(f, c);
+	else
+		f->handler.drained(f->handler.ctx, c);
 }
 
 void
 fcgi_output(struct fcgi *f, struct fcgi_conn *c)
 {
 	struct fcgi_io *io = c->io;
-	struct iovec parts[PARTS_MAX];
-	struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)unread_parts(&io->out, parts, PARTS_MAX)};
-	ssize_t n = sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	size_t n;
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (io == NULL)
 		return;
-	if (n < 0) {
-		fcgi_close(f, c);
+	switch (output_go_on(&io->out, c->fd, &f->pieces, &io->share, &n)) {
+	case OUTPUT_SENT:
+		loop_spend(f->loop, n);
+		end_output(f, c);
 		return;
+	case OUTPUT_GONE:
+		fcgi_lose(f, c);
+		return;
+	case OUTPUT_BLOCKED:
+		break;
 	}
-	loop_spend(f->loop, (size_t)n);
-	unread_advance(&io->out, &f->pieces, (size_t)n);
-	if (io->out.sent == io->out.size) {
-		loop_want_output(f->loop, c->fd, c->generation, false);
-		end_reply(f, c);
+	if (n == 0)
 		return;
-	}
-	note_progress(f, io);
+	loop_spend(f->loop, n);
+	set_timer(f, io);
 	/* A socket that was not filled has no edge to come: watching it anew makes it come. */
-	if (loop_want_output(f->loop, c->fd, c->generation, true) != 0)
-		fcgi_close(f, c);
+	if (loop_want_output(f->loop, f->conn_kind, c->fd, c->generation, true) != 0)
+		fcgi_lose(f, c);
 }
 
 bool
 fcgi_output_moves(struct fcgi *f, struct fcgi_conn *c)
 {
-	int in_socket = 0;
-
-	/*
-	 * A unix socket is not called writable before most of its buffer is free, so a peer that reads slowly is not
-	 * seen to do so by events.
-	 */
-	if (ioctl(c->fd, SIOCOUTQ, &in_socket) != 0 || in_socket >= c->io->in_socket)
+	if (!output_moves(&c->io->out, c->fd))
 		return false;
-	c->io->in_socket = in_socket;
-	loop_timer_set(f->loop, &c->io->timer, f->late_kind, f->options.send_wait_ms);
+	set_timer(f, c->io);
 	return true;
 }
 
@@ -120,31 +120,51 @@ fcgi_ask_to_close(struct fcgi_conn *c)
 	c->asked = true;
 }
 
-struct blob *
-fcgi_frame(struct str head, struct str body)
+/* STDOUT records of head and body, with room for so many bytes behind them, which *end points to. NULL without memory.
+ */
+static struct blob *
+frame(struct str head, struct str body, size_t room, char **end)
 {
 	size_t n = head.n + body.n;
 	size_t records = (n + RECORD_CONTENT_MAX - 1) / RECORD_CONTENT_MAX;
-	struct blob *b = blob_new(n + records * sizeof(FCGI_Header) + sizeof(FCGI_EndRequestRecord));
-	FCGI_EndRequestBody end = {.protocolStatus = FCGI_REQUEST_COMPLETE};
-	char *p;
+	struct blob *b = blob_new(n + records * sizeof(FCGI_Header) + room);
 
 	if (b == NULL)
 		return NULL;
-	p = b->p;
+	*end = b->p;
 	while (n > 0) {
 		size_t part = n < RECORD_CONTENT_MAX ? n : RECORD_CONTENT_MAX;
 
-		put_record(&p, FCGI_STDOUT, part);
-		put_content(&p, &head, &body, part);
+		put_record(end, FCGI_STDOUT, part);
+		put_content(end, &head, &body, part);
 		n -= part;
 	}
+	return b;
+}
+
+struct blob *
+fcgi_frame(struct str head, struct str body)
+{
+	FCGI_EndRequestBody end = {.protocolStatus = FCGI_REQUEST_COMPLETE};
+	char *p;
+	struct blob *b = frame(head, body, sizeof(FCGI_EndRequestRecord), &p);
+
+	if (b == NULL)
+		return NULL;
 	/* END_REQUEST says that STDOUT has ended as well. It must be the last bytes, or nginx will not keep the
 	 * connection. */
 	put_record(&p, FCGI_END_REQUEST, sizeof end);
 	memcpy(p, &end, sizeof end);
 	assert(p + sizeof end == b->p + b->n);
 	return b;
+}
+
+struct blob *
+fcgi_frame_part(struct str bytes)
+{
+	char *p;
+
+	return frame(bytes, STR(""), 0, &p);
 }
 
 /* The same answer for another request id, or with a record behind its end; takes the holding of from. */
@@ -174,46 +194,83 @@ reframe(struct blob *from, uint16_t request_id, bool last)
 
 /* The peer has taken sent bytes, and the rest waits. */
 static bool
-begin_writing(struct fcgi *f, struct fcgi_conn *c, struct blob *reply, size_t sent)
+keep(struct fcgi *f, struct fcgi_conn *c, struct blob *b, size_t sent)
 {
-	struct fcgi_io *io = c->io;
-
-	if (unread_init(&io->out, &f->pieces, reply, sent) != 0)
+	if (fcgi_begin_io(f, c, f->options.send_wait_ms) == NULL || output_keep(&c->io->out, &f->pieces, b, sent) != 0)
 		return false;
 	f->counts.writing++;
-	io->moved = sent;
-	io->in_socket = INT_MAX;
-	return fcgi_count_io(f, c) && loop_want_output(f->loop, c->fd, c->generation, true) == 0;
+	return fcgi_count_io(f, c) && loop_want_output(f->loop, f->conn_kind, c->fd, c->generation, true) == 0;
+}
+
+/* nginx numbers every request 1, so its waiters share their bytes; others get a copy. */
+static struct blob *
+addressed(const struct fcgi *f, const struct fcgi_conn *c, struct blob *b, bool ends)
+{
+	bool last = ends && f->draining;
+
+	return b != NULL && (c->request_id != 1 || last) ? reframe(b, c->request_id, last) : b;
+}
+
+/* Sends the end of an answer, or all of it. Whether the connection is still there. */
+static bool
+send_last(struct fcgi *f, struct fcgi_conn *c, struct blob *reply)
+{
+	enum output_result result = OUTPUT_GONE;
+	size_t sent;
+
+	reply = addressed(f, c, reply, true);
+	if (reply != NULL) {
+		loop_spend(f->loop, reply->n);
+		result = output_send(c->fd, reply, &sent);
+		f->counts.open--;
+		c->state = WRITING;
+	}
+	if (result == OUTPUT_SENT)
+		end_reply(f, c);
+	else if (result == OUTPUT_GONE || !keep(f, c, reply, sent)) {
+		fcgi_close(f, c);
+		result = OUTPUT_GONE;
+	}
+	blob_drop(reply);
+	return result != OUTPUT_GONE;
 }
 
 bool
 fcgi_reply(struct fcgi *f, struct fcgi_conn *c, struct blob *reply)
 {
-	bool good = true;
-	ssize_t n;
-
 	assert(c->state == OPEN);
-	/* nginx numbers every request 1, so its waiters share their bytes; others get a copy. */
-	if (reply != NULL && (c->request_id != 1 || f->draining))
-		reply = reframe(reply, c->request_id, f->draining);
-	if (reply == NULL) {
-		fcgi_close(f, c);
-		return false;
+	return send_last(f, c, reply);
+}
+
+/* ---- answers that go on ---- */
+
+enum output_result
+fcgi_more(struct fcgi *f, struct fcgi_conn *c, struct blob *part)
+{
+	enum output_result result = OUTPUT_GONE;
+	size_t sent;
+
+	assert(c->state == OPEN || (c->state == STREAMING && c->io == NULL));
+	c->state = STREAMING;
+	part = addressed(f, c, part, false);
+	if (part != NULL) {
+		loop_spend(f->loop, part->n);
+		result = output_send(c->fd, part, &sent);
 	}
-	loop_spend(f->loop, reply->n);
-	n = send(c->fd, reply->p, reply->n, MSG_NOSIGNAL | MSG_DONTWAIT);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		n = 0;
-	f->counts.open--;
-	c->state = WRITING;
-	if (n == (ssize_t)reply->n)
-		end_reply(f, c);
-	else if (n < 0 || fcgi_begin_io(f, c, f->options.send_wait_ms) == NULL)
-		good = false;
-	else
-		good = begin_writing(f, c, reply, (size_t)n);
-	if (!good)
+	if (result == OUTPUT_BLOCKED && !keep(f, c, part, sent))
+		result = OUTPUT_GONE;
+	if (result == OUTPUT_GONE)
 		fcgi_close(f, c);
-	blob_drop(reply);
-	return good;
+	blob_drop(part);
+	return result;
+}
+
+void
+fcgi_end(struct fcgi *f, struct fcgi_conn *c)
+{
+	assert(c->state == STREAMING);
+	if (c->io != NULL)
+		c->io->last = true;
+	else
+		(void)send_last(f, c, fcgi_frame(STR(""), STR("")));
 }

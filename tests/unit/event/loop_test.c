@@ -398,6 +398,13 @@ on_conn(void *ctx, int fd, uint32_t generation, uint32_t events)
 	seen[n_seen++] = (struct conn_event){fd, generation, events};
 }
 
+static void
+no_conn(void *ctx, int fd, uint32_t generation, uint32_t events)
+{
+	(void)ctx;
+	fail_msg("fd %d generation %u events %u", fd, generation, events);
+}
+
 static enum test_next
 conn_steps(void *ctx, int turn)
 {
@@ -418,12 +425,12 @@ conn_steps(void *ctx, int turn)
 	case 2:
 		/* Edge-triggered: nobody is told again of what was not read. */
 		assert_int_equal(n_seen, 1);
-		assert_int_equal(loop_want_output(fx.loop, pair[0], 7, true), 0);
+		assert_int_equal(loop_want_output(fx.loop, 1, pair[0], 7, true), 0);
 		return TEST_AGAIN;
 	case 3:
 		assert_int_equal(n_seen, 2);
 		assert_true(seen[1].events & LOOP_OUT);
-		assert_int_equal(loop_want_output(fx.loop, pair[0], 8, false), 0);
+		assert_int_equal(loop_want_output(fx.loop, 1, pair[0], 8, false), 0);
 		assert_int_equal(read(pair[0], &c, 1), 1);
 		return TEST_AGAIN;
 	case 4:
@@ -450,9 +457,11 @@ test_conns(void **state)
 	(void)state;
 	n_seen = 0;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
-	loop_on_conn(fx.loop, on_conn, NULL);
-	assert_int_equal(loop_add_conn(fx.loop, pair[0], 7), 0);
-	assert_int_equal(loop_add_conn(fx.loop, -1, 7), -1);
+	/* Of another kind than the first. */
+	assert_int_equal(loop_conn_kind(fx.loop, no_conn, NULL), 0);
+	assert_int_equal(loop_conn_kind(fx.loop, on_conn, NULL), 1);
+	assert_int_equal(loop_add_conn(fx.loop, 1, pair[0], 7), 0);
+	assert_int_equal(loop_add_conn(fx.loop, 1, -1, 7), -1);
 	assert_int_equal(errno, EBADF);
 	test_run(fx.loop, conn_steps, pair);
 	close(pair[0]);
@@ -506,7 +515,7 @@ hear_all(size_t each)
 	spending = (struct spending){.each = each};
 	for (uint32_t i = 0; i < PAIRS; i++) {
 		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pairs[i]), 0);
-		assert_int_equal(loop_add_conn(fx.loop, pairs[i][0], i + 1), 0);
+		assert_int_equal(loop_add_conn(fx.loop, 0, pairs[i][0], i + 1), 0);
 		assert_int_equal(write(pairs[i][1], "x", 1), 1);
 	}
 	test_run(fx.loop, until_all_heard, NULL);
@@ -524,20 +533,20 @@ static void
 test_spent(void **state)
 {
 	(void)state;
-	loop_on_conn(fx.loop, hear_and_spend, NULL);
+	assert_int_equal(loop_conn_kind(fx.loop, hear_and_spend, NULL), 0);
 	hear_all(QUARTER / 4);
 	assert_int_equal(spending.turns[PAIRS - 1], spending.turns[0]);
 	assert_int_equal(loop_cut(fx.loop), 0);
 	teardown(NULL);
 	setup(NULL);
-	loop_on_conn(fx.loop, hear_and_spend, NULL);
+	assert_int_equal(loop_conn_kind(fx.loop, hear_and_spend, NULL), 0);
 	hear_all(2 * QUARTER);
 	for (int i = 0; i < PAIRS; i++)
 		assert_int_equal(spending.turns[i], spending.turns[0] + i / 2);
 	assert_int_equal(loop_cut(fx.loop), 2);
 	teardown(NULL);
 	setup(NULL);
-	loop_on_conn(fx.loop, hear_and_spend, NULL);
+	assert_int_equal(loop_conn_kind(fx.loop, hear_and_spend, NULL), 0);
 	loop_hook(fx.loop, LOOP_WAKE, spend_in_hook, NULL);
 	loop_hook(fx.loop, LOOP_WAKE, spend_in_hook, NULL);
 	hear_all(40 * QUARTER);

@@ -1,4 +1,4 @@
-#include "web/fcgi_unread.h"
+#include "web/unread.h"
 
 #include "test.h"
 

@@ -1,4 +1,4 @@
-#include "fcgi_unread.h"
+#include "unread.h"
 
 #include <stdlib.h>
 #include <string.h>

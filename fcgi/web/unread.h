@@ -1,14 +1,14 @@
 /*
- * fcgi_unread: what a peer has not taken yet of its answer.
+ * unread: what a peer has not taken yet of its answer.
  *
  * An answer that others hold as well, or a small one, is held as it is. Any other is kept in pieces, cut at the same
  * places in every answer, and pieces of the same bytes are one: sixty slow readers of one large message cost that
  * message once, though each was given an answer of its own. A piece that was sent is let go at once.
  *
- * All of it is counted in the budget as answers, once for all who hold it. Nobody but the files of fcgi includes this.
+ * All of it is counted in the budget as answers, once for all who hold it.
  */
-#ifndef FCGI_UNREAD_H
-#define FCGI_UNREAD_H
+#ifndef UNREAD_H
+#define UNREAD_H
 
 #include <sys/uio.h>
 
