@@ -179,7 +179,7 @@ function enter(name) {
 		},
 	});
 	view.room(room);
-	view.draft(prefs.of(room, 'drafts') ?? '');
+	view.form.draft(prefs.of(room, 'drafts') ?? '');
 	if (feed.ready) reader.ready();
 	rooms.enter(room);
 }
@@ -332,7 +332,7 @@ function wake(how) {
 
 let ticked = Date.now();
 
-view.name(prefs.get('name', ''));
+view.form.name(prefs.get('name', ''));
 view.notify(prefs.get('notify', false));
 readAddress();
 feed.look(view.visible);

@@ -1,0 +1,96 @@
+// view-keys.js: the keys, and the buttons around the lists.
+import { byId, on } from './view-rows.js';
+
+const typing = (node) => node.matches('input:not([type=checkbox]), textarea, select');
+const shows = (name) => document.body.classList.contains(name);
+
+const dialog = byId('options');
+
+export function listen(view, does) {
+	moving(view, does);
+	options(view, does);
+	keys(view, does);
+	document.addEventListener('visibilitychange', () => does.woken());
+}
+
+function moving(view, does) {
+	on('newest', 'click', () => {
+		does.newest();
+		view.form.focus();
+	});
+	on('unread', 'click', () => does.firstUnread());
+	on('again', 'click', () => does.reconnect());
+	on('menu', 'click', () => view.drawer(!shows('drawer')));
+	on('rooms', 'click', ({ target }) => target.closest('a') && view.drawer(false));
+	on('list', 'scroll', ({ target }) => {
+		if (target.scrollHeight - target.scrollTop < 2 * target.clientHeight) does.moreRooms();
+	});
+	const typed = () => byId('other').value.trim().replace(/^#/, '');
+	on('other', 'focus', () => does.moreRooms());
+	on('other', 'input', () => does.sift(typed().toLowerCase()));
+	on('go', 'submit', () => {
+		const room = typed();
+		if (!room) return;
+		byId('other').value = '';
+		does.sift('');
+		does.go(room);
+	});
+	document.addEventListener('click', ({ target }) => {
+		const link = target.closest?.('a[href^="#"]');
+		// The address may be there already, and then the browser does nothing.
+		if (link && link.hash === location.hash) does.again();
+		if (shows('drawer') && !target.closest?.('nav, #menu')) view.drawer(false);
+	});
+}
+
+function options(view, does) {
+	on('more', 'click', () => view.options());
+	on('options-close', 'click', () => dialog.close());
+	on('options', 'click', ({ target }) => {
+		if (target === dialog) dialog.close(); // beside it
+		if (target.dataset.form) does.export(target.dataset.form);
+	});
+	on('jump', 'submit', () => {
+		dialog.close();
+		does.day(byId('day').value);
+	});
+	on('notify', 'change', () => does.notify(byId('notify').checked));
+}
+
+function keys(view, does) {
+	const step = (by) => (document.activeElement.closest('#found') ? view.found : view.log).step(by);
+	const letters = {
+		'/': () => view.found.focus(),
+		'?': () => view.options(),
+		j: () => step(1),
+		k: () => step(-1),
+		g: () => does.oldest(),
+		G: () => does.newest(),
+	};
+	document.addEventListener('keydown', (event) => {
+		if (event.defaultPrevented || event.isComposing || dialog.open || event.ctrlKey || event.metaKey) return;
+		if (event.altKey) {
+			const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+			if (!by) return;
+			event.preventDefault();
+			does.walk(by);
+		} else if (event.key === 'Escape') escape(view, does);
+		else if (!typing(event.target) && Object.hasOwn(letters, event.key)) {
+			event.preventDefault();
+			letters[event.key]();
+		}
+	});
+}
+
+function escape(view, does) {
+	if (shows('drawer')) {
+		view.drawer(false);
+		byId('menu').focus();
+	} else if (view.found.open || shows('seeking')) {
+		view.found.close();
+	} else {
+		does.readAll();
+		// From the field to the list, where the letters are keys, and back.
+		byId(document.activeElement === byId('text') ? 'log' : 'text').focus();
+	}
+}
