@@ -2,12 +2,11 @@
 
 const TEXT_MOST = 200;
 
-export async function permitted() {
-	return typeof Notification === 'function' && await Notification.requestPermission() === 'granted';
-}
-
-export function notice({ id, room, sender, text, event }) {
-	if (Notification.permission !== 'granted') return;
+// Of the last message of others in the rooms that were visited.
+export function notice(messages, rooms, name) {
+	const message = messages.findLast(({ sender, room }) => rooms.includes(room) && sender !== name);
+	if (!message || Notification.permission !== 'granted') return;
+	const { id, room, sender, text, event } = message;
 	try {
 		const title = `${sender || 'no name'} in #${room}`;
 		const note = new Notification(title, { body: (text ?? event).slice(0, TEXT_MOST), tag: room });

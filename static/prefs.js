@@ -2,6 +2,14 @@
 
 const ROOMS_MOST = 2_000; // rooms whose drafts and marks are remembered
 
+export const allowed = (read) => {
+	try {
+		return read();
+	} catch {
+		return null; // storage may be forbidden
+	}
+};
+
 export class Memory {
 	#lost = new Map(); // what could not be stored
 

@@ -135,7 +135,7 @@ export class Reader {
 				if (!(error instanceof Failure)) throw error;
 				if (!error.passing) {
 					this.opening = false;
-					this.on.problem(error.message);
+					this.on.say(error.message);
 					this.on.changed('state');
 					return null;
 				}

@@ -33,10 +33,6 @@ export class FormView {
 		this.#files(does);
 	}
 
-	focus() {
-		field.focus();
-	}
-
 	name(text) {
 		name.value = senderOf(text);
 	}

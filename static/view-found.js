@@ -55,6 +55,7 @@ export class FoundView {
 		query.value = '';
 		results.replaceChildren();
 		this.#does.closed();
+		byId('text').focus();
 	}
 
 	show(hits, state) {

@@ -6,17 +6,10 @@ const shows = (name) => document.body.classList.contains(name);
 
 const dialog = byId('options');
 
-export function listen(view, does) {
-	moving(view, does);
-	options(view, does);
-	keys(view, does);
-	document.addEventListener('visibilitychange', () => does.woken());
-}
-
-function moving(view, does) {
+export function buttons(view, does) {
 	on('newest', 'click', () => {
 		does.newest();
-		view.form.focus();
+		byId('text').focus();
 	});
 	on('unread', 'click', () => does.firstUnread());
 	on('again', 'click', () => does.reconnect());
@@ -33,7 +26,7 @@ function moving(view, does) {
 		if (!room) return;
 		byId('other').value = '';
 		does.sift('');
-		does.go(room);
+		location.hash = `#${room}`;
 	});
 	document.addEventListener('click', ({ target }) => {
 		const link = target.closest?.('a[href^="#"]');
@@ -41,10 +34,7 @@ function moving(view, does) {
 		if (link && link.hash === location.hash) does.again();
 		if (shows('drawer') && !target.closest?.('nav, #menu')) view.drawer(false);
 	});
-}
-
-function options(view, does) {
-	on('more', 'click', () => view.options());
+	on('more', 'click', () => dialog.showModal());
 	on('options-close', 'click', () => dialog.close());
 	on('options', 'click', ({ target }) => {
 		if (target === dialog) dialog.close(); // beside it
@@ -57,11 +47,11 @@ function options(view, does) {
 	on('notify', 'change', () => does.notify(byId('notify').checked));
 }
 
-function keys(view, does) {
+export function keys(view, does) {
 	const step = (by) => (document.activeElement.closest('#found') ? view.found : view.log).step(by);
 	const letters = {
 		'/': () => view.found.focus(),
-		'?': () => view.options(),
+		'?': () => dialog.showModal(),
 		j: () => step(1),
 		k: () => step(-1),
 		g: () => does.oldest(),

@@ -174,7 +174,8 @@ export class LogView {
 		const { scrollHeight, scrollTop, clientHeight } = this.#log;
 		if (!clientHeight || !this.#drawn.size) return;
 		const ahead = AHEAD * clientHeight;
-		this.#does.edges({ top: scrollTop < ahead, bottom: scrollHeight - scrollTop - clientHeight < ahead });
+		if (scrollTop < ahead) this.#does.older();
+		if (scrollHeight - scrollTop - clientHeight < ahead) this.#does.newer();
 	}
 
 	#notice() {

@@ -71,9 +71,9 @@ const PICTURES = {
 	png: /^iVBORw0K/, jpeg: /^\/9j\//, gif: /^R0lGOD/, webp: /^UklGR.{7}RUJQ/, avif: /^.{8}eXBhdmlm/,
 };
 
-export function save(name, blob) {
+export function save({ name, type, content }) {
 	const link = make('a', '');
-	link.href = URL.createObjectURL(blob);
+	link.href = URL.createObjectURL(new Blob([content], { type }));
 	link.download = name;
 	link.click();
 	setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
@@ -91,7 +91,7 @@ function fileOf(base64, name) {
 		node.append(image);
 	}
 	const bytes = Math.floor((base64.replace(/=+$/, '').length * 3) / 4);
-	node.append(button(`${name} ↓`, () => save(name, new Blob([bytesOf(base64)]))), ` ${size(bytes)}`);
+	node.append(button(`${name} ↓`, () => save({ name, content: bytesOf(base64) })), ` ${size(bytes)}`);
 	return node;
 }
 
@@ -149,8 +149,12 @@ export const draw = {
 	mark: () => make('p', 'mark', make('span', '', 'New')),
 	note: ({ tone, text }) => make('p', `note ${tone}`, text),
 
-	day({ at }, { does }) {
-		const name = button(format(dayName, at), () => does.pickDay(at));
+	day({ at }) {
+		const name = button(format(dayName, at), () => {
+			byId('day').value = dayOf(at);
+			byId('options').showModal();
+			byId('day').focus();
+		});
 		name.title = 'Go to another day';
 		name.tabIndex = -1;
 		return make('p', 'day', name);

@@ -1,11 +1,9 @@
 // view.js: the document, but for what the other view-*.js do. No other file touches it.
 import { FormView } from './view-form.js';
 import { FoundView } from './view-found.js';
-import { listen } from './view-keys.js';
+import { buttons, keys } from './view-keys.js';
 import { LogView } from './view-log.js';
-import { dayOf, byId, make, save, timeOf } from './view-rows.js';
-
-export { dayOf, save };
+import { byId, make, timeOf } from './view-rows.js';
 
 export class View {
 	#state = { name: 'connecting' };
@@ -14,30 +12,15 @@ export class View {
 
 	constructor(does) {
 		this.form = new FormView(does);
-		this.log = new LogView({
-			...does,
-			pickDay: (at) => {
-				byId('day').value = dayOf(at);
-				this.options();
-				byId('day').focus();
-			},
-		});
-		this.found = new FoundView({
-			...does,
-			closed: () => {
-				does.closed();
-				this.form.focus();
-			},
-		});
-		listen(this, does);
+		this.log = new LogView(does);
+		this.found = new FoundView(does);
+		buttons(this, does);
+		keys(this, does);
+		document.addEventListener('visibilitychange', () => does.woken());
 	}
 
 	get visible() {
 		return document.visibilityState === 'visible';
-	}
-
-	title(text) {
-		document.title = text;
 	}
 
 	room(name) {
@@ -50,7 +33,8 @@ export class View {
 		this.firstUnread(false);
 	}
 
-	rooms(list, open) {
+	rooms(list, allUnread, open) {
+		document.title = `${allUnread ? `(${allUnread}) ` : ''}#${open} · Longline`;
 		const items = list.map(({ name, last, at, unread, sender, text }) => {
 			const link = make('a', unread && name !== open ? 'news' : '', make('span', 'name', `#${name}`));
 			link.href = `#${name}`;
@@ -109,10 +93,6 @@ export class View {
 		document.body.classList.toggle('drawer', open);
 		byId('menu').ariaExpanded = open;
 		if (open) (byId('list').querySelector('[aria-current]') ?? byId('other')).focus();
-	}
-
-	options() {
-		if (!byId('options').open) byId('options').showModal();
 	}
 
 	#tick() {

@@ -14,7 +14,7 @@ function reading(count) {
 		on: {
 			changed: (what) => self.changed.push(what),
 			arrived: (messages) => self.arrived.push(...messages.map(({ id }) => id)),
-			problem: (text) => self.problems.push(text),
+			say: (text) => self.problems.push(text),
 		},
 	}, { clock, random: () => 1 });
 	self.ids = () => self.timeline.messages.map(({ id }) => id);
