@@ -78,7 +78,7 @@ export class Reader {
 		if (!this.#joining) this.#tick += 1;
 		if (this.#joining) this.#early.push(...messages);
 		else if (this.live) this.#add(messages);
-		else if (this.timeline.newer !== null) {
+		else if (this.timeline.newer !== null && messages.length) {
 			this.#count.known += messages.length;
 			this.on.arrived(messages);
 		}

@@ -157,6 +157,7 @@ describe('jumps', () => {
 		assert.ok(texts.includes('m190') && texts.includes('m210'), `${texts}`);
 		assert.equal(await rowOf(p, 'm200').evaluate((node) => node === document.activeElement), true);
 		await until(async () => /^\d+ newer ↓$/.test(await p.newest.locator('..').textContent()), { what: 'how many are newer' });
+		await line.sent('elsewhere', { room: room() }); // which is nothing to this list
 		await line.sent('m401', { room: name });
 		await until(async () => /^1 new ↓$/.test(await p.newest.locator('..').textContent()), { what: 'the new one' });
 		for (let i = 0; i < 60 && !(await p.texts()).includes('m401'); i += 1) {
