@@ -19,6 +19,7 @@ enum { EVENTS_MAX = 256 };
 
 int load_port;
 unsigned long conns_bad;
+size_t conns_connecting;
 char conns_why[160];
 
 static int epoll_fd;
@@ -61,30 +62,59 @@ conns_failed(const char *why, size_t n)
 	}
 }
 
-void
-conn_open(struct conn *c, answered_fn answered)
+static void
+start(struct conn *c, answered_fn answered, int flags, uint32_t until)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)load_port)};
-	struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
-	struct linger linger = {.l_onoff = 1}; /* no port is kept back after a close */
+	struct epoll_event e = {.events = until, .data.ptr = c};
 	int yes = 1;
 
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 	if (c->fd < 0)
 		die("socket");
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
 	setsockopt(c->fd, SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof yes);
-	if (connect(c->fd, (struct sockaddr *)&address, sizeof address) != 0)
+	if (connect(c->fd, (struct sockaddr *)&address, sizeof address) != 0 && errno != EINPROGRESS)
 		die("connect");
 	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, c->fd, &e) != 0)
 		die("epoll");
-	c->open = true;
 	c->asked = false;
 	c->answered = answered;
 	c->n = 0;
 	c->whole = 0;
+}
+
+void
+conn_open(struct conn *c, answered_fn answered)
+{
+	struct linger linger = {.l_onoff = 1}; /* no port is kept back after a close */
+
+	start(c, answered, 0, EPOLLIN);
+	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+	c->open = true;
+}
+
+void
+conn_begin(struct conn *c, answered_fn answered)
+{
+	start(c, answered, SOCK_NONBLOCK, EPOLLOUT);
+	conns_connecting++;
+}
+
+static void
+connected(struct conn *c)
+{
+	struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
+	int error = 0;
+	socklen_t size = sizeof error;
+
+	getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+	errno = error;
+	if (error != 0 || epoll_ctl(epoll_fd, EPOLL_CTL_MOD, c->fd, &e) != 0)
+		die("connect");
+	c->open = true;
+	conns_connecting--;
 }
 
 void
@@ -219,6 +249,8 @@ pump(int wait_ms)
 	for (int i = 0; i < n; i++) {
 		if (events[i].data.ptr == NULL)
 			command = true;
+		else if (events[i].events & EPOLLOUT)
+			connected(events[i].data.ptr);
 		else
 			input(events[i].data.ptr);
 	}

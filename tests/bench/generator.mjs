@@ -13,9 +13,10 @@ export const pin = (pid) => spawnSync('taskset', ['-a', '-c', '-p', cpus.generat
 const running = new Set();
 process.on('exit', () => running.forEach((proc) => proc.kill('SIGKILL')));
 
-/** A program at work: `ask(command)` resolves to its answer of one line. */
+/** A program at work, on any processor if `cpu` is null: `ask(command)` resolves to its answer of one line. */
 export async function talker(command, args, { cpu = cpus.generator } = {}) {
-	const proc = spawn('taskset', ['-c', cpu, command, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+	const [program, ...words] = cpu === null ? [command, ...args] : ['taskset', '-c', cpu, command, ...args];
+	const proc = spawn(program, words, { stdio: ['pipe', 'pipe', 'inherit'] });
 	running.add(proc);
 	const ended = new Promise((resolve) => proc.once('exit', resolve)).then(() => running.delete(proc));
 	const lines = createInterface({ input: proc.stdout })[Symbol.asyncIterator]();
@@ -44,8 +45,8 @@ export async function talker(command, args, { cpu = cpus.generator } = {}) {
  * A generator of load for one server. `groups` are {name: [pid, …]}, whose CPU time its answers tell. What goes wrong is said
  * with the name of the server, since several may speak a dialect, and with `errors()`, what its nginx said last.
  */
-export async function generator(dialect, port, groups = {}, { name = dialect, errors = () => '' } = {}) {
-	const self = await talker(path.join(root, 'build/bench/load'), [dialect, String(port)]);
+export async function generator(dialect, port, groups = {}, { name = dialect, errors = () => '', cpu } = {}) {
+	const self = await talker(path.join(root, 'build/bench/load'), [dialect, String(port)], { cpu });
 	self.run = (await self.answer('its first line')).run;
 	const words = Object.entries(groups).map(([name, pids]) => `${name}=${pids.join(',')}`);
 	if (words.length)

@@ -1,12 +1,12 @@
 // held.mjs: many polls held by one daemon: what each takes, and what happens when all do the same thing at once: come, are
 // told of a message, time out, hang up. Nobody may see an error, and nothing may stand in nginx's log.
 //
-// The crowd is tests/bench/held.c, as in tests/e2e/held.test.mjs, where the same is only looked at and not timed.
+// The crowd is that of held.c, as in tests/e2e/held.test.mjs, where the same is only looked at and not timed.
 import fs from 'node:fs';
 import path from 'node:path';
-import { root, sleep, until } from '../e2e/harness.mjs';
+import { sleep, until } from '../e2e/harness.mjs';
 import { medians } from './figures.mjs';
-import { talker } from './generator.mjs';
+import { generator } from './generator.mjs';
 import { longline } from './servers.mjs';
 
 const WAIT_S = 50, SHORT_S = 2, SMALL = 50;
@@ -17,16 +17,17 @@ const clock = () => Number(process.hrtime.bigint() / 1000n);
 const descriptors = (pids) => pids.map((pid) => fs.readdirSync(`/proc/${pid}/fd`).length);
 
 async function crowd(server) {
-	const program = await talker(path.join(root, 'build/bench/held'), [String(server.port)]);
-	return {
-		close: program.close,
-		ask: program.ask,
+	const { ask, close } = await generator('poll', server.port);
+	const self = {
+		close,
+		ask: (line, timeout) => ask(`held ${line}`, { lax: true, timeout }),
 		/** Waits for an answer to each of n; failed are those that did not get what they should. */
 		async all(n, messages) {
-			const { good, messages: got, ...told } = await program.ask('wait 60000', 70_000);
+			const { good, messages: got, ...told } = await self.ask('wait 60000', 70_000);
 			return { ...told, failed: Math.max(n - good, Math.abs(messages - got)) };
 		},
 	};
+	return self;
 }
 
 export async function held({ n, pairs, workers }) {

@@ -12,6 +12,7 @@
  *	pace RATE MS ROOMS [unheard]   so many messages a second at fixed times, over the rooms or over others
  *	term PID MS                    SIGTERM to a process, and how long until all held requests are answered
  *	arrivals                       when each message was with all
+ *	held ...                       polls that all do the same at once; see held.c
  */
 #include <errno.h>
 #include <stdio.h>
@@ -56,6 +57,8 @@ command(char *line)
 		pace(a, b, c, strstr(line, "unheard") == NULL);
 	else if (sscanf(line, "term %ld %ld", &a, &b) == 2)
 		crowd_term((int)a, b);
+	else if (strncmp(line, "held ", 5) == 0)
+		held(rest, rest + strcspn(rest, " ") + (strchr(rest, ' ') != NULL));
 	else if (strcmp(line, "arrivals") == 0)
 		crowd_arrivals();
 	else

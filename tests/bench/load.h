@@ -6,6 +6,7 @@
  * crowd.c   subscribers, and what a message to all of them takes
  * rate.c    requests in a closed loop, or at fixed times
  * pace.c    messages at fixed times, over many rooms
+ * held.c    polls that all do the same at once
  * conn.c    connections: requests out, whole answers in
  * dialect.c how to subscribe and send: Longline's /poll, Socket.IO's polling, nchan's long-polling
  * proc.c    what the servers' processes used
@@ -67,6 +68,8 @@ extern int load_port;
 int64_t now_ns(void); /* wall clock, as the kernel stamps what arrives */
 void conns_start(void);
 void conn_open(struct conn *, answered_fn);
+void conn_begin(struct conn *, answered_fn); /* without waiting: it is open later; its close is no reset */
+extern size_t conns_connecting;              /* begun, and not yet open */
 void conn_close(struct conn *);
 void conn_ask(struct conn *, const char *request, size_t n);
 void conn_ask_body(struct conn *, const char *request, size_t n, const char *body, size_t body_n);
@@ -111,6 +114,9 @@ void settle(void);                      /* until the servers rest */
 /* pace.c */
 #define HEARD_ROOM "b"
 void pace(int64_t a_second, int64_t for_ms, long rooms, bool heard);
+
+/* held.c */
+void held(const char *command, const char *value); /* the words behind "held " */
 
 /* rate.c */
 void times_print(const char *name, float *us, size_t n);

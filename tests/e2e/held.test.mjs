@@ -3,36 +3,22 @@
 //
 // Environment: HELD  how many polls (2,000). 10,000 need a limit of about 11,000 open files.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { it } from 'node:test';
-import { ms, root, run, start, tempDir, until, within } from './harness.mjs';
+import { generator } from '../bench/generator.mjs';
+import { ms, root, run, start, until } from './harness.mjs';
 import { cpu, descendants, fewer, memory } from './load.mjs';
 
 const polls = Number(process.env.HELD || fewer(2_000, 500));
 
-/** tests/bench/held.c at the other end of a pipe: `ask(command)` resolves to its answer. */
+/** The polls of tests/bench/held.c at the other end of a pipe: `ask(command)` resolves to its answer. */
 async function crowd(t, port) {
-	const program = path.join(tempDir(), 'held');
-	const made = await run(process.env.CC || 'cc', ['-std=c17', '-D_GNU_SOURCE', '-O2', '-o', program, path.join(root, 'tests/bench/held.c')]);
+	const made = await run('make', ['-s', '-C', root, 'build/bench/load'], { env: { MAKEFLAGS: '', MAKELEVEL: '', MFLAGS: '' }, timeout: ms(60_000) });
 	assert.equal(made.code, 0, made.stderr);
-	const proc = spawn(program, [String(port)], { stdio: ['pipe', 'pipe', 'inherit'] });
-	t.after(async () => {
-		if (proc.exitCode === null) {
-			proc.kill('SIGKILL');
-			await once(proc, 'exit');
-		}
-	});
-	const lines = createInterface({ input: proc.stdout })[Symbol.asyncIterator]();
-	return async (command) => {
-		proc.stdin.write(`${command}\n`);
-		const { value, done } = await within(ms(120_000), lines.next(), command);
-		assert.ok(!done, `the program ended at: ${command}`);
-		return JSON.parse(value);
-	};
+	const load = await generator('poll', port, {}, { cpu: null });
+	t.after(load.close);
+	return (command) => load.ask(`held ${command}`, { lax: true, timeout: ms(120_000) });
 }
 
 // What the program in C measures with, too.
