@@ -246,3 +246,33 @@ config_read(struct config *c, int argc, char **argv)
 	}
 	return result;
 }
+
+struct fcgi_options
+config_fcgi(const struct config *c)
+{
+	return (struct fcgi_options){.body_max = (size_t)(c->body_max > c->max_payload ? c->body_max : c->max_payload),
+	    .request_wait_ms = c->request_timeout_s * 1000,
+	    .send_wait_ms = c->send_timeout_s * 1000};
+}
+
+struct member_options
+config_member(const struct config *c)
+{
+	return (struct member_options){.depth_max = (size_t)c->depth_max,
+	    .message_max = (size_t)c->message_max,
+	    .namespaces_max = (size_t)c->namespaces_max,
+	    .attachments_max = (unsigned)c->attachments_max,
+	    .attachment_wait_ms = c->attachment_wait_ms,
+	    .event_wait_ms = c->event_wait_ms};
+}
+
+struct session_options
+config_session(const struct config *c)
+{
+	return (struct session_options){.ping_interval_ms = c->ping_interval_ms,
+	    .ping_timeout_ms = c->ping_timeout_ms,
+	    .connect_timeout_ms = c->connect_timeout_ms,
+	    .sessions_max = (size_t)c->sessions_max,
+	    .queue_bytes_max = (size_t)c->session_queue,
+	    .reply_max = (size_t)c->reply_max};
+}

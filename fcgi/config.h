@@ -9,6 +9,9 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "socketio/member.h"
+#include "socketio/session.h"
+#include "web/fcgi.h"
 #include "web/host.h"
 #include "web/origin.h"
 
@@ -63,5 +66,10 @@ enum { EXIT_OPTIONS = 2, EXIT_DATABASE = 3 };
  * print to stdout and give 0, a mistake is named on stderr and gives EXIT_OPTIONS. Options are written in full.
  */
 int config_read(struct config *c, int argc, char **argv);
+
+/* What it says of each; the rest is zero: a budget, and of FastCGI the socket, the slots and the connections. */
+struct fcgi_options config_fcgi(const struct config *c);
+struct member_options config_member(const struct config *c);
+struct session_options config_session(const struct config *c);
 
 #endif

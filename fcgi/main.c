@@ -214,22 +214,11 @@ open_socketio(struct daemon *d)
 	    .recovery_messages = c->recovery_max,
 	    .budget = d->budget,
 	    .message_max = (size_t)c->message_max};
-	struct member_options member = {.depth_max = (size_t)c->depth_max,
-	    .message_max = (size_t)c->message_max,
-	    .namespaces_max = (size_t)c->namespaces_max,
-	    .attachments_max = (unsigned)c->attachments_max,
-	    .attachment_wait_ms = c->attachment_wait_ms,
-	    .event_wait_ms = c->event_wait_ms,
-	    .budget = d->budget};
-	struct session_options session = {.ping_interval_ms = c->ping_interval_ms,
-	    .ping_timeout_ms = c->ping_timeout_ms,
-	    .connect_timeout_ms = c->connect_timeout_ms,
-	    .sessions_max = (size_t)c->sessions_max,
-	    .queue_bytes_max = (size_t)c->session_queue,
-	    .reply_max = (size_t)c->reply_max,
-	    .budget = d->budget};
+	struct member_options member = config_member(c);
+	struct session_options session = config_session(c);
 	struct member_app app;
 
+	member.budget = session.budget = d->budget;
 	token_secret(relay.secret);
 	if (store_secret(d->writer, relay.secret, sizeof relay.secret) != 0)
 		return -1;
@@ -324,17 +313,15 @@ static int
 open_socket(struct daemon *d)
 {
 	const struct config *c = &d->config;
-	struct fcgi_options options = {.slot_size = slot_size(),
-	    .conns_max = connections_max(c),
-	    .body_max = (size_t)(c->body_max > c->max_payload ? c->body_max : c->max_payload),
-	    .request_wait_ms = c->request_timeout_s * 1000,
-	    .send_wait_ms = c->send_timeout_s * 1000,
-	    .budget = d->budget};
+	struct fcgi_options options = config_fcgi(c);
 	struct fcgi_handler handler = {.ctx = d, .request = on_request, .gone = on_gone};
 
 	if ((d->listen_fd = endpoint_listen(c->socket, &d->inherited)) < 0)
 		return -1;
 	options.listen_fd = d->listen_fd;
+	options.slot_size = slot_size();
+	options.conns_max = connections_max(c);
+	options.budget = d->budget;
 	if ((d->requests.fcgi = fcgi_new(d->loop, &options, &handler)) == NULL)
 		return no_memory();
 	d->signal_fd = signals_open();

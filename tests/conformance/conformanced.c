@@ -5,12 +5,9 @@
  * of a server, and the parts of the library that the relay has no use for (rooms, volatile emits, acknowledgements
  * asked of clients). Nothing is stored.
  */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +15,7 @@
 #include "endpoint.h"
 #include "base/json.h"
 #include "event/loop.h"
+#include "event/signals.h"
 #include "socketio/member.h"
 #include "socketio/polling.h"
 
@@ -30,6 +28,7 @@ struct daemon {
 	struct sessions *sessions;
 	struct polling socketio, engineio;
 	int signal_fd;
+	bool terminal;
 };
 
 /* ---- the application ---- */
@@ -276,7 +275,10 @@ on_gone(void *ctx, struct fcgi_conn *conn)
 static void
 on_signal(void *ctx)
 {
-	loop_stop(((struct daemon *)ctx)->loop);
+	struct daemon *d = ctx;
+
+	if (signals_read(d->signal_fd, d->terminal) != 0)
+		loop_stop(d->loop);
 }
 
 static void
@@ -291,28 +293,14 @@ static int
 open_all(struct daemon *d)
 {
 	const struct config *c = &d->config;
-	struct member_options member = {.depth_max = (size_t)c->depth_max,
-	    .message_max = (size_t)c->message_max,
-	    .namespaces_max = (size_t)c->namespaces_max,
-	    .attachments_max = (unsigned)c->attachments_max,
-	    .attachment_wait_ms = c->attachment_wait_ms,
-	    .event_wait_ms = c->event_wait_ms};
-	struct session_options session = {.ping_interval_ms = c->ping_interval_ms,
-	    .ping_timeout_ms = c->ping_timeout_ms,
-	    .connect_timeout_ms = c->connect_timeout_ms,
-	    .sessions_max = (size_t)c->sessions_max,
-	    .queue_bytes_max = (size_t)c->session_queue,
-	    .reply_max = (size_t)c->reply_max};
+	struct member_options member = config_member(c);
+	struct session_options session = config_session(c);
 	struct member_app app = {.ctx = d,
 	    .connect = app_connect,
 	    .connected = app_connected,
 	    .event = app_event,
 	    .disconnected = app_disconnected};
-	struct fcgi_options fcgi = {.slot_size = polling_slot_size(),
-	    .conns_max = 10000,
-	    .body_max = (size_t)c->max_payload,
-	    .request_wait_ms = c->request_timeout_s * 1000,
-	    .send_wait_ms = c->send_timeout_s * 1000};
+	struct fcgi_options fcgi = config_fcgi(c);
 	struct fcgi_handler handler = {.ctx = d, .request = on_request, .gone = on_gone};
 	bool inherited;
 
@@ -331,6 +319,8 @@ open_all(struct daemon *d)
 	    .max_payload = (size_t)c->max_payload};
 	d->engineio = d->socketio;
 	d->engineio.layer = &ECHO;
+	fcgi.slot_size = polling_slot_size();
+	fcgi.conns_max = 10000;
 	fcgi.listen_fd = endpoint_listen(c->socket, &inherited);
 	if (fcgi.listen_fd < 0)
 		return -1;
@@ -343,21 +333,16 @@ int
 main(int argc, char **argv)
 {
 	static struct daemon d;
-	sigset_t signals;
 	int status = config_read(&d.config, argc, argv);
 
 	if (status >= 0)
 		return status;
 	umask(0007);
+	d.terminal = signals_take();
 	setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1);
 	if (open_all(&d) != 0)
 		return 1;
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	d.signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+	d.signal_fd = signals_open();
 	if (d.signal_fd < 0 || loop_add_source(d.loop, d.signal_fd, on_signal, &d) != 0)
 		return 1;
 	if (d.config.pid_file != NULL && endpoint_write_pid(d.config.pid_file) != 0)
