@@ -5,7 +5,7 @@
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { record, pairs as params } from '../e2e/fastcgi.mjs';
+import { PARAMS, STDIN, begin, encode, pairs, record } from '../e2e/fastcgi.mjs';
 import { alive, root, session, sleep, until } from '../e2e/harness.mjs';
 import { generator, talker } from './generator.mjs';
 import { medians, round } from './figures.mjs';
@@ -16,13 +16,10 @@ import { longline } from './servers.mjs';
 const EVERY_MS = 8, HELD = 20, ROWS = 100_000;
 const ALL = 'send,poll,history,healthz';
 
-const BEGIN = record(1, Buffer.from([0, 1, 1, 0, 0, 0, 0, 0]));
-const half = (length) => Buffer.concat([BEGIN, record(4, params({
+const half = (length) => Buffer.concat([begin(true), record(PARAMS, pairs({
 	REQUEST_METHOD: 'POST', SCRIPT_NAME: '/send', QUERY_STRING: 'room=hostile', HTTP_HOST: 'localhost', CONTENT_LENGTH: length,
-})), record(4)]);
-const page = Buffer.concat([BEGIN, record(4, params({
-	REQUEST_METHOD: 'GET', SCRIPT_NAME: '/history', QUERY_STRING: 'limit=500', HTTP_HOST: 'localhost',
-})), record(4), record(5)]);
+})), record(PARAMS)]);
+const page = encode({ path: '/history', query: 'limit=500', keep: true });
 
 /** Peers at the daemon's socket that no web server would be; resolves once they are told to stop. */
 async function hostile(server, ms) {
@@ -45,7 +42,7 @@ async function hostile(server, ms) {
 	many(200, (conn) => conn.write(half(100))); // half a request, then silence
 	many(20, (conn) => { // a byte now and then
 		conn.write(half(100_000));
-		const timer = setInterval(() => conn.write(record(5, Buffer.from('x'))), 20);
+		const timer = setInterval(() => conn.write(record(STDIN, Buffer.from('x'))), 20);
 		conn.on('close', () => clearInterval(timer));
 	});
 	many(20, (conn) => conn.pause().write(page)); // asks and never reads

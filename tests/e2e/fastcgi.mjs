@@ -3,13 +3,16 @@
 // For what nginx would never send or never lets through: REMOTE_USER, odd parameters, a body split anywhere.
 import net from 'node:net';
 
-const BEGIN = 1, END = 3, PARAMS = 4, STDIN = 5, STDOUT = 6;
+export const BEGIN = 1, ABORT = 2, END = 3, PARAMS = 4, STDIN = 5, STDOUT = 6, STDERR = 7, DATA = 8, GET_VALUES = 9;
 
 /** One record. Contents longer than 65,535 bytes are the caller's to split. */
 export function record(type, content = Buffer.alloc(0), id = 1) {
 	const head = Buffer.from([1, type, id >> 8, id & 255, content.length >> 8, content.length & 255, 0, 0]);
 	return Buffer.concat([head, content]);
 }
+
+/** The record that begins a request. */
+export const begin = (keep = false, role = 1, id = 1) => record(BEGIN, Buffer.from([0, role, keep ? 1 : 0, 0, 0, 0, 0, 0]), id);
 
 const size = (n) => {
 	if (n < 128)
@@ -43,8 +46,7 @@ export function encode({ method = 'GET', path = '/poll', query = '', params = {}
 		...(body === undefined ? {} : { CONTENT_LENGTH: bytes.length }), ...params,
 	};
 	return Buffer.concat([
-		record(BEGIN, Buffer.from([0, 1, keep ? 1 : 0, 0, 0, 0, 0, 0])),
-		...split(PARAMS, pairs(all)), ...split(STDIN, bytes),
+		begin(keep), ...split(PARAMS, pairs(all)), ...split(STDIN, bytes),
 	]);
 }
 
@@ -61,6 +63,9 @@ export function decode(bytes) {
 	}
 	return { records, rest: bytes.subarray(at) };
 }
+
+/** What a server of its own answers a request with. */
+export const response = (cgi) => Buffer.concat([...split(STDOUT, Buffer.from(cgi)), record(END, Buffer.alloc(8))]);
 
 /** A CGI reply (headers, blank line, body) as {status, headers, body, text, json}. */
 export function reply(bytes) {
@@ -79,6 +84,9 @@ export function reply(bytes) {
 	}
 	return { status: headers.status ? parseInt(headers.status, 10) : 200, headers, body, text, json };
 }
+
+/** The reply that these records hold. */
+export const replied = (records) => reply(Buffer.concat(records.filter(({ type }) => type === STDOUT).map(({ content }) => content)));
 
 /** A connection to the daemon's socket; `ask` sends one request and resolves to its reply. Ask one thing at a time. */
 export async function connect(socket) {

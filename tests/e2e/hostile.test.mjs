@@ -7,15 +7,13 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { describe, it } from 'node:test';
-import { connect, decode, encode, fastcgi, pairs, record, reply } from './fastcgi.mjs';
+import { ABORT, BEGIN, DATA, END, GET_VALUES, PARAMS, STDIN, begin, connect, decode, encode, fastcgi, pairs, record, replied, reply } from './fastcgi.mjs';
 import { binary, daemon, metric, ms, request, run, server as shared, sleep, slow, start, tempDir, until, within } from './harness.mjs';
 import { fewer, lateness, quantile, random, spread } from './load.mjs';
 import { pulse } from './pulse.mjs';
 
-const BEGIN = 1, ABORT = 2, PARAMS = 4, STDIN = 5, DATA = 8, GET_VALUES = 9;
 const REQUEST_TIMEOUT = 1, SEND_TIMEOUT = 1; // seconds, as the daemon below is told
 
-const begin = (keep = false, role = 1, id = 1) => record(BEGIN, Buffer.from([0, role, keep ? 1 : 0, 0, 0, 0, 0, 0]), id);
 const params = (more = {}) => pairs({ REQUEST_METHOD: 'GET', SCRIPT_NAME: '/poll', QUERY_STRING: 'wait=0', HTTP_HOST: 'localhost', ...more });
 const sendParams = (length) => params({ REQUEST_METHOD: 'POST', SCRIPT_NAME: '/send', QUERY_STRING: 'room=hostile', CONTENT_LENGTH: length });
 
@@ -121,8 +119,8 @@ describe('hostile: records no web server sends', { timeout: ms(240_000) }, () =>
 					const { records, closed } = await talk(server.socket, bytes, { closes: !keep, timeout: keep ? ms(300) : ms(20_000) });
 					assert.equal(closed, !flags, `request id ${id}, flags ${flags}`);
 					assert.ok(records.every((r) => r.id === id), `request id ${id}`);
-					assert.equal(records.at(-1).type, 3);
-					assert.equal(reply(Buffer.concat(records.filter((r) => r.type === 6).map((r) => r.content))).status, 200);
+					assert.equal(records.at(-1).type, END);
+					assert.equal(replied(records).status, 200);
 				}
 			}
 		});
@@ -136,7 +134,7 @@ describe('hostile: records no web server sends', { timeout: ms(240_000) }, () =>
 			const id = await server.sent('x', { room: 'ids' });
 			const { records } = await second;
 			assert.ok(records.length >= 2 && records.every((r) => r.id === 77));
-			const answers = [await first, reply(Buffer.concat(records.filter((r) => r.type === 6).map((r) => r.content)))];
+			const answers = [await first, replied(records)];
 			for (const { json } of answers)
 				assert.deepEqual(json.messages.map((m) => m.id), [id]);
 		});
@@ -379,8 +377,8 @@ describe('hostile: records no web server sends', { timeout: ms(240_000) }, () =>
 		conn.write(encode({ query: 'room=large&since=0&wait=0' }));
 		await until(() => closed, { timeout: ms(60_000), what: 'the answer to end' });
 		const { records } = decode(Buffer.concat(parts));
-		const { json } = reply(Buffer.concat(records.filter((r) => r.type === 6).map((r) => r.content)));
-		assert.equal(records.at(-1)?.type, 3, `only ${Buffer.concat(parts).length} bytes came`);
+		const { json } = replied(records);
+		assert.equal(records.at(-1)?.type, END, `only ${Buffer.concat(parts).length} bytes came`);
 		assert.ok(json.messages.length >= 10);
 	});
 

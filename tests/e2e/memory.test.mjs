@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { describe, it } from 'node:test';
-import { connect, decode, encode, fastcgi, record } from './fastcgi.mjs';
+import { STDERR, STDIN, connect, decode, encode, fastcgi, record, response } from './fastcgi.mjs';
 import { daemon, ms, room, server as shared, session, sleep, start, tempDir, until, within } from './harness.mjs';
 import { nginx, snippets } from './nginx.mjs';
 
@@ -388,7 +388,6 @@ describe('memory: connections-max', () => {
 		}
 		return all;
 	}
-	const STDERR = 7;
 
 	it('kept connections that are idle make room for those that wait', async (t) => {
 		const d = await daemon({ t, flags: ['--connections-max', '20'] });
@@ -427,13 +426,12 @@ describe('memory: connections-max', () => {
 			conn.on('data', (part) => {
 				bytes = Buffer.concat([bytes, part]);
 				// The empty record of STDIN ends a request.
-				if (!decode(bytes).records.some(({ type, content }) => type === 5 && content.length === 0))
+				if (!decode(bytes).records.some(({ type, content }) => type === STDIN && content.length === 0))
 					return;
 				bytes = Buffer.alloc(0);
 				if (front)
 					conn.write(empty);
-				conn.write(record(6, Buffer.from('Status: 201 Created\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok')));
-				conn.write(record(3, Buffer.alloc(8)));
+				conn.write(response('Status: 201 Created\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok'));
 			});
 		}).listen(socket);
 		t.after(() => {

@@ -6,7 +6,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { gunzipSync } from 'node:zlib';
-import { decode, record } from './fastcgi.mjs';
+import { STDIN, decode, response } from './fastcgi.mjs';
 import { daemon, killPid, ms, parked, problem, room, root, server, tempDir, within } from './harness.mjs';
 import { nginx, snippets } from './nginx.mjs';
 
@@ -137,13 +137,13 @@ describe('nginx: without the daemon', () => {
 			conn.on('data', (part) => {
 				const { records, rest } = decode(Buffer.concat([bytes, part]));
 				bytes = rest;
-				if (!records.some((r) => r.type === 5 && r.content.length === 0))
+				if (!records.some((r) => r.type === STDIN && r.content.length === 0))
 					return;
 				requests++;
 				if (answered)
 					return conn.destroy();
 				answered = true;
-				conn.write(Buffer.concat([record(6, Buffer.from('Status: 200 OK\r\nContent-Type: text/plain\r\n\r\nok')), record(6), record(3, Buffer.alloc(8))]));
+				conn.write(response('Status: 200 OK\r\nContent-Type: text/plain\r\n\r\nok'));
 			});
 		}).listen(socket);
 		await once(drops, 'listening');

@@ -10,7 +10,7 @@ replay: $(FUZZ:%=$(B)/replay/%) ## run the fuzz targets over their kept inputs
 stubbed = $< $(shell grep -q 'include "stub.h"' $< && echo tests/fuzz/stub.h)
 $(B)/replay/daemon $(B)/fuzz/daemon: fcgi/main.c
 
-$(B)/replay/%: tests/fuzz/%_fuzz.c tests/fuzz/replay.c $(wildcard tests/fuzz/*.h) $(LIB) | $(B)/replay
+$(B)/replay/%: tests/fuzz/%_fuzz.c tests/fuzz/replay.c $(wildcard tests/*.h tests/fuzz/*.h) $(LIB) | $(B)/replay
 	$(call say,LD,$@)$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(LDFLAGS) $(call wraps,$(stubbed)) -o $@ $< tests/fuzz/replay.c $(LIB) $(LIBS)
 
 fuzz: ## libFuzzer, FUZZ_SECONDS for each target (needs clang); FUZZ=daemon for one
@@ -23,7 +23,7 @@ fuzz-run: $(FUZZ:%=$(B)/fuzz/%)
 		$(B)/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 $${dict:+-dict=$$dict} $$more \
 		-artifact_prefix=$(B)/fuzz/$$t- $(B)/corpus/$$t tests/fuzz/corpus/$$t || exit 1; done
 
-$(B)/fuzz/%: tests/fuzz/%_fuzz.c $(wildcard tests/fuzz/*.h) $(LIB) | $(B)/fuzz
+$(B)/fuzz/%: tests/fuzz/%_fuzz.c $(wildcard tests/*.h tests/fuzz/*.h) $(LIB) | $(B)/fuzz
 	$(call say,LD,$@)$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) $(call wraps,$(stubbed)) -o $@ $< $(LIB) $(LIBS)
 
 $(B)/fuzz $(B)/replay:

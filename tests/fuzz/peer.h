@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../records.h"
 #include "answer.h"
 
 struct peer {
@@ -53,38 +54,6 @@ peer_open(struct peer *p, const char *path)
 	MUST(p->fd > 0 && connect(p->fd, (struct sockaddr *)&address, sizeof address) == 0);
 }
 
-static inline void
-peer_add_record(struct buf *b, int type, struct str content)
-{
-	buf_add_char(b, 1);
-	buf_add_char(b, (char)type);
-	buf_add(b, (struct str){"\0\1", 2});
-	buf_add_char(b, (char)(content.n >> 8));
-	buf_add_char(b, (char)content.n);
-	buf_add(b, (struct str){"\0\0", 2});
-	buf_add(b, content);
-}
-
-static inline void
-peer_add_length(struct buf *b, size_t n)
-{
-	if (n >= 128) {
-		buf_add_char(b, (char)(n >> 24 | 0x80));
-		buf_add_char(b, (char)(n >> 16));
-		buf_add_char(b, (char)(n >> 8));
-	}
-	buf_add_char(b, (char)n);
-}
-
-static inline void
-peer_add_pair(struct buf *b, struct str name, struct str value)
-{
-	peer_add_length(b, name.n);
-	peer_add_length(b, value.n);
-	buf_add(b, name);
-	buf_add(b, value);
-}
-
 /*
  * A whole request, whose text has parts with 0x1F between: the method, the path, each NAME=value, an empty one, and
  * then the body.
@@ -96,26 +65,26 @@ peer_request(struct peer *p, struct str text, bool keep)
 	struct buf params;
 
 	buf_init(&params, RECORD_MAX);
-	peer_add_pair(&params, STR("REQUEST_METHOD"), str_cut(&text, 0x1F));
-	peer_add_pair(&params, STR("SCRIPT_NAME"), str_cut(&text, 0x1F));
+	add_param(&params, STR("REQUEST_METHOD"), str_cut(&text, 0x1F));
+	add_param(&params, STR("SCRIPT_NAME"), str_cut(&text, 0x1F));
 	while (text.n > 0) {
 		struct str value = str_cut(&text, 0x1F), name = str_cut(&value, '=');
 
 		if (name.n == 0)
 			break;
-		peer_add_pair(&params, name, value);
+		add_param(&params, name, value);
 	}
-	peer_add_record(&p->out, 1, (struct str){keep ? "\0\1\1\0\0\0\0\0" : "\0\1\0\0\0\0\0\0", 8});
+	add_begin(&p->out, 1, FCGI_RESPONDER, keep ? FCGI_KEEP_CONN : 0);
 	if (buf_ok(&params))
-		peer_add_record(&p->out, 4, buf_str(&params));
-	peer_add_record(&p->out, 4, STR(""));
+		add_record(&p->out, FCGI_PARAMS, 1, buf_str(&params), 0);
+	add_record(&p->out, FCGI_PARAMS, 1, STR(""), 0);
 	while (text.n > 0) {
 		struct str part = {text.p, text.n < RECORD_MAX ? text.n : RECORD_MAX};
 
-		peer_add_record(&p->out, 5, part);
-		text = str_skip(text, part.n);
+		add_record(&p->out, FCGI_STDIN, 1, part, 0);
+		text = (struct str){text.p + part.n, text.n - part.n};
 	}
-	peer_add_record(&p->out, 5, STR(""));
+	add_record(&p->out, FCGI_STDIN, 1, STR(""), 0);
 	buf_fini(&params);
 }
 

@@ -1,56 +1,27 @@
 #include "web/record.h"
 
-#include "base/buf.h"
+#include "../../records.h"
 #include "test.h"
-
-enum { BEGIN = 1, ABORT = 2, END = 3, PARAMS = 4, STDIN = 5, STDOUT = 6, DATA = 8, GET_VALUES = 9 };
-
-/* One record; pad bytes of rubbish behind it. */
-static void
-add_record(struct buf *b, int type, unsigned id, struct str content, unsigned pad)
-{
-	unsigned char head[8] = {1, (unsigned char)type, (unsigned char)(id >> 8), (unsigned char)id,
-	    (unsigned char)(content.n >> 8), (unsigned char)content.n, (unsigned char)pad, 0};
-
-	buf_add(b, (struct str){(char *)head, 8});
-	buf_add(b, content);
-	for (unsigned i = 0; i < pad; i++)
-		buf_add_char(b, '!');
-}
-
-static void
-add_begin(struct buf *b, unsigned id, int role, int flags)
-{
-	char content[8] = {(char)(role >> 8), (char)role, (char)flags};
-
-	add_record(b, BEGIN, id, (struct str){content, 8}, 0);
-}
 
 /* A request as nginx sends it: parameters in short and long lengths, a body in two records, padding. */
 static void
 add_request(struct buf *b)
 {
-	char params[400];
-	size_t n = 0;
+	char query[200];
+	struct buf params;
 
+	memset(query, 'q', sizeof query);
+	buf_init(&params, SIZE_MAX);
+	add_param(&params, STR("METHOD"), STR("POST"));
+	add_param(&params, STR("QUERY"), (struct str){query, sizeof query});
+	add_param(&params, STR("E"), STR(""));
 	add_begin(b, 1, 1, 1);
-	params[n++] = 6;
-	params[n++] = 4;
-	n += (size_t)sprintf(params + n, "METHODPOST");
-	params[n++] = 5;
-	memcpy(params + n, "\x80\0\0\xC8", 4); /* 200 in four bytes */
-	n += 4;
-	n += (size_t)sprintf(params + n, "QUERY");
-	memset(params + n, 'q', 200);
-	n += 200;
-	params[n++] = 1;
-	params[n++] = 0;
-	params[n++] = 'E';
-	add_record(b, PARAMS, 1, (struct str){params, n}, 5);
-	add_record(b, PARAMS, 1, STR(""), 0);
-	add_record(b, STDIN, 1, STR("hello "), 2);
-	add_record(b, STDIN, 1, STR("world"), 0);
-	add_record(b, STDIN, 1, STR(""), 0);
+	add_record(b, FCGI_PARAMS, 1, buf_str(&params), 5);
+	buf_fini(&params);
+	add_record(b, FCGI_PARAMS, 1, STR(""), 0);
+	add_record(b, FCGI_STDIN, 1, STR("hello "), 2);
+	add_record(b, FCGI_STDIN, 1, STR("world"), 0);
+	add_record(b, FCGI_STDIN, 1, STR(""), 0);
 }
 
 /* What each test begins with: the bytes it makes, and what became of the last walk. */
@@ -115,18 +86,18 @@ test_whole(void **state)
 	/* The least there can be. */
 	buf_reset(&f->b, SIZE_MAX);
 	add_begin(&f->b, 0xFFFF, 1, 0);
-	add_record(&f->b, PARAMS, 0xFFFF, STR(""), 0);
-	add_record(&f->b, STDIN, 0xFFFF, STR(""), 0);
+	add_record(&f->b, FCGI_PARAMS, 0xFFFF, STR(""), 0);
+	add_record(&f->b, FCGI_STDIN, 0xFFFF, STR(""), 0);
 	assert_int_equal(walk(f, buf_str(&f->b), 0), RECORD_WHOLE);
 	assert_int_equal(f->w.request_id, 0xFFFF);
 	assert_false(f->w.keep);
 	/* Padding up to the most. */
 	buf_reset(&f->b, SIZE_MAX);
 	add_begin(&f->b, 1, 1, 0xFE);
-	add_record(&f->b, PARAMS, 1, STR("\x01\x01nv"), 255);
-	add_record(&f->b, PARAMS, 1, STR(""), 255);
-	add_record(&f->b, STDIN, 1, STR("x"), 255);
-	add_record(&f->b, STDIN, 1, STR(""), 255);
+	add_record(&f->b, FCGI_PARAMS, 1, STR("\x01\x01nv"), 255);
+	add_record(&f->b, FCGI_PARAMS, 1, STR(""), 255);
+	add_record(&f->b, FCGI_STDIN, 1, STR("x"), 255);
+	add_record(&f->b, FCGI_STDIN, 1, STR(""), 255);
 	assert_int_equal(walk(f, buf_str(&f->b), 1), RECORD_WHOLE);
 	assert_false(f->w.keep);
 }
@@ -181,11 +152,11 @@ test_nul(void **state)
 
 		buf_reset(&f->b, SIZE_MAX);
 		add_begin(&f->b, 1, 1, 1);
-		add_record(&f->b, PARAMS, 1, has ? with[i] : without[i - LENGTH(with)], 0);
-		add_record(&f->b, PARAMS, 1, STR("\1\1AA"), 0);
-		add_record(&f->b, PARAMS, 1, STR(""), 0);
-		add_record(&f->b, STDIN, 1, STR("a\0b"), 0);
-		add_record(&f->b, STDIN, 1, STR(""), 0);
+		add_record(&f->b, FCGI_PARAMS, 1, has ? with[i] : without[i - LENGTH(with)], 0);
+		add_record(&f->b, FCGI_PARAMS, 1, STR("\1\1AA"), 0);
+		add_record(&f->b, FCGI_PARAMS, 1, STR(""), 0);
+		add_record(&f->b, FCGI_STDIN, 1, STR("a\0b"), 0);
+		add_record(&f->b, FCGI_STDIN, 1, STR(""), 0);
 		assert_int_equal(walk(f, buf_str(&f->b), 1000), RECORD_WHOLE);
 		assert_int_equal(f->w.nul, has);
 	}
@@ -199,18 +170,18 @@ test_small_records(void **state)
 
 	add_begin(&f->b, 1, 1, 1);
 	for (int i = 0; i < 100; i++)
-		add_record(&f->b, PARAMS, 1, STR("\0\0"), 0);
-	add_record(&f->b, PARAMS, 1, STR(""), 0);
+		add_record(&f->b, FCGI_PARAMS, 1, STR("\0\0"), 0);
+	add_record(&f->b, FCGI_PARAMS, 1, STR(""), 0);
 	for (int i = 0; i < 1000; i++)
-		add_record(&f->b, STDIN, 1, STR("x"), (unsigned)i % 8);
-	add_record(&f->b, STDIN, 1, STR(""), 0);
+		add_record(&f->b, FCGI_STDIN, 1, STR("x"), (unsigned)i % 8);
+	add_record(&f->b, FCGI_STDIN, 1, STR(""), 0);
 	assert_int_equal(walk(f, buf_str(&f->b), 1000), RECORD_WHOLE);
 	assert_int_equal(f->w.body_n, 1000);
 	for (size_t n = 0; n < f->b.n; n += 13)
 		assert_int_equal(walk(f, (struct str){f->b.p, n}, 1000), RECORD_PART);
 	buf_reset(&f->b, SIZE_MAX);
 	add_begin(&f->b, 1, 1, 1);
-	add_record(&f->b, PARAMS, 1, STR("\x01"), 0);
+	add_record(&f->b, FCGI_PARAMS, 1, STR("\x01"), 0);
 	assert_int_equal(verdict(f), RECORD_BAD);
 }
 
@@ -230,14 +201,14 @@ test_wrong_begin(void **state)
 	}
 	for (size_t n = 0; n < 17; n++) {
 		buf_reset(&f->b, SIZE_MAX);
-		add_record(&f->b, BEGIN, 1, (struct str){"\0\1\1\0\0\0\0\0\0\0\0\0\0\0\0\0", n}, 0);
+		add_record(&f->b, FCGI_BEGIN_REQUEST, 1, (struct str){"\0\1\1\0\0\0\0\0\0\0\0\0\0\0\0\0", n}, 0);
 		assert_int_equal(verdict(f), n == 8 ? RECORD_PART : RECORD_BAD);
 	}
 	/* Not begun with a beginning. */
 	for (int type = 0; type < 256; type++) {
 		buf_reset(&f->b, SIZE_MAX);
 		add_record(&f->b, type, 1, STR("\0\1\1\0\0\0\0\0"), 0);
-		assert_int_equal(verdict(f), type == BEGIN ? RECORD_PART : RECORD_BAD);
+		assert_int_equal(verdict(f), type == FCGI_BEGIN_REQUEST ? RECORD_PART : RECORD_BAD);
 	}
 }
 
@@ -250,14 +221,15 @@ test_wrong_order(void **state)
 	for (int stage = 0; stage < 3; stage++)
 		for (int type = 0; type < 256; type++)
 			for (unsigned id = 0; id < 3; id++) {
-				bool good = id == 1 && (type == PARAMS ? stage < 2 : type == STDIN && stage == 2);
+				bool good =
+				    id == 1 && (type == FCGI_PARAMS ? stage < 2 : type == FCGI_STDIN && stage == 2);
 
 				buf_reset(&f->b, SIZE_MAX);
 				add_begin(&f->b, 1, 1, 1);
 				if (stage > 0)
-					add_record(&f->b, PARAMS, 1, STR("\x01\x01nv"), 0);
+					add_record(&f->b, FCGI_PARAMS, 1, STR("\x01\x01nv"), 0);
 				if (stage > 1)
-					add_record(&f->b, PARAMS, 1, STR(""), 0);
+					add_record(&f->b, FCGI_PARAMS, 1, STR(""), 0);
 				add_record(&f->b, type, id, STR("\x01\x01xy"), 0);
 				if (verdict(f) != (good ? RECORD_PART : RECORD_BAD))
 					fail_msg("stage %d, type %d, id %u", stage, type, id);
@@ -286,7 +258,7 @@ test_hostile_lengths(void **state)
 	for (size_t i = 0; i < LENGTH(params); i++) {
 		buf_reset(&f->b, SIZE_MAX);
 		add_begin(&f->b, 1, 1, 1);
-		add_record(&f->b, PARAMS, 1, params[i], 8); /* padding must not be taken for content */
+		add_record(&f->b, FCGI_PARAMS, 1, params[i], 8); /* padding must not be taken for content */
 		if (verdict(f) != RECORD_BAD)
 			fail_msg("parameters %zu", i);
 	}
@@ -301,11 +273,11 @@ test_params_max(void **state)
 	add_begin(&f->b, 1, 1, 1);
 	/* 65,534 bytes twice and 4 more are just as many as may be. */
 	for (int i = 0; i < 2; i++)
-		add_record(&f->b, PARAMS, 1, (struct str){content, 65534}, 0);
-	add_record(&f->b, PARAMS, 1, (struct str){content, 4}, 0);
+		add_record(&f->b, FCGI_PARAMS, 1, (struct str){content, 65534}, 0);
+	add_record(&f->b, FCGI_PARAMS, 1, (struct str){content, 4}, 0);
 	assert_int_equal(walk(f, buf_str(&f->b), 0), RECORD_PART);
 	assert_int_equal(f->w.params_n, RECORD_PARAMS_MAX);
-	add_record(&f->b, PARAMS, 1, (struct str){content, 2}, 0);
+	add_record(&f->b, FCGI_PARAMS, 1, (struct str){content, 2}, 0);
 	assert_int_equal(verdict(f), RECORD_BAD);
 	free(content);
 }
@@ -317,12 +289,12 @@ test_body_max(void **state)
 	size_t begins;
 
 	add_begin(&f->b, 1, 1, 1);
-	add_record(&f->b, PARAMS, 1, STR(""), 0);
-	add_record(&f->b, STDIN, 1, STR("12345"), 3);
+	add_record(&f->b, FCGI_PARAMS, 1, STR(""), 0);
+	add_record(&f->b, FCGI_STDIN, 1, STR("12345"), 3);
 	begins = f->b.n;
-	add_record(&f->b, STDIN, 1, STR("678901"), 2);
-	add_record(&f->b, STDIN, 1, STR("x"), 0);
-	add_record(&f->b, STDIN, 1, STR(""), 0);
+	add_record(&f->b, FCGI_STDIN, 1, STR("678901"), 2);
+	add_record(&f->b, FCGI_STDIN, 1, STR("x"), 0);
+	add_record(&f->b, FCGI_STDIN, 1, STR(""), 0);
 
 	assert_int_equal(walk(f, buf_str(&f->b), 12), RECORD_WHOLE);
 	for (size_t max = 5; max < 11; max++) {
@@ -358,8 +330,8 @@ test_over_of_another(void **state)
 	struct fixture *f = *state;
 
 	add_begin(&f->b, 1, 1, 1);
-	add_record(&f->b, PARAMS, 1, STR(""), 0);
-	add_record(&f->b, STDIN, 2, STR("12345"), 0);
+	add_record(&f->b, FCGI_PARAMS, 1, STR(""), 0);
+	add_record(&f->b, FCGI_STDIN, 2, STR("12345"), 0);
 	assert_int_equal(walk(f, buf_str(&f->b), 1000), RECORD_BAD);
 	assert_int_equal(walk(f, buf_str(&f->b), 2), RECORD_BAD);
 }
@@ -397,13 +369,13 @@ free_to_change(const struct buf *b, size_t at, unsigned char to)
 		at -= begin;
 		if (at == 7 || at >= 8 + n)
 			return true; /* reserved, padding */
-		if (p[1] == BEGIN)
+		if (p[1] == FCGI_BEGIN_REQUEST)
 			return at >= 10; /* flags and reserved */
-		if (p[1] == STDIN)
+		if (p[1] == FCGI_STDIN)
 			return at >= 8;
 		/* Lengths may move the border between names and values: the record then still holds whole pairs, or
 		 * is refused; which of the two is told by walking the pairs here. */
-		if (p[1] == PARAMS && at >= 8) {
+		if (p[1] == FCGI_PARAMS && at >= 8) {
 			unsigned char *copy = malloc(n);
 			size_t i = 0;
 
