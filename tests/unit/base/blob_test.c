@@ -3,7 +3,7 @@
 #include "test.h"
 
 static void
-test_holders(void **state)
+lives_until_its_last_holder_drops_it(void **state)
 {
 	struct blob *b = blob_new(3);
 
@@ -23,7 +23,7 @@ test_holders(void **state)
 }
 
 static void
-test_empty(void **state)
+may_be_empty_or_null(void **state)
 {
 	struct blob *b = blob_new(0);
 
@@ -38,8 +38,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_holders),
-	    cmocka_unit_test(test_empty),
+	    cmocka_unit_test(lives_until_its_last_holder_drops_it),
+	    cmocka_unit_test(may_be_empty_or_null),
 	};
 
 	return cmocka_run_group_tests_name("blob", tests, NULL, NULL);

@@ -51,7 +51,7 @@ set(size_t i, enum budget_kind kind, size_t bytes)
 }
 
 static void
-test_counts(void **state)
+counts_the_bytes_of_each_kind(void **state)
 {
 	struct budget_counts counts;
 
@@ -76,7 +76,7 @@ test_counts(void **state)
 
 /* Of the kind that has most, and of about one size who has been so for longest. */
 static void
-test_largest(void **state)
+ends_the_largest_and_of_equals_the_oldest(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < 10; i++)
@@ -106,7 +106,7 @@ test_largest(void **state)
 
 /* Who adds and is itself the one to go is told so. */
 static void
-test_oneself(void **state)
+tells_a_share_that_it_is_itself_the_one_to_end(void **state)
 {
 	(void)state;
 	assert_true(set(0, BUDGET_QUEUES, 2000));
@@ -120,7 +120,7 @@ test_oneself(void **state)
 
 /* Beyond their own part the slowest go, though there is room in all; who moves is not slow. */
 static void
-test_slowest(void **state)
+ends_the_slowest_of_a_kind_beyond_its_own_part(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < 5; i++)
@@ -138,7 +138,7 @@ test_slowest(void **state)
 
 /* What several hold together counts once, and is there until the last of them is gone. */
 static void
-test_common(void **state)
+counts_what_several_hold_once(void **state)
 {
 	(void)state;
 	fx.common = 4000;
@@ -154,7 +154,7 @@ test_common(void **state)
 
 /* A kind of which none can go does not drive out all the others. */
 static void
-test_room(void **state)
+takes_no_more_than_its_part_for_a_kind_that_cannot_end(void **state)
 {
 	(void)state;
 	assert_true(budget_take(fx.b, BUDGET_SENDS, 5000));
@@ -175,7 +175,7 @@ test_room(void **state)
 
 /* Whoever goes is found at once, so many ends cost as many steps. */
 static void
-test_any_order(void **state)
+stays_within_its_maximum_in_any_order(void **state)
 {
 	size_t total = 0;
 
@@ -196,7 +196,7 @@ test_any_order(void **state)
 }
 
 static void
-test_none(void **state)
+allows_all_without_a_budget(void **state)
 {
 	struct budget_share share = {.bytes = 0};
 
@@ -212,7 +212,7 @@ test_none(void **state)
 }
 
 static void
-test_size(void **state)
+counts_a_block_with_its_overhead(void **state)
 {
 	char *small = calloc(1, 1), *large = calloc(1, 100000);
 
@@ -228,15 +228,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_counts, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_largest, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_oneself, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_slowest, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_common, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_room, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_any_order, setup, teardown),
-	    cmocka_unit_test(test_none),
-	    cmocka_unit_test(test_size),
+	    cmocka_unit_test_setup_teardown(counts_the_bytes_of_each_kind, setup, teardown),
+	    cmocka_unit_test_setup_teardown(ends_the_largest_and_of_equals_the_oldest, setup, teardown),
+	    cmocka_unit_test_setup_teardown(tells_a_share_that_it_is_itself_the_one_to_end, setup, teardown),
+	    cmocka_unit_test_setup_teardown(ends_the_slowest_of_a_kind_beyond_its_own_part, setup, teardown),
+	    cmocka_unit_test_setup_teardown(counts_what_several_hold_once, setup, teardown),
+	    cmocka_unit_test_setup_teardown(takes_no_more_than_its_part_for_a_kind_that_cannot_end, setup, teardown),
+	    cmocka_unit_test_setup_teardown(stays_within_its_maximum_in_any_order, setup, teardown),
+	    cmocka_unit_test(allows_all_without_a_budget),
+	    cmocka_unit_test(counts_a_block_with_its_overhead),
 	};
 
 	return cmocka_run_group_tests_name("budget", tests, NULL, NULL);

@@ -4,7 +4,7 @@
 #include "test.h"
 
 static void
-test_growth(void **state)
+grows_and_can_be_used_again(void **state)
 {
 	struct buf b;
 	char want[5000];
@@ -29,7 +29,7 @@ test_growth(void **state)
 }
 
 static void
-test_max(void **state)
+holds_its_maximum_and_not_a_byte_more(void **state)
 {
 	/* Below, at and above the first allocation, and where doubling would pass the maximum. */
 	static const size_t max[] = {0, 1, 255, 256, 257, 511, 512, 513, 1000, 4097};
@@ -54,7 +54,7 @@ test_max(void **state)
 }
 
 static void
-test_keep(void **state)
+keeps_copies_that_stay_where_they_are(void **state)
 {
 	struct buf b;
 	struct str first, none, second;
@@ -75,7 +75,7 @@ test_keep(void **state)
 }
 
 static void
-test_failure_sticks(void **state)
+adds_nothing_after_a_failure_until_it_is_reset(void **state)
 {
 	struct buf b;
 
@@ -104,7 +104,7 @@ test_failure_sticks(void **state)
 }
 
 static void
-test_reset(void **state)
+keeps_its_memory_at_a_reset_up_to_a_size(void **state)
 {
 	struct buf b;
 	char *p;
@@ -125,7 +125,7 @@ test_reset(void **state)
 }
 
 static void
-test_reserve(void **state)
+does_not_move_within_what_is_reserved(void **state)
 {
 	struct buf b;
 	char *p;
@@ -157,7 +157,7 @@ __asan_default_options(void)
 
 /* More than can be had fails; it neither wraps around nor goes on for ever. */
 static void
-test_huge(void **state)
+fails_when_asked_for_more_than_there_can_be(void **state)
 {
 	struct buf b;
 
@@ -178,7 +178,7 @@ test_huge(void **state)
 }
 
 static void
-test_numbers(void **state)
+adds_any_integer(void **state)
 {
 	struct buf b;
 
@@ -196,7 +196,7 @@ test_numbers(void **state)
 }
 
 static void
-test_printf(void **state)
+formats_what_is_short_and_what_is_long(void **state)
 {
 	struct buf b;
 	char want[3001];
@@ -229,7 +229,7 @@ test_printf(void **state)
 
 /* What fits exactly fits, by whichever way it is formatted. */
 static void
-test_printf_up_to_max(void **state)
+formats_up_to_its_maximum(void **state)
 {
 	struct buf b;
 	char want[701];
@@ -260,7 +260,7 @@ assert_json(struct str s, const char *want)
 }
 
 static void
-test_json_escapes(void **state)
+escapes_what_json_must_escape(void **state)
 {
 	(void)state;
 	for (int c = 0; c < 0x20; c++) {
@@ -286,7 +286,7 @@ test_json_escapes(void **state)
 #define FFFD "\xEF\xBF\xBD"
 
 static void
-test_replacement(void **state)
+replaces_what_is_not_utf8(void **state)
 {
 	static const struct {
 		struct str bad;
@@ -344,7 +344,7 @@ take(void *ctx, struct str name, enum json_type type, struct str value)
 
 /* Of any bytes at all a JSON reader makes what buf_add_utf8() makes of them. */
 static void
-test_json_random(void **state)
+makes_json_that_a_reader_gives_back(void **state)
 {
 	static const char pool[] =
 	    "ab \"\\/\n\0\x01\x1F\x7F\x80\xBF\xC2\xC3\xA9\xE2\x82\xAC\xED\xA0\xF0\x9F\x98\x80\xF4\xFF";
@@ -376,7 +376,7 @@ test_json_random(void **state)
 
 /* Any byte at any place among plain ones, which are taken eight at a time. */
 static void
-test_json_places(void **state)
+treats_a_byte_alike_at_any_place(void **state)
 {
 	(void)state;
 	for (size_t n = 1; n < 26; n++)
@@ -406,20 +406,20 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_growth),
-	    cmocka_unit_test(test_max),
-	    cmocka_unit_test(test_keep),
-	    cmocka_unit_test(test_failure_sticks),
-	    cmocka_unit_test(test_reset),
-	    cmocka_unit_test(test_reserve),
-	    cmocka_unit_test(test_numbers),
-	    cmocka_unit_test(test_printf),
-	    cmocka_unit_test(test_printf_up_to_max),
-	    cmocka_unit_test(test_json_escapes),
-	    cmocka_unit_test(test_replacement),
-	    cmocka_unit_test(test_json_random),
-	    cmocka_unit_test(test_json_places),
-	    cmocka_unit_test(test_huge),
+	    cmocka_unit_test(grows_and_can_be_used_again),
+	    cmocka_unit_test(holds_its_maximum_and_not_a_byte_more),
+	    cmocka_unit_test(keeps_copies_that_stay_where_they_are),
+	    cmocka_unit_test(adds_nothing_after_a_failure_until_it_is_reset),
+	    cmocka_unit_test(keeps_its_memory_at_a_reset_up_to_a_size),
+	    cmocka_unit_test(does_not_move_within_what_is_reserved),
+	    cmocka_unit_test(adds_any_integer),
+	    cmocka_unit_test(formats_what_is_short_and_what_is_long),
+	    cmocka_unit_test(formats_up_to_its_maximum),
+	    cmocka_unit_test(escapes_what_json_must_escape),
+	    cmocka_unit_test(replaces_what_is_not_utf8),
+	    cmocka_unit_test(makes_json_that_a_reader_gives_back),
+	    cmocka_unit_test(treats_a_byte_alike_at_any_place),
+	    cmocka_unit_test(fails_when_asked_for_more_than_there_can_be),
 	};
 
 	return cmocka_run_group_tests_name("buf", tests, NULL, NULL);

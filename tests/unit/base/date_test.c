@@ -7,7 +7,7 @@
 static const int64_t DAY_MS = INT64_C(86400000);
 
 static void
-test_every_day(void **state)
+reads_every_day_as_the_c_library_does(void **state)
 {
 	struct tm t;
 	time_t end;
@@ -38,7 +38,7 @@ test_every_day(void **state)
 
 /* Of all dates that can be written, those are good that the C library gives back unchanged. */
 static void
-test_days_of_months(void **state)
+refuses_days_that_a_month_does_not_have(void **state)
 {
 	static const int years[] = {1, 4, 100, 400, 1900, 2000, 2023, 2024, 2100, 9999};
 
@@ -60,7 +60,7 @@ test_days_of_months(void **state)
 }
 
 static void
-test_day_forms(void **state)
+refuses_days_in_any_other_form(void **state)
 {
 	static const char *const bad[] = {"", "2024", "2024-1-1", "2024-01-1", "24-01-01", "02024-01-01", "2024-01-01 ",
 	    " 2024-01-01", "2024/01/01", "2024-01-01T", "2024-01-01Z", "+2024-01-01", "-2024-01-01", "2024-01--1",
@@ -84,7 +84,7 @@ test_day_forms(void **state)
 }
 
 static void
-test_zone(void **state)
+reads_zones(void **state)
 {
 	static const struct {
 		const char *text;
@@ -106,7 +106,7 @@ test_zone(void **state)
 }
 
 static void
-test_moment(void **state)
+reads_moments_with_and_without_a_zone(void **state)
 {
 	static const struct {
 		const char *text;
@@ -157,7 +157,7 @@ test_moment(void **state)
 }
 
 static void
-test_random_moments(void **state)
+reads_random_moments_as_the_c_library_does(void **state)
 {
 	(void)state;
 	test_seed(2);
@@ -186,12 +186,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_every_day),
-	    cmocka_unit_test(test_days_of_months),
-	    cmocka_unit_test(test_day_forms),
-	    cmocka_unit_test(test_zone),
-	    cmocka_unit_test(test_moment),
-	    cmocka_unit_test(test_random_moments),
+	    cmocka_unit_test(reads_every_day_as_the_c_library_does),
+	    cmocka_unit_test(refuses_days_that_a_month_does_not_have),
+	    cmocka_unit_test(refuses_days_in_any_other_form),
+	    cmocka_unit_test(reads_zones),
+	    cmocka_unit_test(reads_moments_with_and_without_a_zone),
+	    cmocka_unit_test(reads_random_moments_as_the_c_library_does),
 	};
 
 	return cmocka_run_group_tests_name("date", tests, NULL, NULL);

@@ -3,7 +3,7 @@
 
 /* Of the vectors that the makers of FNV publish. */
 static void
-test_vectors(void **state)
+fnv1a_gives_the_published_hashes(void **state)
 {
 	(void)state;
 	assert_int_equal(hash_fnv1a(STR("")), UINT64_C(0xcbf29ce484222325));
@@ -15,7 +15,7 @@ test_vectors(void **state)
 
 /* Of the vectors that the makers of SipHash publish: the key is 00 01 ... 0f, the input 00 01 ... of each length. */
 static void
-test_siphash_vectors(void **state)
+siphash_gives_the_published_hashes(void **state)
 {
 	static const struct {
 		size_t n;
@@ -40,7 +40,7 @@ test_siphash_vectors(void **state)
 }
 
 static void
-test_keys_differ(void **state)
+each_key_is_another(void **state)
 {
 	struct hash_key a = hash_new_key(), b = hash_new_key();
 
@@ -53,9 +53,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_vectors),
-	    cmocka_unit_test(test_siphash_vectors),
-	    cmocka_unit_test(test_keys_differ),
+	    cmocka_unit_test(fnv1a_gives_the_published_hashes),
+	    cmocka_unit_test(siphash_gives_the_published_hashes),
+	    cmocka_unit_test(each_key_is_another),
 	};
 
 	test_watchdog(60);

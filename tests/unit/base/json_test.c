@@ -38,7 +38,7 @@ object(const char *text, size_t depth_max, char *told, size_t size)
 }
 
 static void
-test_members(void **state)
+tells_the_members_of_an_object(void **state)
 {
 	static const struct {
 		const char *text, *told;
@@ -68,7 +68,7 @@ test_members(void **state)
 }
 
 static void
-test_bad(void **state)
+refuses_what_is_no_object(void **state)
 {
 	static const char *const bad[] = {"", " ", "x", "{", "}", "{]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{,}",
 	    "{\"a\":1 \"b\":2}", "{a:1}", "{'a':1}", "{\"a\":'b'}", "{1:2}", "{\"a\":[1,]}", "{\"a\":[,1]}",
@@ -92,7 +92,7 @@ test_bad(void **state)
 
 /* What is certain is good; and what is ordinary is certain. */
 static void
-test_certain(void **state)
+what_is_certain_is_good_and_what_is_ordinary_is_certain(void **state)
 {
 	static const char *const certain[] = {"[]", " [ ] ", "[1]", "[-0.5e+7,0,10,1E9]", "[true,false,null]", "[\"\"]",
 	    "[\"a\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\"]", "[{}]", "[{\"a\":1,\"b\":[{},[]]},[[[]]]]", "\n[\t1 ,\r2 ] ",
@@ -126,7 +126,7 @@ test_certain(void **state)
 }
 
 static void
-test_surrogates(void **state)
+refuses_a_surrogate_without_its_pair(void **state)
 {
 	static const struct {
 		const char *string;
@@ -183,7 +183,7 @@ take_string(void *ctx, struct str name, enum json_type type, struct str value)
 }
 
 static void
-test_zero_character(void **state)
+reads_an_escaped_zero(void **state)
 {
 	struct buf got;
 
@@ -204,7 +204,7 @@ take_text(void *ctx, struct str name, enum json_type type, struct str value)
 
 /* Not a digit is lost, and nothing is too large. */
 static void
-test_numbers(void **state)
+loses_no_digit_of_a_number(void **state)
 {
 	static const char array[] = "[123456789012345678901234567890.123456789012345678901234567890e-7, 1e999999,"
 	                            "-0,0.1,-12345678901234567890123, 1E+5,9007199254740993]";
@@ -235,7 +235,7 @@ nested(char *text, const char *before, const char *open, const char *close, size
 }
 
 static void
-test_depth(void **state)
+refuses_what_is_nested_too_deep(void **state)
 {
 	static const size_t max[] = {1, 2, 3, 128, 1000, 5000};
 	char *text = malloc(200000);
@@ -266,7 +266,7 @@ test_depth(void **state)
 }
 
 static void
-test_array(void **state)
+tells_the_elements_of_an_array(void **state)
 {
 	static const char *const bad[] = {"", "{}", "1", "\"a\"", "null", "[", "]", "[1,]", "[1]x", "[1]\"", "[1] tru",
 	    "[\v]", "[1]\f", "[1] [2]", "[\"\\ud800\"]", "[\"\x80\"]", "{\"a\":[]}"};
@@ -318,7 +318,7 @@ check_views(void *ctx, struct str name, enum json_type type, struct str value)
 
 /* json.h: a value lives until fn returns. */
 static void
-test_values_live(void **state)
+values_live_until_the_function_returns(void **state)
 {
 	struct views v = {0};
 
@@ -332,7 +332,7 @@ test_values_live(void **state)
 }
 
 static void
-test_errors(void **state)
+says_what_is_wrong_in_few_words(void **state)
 {
 	char error[JSON_ERROR_SIZE];
 	char *text = malloc(100001);
@@ -354,7 +354,7 @@ test_errors(void **state)
 
 /* A good text cut short anywhere is bad, and so is one with a byte too many. */
 static void
-test_cut_short(void **state)
+refuses_a_good_text_cut_short(void **state)
 {
 	static const char text[] = "{\"a\":[\"\\ud83d\\ude00\",{\"b\":-1.5e+3}],\"c\":\"\xC3\xA9\\n\",\"d\":null}";
 
@@ -373,17 +373,17 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_members),
-	    cmocka_unit_test(test_bad),
-	    cmocka_unit_test(test_certain),
-	    cmocka_unit_test(test_surrogates),
-	    cmocka_unit_test(test_zero_character),
-	    cmocka_unit_test(test_numbers),
-	    cmocka_unit_test(test_depth),
-	    cmocka_unit_test(test_array),
-	    cmocka_unit_test(test_values_live),
-	    cmocka_unit_test(test_errors),
-	    cmocka_unit_test(test_cut_short),
+	    cmocka_unit_test(tells_the_members_of_an_object),
+	    cmocka_unit_test(refuses_what_is_no_object),
+	    cmocka_unit_test(what_is_certain_is_good_and_what_is_ordinary_is_certain),
+	    cmocka_unit_test(refuses_a_surrogate_without_its_pair),
+	    cmocka_unit_test(reads_an_escaped_zero),
+	    cmocka_unit_test(loses_no_digit_of_a_number),
+	    cmocka_unit_test(refuses_what_is_nested_too_deep),
+	    cmocka_unit_test(tells_the_elements_of_an_array),
+	    cmocka_unit_test(values_live_until_the_function_returns),
+	    cmocka_unit_test(says_what_is_wrong_in_few_words),
+	    cmocka_unit_test(refuses_a_good_text_cut_short),
 	};
 
 	return cmocka_run_group_tests_name("json", tests, NULL, NULL);

@@ -29,7 +29,7 @@ result_of(struct str text)
 }
 
 static void
-test_kinds(void **state)
+tells_arrays_from_objects_and_their_first_element(void **state)
 {
 	static const struct {
 		const char *text;
@@ -77,7 +77,7 @@ test_kinds(void **state)
 }
 
 static void
-test_numbers(void **state)
+takes_any_number(void **state)
 {
 	static const char *const numbers[] = {"0", "1", "-1.5e+3", "99999999999999999999999999999999999999", "1e999"};
 	char text[100];
@@ -104,7 +104,7 @@ test_numbers(void **state)
 }
 
 static void
-test_bad(void **state)
+refuses_what_is_no_payload(void **state)
 {
 	static const char *const bad[] = {"", " ", "1", "\"a\"", "null", "true", "nul", "[", "]", "{", "}", "[1,]",
 	    "[,1]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "{1:1}", "['a']", "[1 2]", "[1][2]", "[1]{}", "{}[]",
@@ -121,7 +121,7 @@ test_bad(void **state)
 }
 
 static void
-test_placeholders(void **state)
+finds_the_placeholders(void **state)
 {
 	static const struct {
 		const char *text;
@@ -185,7 +185,7 @@ nested(char *text, size_t n, bool map)
 }
 
 static void
-test_depth(void **state)
+refuses_what_is_nested_too_deep(void **state)
 {
 	char *text = malloc(1000000);
 	struct json_payload p;
@@ -211,7 +211,7 @@ test_depth(void **state)
 /* ---- json_mend ---- */
 
 static void
-test_mend(void **state)
+mends_surrogates_without_their_pair(void **state)
 {
 	static const struct {
 		const char *text, *want;
@@ -264,7 +264,7 @@ test_mend(void **state)
 
 /* It sees whatever clients send, before anybody knows whether that is JSON: it must keep inside it. */
 static void
-test_mend_anything(void **state)
+mends_any_bytes_without_leaving_them(void **state)
 {
 	static const char text[] = "[\"\\ud83d\\ude00\\ud83d\\\\\\udc00\\";
 	static const char *const odd[] = {"\\", "\\u", "\\ud", "\\ud8", "\\ud80", "\\ud800", "\\ud800\\", "\\ud800\\u",
@@ -306,13 +306,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_kinds),
-	    cmocka_unit_test(test_numbers),
-	    cmocka_unit_test(test_bad),
-	    cmocka_unit_test(test_placeholders),
-	    cmocka_unit_test(test_depth),
-	    cmocka_unit_test(test_mend),
-	    cmocka_unit_test(test_mend_anything),
+	    cmocka_unit_test(tells_arrays_from_objects_and_their_first_element),
+	    cmocka_unit_test(takes_any_number),
+	    cmocka_unit_test(refuses_what_is_no_payload),
+	    cmocka_unit_test(finds_the_placeholders),
+	    cmocka_unit_test(refuses_what_is_nested_too_deep),
+	    cmocka_unit_test(mends_surrogates_without_their_pair),
+	    cmocka_unit_test(mends_any_bytes_without_leaving_them),
 	};
 
 	return cmocka_run_group_tests_name("payload", tests, NULL, NULL);

@@ -3,7 +3,7 @@
 #include "test.h"
 
 static void
-test_eq(void **state)
+equal_means_the_same_bytes(void **state)
 {
 	(void)state;
 	assert_true(str_eq(STR(""), STR("")));
@@ -20,7 +20,7 @@ test_eq(void **state)
 }
 
 static void
-test_starts(void **state)
+starts_with_any_beginning(void **state)
 {
 	(void)state;
 	assert_true(str_starts(STR("abc"), STR("")));
@@ -33,7 +33,7 @@ test_starts(void **state)
 }
 
 static void
-test_trim(void **state)
+trims_blanks_and_tabs(void **state)
 {
 	(void)state;
 	assert_str(str_trim(STR("")), "");
@@ -44,7 +44,7 @@ test_trim(void **state)
 }
 
 static void
-test_cut(void **state)
+cuts_at_the_first_separator(void **state)
 {
 	struct str s = STR("a&&bc");
 
@@ -68,7 +68,7 @@ test_cut(void **state)
 }
 
 static void
-test_hex(void **state)
+reads_hexadecimal_digits(void **state)
 {
 	static const char digits[] = "0123456789abcdef", upper[] = "ABCDEF";
 
@@ -84,7 +84,7 @@ test_hex(void **state)
 }
 
 static void
-test_uint(void **state)
+reads_numbers_up_to_a_maximum(void **state)
 {
 	static const struct {
 		const char *text;
@@ -148,7 +148,7 @@ test_uint(void **state)
 }
 
 static void
-test_utf8_table(void **state)
+knows_utf8(void **state)
 {
 	static const struct str good[] = {
 	    {"", 0},
@@ -228,7 +228,7 @@ by_definition(const unsigned char *p, size_t n)
 }
 
 static void
-test_utf8_all(void **state)
+knows_utf8_as_its_definition_does(void **state)
 {
 	static const unsigned char ends[] = {0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0xBF, 0xC0, 0xFF};
 
@@ -251,14 +251,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_eq),
-	    cmocka_unit_test(test_starts),
-	    cmocka_unit_test(test_trim),
-	    cmocka_unit_test(test_cut),
-	    cmocka_unit_test(test_uint),
-	    cmocka_unit_test(test_hex),
-	    cmocka_unit_test(test_utf8_table),
-	    cmocka_unit_test(test_utf8_all),
+	    cmocka_unit_test(equal_means_the_same_bytes),
+	    cmocka_unit_test(starts_with_any_beginning),
+	    cmocka_unit_test(trims_blanks_and_tabs),
+	    cmocka_unit_test(cuts_at_the_first_separator),
+	    cmocka_unit_test(reads_numbers_up_to_a_maximum),
+	    cmocka_unit_test(reads_hexadecimal_digits),
+	    cmocka_unit_test(knows_utf8),
+	    cmocka_unit_test(knows_utf8_as_its_definition_does),
 	};
 
 	return cmocka_run_group_tests_name("str", tests, NULL, NULL);

@@ -18,7 +18,7 @@ name_of(const struct table_entry *e)
 }
 
 static void
-test_finds_what_was_added(void **state)
+finds_what_was_added(void **state)
 {
 	struct thing a = {.name = "a"}, b = {.name = "b"};
 	struct table t;
@@ -51,7 +51,7 @@ take_odd(void *ctx, struct table_entry *e)
 
 /* Through many splits, and back: all that are in it are found, once each, and none that is not. */
 static void
-test_grows_with_what_is_in_it(void **state)
+grows_with_what_is_in_it(void **state)
 {
 	enum { N = 5000 };
 	struct thing *things = calloc(N, sizeof *things);
@@ -81,7 +81,7 @@ test_grows_with_what_is_in_it(void **state)
 
 /* An entry splits one place at most, so adding never stands still for long. */
 static void
-test_adding_costs_the_same_at_any_size(void **state)
+adding_costs_the_same_at_any_size(void **state)
 {
 	enum { N = 20000, MOST = 64 };
 	struct thing *things = calloc(N, sizeof *things);
@@ -101,7 +101,7 @@ test_adding_costs_the_same_at_any_size(void **state)
 
 /* Names that a stranger has found to meet by a hash without a key: they are spread like any others. */
 static void
-test_names_cannot_be_made_to_meet(void **state)
+names_cannot_be_made_to_meet(void **state)
 {
 	enum { N = 2000, BITS = 9 };
 	struct thing *things = calloc(N, sizeof *things);
@@ -129,10 +129,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_finds_what_was_added),
-	    cmocka_unit_test(test_grows_with_what_is_in_it),
-	    cmocka_unit_test(test_adding_costs_the_same_at_any_size),
-	    cmocka_unit_test(test_names_cannot_be_made_to_meet),
+	    cmocka_unit_test(finds_what_was_added),
+	    cmocka_unit_test(grows_with_what_is_in_it),
+	    cmocka_unit_test(adding_costs_the_same_at_any_size),
+	    cmocka_unit_test(names_cannot_be_made_to_meet),
 	};
 
 	test_watchdog(60);

@@ -48,7 +48,7 @@ static const struct {
 };
 
 static void
-test_base64(void **state)
+encodes_and_decodes_base64(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < LENGTH(vectors); i++) {
@@ -71,7 +71,7 @@ test_base64(void **state)
 }
 
 static void
-test_lenient(void **state)
+decodes_what_others_write_carelessly(void **state)
 {
 	(void)state;
 	/* Padding may be missing, or be too much. */
@@ -106,7 +106,7 @@ test_lenient(void **state)
 
 /* Of every length, against nettle's own in both directions. */
 static void
-test_as_nettle(void **state)
+does_as_nettle_does(void **state)
 {
 	unsigned char bytes[300], back[400];
 	char text[BASE64_ENCODE_RAW_LENGTH(300) + 1];
@@ -133,7 +133,7 @@ test_as_nettle(void **state)
 
 /* Never more than the buffer may hold. */
 static void
-test_limit(void **state)
+adds_no_more_than_the_buffer_may_hold(void **state)
 {
 	struct buf b;
 
@@ -161,7 +161,7 @@ compare(const void *a, const void *b)
 }
 
 static void
-test_ids(void **state)
+makes_ids_of_64_letters_all_different(void **state)
 {
 	enum { N = 20000 };
 	char(*ids)[TOKEN_ID_SIZE] = malloc(sizeof *ids * N);
@@ -190,7 +190,7 @@ test_ids(void **state)
 }
 
 static void
-test_secrets(void **state)
+makes_another_secret_each_time(void **state)
 {
 	unsigned char one[TOKEN_SECRET_SIZE], other[TOKEN_SECRET_SIZE];
 
@@ -202,7 +202,7 @@ test_secrets(void **state)
 
 /* The start of HMAC-SHA256, in the URL's alphabet. */
 static void
-test_signature(void **state)
+signs_with_hmac_sha256(void **state)
 {
 	static const unsigned char secret[TOKEN_SECRET_SIZE] = "0123456789abcdefghijklmnopqrstuv";
 	unsigned char digest[SHA256_DIGEST_SIZE];
@@ -224,7 +224,7 @@ test_signature(void **state)
 }
 
 static void
-test_check(void **state)
+accepts_only_the_right_signature(void **state)
 {
 	unsigned char secret[TOKEN_SECRET_SIZE], other[TOKEN_SECRET_SIZE];
 	char signature[TOKEN_ID_SIZE];
@@ -264,14 +264,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_base64),
-	    cmocka_unit_test(test_lenient),
-	    cmocka_unit_test(test_as_nettle),
-	    cmocka_unit_test(test_limit),
-	    cmocka_unit_test(test_ids),
-	    cmocka_unit_test(test_secrets),
-	    cmocka_unit_test(test_signature),
-	    cmocka_unit_test(test_check),
+	    cmocka_unit_test(encodes_and_decodes_base64),
+	    cmocka_unit_test(decodes_what_others_write_carelessly),
+	    cmocka_unit_test(does_as_nettle_does),
+	    cmocka_unit_test(adds_no_more_than_the_buffer_may_hold),
+	    cmocka_unit_test(makes_ids_of_64_letters_all_different),
+	    cmocka_unit_test(makes_another_secret_each_time),
+	    cmocka_unit_test(signs_with_hmac_sha256),
+	    cmocka_unit_test(accepts_only_the_right_signature),
 	};
 
 	return cmocka_run_group_tests_name("token", tests, NULL, NULL);

@@ -142,7 +142,7 @@ run(void)
 }
 
 static void
-test_each_wait(void **state)
+a_timer_goes_off_on_time_at_any_offset(void **state)
 {
 	(void)state;
 	/* At every offset from a step, so that roundings are all met. */
@@ -157,7 +157,7 @@ test_each_wait(void **state)
 }
 
 static void
-test_one_after_another(void **state)
+timers_of_random_waits_all_go_off_on_time(void **state)
 {
 	(void)state;
 	test_seed(8);
@@ -169,7 +169,7 @@ test_one_after_another(void **state)
 
 /* Waits beyond one round of the wheel, up to days. */
 static void
-test_long_waits(void **state)
+a_timer_may_wait_for_days(void **state)
 {
 	static const int64_t waits[] = {65523, 65528, 65532, 65535, 65536, 65537, 65540, 65544, 131071, 131072, 131080,
 	    3600000, 86400000, 10 * INT64_C(86400000)};
@@ -192,7 +192,7 @@ note_order(void *ctx, struct timer *t)
 }
 
 static void
-test_order(void **state)
+timers_of_one_moment_go_off_in_the_order_they_were_set(void **state)
 {
 	uint8_t kind = loop_timer_kind(fx.loop, note_order, NULL);
 	static const int64_t waits[] = {40, 20, 20, 0, 40, 20};
@@ -208,7 +208,7 @@ test_order(void **state)
 }
 
 static void
-test_set_again_and_clear(void **state)
+a_timer_can_be_set_again_and_cleared(void **state)
 {
 	(void)state;
 	set(0, 100);
@@ -229,7 +229,7 @@ test_set_again_and_clear(void **state)
 
 /* Timers set, moved and cleared by others as they go off, among them many for later rounds in the same slots. */
 static void
-test_in_callbacks(void **state)
+timers_can_be_changed_as_others_go_off(void **state)
 {
 	(void)state;
 	test_seed(9);
@@ -251,7 +251,7 @@ again(void *ctx, struct timer *t)
 
 /* A timer that sets itself with no wait does not keep the turn from ending. */
 static void
-test_no_wait(void **state)
+a_timer_that_sets_itself_again_lets_the_turn_end(void **state)
 {
 	int64_t from = now_ms;
 
@@ -265,7 +265,7 @@ test_no_wait(void **state)
 
 /* The machine may stand still (suspended, or short of time) for longer than a round of the wheel. */
 static void
-test_standstill(void **state)
+no_timer_is_lost_when_the_machine_stands_still(void **state)
 {
 	(void)state;
 	test_seed(10);
@@ -279,7 +279,7 @@ test_standstill(void **state)
 
 /* After 199 days the clock of the wheel begins anew: whoever waits over that moment waits no shorter, and sleeps. */
 static void
-test_months(void **state)
+no_wait_is_shorter_when_the_clock_of_the_wheel_begins_anew(void **state)
 {
 	static const int64_t round_ms = (INT64_C(1) << 32) * 4;
 
@@ -303,7 +303,7 @@ test_months(void **state)
 
 /* A moment that has passed is the next one. */
 static void
-test_passed(void **state)
+a_moment_that_has_passed_is_the_next_one(void **state)
 {
 	(void)state;
 	set(0, 0);
@@ -361,7 +361,7 @@ on_source(void *ctx)
 }
 
 static void
-test_order_of_a_turn(void **state)
+a_turn_goes_in_its_order(void **state)
 {
 	uint8_t kind = loop_timer_kind(fx.loop, note_timer, NULL);
 	static char wake[] = "W", late[] = "L", commit[] = "C", sweep[] = "S", wake_2[] = "w";
@@ -450,7 +450,7 @@ conn_steps(void *ctx, int turn)
 }
 
 static void
-test_conns(void **state)
+a_connection_is_heard_until_it_is_closed(void **state)
 {
 	int pair[2];
 
@@ -530,7 +530,7 @@ hear_all(size_t each)
 
 /* Connections whose answers are large are heard over several turns, none of them lost, and the loop does not wait. */
 static void
-test_spent(void **state)
+large_answers_are_spread_over_several_turns(void **state)
 {
 	(void)state;
 	assert_int_equal(loop_conn_kind(fx.loop, hear_and_spend, NULL), 0);
@@ -577,7 +577,7 @@ few_turns(void *ctx, int turn)
 
 /* A source removed in a turn is not called in it any more. */
 static void
-test_removed_source(void **state)
+a_source_removed_in_a_turn_is_not_called_in_it(void **state)
 {
 	int fds[2] = {eventfd(1, EFD_NONBLOCK), eventfd(1, EFD_NONBLOCK)};
 
@@ -628,7 +628,7 @@ own_policy_steps(void *ctx, int turn)
 
 /* A batch thread, unless it is in a hurry, or was given another policy. */
 static void
-test_policy(void **state)
+the_loop_is_a_batch_thread_unless_in_a_hurry_or_told_otherwise(void **state)
 {
 	struct sched_param none = {0};
 
@@ -650,21 +650,23 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_each_wait, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_one_after_another, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_long_waits, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_order, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_set_again_and_clear, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_in_callbacks, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_no_wait, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_standstill, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_passed, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_months, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_order_of_a_turn, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_conns, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_spent, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_removed_source, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_policy, setup, teardown), /* last: a policy may be for good */
+	    cmocka_unit_test_setup_teardown(a_timer_goes_off_on_time_at_any_offset, setup, teardown),
+	    cmocka_unit_test_setup_teardown(timers_of_random_waits_all_go_off_on_time, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_timer_may_wait_for_days, setup, teardown),
+	    cmocka_unit_test_setup_teardown(timers_of_one_moment_go_off_in_the_order_they_were_set, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_timer_can_be_set_again_and_cleared, setup, teardown),
+	    cmocka_unit_test_setup_teardown(timers_can_be_changed_as_others_go_off, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_timer_that_sets_itself_again_lets_the_turn_end, setup, teardown),
+	    cmocka_unit_test_setup_teardown(no_timer_is_lost_when_the_machine_stands_still, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_moment_that_has_passed_is_the_next_one, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+	        no_wait_is_shorter_when_the_clock_of_the_wheel_begins_anew, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_turn_goes_in_its_order, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_connection_is_heard_until_it_is_closed, setup, teardown),
+	    cmocka_unit_test_setup_teardown(large_answers_are_spread_over_several_turns, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_source_removed_in_a_turn_is_not_called_in_it, setup, teardown),
+	    cmocka_unit_test_setup_teardown(the_loop_is_a_batch_thread_unless_in_a_hurry_or_told_otherwise, setup,
+	        teardown), /* last: a policy may be for good */
 	};
 
 	return cmocka_run_group_tests_name("loop", tests, NULL, NULL);

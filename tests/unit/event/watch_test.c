@@ -148,7 +148,7 @@ rest_steps(void *ctx, int turn)
 }
 
 static void
-test_rest(void **state)
+rests_after_a_sign(void **state)
 {
 	struct watch *w = watch_new(fx.loop, fx.path, on_sign, &fx);
 
@@ -160,7 +160,7 @@ test_rest(void **state)
 }
 
 static void
-test_signs(void **state)
+tells_of_writes_to_the_file(void **state)
 {
 	struct watch *w = watch_new(fx.loop, fx.path, on_sign, &fx);
 
@@ -173,7 +173,7 @@ test_signs(void **state)
 }
 
 static void
-test_no_folder(void **state)
+fails_without_the_folder(void **state)
 {
 	(void)state;
 	assert_null(watch_new(fx.loop, "/nowhere/at/all/log.db", on_sign, &fx));
@@ -183,9 +183,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_signs, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_rest, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_no_folder, setup, teardown),
+	    cmocka_unit_test_setup_teardown(tells_of_writes_to_the_file, setup, teardown),
+	    cmocka_unit_test_setup_teardown(rests_after_a_sign, setup, teardown),
+	    cmocka_unit_test_setup_teardown(fails_without_the_folder, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("watch", tests, NULL, NULL);

@@ -120,7 +120,7 @@ until_all_done(void *ctx, int turn)
 
 /* One thread: all jobs run, with its context, and come back in the order in which they were added. */
 static void
-test_one_thread(void **state)
+one_thread_does_its_jobs_in_order(void **state)
 {
 	int context;
 	void *ctxs[] = {&context};
@@ -149,7 +149,7 @@ until_others_done(void *ctx, int turn)
 
 /* Several threads: a long job holds up none but its own thread, and each has its own context. */
 static void
-test_threads(void **state)
+a_long_job_holds_up_only_its_own_thread(void **state)
 {
 	int contexts[3];
 	void *ctxs[] = {&contexts[0], &contexts[1], &contexts[2]};
@@ -211,7 +211,7 @@ full_steps(void *ctx, int turn)
 }
 
 static void
-test_full(void **state)
+refuses_a_job_when_it_is_full(void **state)
 {
 	void *ctxs[] = {NULL};
 	size_t max = 4;
@@ -247,7 +247,7 @@ hurry_steps(void *ctx, int turn)
 
 /* While niced threads are at work the loop does not wait for a slice of theirs; other threads do not matter. */
 static void
-test_hurry(void **state)
+the_loop_does_not_wait_for_a_niced_thread(void **state)
 {
 	static const struct sched_param none;
 	void *ctxs[] = {NULL, NULL};
@@ -291,7 +291,7 @@ large_steps(void *ctx, int turn)
 
 /* Jobs whose answers are large are done over several turns, in order. */
 static void
-test_large_answers(void **state)
+large_answers_are_spread_over_several_turns(void **state)
 {
 	void *ctxs[] = {NULL};
 	size_t all = 10;
@@ -321,7 +321,7 @@ done_again(struct job *job)
 }
 
 static void
-test_again(void **state)
+a_job_may_add_itself_again_as_it_is_done(void **state)
 {
 	void *ctxs[] = {NULL};
 	size_t all = 50;
@@ -336,7 +336,7 @@ test_again(void **state)
 
 /* Freed while jobs wait: all are run, none is told of. */
 static void
-test_free_with_jobs(void **state)
+free_runs_the_jobs_that_wait_and_tells_of_none(void **state)
 {
 	void *ctxs[] = {NULL, NULL};
 
@@ -406,7 +406,7 @@ wait_running(struct stoppable *s)
 
 /* Those that wait never run, make room at once, and are told of in the loop; the one that runs is stopped. */
 static void
-test_cancel(void **state)
+a_cancelled_job_never_runs_or_is_stopped(void **state)
 {
 	struct stoppable context = {0};
 	void *ctxs[] = {&context};
@@ -455,7 +455,7 @@ test_cancel(void **state)
 
 /* It has run, and the loop does not know yet: it is not told to stop, nor is another thread. */
 static void
-test_cancel_ended(void **state)
+a_cancelled_job_that_has_run_stops_nobody(void **state)
 {
 	struct stoppable contexts[2] = {0};
 	void *ctxs[] = {&contexts[0], &contexts[1]};
@@ -482,7 +482,7 @@ test_cancel_ended(void **state)
 
 /* Freed meanwhile: what waits does not run, what runs is stopped. */
 static void
-test_free_stops(void **state)
+free_stops_the_job_that_runs(void **state)
 {
 	struct stoppable context = {0};
 	void *ctxs[] = {&context};
@@ -507,16 +507,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_one_thread, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_threads, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_full, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_hurry, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_large_answers, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_again, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_free_with_jobs, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_cancel_ended, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_free_stops, setup, teardown),
+	    cmocka_unit_test_setup_teardown(one_thread_does_its_jobs_in_order, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_long_job_holds_up_only_its_own_thread, setup, teardown),
+	    cmocka_unit_test_setup_teardown(refuses_a_job_when_it_is_full, setup, teardown),
+	    cmocka_unit_test_setup_teardown(the_loop_does_not_wait_for_a_niced_thread, setup, teardown),
+	    cmocka_unit_test_setup_teardown(large_answers_are_spread_over_several_turns, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_job_may_add_itself_again_as_it_is_done, setup, teardown),
+	    cmocka_unit_test_setup_teardown(free_runs_the_jobs_that_wait_and_tells_of_none, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_cancelled_job_never_runs_or_is_stopped, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_cancelled_job_that_has_run_stops_nobody, setup, teardown),
+	    cmocka_unit_test_setup_teardown(free_stops_the_job_that_runs, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("worker", tests, NULL, NULL);

@@ -43,7 +43,7 @@ check_walk(struct str body, const char *want)
 }
 
 static void
-test_next(void **state)
+packets_are_separated_by_1e_alone(void **state)
 {
 	(void)state;
 	check_walk(STR("4a"), "|4a");
@@ -100,7 +100,7 @@ inside(struct str view, struct str text)
 
 /* What a packet is taken for: type attachments namespace id payload event args. */
 static void
-test_good(void **state)
+a_good_packet_is_read_in_all_its_parts(void **state)
 {
 	static const struct {
 		const char *text;
@@ -194,7 +194,7 @@ test_good(void **state)
 }
 
 static void
-test_bad(void **state)
+a_bad_packet_is_refused(void **state)
 {
 	static const char *const rows[] = {
 	    /* types */
@@ -346,7 +346,7 @@ test_bad(void **state)
 
 /* The placeholders of an event with two attachments. */
 static void
-test_placeholders(void **state)
+a_placeholder_names_an_attachment_that_there_is(void **state)
 {
 	static const struct {
 		const char *args;
@@ -424,7 +424,7 @@ nested(char *text, size_t n)
 }
 
 static void
-test_depth(void **state)
+what_is_nested_too_deep_is_refused(void **state)
 {
 	char *text = malloc(300000);
 	struct buf names;
@@ -452,7 +452,7 @@ test_depth(void **state)
 
 /* A good packet cut short anywhere is either bad or one without a payload. */
 static void
-test_cut_short(void **state)
+a_packet_cut_short_is_refused(void **state)
 {
 	static const char text[] =
 	    "52-/admin?q=1,17[\"a\\ud83d\\ude00\",{\"_placeholder\":true,\"num\":1},-1.5e+3,null,\"\xC3\xA9\"]";
@@ -466,7 +466,7 @@ test_cut_short(void **state)
 /* ---- packet_add_head ---- */
 
 static void
-test_head(void **state)
+a_head_is_written_as_clients_expect_it(void **state)
 {
 	static const struct {
 		enum packet_type type;
@@ -503,7 +503,7 @@ test_head(void **state)
 
 /* What is encoded is read as what it was. */
 static void
-test_round_trip(void **state)
+what_is_encoded_is_read_as_what_it_was(void **state)
 {
 	static const char *const namespaces[] = {"/", "/admin", "/a/b?c=d&e", "/\xC3\xA9", "/1", "/-"};
 	static const int64_t ids[] = {-1, 0, 1, 10, INT64_C(9007199254740991)};
@@ -541,14 +541,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_next),
-	    cmocka_unit_test(test_good),
-	    cmocka_unit_test(test_bad),
-	    cmocka_unit_test(test_placeholders),
-	    cmocka_unit_test(test_depth),
-	    cmocka_unit_test(test_cut_short),
-	    cmocka_unit_test(test_head),
-	    cmocka_unit_test(test_round_trip),
+	    cmocka_unit_test(packets_are_separated_by_1e_alone),
+	    cmocka_unit_test(a_good_packet_is_read_in_all_its_parts),
+	    cmocka_unit_test(a_bad_packet_is_refused),
+	    cmocka_unit_test(a_placeholder_names_an_attachment_that_there_is),
+	    cmocka_unit_test(what_is_nested_too_deep_is_refused),
+	    cmocka_unit_test(a_packet_cut_short_is_refused),
+	    cmocka_unit_test(a_head_is_written_as_clients_expect_it),
+	    cmocka_unit_test(what_is_encoded_is_read_as_what_it_was),
 	};
 
 	return cmocka_run_group_tests_name("packet", tests, NULL, NULL);

@@ -6,7 +6,7 @@
 #include "test.h"
 
 static void
-test_copy(void **state)
+a_message_copies_its_fields(void **state)
 {
 	char room[] = "main", event[] = "chat message", sender[] = "ann", body[] = "h\0i", key[] = "k";
 	struct message_fields f = {.id = 7,
@@ -47,7 +47,7 @@ test_copy(void **state)
 }
 
 static void
-test_publish(void **state)
+a_published_message_has_its_json(void **state)
 {
 	struct message_fields f = {.id = 3, .room = STR("r"), .event = STR("e"), .body = STR("b")};
 	struct message *m = message_new(&f);
@@ -81,7 +81,7 @@ assert_args(struct str body, bool is_args, const char *want)
 }
 
 static void
-test_add_args(void **state)
+args_are_added_behind_the_event(void **state)
 {
 	(void)state;
 	assert_args(STR("b\n"), false, "\"\\\"\",\"b\\n\"");
@@ -120,7 +120,7 @@ assert_body(struct str body, bool is_args, const char *want)
 #define FFFD "\xEF\xBF\xBD"
 
 static void
-test_json(void **state)
+a_message_is_told_with_all_its_members(void **state)
 {
 	struct message_fields f = {.id = MESSAGE_ID_MAX,
 	    .at_ms = INT64_C(1795350896789),
@@ -144,7 +144,7 @@ test_json(void **state)
 }
 
 static void
-test_args(void **state)
+exactly_one_string_is_told_as_text(void **state)
 {
 	(void)state;
 	assert_body(STR("[]"), true, "\"args\":[]");
@@ -172,7 +172,7 @@ test_args(void **state)
 }
 
 static void
-test_time(void **state)
+a_time_is_written_with_milliseconds(void **state)
 {
 	static const struct {
 		int64_t ms;
@@ -217,7 +217,7 @@ test_time(void **state)
 }
 
 static void
-test_room_names(void **state)
+a_room_name_has_letters_digits_and_three_others(void **state)
 {
 	char longest[66];
 
@@ -245,7 +245,7 @@ test_room_names(void **state)
 }
 
 static void
-test_event_names(void **state)
+an_event_name_is_none_of_the_reserved(void **state)
 {
 	static const char *const reserved[] = {
 	    "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"};
@@ -275,7 +275,7 @@ test_event_names(void **state)
 
 /* Names that are shown to others: nothing in them may move a cursor or end a line. */
 static void
-test_sender(void **state)
+a_sender_has_no_control_characters(void **state)
 {
 	char name[MESSAGE_SENDER_MAX + 1];
 
@@ -301,15 +301,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_sender),
-	    cmocka_unit_test(test_copy),
-	    cmocka_unit_test(test_publish),
-	    cmocka_unit_test(test_add_args),
-	    cmocka_unit_test(test_json),
-	    cmocka_unit_test(test_args),
-	    cmocka_unit_test(test_time),
-	    cmocka_unit_test(test_room_names),
-	    cmocka_unit_test(test_event_names),
+	    cmocka_unit_test(a_sender_has_no_control_characters),
+	    cmocka_unit_test(a_message_copies_its_fields),
+	    cmocka_unit_test(a_published_message_has_its_json),
+	    cmocka_unit_test(args_are_added_behind_the_event),
+	    cmocka_unit_test(a_message_is_told_with_all_its_members),
+	    cmocka_unit_test(exactly_one_string_is_told_as_text),
+	    cmocka_unit_test(a_time_is_written_with_milliseconds),
+	    cmocka_unit_test(a_room_name_has_letters_digits_and_three_others),
+	    cmocka_unit_test(an_event_name_is_none_of_the_reserved),
 	};
 
 	return cmocka_run_group_tests_name("message", tests, NULL, NULL);

@@ -26,7 +26,7 @@ assert_consistent(void)
 }
 
 static void
-test_complete_message(void **state)
+a_text_alone_makes_a_whole_message(void **state)
 {
 	char text[200];
 
@@ -42,7 +42,7 @@ test_complete_message(void **state)
 }
 
 static void
-test_refused(void **state)
+rows_that_break_the_rules_are_refused(void **state)
 {
 	static const char *const refused[] = {
 	    "(text, args) VALUES ('a', '[]')",
@@ -113,7 +113,7 @@ test_refused(void **state)
 }
 
 static void
-test_ids(void **state)
+an_id_is_never_given_twice(void **state)
 {
 	(void)state;
 	test_other(&fx, "INSERT INTO messages (text) VALUES ('1'), ('2')");
@@ -137,7 +137,7 @@ test_ids(void **state)
 }
 
 static void
-test_keys(void **state)
+a_key_is_taken_once_in_a_room(void **state)
 {
 	(void)state;
 	test_other(
@@ -169,7 +169,7 @@ replace(void)
 }
 
 static void
-test_replace(void **state)
+a_replaced_row_is_noted_as_deleted(void **state)
 {
 	(void)state;
 	replace();
@@ -177,7 +177,7 @@ test_replace(void **state)
 
 /* In a program that has PRAGMA recursive_triggers on, REPLACE does fire the triggers of DELETE. */
 static void
-test_replace_recursive(void **state)
+a_replaced_row_is_noted_with_recursive_triggers_too(void **state)
 {
 	(void)state;
 	test_other(&fx, "PRAGMA recursive_triggers = ON");
@@ -185,7 +185,7 @@ test_replace_recursive(void **state)
 }
 
 static void
-test_update_or_replace(void **state)
+an_update_that_replaces_notes_the_row_that_goes(void **state)
 {
 	(void)state;
 	test_other(&fx, "INSERT INTO messages (key, text) VALUES ('k', '1'), ('l', '2')");
@@ -198,7 +198,7 @@ test_update_or_replace(void **state)
 
 /* What is changed leaves a note of what it was; what search and readers do not see leaves none. */
 static void
-test_notes(void **state)
+a_change_leaves_a_note_of_what_was(void **state)
 {
 	(void)state;
 	test_other(&fx, "INSERT INTO messages (text, key) VALUES ('was', 'k')");
@@ -218,7 +218,7 @@ test_notes(void **state)
 }
 
 static void
-test_random_writes(void **state)
+the_tables_agree_after_random_writes(void **state)
 {
 	static const char *const rooms[] = {"a", "b", "c"};
 
@@ -264,7 +264,7 @@ test_random_writes(void **state)
 
 /* The time that a room tells is its last message's, also when that is set. */
 static void
-test_time_changed(void **state)
+a_room_tells_the_changed_time_of_its_last_message(void **state)
 {
 	(void)state;
 	test_other(&fx, "INSERT INTO messages (text, at) VALUES ('a', 1), ('b', 2)");
@@ -276,16 +276,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_complete_message, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_ids, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_keys, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_replace, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_replace_recursive, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_update_or_replace, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_notes, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_random_writes, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_time_changed, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_text_alone_makes_a_whole_message, setup, teardown),
+	    cmocka_unit_test_setup_teardown(rows_that_break_the_rules_are_refused, setup, teardown),
+	    cmocka_unit_test_setup_teardown(an_id_is_never_given_twice, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_key_is_taken_once_in_a_room, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_replaced_row_is_noted_as_deleted, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_replaced_row_is_noted_with_recursive_triggers_too, setup, teardown),
+	    cmocka_unit_test_setup_teardown(an_update_that_replaces_notes_the_row_that_goes, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_change_leaves_a_note_of_what_was, setup, teardown),
+	    cmocka_unit_test_setup_teardown(the_tables_agree_after_random_writes, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_room_tells_the_changed_time_of_its_last_message, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("schema", tests, NULL, NULL);

@@ -7,7 +7,7 @@
 #include "test_store_fixture.h"
 
 static void
-test_append_one(void **state)
+is_on_the_disk_before_it_is_told(void **state)
 {
 	struct store_send send;
 	size_t syncs = test_disk.syncs;
@@ -53,7 +53,7 @@ append_all(struct store_send *sends, size_t n)
 }
 
 static void
-test_append_many(void **state)
+stores_a_batch_in_one_transaction(void **state)
 {
 	struct store_send sends[50];
 	char text[16];
@@ -92,7 +92,7 @@ assert_stored_as_told(const struct message_fields *f)
 }
 
 static void
-test_bodies(void **state)
+stores_any_body_as_it_is_told(void **state)
 {
 	struct message_fields f = {.room = STR("main"), .event = STR("e\0v"), .body = STR("a\0b")};
 
@@ -111,7 +111,7 @@ test_bodies(void **state)
 }
 
 static void
-test_keys(void **state)
+replays_a_key_and_refuses_it_for_another_message(void **state)
 {
 	struct store_send first, again;
 	struct message_fields f = {.room = STR("main"),
@@ -165,7 +165,7 @@ test_keys(void **state)
 
 /* The same key several times in one batch; what is refused or replayed does not keep the others from being stored. */
 static void
-test_mixed_batch(void **state)
+stores_the_others_of_a_batch_beside_refused_and_replayed_ones(void **state)
 {
 	static const struct {
 		const char *room, *text, *key;
@@ -197,7 +197,7 @@ test_mixed_batch(void **state)
 
 /* Rows go in by many, but each has its own fate and its own id, in the order of the batch. */
 static void
-test_large_batch(void **state)
+gives_ids_in_the_order_of_a_large_batch(void **state)
 {
 	struct store_send sends[77];
 	int64_t id = 0;
@@ -249,7 +249,7 @@ append_batch(struct store_send *sends, const char *const *texts, size_t n)
 
 /* What a user's triggers add to a transaction of ours is told like any row, and each send has its own id. */
 static void
-test_answering_trigger(void **state)
+tells_the_rows_that_a_trigger_adds(void **state)
 {
 	static const char *const texts[] = {"a", "ping", "b", "ping", "c"};
 	static const int64_t ids[] = {1, 2, 4, 5, 7};
@@ -279,7 +279,7 @@ test_answering_trigger(void **state)
 }
 
 static void
-test_correcting_triggers(void **state)
+tells_what_a_trigger_made_of_a_message(void **state)
 {
 	static const char *const texts[] = {"a", "spam", "loud", "b"};
 	struct store_send sends[LENGTH(texts)], one;
@@ -301,7 +301,7 @@ test_correcting_triggers(void **state)
 
 /* Whatever a trigger refuses with, nothing is there twice, and who is told "refused" has stored nothing. */
 static void
-test_refusing_triggers(void **state)
+stores_nothing_that_a_trigger_refuses(void **state)
 {
 	static const char *const texts[] = {"a", "b", "no", "c", "d"};
 	static const struct {
@@ -352,7 +352,7 @@ test_refusing_triggers(void **state)
 
 /* Attachments go with their own messages, also where a row of the same batch is refused. */
 static void
-test_refused_among_attachments(void **state)
+keeps_attachments_with_their_messages_beside_a_refused_one(void **state)
 {
 	static const char *const texts[] = {"first", "no", "last"};
 	struct store_send sends[LENGTH(texts)];
@@ -377,7 +377,7 @@ test_refused_among_attachments(void **state)
 }
 
 static void
-test_deleting_trigger(void **state)
+tells_what_a_trigger_deletes(void **state)
 {
 	static const char *const texts[] = {"a", "b", "c"};
 	struct store_send sends[LENGTH(texts)], one;
@@ -397,7 +397,7 @@ test_deleting_trigger(void **state)
 }
 
 static void
-test_last_id(void **state)
+gives_the_last_id_and_refuses_the_next(void **state)
 {
 	struct store_send send;
 
@@ -431,7 +431,7 @@ take_memory(void)
 
 /* Stored, but not told for want of memory: whoever asks whether all is known is told no, and the next look tells it. */
 static void
-test_untold(void **state)
+tells_later_what_it_had_no_memory_to_tell(void **state)
 {
 	struct store_send send;
 
@@ -452,19 +452,21 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_append_one, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_append_many, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_bodies, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_keys, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_mixed_batch, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_large_batch, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_answering_trigger, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_correcting_triggers, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_refusing_triggers, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_refused_among_attachments, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_deleting_trigger, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_last_id, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_untold, setup, teardown),
+	    cmocka_unit_test_setup_teardown(is_on_the_disk_before_it_is_told, setup, teardown),
+	    cmocka_unit_test_setup_teardown(stores_a_batch_in_one_transaction, setup, teardown),
+	    cmocka_unit_test_setup_teardown(stores_any_body_as_it_is_told, setup, teardown),
+	    cmocka_unit_test_setup_teardown(replays_a_key_and_refuses_it_for_another_message, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+	        stores_the_others_of_a_batch_beside_refused_and_replayed_ones, setup, teardown),
+	    cmocka_unit_test_setup_teardown(gives_ids_in_the_order_of_a_large_batch, setup, teardown),
+	    cmocka_unit_test_setup_teardown(tells_the_rows_that_a_trigger_adds, setup, teardown),
+	    cmocka_unit_test_setup_teardown(tells_what_a_trigger_made_of_a_message, setup, teardown),
+	    cmocka_unit_test_setup_teardown(stores_nothing_that_a_trigger_refuses, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+	        keeps_attachments_with_their_messages_beside_a_refused_one, setup, teardown),
+	    cmocka_unit_test_setup_teardown(tells_what_a_trigger_deletes, setup, teardown),
+	    cmocka_unit_test_setup_teardown(gives_the_last_id_and_refuses_the_next, setup, teardown),
+	    cmocka_unit_test_setup_teardown(tells_later_what_it_had_no_memory_to_tell, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("store_append", tests, NULL, NULL);

@@ -9,7 +9,7 @@
 #include "test_store_fixture.h"
 
 static void
-test_locked(void **state)
+another_programs_lock_is_not_waited_for(void **state)
 {
 	struct store_send send;
 	int64_t began = clock_ms();
@@ -67,21 +67,21 @@ fail_for_a_while(int *error, int value, enum store_status want)
 }
 
 static void
-test_disk_full(void **state)
+a_full_disk_is_told_and_gets_over(void **state)
 {
 	(void)state;
 	fail_for_a_while(&test_disk.write_errno, ENOSPC, STORE_FULL);
 }
 
 static void
-test_disk_broken(void **state)
+a_broken_disk_is_told_and_gets_over(void **state)
 {
 	(void)state;
 	fail_for_a_while(&test_disk.write_errno, EIO, STORE_FAILED);
 }
 
 static void
-test_sync_fails(void **state)
+a_failed_sync_is_told_and_gets_over(void **state)
 {
 	(void)state;
 	fail_for_a_while(&test_disk.sync_errno, EIO, STORE_FAILED);
@@ -107,7 +107,7 @@ messages_after_crash(void)
 
 /* A transaction that was written but could not be synced is not found by whoever recovers the file. */
 static void
-test_sync_fails_then_crash(void **state)
+a_message_whose_sync_failed_is_not_found_after_a_crash(void **state)
 {
 	static char large[100001];
 	const char *const texts[] = {"lost", "", large};
@@ -128,7 +128,7 @@ test_sync_fails_then_crash(void **state)
 }
 
 static void
-test_checkpoint(void **state)
+a_checkpoint_empties_the_wal_and_waits_for_no_reader(void **state)
 {
 	struct store *checkpointer = test_store_open(&fx, false);
 	char wal[TEST_PATH_SIZE + 32];
@@ -174,7 +174,7 @@ insert_meanwhile(void)
 
 /* However slow the disk is: while the WAL is copied others can write. */
 static void
-test_others_write_during_checkpoint(void **state)
+others_can_write_during_a_checkpoint(void **state)
 {
 	struct store *checkpointer = test_store_open(&fx, false);
 	struct store_send send;
@@ -212,7 +212,7 @@ poll_logged(char log[1000], enum store_status want)
 
 /* An error is logged with its own words, whatever SQLite was asked after it. */
 static void
-test_words_of_an_error(void **state)
+an_error_is_logged_with_its_own_words(void **state)
 {
 	char log[1000];
 
@@ -229,14 +229,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_locked, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_disk_full, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_disk_broken, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_sync_fails, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_sync_fails_then_crash, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_checkpoint, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_others_write_during_checkpoint, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_words_of_an_error, setup, teardown),
+	    cmocka_unit_test_setup_teardown(another_programs_lock_is_not_waited_for, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_full_disk_is_told_and_gets_over, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_broken_disk_is_told_and_gets_over, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_failed_sync_is_told_and_gets_over, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_message_whose_sync_failed_is_not_found_after_a_crash, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_checkpoint_empties_the_wal_and_waits_for_no_reader, setup, teardown),
+	    cmocka_unit_test_setup_teardown(others_can_write_during_a_checkpoint, setup, teardown),
+	    cmocka_unit_test_setup_teardown(an_error_is_logged_with_its_own_words, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("store_failure", tests, NULL, NULL);

@@ -118,7 +118,7 @@ static const char *const wrong[] = {
 
 /* A row that can be no message is passed over by all, and those around it are told. */
 static void
-test_passed_over(void **state)
+a_row_that_can_be_no_message_is_passed_over(void **state)
 {
 	const struct store_rooms all = {.all = true}, one = {.names = {STR("main")}, .n = 1},
 	                         two = {.names = {STR("main"), STR("other")}, .n = 2};
@@ -160,7 +160,7 @@ test_passed_over(void **state)
 
 /* The last message of a room that can be shown stands for one that cannot; a room without any is not listed. */
 static void
-test_list(void **state)
+a_room_is_listed_with_its_last_message_that_can_be_shown(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < LENGTH(wrong); i++) {
@@ -176,7 +176,7 @@ test_list(void **state)
 
 /* What a session is sent of a room. */
 static void
-test_tail(void **state)
+a_tail_passes_over_what_can_be_no_message(void **state)
 {
 	(void)state;
 	for (size_t i = 6; i < LENGTH(wrong); i += 3) {
@@ -197,7 +197,7 @@ test_tail(void **state)
 
 /* It ends when there is enough of it in bytes, but has one. */
 static void
-test_tail_bytes(void **state)
+a_tail_ends_when_its_bytes_are_enough(void **state)
 {
 	struct store_tail t = {.room = STR("bytes"), .limit = 10};
 
@@ -236,7 +236,7 @@ assert_mended(const char *values, const char *members)
 }
 
 static void
-test_mended(void **state)
+a_strange_row_is_mended(void **state)
 {
 	(void)state;
 	assert_mended("(args) VALUES ('[\"\\ud83d\", 1]')", "\"args\":[\"\\ufffd\", 1]");
@@ -266,7 +266,7 @@ test_mended(void **state)
 
 /* Deeper than SQLite's own json_valid() lets pass no reader can follow. */
 static void
-test_deep(void **state)
+args_nested_too_deep_are_told_as_text(void **state)
 {
 	(void)state;
 	assert_mended(
@@ -280,7 +280,7 @@ test_deep(void **state)
 }
 
 static void
-test_attachments(void **state)
+attachments_beyond_the_limits_are_not_read(void **state)
 {
 	(void)state;
 	/* As many as there are from 0 on. */
@@ -306,7 +306,7 @@ test_attachments(void **state)
 
 /* An UPDATE can break a row that was told, and mend one that was not. */
 static void
-test_changed(void **state)
+a_change_may_break_a_row_and_mend_it(void **state)
 {
 	(void)state;
 	test_other(&fx, "INSERT INTO messages (text) VALUES ('good word'), ('another word')");
@@ -335,7 +335,7 @@ test_changed(void **state)
 
 /* The key of a row that breaks the rules is taken all the same. */
 static void
-test_keys(void **state)
+the_key_of_a_broken_row_is_taken(void **state)
 {
 	struct store_send send;
 
@@ -351,7 +351,7 @@ test_keys(void **state)
 
 /* A room's name of that length does not keep others from being listed. */
 static void
-test_long_room(void **state)
+a_room_with_a_huge_name_keeps_no_other_from_being_listed(void **state)
 {
 	(void)state;
 	test_other(&fx, "INSERT INTO messages (text) VALUES ('a');"
@@ -367,7 +367,7 @@ test_long_room(void **state)
 
 /* Users' triggers that keep the log short have to do with such rows as well. */
 static void
-test_retention(void **state)
+a_trigger_may_delete_broken_rows(void **state)
 {
 	struct store_send send;
 
@@ -383,7 +383,7 @@ test_retention(void **state)
 
 /* A trigger without end is cut, and what it did is undone; whatever comes next has its own time. */
 static void
-test_endless(void **state)
+a_trigger_without_end_is_cut(void **state)
 {
 	struct store_send send;
 
@@ -406,7 +406,7 @@ test_endless(void **state)
 
 /* SQLite's own tables, and those of the index, are changed by nobody's triggers. */
 static void
-test_defensive(void **state)
+no_trigger_changes_the_tables_of_the_index(void **state)
 {
 	struct store_send send;
 
@@ -422,19 +422,21 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_passed_over, setup_counting, teardown),
-	    cmocka_unit_test_setup_teardown(test_list, setup_counting, teardown),
-	    cmocka_unit_test_setup_teardown(test_tail, setup_counting, teardown),
-	    cmocka_unit_test_setup_teardown(test_tail_bytes, setup_counting, teardown),
-	    cmocka_unit_test_setup_teardown(test_mended, setup_counting, teardown),
-	    cmocka_unit_test_setup_teardown(test_deep, setup_counting, teardown),
-	    cmocka_unit_test_setup_teardown(test_attachments, setup_counting, teardown),
-	    cmocka_unit_test_setup_teardown(test_changed, setup_counting, teardown),
-	    cmocka_unit_test_setup_teardown(test_keys, setup_counting, teardown),
-	    cmocka_unit_test_setup_teardown(test_long_room, setup_counting, teardown),
-	    cmocka_unit_test_setup_teardown(test_retention, setup_counting, teardown),
-	    cmocka_unit_test_setup_teardown(test_endless, setup_counting, teardown),
-	    cmocka_unit_test_setup_teardown(test_defensive, setup_counting, teardown),
+	    cmocka_unit_test_setup_teardown(a_row_that_can_be_no_message_is_passed_over, setup_counting, teardown),
+	    cmocka_unit_test_setup_teardown(
+	        a_room_is_listed_with_its_last_message_that_can_be_shown, setup_counting, teardown),
+	    cmocka_unit_test_setup_teardown(a_tail_passes_over_what_can_be_no_message, setup_counting, teardown),
+	    cmocka_unit_test_setup_teardown(a_tail_ends_when_its_bytes_are_enough, setup_counting, teardown),
+	    cmocka_unit_test_setup_teardown(a_strange_row_is_mended, setup_counting, teardown),
+	    cmocka_unit_test_setup_teardown(args_nested_too_deep_are_told_as_text, setup_counting, teardown),
+	    cmocka_unit_test_setup_teardown(attachments_beyond_the_limits_are_not_read, setup_counting, teardown),
+	    cmocka_unit_test_setup_teardown(a_change_may_break_a_row_and_mend_it, setup_counting, teardown),
+	    cmocka_unit_test_setup_teardown(the_key_of_a_broken_row_is_taken, setup_counting, teardown),
+	    cmocka_unit_test_setup_teardown(
+	        a_room_with_a_huge_name_keeps_no_other_from_being_listed, setup_counting, teardown),
+	    cmocka_unit_test_setup_teardown(a_trigger_may_delete_broken_rows, setup_counting, teardown),
+	    cmocka_unit_test_setup_teardown(a_trigger_without_end_is_cut, setup_counting, teardown),
+	    cmocka_unit_test_setup_teardown(no_trigger_changes_the_tables_of_the_index, setup_counting, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

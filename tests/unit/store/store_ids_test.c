@@ -76,7 +76,7 @@ assert_tables(int64_t n)
 }
 
 static void
-test_running(void **state)
+wrong_ids_are_put_right_while_it_runs(void **state)
 {
 	(void)state;
 	for (size_t way = 0; way < LENGTH(ways); way++) {
@@ -100,7 +100,7 @@ test_running(void **state)
 }
 
 static void
-test_stopped(void **state)
+wrong_ids_are_put_right_at_a_start(void **state)
 {
 	(void)state;
 	for (size_t way = 0; way < LENGTH(ways); way++) {
@@ -122,7 +122,7 @@ test_stopped(void **state)
 
 /* What came with it and is good is told; what was given and is gone again is not given once more. */
 static void
-test_beside_good(void **state)
+good_rows_beside_a_wrong_id_are_told(void **state)
 {
 	(void)state;
 	prepare();
@@ -137,7 +137,7 @@ test_beside_good(void **state)
 
 /* An id at or below zero is in nobody's way. */
 static void
-test_below(void **state)
+an_id_below_one_is_in_nobodys_way(void **state)
 {
 	struct store_list l = {.head = MESSAGE_ID_MAX, .after = INT64_MAX, .limit = 10};
 
@@ -158,7 +158,7 @@ test_below(void **state)
 
 /* The sequence may have been set back: then the greatest row counts. */
 static void
-test_set_back(void **state)
+the_greatest_row_counts_when_the_sequence_was_set_back(void **state)
 {
 	(void)state;
 	prepare();
@@ -175,7 +175,7 @@ test_set_back(void **state)
 
 /* Changes have numbers as well. */
 static void
-test_changes(void **state)
+wrong_numbers_of_changes_are_put_right(void **state)
 {
 	(void)state;
 	prepare();
@@ -195,12 +195,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_running, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_stopped, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_beside_good, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_below, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_set_back, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_changes, setup, teardown),
+	    cmocka_unit_test_setup_teardown(wrong_ids_are_put_right_while_it_runs, setup, teardown),
+	    cmocka_unit_test_setup_teardown(wrong_ids_are_put_right_at_a_start, setup, teardown),
+	    cmocka_unit_test_setup_teardown(good_rows_beside_a_wrong_id_are_told, setup, teardown),
+	    cmocka_unit_test_setup_teardown(an_id_below_one_is_in_nobodys_way, setup, teardown),
+	    cmocka_unit_test_setup_teardown(the_greatest_row_counts_when_the_sequence_was_set_back, setup, teardown),
+	    cmocka_unit_test_setup_teardown(wrong_numbers_of_changes_are_put_right, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

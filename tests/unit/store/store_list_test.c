@@ -61,7 +61,7 @@ add(const char *room)
 }
 
 static void
-test_order(void **state)
+lists_rooms_by_their_last_messages(void **state)
 {
 	(void)state;
 	assert_string_equal(listed(fx.reader, MESSAGE_ID_MAX, INT64_MAX, 10), "");
@@ -83,7 +83,7 @@ test_order(void **state)
 
 /* Whatever the table says by now: as it was at the head. */
 static void
-test_head(void **state)
+lists_rooms_as_they_were_at_the_head(void **state)
 {
 	(void)state;
 	add("a");
@@ -102,7 +102,7 @@ test_head(void **state)
 }
 
 static void
-test_reply_max(void **state)
+ends_a_page_when_its_bytes_are_enough(void **state)
 {
 	struct store *s;
 
@@ -139,7 +139,7 @@ assert_shown(const char *sql_values, const char *members)
 }
 
 static void
-test_shown(void **state)
+shows_200_characters_of_the_last_message(void **state)
 {
 	char sql[1000], members[2000], wide[201 * 4 + 1] = "";
 
@@ -196,7 +196,7 @@ add_rooms(int from, int n)
 
 /* However many rooms there are, and wherever it begins. */
 static void
-test_cost(void **state)
+costs_the_same_beside_any_number_of_rooms(void **state)
 {
 	enum { FEW = 5000, MANY = 40000, SHOWN = 100, BLOCK = 1024, A_ROOM = 40 };
 	int few, many;
@@ -257,7 +257,7 @@ assert_as_sorted(int64_t head, int64_t after, size_t limit)
 
 /* Messages come and go at random, over several blocks; the blocks say of each room what table rooms says. */
 static void
-test_blocks(void **state)
+the_blocks_agree_with_the_rooms(void **state)
 {
 	(void)state;
 	srand(7);
@@ -291,12 +291,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_order, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_head, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_reply_max, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_shown, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_cost, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_blocks, setup, teardown),
+	    cmocka_unit_test_setup_teardown(lists_rooms_by_their_last_messages, setup, teardown),
+	    cmocka_unit_test_setup_teardown(lists_rooms_as_they_were_at_the_head, setup, teardown),
+	    cmocka_unit_test_setup_teardown(ends_a_page_when_its_bytes_are_enough, setup, teardown),
+	    cmocka_unit_test_setup_teardown(shows_200_characters_of_the_last_message, setup, teardown),
+	    cmocka_unit_test_setup_teardown(costs_the_same_beside_any_number_of_rooms, setup, teardown),
+	    cmocka_unit_test_setup_teardown(the_blocks_agree_with_the_rooms, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

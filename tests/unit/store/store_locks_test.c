@@ -54,7 +54,7 @@ assert_read_lock(void)
 
 /* Reading the counter in the index of the WAL, again and again, and asking whether it is still the same file. */
 static void
-test_walindex(void **state)
+reading_the_walindex_drops_no_lock(void **state)
 {
 	struct walindex w;
 	struct store_send send;
@@ -76,7 +76,7 @@ test_walindex(void **state)
 
 /* The writer begins anew in the same file, and opens it again. */
 static void
-test_in_place(void **state)
+beginning_anew_in_the_same_file_drops_no_lock(void **state)
 {
 	char epoch[STORE_EPOCH_SIZE];
 	struct store_send send;
@@ -98,7 +98,7 @@ test_in_place(void **state)
 
 /* Opening a file that is there, as if to create it. */
 static void
-test_create(void **state)
+opening_the_file_again_drops_no_lock(void **state)
 {
 	struct store *another;
 
@@ -114,9 +114,9 @@ int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_walindex, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_in_place, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_create, setup, teardown),
+	    cmocka_unit_test_setup_teardown(reading_the_walindex_drops_no_lock, setup, teardown),
+	    cmocka_unit_test_setup_teardown(beginning_anew_in_the_same_file_drops_no_lock, setup, teardown),
+	    cmocka_unit_test_setup_teardown(opening_the_file_again_drops_no_lock, setup, teardown),
 	};
 
 	if (argc == 3)

@@ -8,7 +8,7 @@
 #include "test_store_fixture.h"
 
 static void
-test_foreign_rows(void **state)
+rows_of_others_are_told_in_the_order_of_the_log(void **state)
 {
 	struct store_send send;
 
@@ -37,7 +37,7 @@ test_foreign_rows(void **state)
 
 /* Whoever writes, in whichever order: every row is told once, in the order of ids. */
 static void
-test_random_writers(void **state)
+every_row_is_told_once_whoever_writes(void **state)
 {
 	int64_t told = 0, n_told = 0, n = 0;
 
@@ -78,7 +78,7 @@ test_random_writers(void **state)
 }
 
 static void
-test_changes(void **state)
+changes_are_told_down_to_the_floor(void **state)
 {
 	struct store_send send;
 
@@ -124,7 +124,7 @@ test_changes(void **state)
 }
 
 static void
-test_replaced_row(void **state)
+a_replaced_row_is_told_as_new_and_as_gone(void **state)
 {
 	(void)state;
 	test_other(&fx, "INSERT INTO messages (key, text) VALUES ('k', 'was')");
@@ -136,7 +136,7 @@ test_replaced_row(void **state)
 
 /* More than one answer holds comes in several; an append waits until all is told. */
 static void
-test_more(void **state)
+what_is_too_much_for_one_answer_comes_in_several(void **state)
 {
 	struct store_send send;
 	int64_t told = 0;
@@ -160,7 +160,7 @@ test_more(void **state)
 }
 
 static void
-test_more_changes(void **state)
+many_changes_come_in_several_answers(void **state)
 {
 	size_t n = 0;
 
@@ -182,7 +182,7 @@ test_more_changes(void **state)
 
 /* Nothing of ours is lost or told twice when the daemon starts again. */
 static void
-test_started_again(void **state)
+nothing_is_lost_or_told_twice_after_a_start(void **state)
 {
 	char epoch[STORE_EPOCH_SIZE], error[STORE_ERROR_SIZE];
 	struct store_send send;
@@ -203,7 +203,7 @@ test_started_again(void **state)
 
 /* news->seen says which state was told: as long as nobody commits, the index of the WAL says the same. */
 static void
-test_seen(void **state)
+what_was_seen_agrees_with_the_walindex(void **state)
 {
 	struct walindex_file {
 		int fd;
@@ -233,7 +233,7 @@ test_seen(void **state)
 
 /* A state of which not all was told is not said to be known, or nobody would ask for the rest. */
 static void
-test_not_all_seen(void **state)
+a_state_that_is_not_all_told_is_not_seen(void **state)
 {
 	(void)state;
 	test_other(&fx, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)"
@@ -262,15 +262,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_foreign_rows, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_random_writers, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_changes, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_replaced_row, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_more, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_more_changes, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_started_again, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_seen, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_not_all_seen, setup, teardown),
+	    cmocka_unit_test_setup_teardown(rows_of_others_are_told_in_the_order_of_the_log, setup, teardown),
+	    cmocka_unit_test_setup_teardown(every_row_is_told_once_whoever_writes, setup, teardown),
+	    cmocka_unit_test_setup_teardown(changes_are_told_down_to_the_floor, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_replaced_row_is_told_as_new_and_as_gone, setup, teardown),
+	    cmocka_unit_test_setup_teardown(what_is_too_much_for_one_answer_comes_in_several, setup, teardown),
+	    cmocka_unit_test_setup_teardown(many_changes_come_in_several_answers, setup, teardown),
+	    cmocka_unit_test_setup_teardown(nothing_is_lost_or_told_twice_after_a_start, setup, teardown),
+	    cmocka_unit_test_setup_teardown(what_was_seen_agrees_with_the_walindex, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_state_that_is_not_all_told_is_not_seen, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("store_news", tests, NULL, NULL);

@@ -184,7 +184,7 @@ assert_page(struct found *f, struct str json, size_t n)
 }
 
 static void
-test_polls(void **state)
+a_poll_finds_what_is_there(void **state)
 {
 	(void)state;
 	for (int query = 0; query < 2000; query++) {
@@ -332,7 +332,7 @@ random_page(struct store_page *p)
 }
 
 static void
-test_history(void **state)
+a_page_of_history_holds_what_it_should(void **state)
 {
 	(void)state;
 	for (int query = 0; query < 5000; query++) {
@@ -389,7 +389,7 @@ test_history(void **state)
 
 /* From either end to the other by the cursors that the pages give: each message once. */
 static void
-test_paging(void **state)
+pages_lead_to_each_message_once(void **state)
 {
 	(void)state;
 	for (int round = 0; round < 40; round++) {
@@ -423,7 +423,7 @@ test_paging(void **state)
 
 /* In a span of more rows than are sorted the answer is the same, by another way. */
 static void
-test_long_span(void **state)
+a_long_span_gives_the_same_page(void **state)
 {
 	struct store_page p = {.rooms = {.all = true},
 	    .cursor = STORE_BEFORE,
@@ -448,7 +448,7 @@ test_long_span(void **state)
 
 /* A page begins where the first of its day lies, though the clock was set back around it. */
 static void
-test_moment(void **state)
+a_page_of_a_day_begins_with_its_first_message(void **state)
 {
 	static const int64_t at[] = {1000, 2000, 5000, 3000, 4000, 6000, 2500};
 	struct store_page p = {.rooms = {.names = {STR("clock")}, .n = 1},
@@ -473,7 +473,7 @@ test_moment(void **state)
 
 /* A row that got past the rules, or was made to, does no harm to those around it: every answer is good JSON. */
 static void
-test_strange_rows(void **state)
+a_strange_row_is_told_as_good_json(void **state)
 {
 	static const char *const strange[] = {
 	    "(args) VALUES ('[1]' || char(0) || 'junk')",
@@ -517,7 +517,7 @@ test_strange_rows(void **state)
 
 /* Another file in its place: what is there now is read. */
 static void
-test_replaced(void **state)
+readers_follow_to_another_file(void **state)
 {
 	struct store_poll p = {.rooms = {.all = true}, .limit = 10};
 	struct test_store another;
@@ -538,7 +538,7 @@ test_replaced(void **state)
 }
 
 static void
-test_removed(void **state)
+readers_make_no_file(void **state)
 {
 	struct store_poll p = {.rooms = {.all = true}, .limit = 10, .head = 10};
 
@@ -565,14 +565,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_polls, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_history, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_paging, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_long_span, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_moment, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_strange_rows, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_replaced, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_removed, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_poll_finds_what_is_there, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_page_of_history_holds_what_it_should, setup, teardown),
+	    cmocka_unit_test_setup_teardown(pages_lead_to_each_message_once, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_long_span_gives_the_same_page, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_page_of_a_day_begins_with_its_first_message, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_strange_row_is_told_as_good_json, setup, teardown),
+	    cmocka_unit_test_setup_teardown(readers_follow_to_another_file, setup, teardown),
+	    cmocka_unit_test_setup_teardown(readers_make_no_file, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("store_read", tests, NULL, NULL);

@@ -33,7 +33,7 @@ assert_reset(int64_t head, const char *was)
 }
 
 static void
-test_wiped(void **state)
+a_wiped_log_begins_anew(void **state)
 {
 	char epoch[STORE_EPOCH_SIZE];
 	struct store_send send;
@@ -49,7 +49,7 @@ test_wiped(void **state)
 }
 
 static void
-test_wiped_before_append(void **state)
+an_append_notices_a_wiped_log_first(void **state)
 {
 	char epoch[STORE_EPOCH_SIZE];
 	struct store_send send;
@@ -65,7 +65,7 @@ test_wiped_before_append(void **state)
 
 /* After a wipe search finds what is new, and what was there is not said to be missing. */
 static void
-test_wiped_clean(void **state)
+nothing_of_a_wiped_log_is_missed(void **state)
 {
 	char epoch[STORE_EPOCH_SIZE];
 	struct store_page page = {.rooms = {.all = true},
@@ -97,7 +97,7 @@ test_wiped_clean(void **state)
 }
 
 static void
-test_other_epoch(void **state)
+another_epoch_is_another_log(void **state)
 {
 	char epoch[STORE_EPOCH_SIZE];
 
@@ -110,7 +110,7 @@ test_other_epoch(void **state)
 
 /* An older state of the same log, put in its place. */
 static void
-test_restored(void **state)
+a_restored_log_is_another_one(void **state)
 {
 	char epoch[STORE_EPOCH_SIZE], copy[TEST_PATH_SIZE + 16];
 	struct store_send send;
@@ -131,7 +131,7 @@ test_restored(void **state)
 
 /* Put in its place between two jobs of the writer, one of which only checkpoints: that must not take it up unseen. */
 static void
-test_replaced_before_checkpoint(void **state)
+a_checkpoint_does_not_take_up_another_file_unseen(void **state)
 {
 	char epoch[STORE_EPOCH_SIZE], path[TEST_PATH_SIZE + 32], copy[TEST_PATH_SIZE + 16];
 	struct store_send send;
@@ -154,7 +154,7 @@ test_replaced_before_checkpoint(void **state)
 
 /* Removed file by file: what is sent in between does not go into a file that is about to lose its WAL. */
 static void
-test_removed(void **state)
+nothing_goes_into_a_file_that_is_being_removed(void **state)
 {
 	char epoch[STORE_EPOCH_SIZE], path[TEST_PATH_SIZE + 32];
 	int64_t began = clock_ms();
@@ -198,7 +198,7 @@ take_away(void)
 
 /* Gone as a batch was committed, and back soon: the batch is not stored twice, and nothing of others' is forgotten. */
 static void
-test_gone_for_a_moment(void **state)
+a_batch_is_stored_once_though_the_file_was_gone(void **state)
 {
 	char epoch[STORE_EPOCH_SIZE];
 	struct store_send send;
@@ -220,7 +220,7 @@ test_gone_for_a_moment(void **state)
 
 /* Replaced by what is not ours: nothing is written to it, and when a good one is back, things go on. */
 static void
-test_replaced_by_rubbish(void **state)
+nothing_is_written_to_a_file_that_is_no_log(void **state)
 {
 	char epoch[STORE_EPOCH_SIZE], kept[TEST_PATH_SIZE + 16];
 	struct store_send send;
@@ -265,7 +265,7 @@ copy_file(const char *from, const char *to)
 
 /* Written over in place: SQLite would not notice. Nothing is stored until the right bytes are back. */
 static void
-test_overwritten(void **state)
+nothing_is_stored_while_the_file_is_overwritten(void **state)
 {
 	char epoch[STORE_EPOCH_SIZE], path[3][TEST_PATH_SIZE + 16];
 	struct store_send send;
@@ -302,7 +302,7 @@ test_overwritten(void **state)
 
 /* Emptied while the WAL holds all: whoever opened it now would have SQLite delete that. */
 static void
-test_emptied(void **state)
+an_emptied_file_does_not_cost_the_wal(void **state)
 {
 	char epoch[STORE_EPOCH_SIZE], copy[TEST_PATH_SIZE + 16];
 	struct store_send send;
@@ -326,17 +326,17 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_wiped, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_wiped_before_append, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_wiped_clean, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_other_epoch, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_restored, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_replaced_before_checkpoint, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_removed, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_gone_for_a_moment, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_replaced_by_rubbish, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_overwritten, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_emptied, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_wiped_log_begins_anew, setup, teardown),
+	    cmocka_unit_test_setup_teardown(an_append_notices_a_wiped_log_first, setup, teardown),
+	    cmocka_unit_test_setup_teardown(nothing_of_a_wiped_log_is_missed, setup, teardown),
+	    cmocka_unit_test_setup_teardown(another_epoch_is_another_log, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_restored_log_is_another_one, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_checkpoint_does_not_take_up_another_file_unseen, setup, teardown),
+	    cmocka_unit_test_setup_teardown(nothing_goes_into_a_file_that_is_being_removed, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_batch_is_stored_once_though_the_file_was_gone, setup, teardown),
+	    cmocka_unit_test_setup_teardown(nothing_is_written_to_a_file_that_is_no_log, setup, teardown),
+	    cmocka_unit_test_setup_teardown(nothing_is_stored_while_the_file_is_overwritten, setup, teardown),
+	    cmocka_unit_test_setup_teardown(an_emptied_file_does_not_cost_the_wal, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("store_replaced", tests, NULL, NULL);

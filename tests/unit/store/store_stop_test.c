@@ -134,7 +134,7 @@ fresh(void)
 }
 
 static void
-test_before(void **state)
+a_stop_before_it_begins_stops_a_read(void **state)
 {
 	(void)state;
 	fill_log();
@@ -150,7 +150,7 @@ test_before(void **state)
 
 /* A stop at every page that is read, the first, the last and all between. */
 static void
-test_meanwhile(void **state)
+a_stop_at_any_page_stops_a_read_and_no_later_one(void **state)
 {
 	(void)state;
 	fill_log();
@@ -181,7 +181,7 @@ test_meanwhile(void **state)
 
 /* A stop while another program holds a lock, or the file is gone. */
 static void
-test_locked(void **state)
+a_stop_does_not_wait_for_a_lock(void **state)
 {
 	struct timespec began, now;
 
@@ -200,9 +200,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_before, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_meanwhile, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_locked, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_stop_before_it_begins_stops_a_read, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_stop_at_any_page_stops_a_read_and_no_later_one, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_stop_does_not_wait_for_a_lock, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("store_stop", tests, NULL, NULL);

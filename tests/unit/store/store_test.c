@@ -72,7 +72,7 @@ assert_refused_untouched(const char *why)
 }
 
 static void
-test_new_file(void **state)
+a_new_file_is_made_with_all_it_needs(void **state)
 {
 	mode_t mask = umask(0007);
 	struct stat st;
@@ -96,7 +96,7 @@ test_new_file(void **state)
 }
 
 static void
-test_same_again(void **state)
+a_log_is_the_same_when_it_starts_again(void **state)
 {
 	char epoch[STORE_EPOCH_SIZE];
 
@@ -133,7 +133,7 @@ make_version_1(void)
 }
 
 static void
-test_migration(void **state)
+an_old_version_is_brought_up_to_date(void **state)
 {
 	struct store_page page = {.rooms = {.all = true},
 	    .cursor = STORE_NEWEST,
@@ -162,7 +162,7 @@ test_migration(void **state)
 
 /* A step that fails leaves the file at the version it had. */
 static void
-test_failed_migration(void **state)
+a_failed_step_leaves_the_version_as_it_was(void **state)
 {
 	(void)state;
 	make_version_1();
@@ -175,7 +175,7 @@ test_failed_migration(void **state)
 }
 
 static void
-test_newer(void **state)
+a_newer_version_is_refused(void **state)
 {
 	(void)state;
 	start();
@@ -186,7 +186,7 @@ test_newer(void **state)
 }
 
 static void
-test_foreign_tables(void **state)
+tables_of_another_program_are_refused(void **state)
 {
 	(void)state;
 	test_other_open(&fx);
@@ -196,7 +196,7 @@ test_foreign_tables(void **state)
 }
 
 static void
-test_foreign_mark(void **state)
+the_mark_of_another_program_is_refused(void **state)
 {
 	(void)state;
 	test_other_open(&fx);
@@ -207,7 +207,7 @@ test_foreign_mark(void **state)
 
 /* A version, as many programs set it, but no mark. */
 static void
-test_foreign_version(void **state)
+a_version_without_our_mark_is_refused(void **state)
 {
 	(void)state;
 	test_other_open(&fx);
@@ -218,7 +218,7 @@ test_foreign_version(void **state)
 
 /* No tables yet, but it is another program's by its mark. */
 static void
-test_foreign_empty(void **state)
+an_empty_file_with_another_mark_is_refused(void **state)
 {
 	(void)state;
 	test_other_open(&fx);
@@ -228,7 +228,7 @@ test_foreign_empty(void **state)
 }
 
 static void
-test_not_a_database(void **state)
+what_is_no_database_is_refused(void **state)
 {
 	FILE *f = fopen(fx.path, "w");
 
@@ -240,7 +240,7 @@ test_not_a_database(void **state)
 }
 
 static void
-test_cannot_open(void **state)
+a_file_that_cannot_be_opened_is_named(void **state)
 {
 	char error[STORE_ERROR_SIZE], path[TEST_PATH_SIZE + 32];
 
@@ -261,7 +261,7 @@ test_cannot_open(void **state)
 
 /* Another program holds the lock: it is waited for as long as was said, and then named. */
 static void
-test_locked(void **state)
+a_lock_is_waited_for_and_then_named(void **state)
 {
 	int64_t began;
 
@@ -277,7 +277,7 @@ test_locked(void **state)
 }
 
 static void
-test_disk_full(void **state)
+a_start_on_a_full_disk_fails_and_can_be_tried_again(void **state)
 {
 	(void)state;
 	test_disk.write_errno = ENOSPC;
@@ -290,19 +290,19 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_new_file, setup_empty, teardown),
-	    cmocka_unit_test_setup_teardown(test_same_again, setup_empty, teardown),
-	    cmocka_unit_test_setup_teardown(test_migration, setup_empty, teardown),
-	    cmocka_unit_test_setup_teardown(test_failed_migration, setup_empty, teardown),
-	    cmocka_unit_test_setup_teardown(test_newer, setup_empty, teardown),
-	    cmocka_unit_test_setup_teardown(test_foreign_tables, setup_empty, teardown),
-	    cmocka_unit_test_setup_teardown(test_foreign_mark, setup_empty, teardown),
-	    cmocka_unit_test_setup_teardown(test_foreign_version, setup_empty, teardown),
-	    cmocka_unit_test_setup_teardown(test_foreign_empty, setup_empty, teardown),
-	    cmocka_unit_test_setup_teardown(test_not_a_database, setup_empty, teardown),
-	    cmocka_unit_test_setup_teardown(test_cannot_open, setup_empty, teardown),
-	    cmocka_unit_test_setup_teardown(test_locked, setup_empty, teardown),
-	    cmocka_unit_test_setup_teardown(test_disk_full, setup_empty, teardown),
+	    cmocka_unit_test_setup_teardown(a_new_file_is_made_with_all_it_needs, setup_empty, teardown),
+	    cmocka_unit_test_setup_teardown(a_log_is_the_same_when_it_starts_again, setup_empty, teardown),
+	    cmocka_unit_test_setup_teardown(an_old_version_is_brought_up_to_date, setup_empty, teardown),
+	    cmocka_unit_test_setup_teardown(a_failed_step_leaves_the_version_as_it_was, setup_empty, teardown),
+	    cmocka_unit_test_setup_teardown(a_newer_version_is_refused, setup_empty, teardown),
+	    cmocka_unit_test_setup_teardown(tables_of_another_program_are_refused, setup_empty, teardown),
+	    cmocka_unit_test_setup_teardown(the_mark_of_another_program_is_refused, setup_empty, teardown),
+	    cmocka_unit_test_setup_teardown(a_version_without_our_mark_is_refused, setup_empty, teardown),
+	    cmocka_unit_test_setup_teardown(an_empty_file_with_another_mark_is_refused, setup_empty, teardown),
+	    cmocka_unit_test_setup_teardown(what_is_no_database_is_refused, setup_empty, teardown),
+	    cmocka_unit_test_setup_teardown(a_file_that_cannot_be_opened_is_named, setup_empty, teardown),
+	    cmocka_unit_test_setup_teardown(a_lock_is_waited_for_and_then_named, setup_empty, teardown),
+	    cmocka_unit_test_setup_teardown(a_start_on_a_full_disk_fails_and_can_be_tried_again, setup_empty, teardown),
 	};
 
 	return cmocka_run_group_tests_name("store", tests, NULL, NULL);

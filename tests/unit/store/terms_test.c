@@ -20,7 +20,7 @@ assert_terms(struct str q, const char *want)
 }
 
 static void
-test_next(void **state)
+a_query_is_split_into_words_and_phrases(void **state)
 {
 	(void)state;
 	assert_terms(STR(""), "");
@@ -44,7 +44,7 @@ assert_counts(const char *q, size_t words, size_t prefixes, const char *short_pr
 }
 
 static void
-test_count(void **state)
+words_are_counted_as_the_index_sees_them(void **state)
 {
 	(void)state;
 	assert_counts("", 0, 0, "");
@@ -73,8 +73,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_next),
-	    cmocka_unit_test(test_count),
+	    cmocka_unit_test(a_query_is_split_into_words_and_phrases),
+	    cmocka_unit_test(words_are_counted_as_the_index_sees_them),
 	};
 
 	return cmocka_run_group_tests_name("terms", tests, NULL, NULL);

@@ -3,7 +3,7 @@
 #include "test_store_fixture.h"
 
 static void
-test_grows(void **state)
+counts_every_transaction(void **state)
 {
 	struct walindex w;
 	struct store_send send;
@@ -30,7 +30,7 @@ test_grows(void **state)
 }
 
 static void
-test_missing(void **state)
+counts_nothing_without_a_file(void **state)
 {
 	char path[TEST_PATH_SIZE + 32];
 	struct walindex w;
@@ -51,8 +51,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_grows, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_missing, setup, teardown),
+	    cmocka_unit_test_setup_teardown(counts_every_transaction, setup, teardown),
+	    cmocka_unit_test_setup_teardown(counts_nothing_without_a_file, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("walindex", tests, NULL, NULL);

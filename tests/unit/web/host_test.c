@@ -3,7 +3,7 @@
 #include "test.h"
 
 static void
-test_add(void **state)
+takes_only_names_and_addresses(void **state)
 {
 	static const char *const good[] = {"example.org", "EXAMPLE.org", "example.org.", "localhost", "a", "a_b-c.d",
 	    "127.0.0.1", "[::1]", "::1", "[2001:db8::7]", "xn--bcher-kva.example"};
@@ -31,7 +31,7 @@ test_add(void **state)
 }
 
 static void
-test_know(void **state)
+knows_its_hosts_with_any_port(void **state)
 {
 	static const char *const known[] = {"example.org", "Example.ORG", "example.org:8080", "example.org.",
 	    "example.org:", "EXAMPLE.org.:443", "10.1.2.3", "10.1.2.3:80", "[::1]", "[::1]:8080",
@@ -60,7 +60,7 @@ test_know(void **state)
 }
 
 static void
-test_address(void **state)
+tells_addresses_from_names(void **state)
 {
 	static const char *const yes[] = {
 	    "", "127.0.0.1", "192.168.7.9:8080", "[::1]", "[fe80::1]:80", "localhost", "LOCALHOST:80"};
@@ -82,9 +82,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_add),
-	    cmocka_unit_test(test_know),
-	    cmocka_unit_test(test_address),
+	    cmocka_unit_test(takes_only_names_and_addresses),
+	    cmocka_unit_test(knows_its_hosts_with_any_port),
+	    cmocka_unit_test(tells_addresses_from_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

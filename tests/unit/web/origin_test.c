@@ -16,7 +16,7 @@ add(struct origins *o, const char *text)
 }
 
 static void
-test_same_host(void **state)
+knows_the_origin_of_our_own_host(void **state)
 {
 	static const struct {
 		const char *origin, *host;
@@ -65,7 +65,7 @@ test_same_host(void **state)
 }
 
 static void
-test_let_in(void **state)
+lets_in_those_that_were_named(void **state)
 {
 	static const char *const good[] = {"https://a.example", "http://a.example:8080", "capacitor://localhost",
 	    "ionic://localhost", "chrome-extension://abcdefghijklmnop", "http://[::1]:3000", "http://10.0.0.1",
@@ -92,7 +92,7 @@ test_let_in(void **state)
 }
 
 static void
-test_nobody(void **state)
+lets_in_nobody_at_first(void **state)
 {
 	struct origins o = {.any = false};
 
@@ -102,7 +102,7 @@ test_nobody(void **state)
 }
 
 static void
-test_refused(void **state)
+refuses_what_is_no_origin(void **state)
 {
 	static const struct {
 		const char *text, *why;
@@ -152,7 +152,7 @@ test_refused(void **state)
 }
 
 static void
-test_many(void **state)
+takes_only_so_many(void **state)
 {
 	struct origins o = {.any = false};
 	char text[64];
@@ -171,11 +171,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_same_host),
-	    cmocka_unit_test(test_let_in),
-	    cmocka_unit_test(test_nobody),
-	    cmocka_unit_test(test_refused),
-	    cmocka_unit_test(test_many),
+	    cmocka_unit_test(knows_the_origin_of_our_own_host),
+	    cmocka_unit_test(lets_in_those_that_were_named),
+	    cmocka_unit_test(lets_in_nobody_at_first),
+	    cmocka_unit_test(refuses_what_is_no_origin),
+	    cmocka_unit_test(takes_only_so_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,7 @@
 #include "test.h"
 
 static void
-test_table(void **state)
+each_problem_has_a_status_and_a_code_of_its_own(void **state)
 {
 	(void)state;
 	for (enum problem p = 0; p < PROBLEMS; p++) {
@@ -36,7 +36,7 @@ on_member(void *ctx, struct str name, enum json_type type, struct str value)
 
 /* RFC 9457, with whatever a stranger sent in the detail. */
 static void
-test_json(void **state)
+is_told_as_json_whatever_the_detail(void **state)
 {
 	static const char *const want[] = {"type", "about:blank", "title", "Bad Request", "code", "bad_json", "detail",
 	    "a \"b\"\n\\ \xEF\xBF\xBD", NULL};
@@ -56,8 +56,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_table),
-	    cmocka_unit_test(test_json),
+	    cmocka_unit_test(each_problem_has_a_status_and_a_code_of_its_own),
+	    cmocka_unit_test(is_told_as_json_whatever_the_detail),
 	};
 
 	return cmocka_run_group_tests_name("problem", tests, NULL, NULL);

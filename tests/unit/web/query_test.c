@@ -3,7 +3,7 @@
 #include "test.h"
 
 static void
-test_fields(void **state)
+reads_fields(void **state)
 {
 	static const struct {
 		const char *text, *names[4], *values[4];
@@ -59,7 +59,7 @@ test_fields(void **state)
 }
 
 static void
-test_zero(void **state)
+keeps_a_zero_byte(void **state)
 {
 	struct query q;
 
@@ -75,7 +75,7 @@ test_zero(void **state)
 }
 
 static void
-test_all_bytes(void **state)
+decodes_every_byte(void **state)
 {
 	struct query q;
 	char text[2 + 3 * 256 + 1] = "a=";
@@ -92,7 +92,7 @@ test_all_bytes(void **state)
 }
 
 static void
-test_too_many(void **state)
+says_when_there_are_too_many_fields(void **state)
 {
 	char text[4 * (QUERY_FIELDS_MAX + 1)] = "";
 	struct query q;
@@ -113,7 +113,7 @@ test_too_many(void **state)
 
 /* Views of earlier fields stay good however long the text is. */
 static void
-test_long(void **state)
+keeps_earlier_fields_however_long_the_text_is(void **state)
 {
 	size_t n = 1000 * 1000;
 	char *text = malloc(n);
@@ -133,7 +133,7 @@ test_long(void **state)
 
 /* Behind however many of the client's own, before them, written in whatever way. */
 static void
-test_only(void **state)
+finds_the_names_asked_for_among_any_others(void **state)
 {
 	static const char *const names[] = {"sid", "transport", NULL};
 	char text[8 * 1000] = "tr%61nsport=a";
@@ -158,12 +158,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_fields),
-	    cmocka_unit_test(test_zero),
-	    cmocka_unit_test(test_all_bytes),
-	    cmocka_unit_test(test_too_many),
-	    cmocka_unit_test(test_long),
-	    cmocka_unit_test(test_only),
+	    cmocka_unit_test(reads_fields),
+	    cmocka_unit_test(keeps_a_zero_byte),
+	    cmocka_unit_test(decodes_every_byte),
+	    cmocka_unit_test(says_when_there_are_too_many_fields),
+	    cmocka_unit_test(keeps_earlier_fields_however_long_the_text_is),
+	    cmocka_unit_test(finds_the_names_asked_for_among_any_others),
 	};
 
 	return cmocka_run_group_tests_name("query", tests, NULL, NULL);

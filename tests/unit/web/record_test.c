@@ -72,7 +72,7 @@ verdict(struct fixture *f)
 }
 
 static void
-test_whole(void **state)
+takes_a_whole_request(void **state)
 {
 	struct fixture *f = *state;
 
@@ -103,7 +103,7 @@ test_whole(void **state)
 }
 
 static void
-test_truncated(void **state)
+waits_for_the_rest_of_a_request(void **state)
 {
 	struct fixture *f = *state;
 
@@ -117,7 +117,7 @@ test_truncated(void **state)
 
 /* Bytes that come one at a time, or in any pieces, lead to the same end. */
 static void
-test_pieces(void **state)
+takes_a_request_in_any_pieces(void **state)
 {
 	struct fixture *f = *state;
 
@@ -140,7 +140,7 @@ test_pieces(void **state)
 
 /* A byte 0 in a name or a value is seen, in a length it means nothing. */
 static void
-test_nul(void **state)
+sees_a_zero_byte_in_a_parameter(void **state)
 {
 	static const struct str with[] = {
 	    {"\4\3USERa\0b", 9}, {"\4\1USER\0", 7}, {"\4\1US\0Rx", 7}, {"\1\1aa\1\1b\0", 8}};
@@ -164,7 +164,7 @@ test_nul(void **state)
 
 /* Many records of one byte: parameters must lie inside their record, so only a body can come like that. */
 static void
-test_small_records(void **state)
+takes_a_body_in_records_of_one_byte(void **state)
 {
 	struct fixture *f = *state;
 
@@ -186,7 +186,7 @@ test_small_records(void **state)
 }
 
 static void
-test_wrong_begin(void **state)
+refuses_a_wrong_beginning(void **state)
 {
 	static const struct {
 		unsigned id;
@@ -214,7 +214,7 @@ test_wrong_begin(void **state)
 
 /* Whichever record follows: only what continues the request is good, and only with its own id. */
 static void
-test_wrong_order(void **state)
+refuses_records_out_of_order(void **state)
 {
 	struct fixture *f = *state;
 
@@ -237,7 +237,7 @@ test_wrong_order(void **state)
 }
 
 static void
-test_hostile_lengths(void **state)
+refuses_lengths_beyond_their_record(void **state)
 {
 	static const struct str params[] = {
 	    {"\x05\x01nv", 4}, /* a name longer than the record */
@@ -265,7 +265,7 @@ test_hostile_lengths(void **state)
 }
 
 static void
-test_params_max(void **state)
+refuses_too_many_bytes_of_parameters(void **state)
 {
 	char *content = calloc(1, 65535);
 	struct fixture *f = *state;
@@ -283,7 +283,7 @@ test_params_max(void **state)
 }
 
 static void
-test_body_max(void **state)
+tells_of_the_record_that_makes_the_body_too_long(void **state)
 {
 	struct fixture *f = *state;
 	size_t begins;
@@ -325,7 +325,7 @@ test_body_max(void **state)
 
 /* A record that belongs to another request is bad, whether or not the body has become too long. */
 static void
-test_over_of_another(void **state)
+refuses_a_record_of_another_request(void **state)
 {
 	struct fixture *f = *state;
 
@@ -406,7 +406,7 @@ free_to_change(const struct buf *b, size_t at, unsigned char to)
 }
 
 static void
-test_corrupted(void **state)
+notices_every_byte_that_matters(void **state)
 {
 	struct fixture *f = *state;
 
@@ -427,7 +427,7 @@ test_corrupted(void **state)
 }
 
 static void
-test_random_bytes(void **state)
+stays_within_random_bytes(void **state)
 {
 	struct fixture *f = *state;
 
@@ -454,19 +454,19 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_whole),
-	    TEST(test_truncated),
-	    TEST(test_pieces),
-	    TEST(test_nul),
-	    TEST(test_small_records),
-	    TEST(test_wrong_begin),
-	    TEST(test_wrong_order),
-	    TEST(test_hostile_lengths),
-	    TEST(test_params_max),
-	    TEST(test_body_max),
-	    TEST(test_over_of_another),
-	    TEST(test_corrupted),
-	    TEST(test_random_bytes),
+	    TEST(takes_a_whole_request),
+	    TEST(waits_for_the_rest_of_a_request),
+	    TEST(takes_a_request_in_any_pieces),
+	    TEST(sees_a_zero_byte_in_a_parameter),
+	    TEST(takes_a_body_in_records_of_one_byte),
+	    TEST(refuses_a_wrong_beginning),
+	    TEST(refuses_records_out_of_order),
+	    TEST(refuses_lengths_beyond_their_record),
+	    TEST(refuses_too_many_bytes_of_parameters),
+	    TEST(tells_of_the_record_that_makes_the_body_too_long),
+	    TEST(refuses_a_record_of_another_request),
+	    TEST(notices_every_byte_that_matters),
+	    TEST(stays_within_random_bytes),
 	};
 
 	return cmocka_run_group_tests_name("record", tests, NULL, NULL);

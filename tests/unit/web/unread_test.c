@@ -69,7 +69,7 @@ take_all(struct unread *u, const struct blob *b, int parts_max, size_t most)
 }
 
 static void
-test_bytes(void **state)
+gives_all_bytes_in_any_parts(void **state)
 {
 	static const size_t sizes[] = {1, UNREAD_PIECE, UNREAD_PIECE + 1, 2 * UNREAD_PIECE, 1000000};
 
@@ -95,7 +95,7 @@ test_bytes(void **state)
 
 /* Sixty answers of the same bytes but for their end, each of which another part was sent. */
 static void
-test_the_same(void **state)
+keeps_equal_answers_once(void **state)
 {
 	struct unread u[60];
 	size_t one = 0;
@@ -118,7 +118,7 @@ test_the_same(void **state)
 
 /* What was sent is let go, by the last who held it. */
 static void
-test_let_go(void **state)
+lets_go_of_what_all_have_sent(void **state)
 {
 	struct blob *b = answer(10 * UNREAD_PIECE, 2);
 	struct unread u, v;
@@ -143,7 +143,7 @@ test_let_go(void **state)
 
 /* One that others hold is not copied, and counts once. */
 static void
-test_shared(void **state)
+does_not_copy_what_others_hold(void **state)
 {
 	struct blob *b = answer(5000000, 3);
 	struct unread u[10];
@@ -165,7 +165,7 @@ test_shared(void **state)
 
 /* Pieces that look alike where one looks are not taken for each other. */
 static void
-test_alike(void **state)
+does_not_take_pieces_that_look_alike_for_each_other(void **state)
 {
 	struct unread u[10];
 	struct blob *b[10];
@@ -188,11 +188,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_bytes, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_the_same, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_let_go, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_shared, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_alike, setup, teardown),
+	    cmocka_unit_test_setup_teardown(gives_all_bytes_in_any_parts, setup, teardown),
+	    cmocka_unit_test_setup_teardown(keeps_equal_answers_once, setup, teardown),
+	    cmocka_unit_test_setup_teardown(lets_go_of_what_all_have_sent, setup, teardown),
+	    cmocka_unit_test_setup_teardown(does_not_copy_what_others_hold, setup, teardown),
+	    cmocka_unit_test_setup_teardown(does_not_take_pieces_that_look_alike_for_each_other, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("unread", tests, NULL, NULL);
