@@ -91,7 +91,7 @@ for (const [version, io] of clients) {
 			}
 		});
 
-		it('answers', async (t) => {
+		it('answers what the server asks', async (t) => {
 			const one = await join(t);
 			one.on('question', (x, answer) => answer({ doubled: x * 2 }));
 			one.emit('ask', 21);
@@ -193,7 +193,7 @@ for (const [version, io] of clients) {
 			assert.deepEqual(await one.next('message-back'), ['back']);
 		});
 
-		it('leaves', async (t) => {
+		it('leaves a namespace', async (t) => {
 			const one = await join(t);
 			const other = await join(t);
 			one.disconnect();

@@ -59,7 +59,7 @@ async function complete(t, { http, site, snippet, base }) {
 }
 
 describe('base: below /chat/', () => {
-	it('by a rewrite in the site', async (t) => {
+	it('it serves by a rewrite in the site', async (t) => {
 		const d = await daemon({ t });
 		const { http, server } = snippets({ socket: d.socket });
 		const [, told] = /^#\s+(location \^~ \/chat\/ \{.*\})$/m.exec(server);
@@ -68,7 +68,7 @@ describe('base: below /chat/', () => {
 		await works(front, '');
 	});
 
-	it('by a BASE in the snippet', async (t) => {
+	it('it serves by a BASE in the snippet', async (t) => {
 		const d = await daemon({ t });
 		const front = await nginx({ ...snippets({ socket: d.socket, base: '/chat' }), t });
 		await works(front, '/chat');

@@ -59,20 +59,20 @@ describe('gone: a stranger does not wait for searches', () => {
 describe('gone: a stranger does not wait for reads', () => {
 	const s = server(() => large());
 
-	it('pages whose filter fits nothing', async () => {
+	it('of pages whose filter fits nothing', async () => {
 		const alone = await stranger(s, '/history?room=r4711');
 		await dropped(s, '/history?room=*&sender=nobody', 200, open(s, 150));
 		const after = await stranger(s, '/history?room=r4711');
 		assert.ok(after < alone + ms(300), `${after} ms, and alone ${alone} ms`);
 	});
 
-	it('catch-ups', async () => {
+	it('of catch-ups', async () => {
 		await dropped(s, '/poll?room=*&since=1&limit=1000', 200, () => sleep(5));
 		const after = await stranger(s, '/poll?room=r4711&since=1');
 		assert.ok(after < ms(300), `${after} ms`);
 	});
 
-	it('lists of rooms', async () => {
+	it('of lists of rooms', async () => {
 		const alone = await stranger(s, '/history?room=r4711');
 		await dropped(s, '/rooms?limit=1000', 200, () => sleep(30));
 		const after = await stranger(s, '/history?room=r4711');

@@ -116,7 +116,7 @@ describe('health: /metrics', () => {
 			assert.match(names, what);
 	});
 
-	it('counts', async () => {
+	it('counts sends, refusals and held polls', async () => {
 		const total = (all, pattern) => Object.entries(all).filter(([name]) => pattern.test(name)).reduce((sum, [, value]) => sum + value, 0);
 		const before = await figures();
 		for (let i = 0; i < 5; i++)

@@ -47,14 +47,14 @@ describe('history: paging', () => {
 		assert.deepEqual(page(await s.history({ room: r, limit: 9 })), [i.slice(1), i[1], null]);
 	});
 
-	it('before', async () => {
+	it('`before` gives the ones older than an id, next to it', async () => {
 		assert.deepEqual(page(await s.history({ room: r, limit: 3, before: i[5] })), [i.slice(2, 5), i[2], i[4]]);
 		assert.deepEqual(page(await s.history({ room: r, limit: 3, before: i[3] })), [i.slice(0, 3), null, i[2]]);
 		assert.deepEqual(page(await s.history({ room: r, limit: 3, before: i[9] + 1 })), [i.slice(7), i[7], null]);
 		assert.deepEqual(page(await s.history({ room: r, limit: 3, before: 2 ** 53 - 1 })), [i.slice(7), i[7], null]);
 	});
 
-	it('after', async () => {
+	it('`after` gives the ones newer than an id, next to it', async () => {
 		assert.deepEqual(page(await s.history({ room: r, limit: 3, after: i[5] })), [i.slice(6, 9), i[6], i[8]]);
 		assert.deepEqual(page(await s.history({ room: r, limit: 3, after: i[6] })), [i.slice(7), i[7], null]);
 		assert.deepEqual(page(await s.history({ room: r, limit: 3, after: 0 })), [i.slice(0, 3), null, i[2]]);

@@ -44,7 +44,7 @@ describe('search: words', () => {
 		assert.deepEqual(ids(await find('cafe')), [id[5]]);
 	});
 
-	it('"phrases"', async () => {
+	it('finds a "phrase" where its words stand side by side', async () => {
 		assert.deepEqual(ids(await find('"quick brown"')), [id[0]]);
 		assert.deepEqual(ids(await find('"brown quick"')), [id[4]]);
 		assert.deepEqual(ids(await find('"brown dog" quick')), [id[2]]);
@@ -52,13 +52,13 @@ describe('search: words', () => {
 		assert.deepEqual(ids(await find('"lazy the dog"')), []);
 	});
 
-	it('prefix*', async () => {
+	it('finds words that begin with prefix*', async () => {
 		assert.deepEqual(ids(await find('quick*')), [id[4], id[3], id[2], id[0]]);
 		assert.deepEqual(ids(await find('bro* to*')), [id[3]]);
 		assert.deepEqual(ids(await find('zzz*')), []);
 	});
 
-	it('-not', async () => {
+	it('leaves out messages with a -word', async () => {
 		assert.deepEqual(ids(await find('quick -dog')), [id[4], id[0]]);
 		assert.deepEqual(ids(await find('-dog quick -fox')), [id[4]]);
 		assert.deepEqual(ids(await find('quick* -quick')), [id[3]]);

@@ -608,20 +608,20 @@ describe('send: limits made small', () => {
 	const s = server({ flags: '--body-max 2000 --message-max 1000 --depth-max 5' });
 	const json = (body) => s.post('/send', typeof body === 'string' ? body : JSON.stringify(body), JSON_TYPE);
 
-	it('body-max', async () => {
+	it('refuses a body over body-max', async () => {
 		problem(assert, await s.post('/send', 'x'.repeat(2001), PLAIN), 413, 'body_too_large', /2,?000/);
 		problem(assert, await s.post('/send', `text=${'%41'.repeat(700)}`, FORM), 413, 'body_too_large', /2,?000/);
 		const filler = ' '.repeat(1900);
 		assert.equal((await json(`{"text":"x"${filler}}`)).status, 201);
 	});
 
-	it('message-max', async () => {
+	it('refuses a message over message-max', async () => {
 		problem(assert, await s.post('/send', 'x'.repeat(1001), PLAIN), 413, 'message_too_large', /1,?000/);
 		problem(assert, await json({ args: [1, 'x'.repeat(1001)] }), 413, 'message_too_large', /1,?000/);
 		assert.equal((await s.post('/send', 'x'.repeat(800), PLAIN)).status, 201);
 	});
 
-	it('depth-max', async () => {
+	it('refuses args nested deeper than depth-max', async () => {
 		assert.equal((await json(`{"args":${nested(5)}}`)).status, 201);
 		assert.equal((await json('{"args":[{"a":{"b":[[]]}}]}')).status, 201);
 		problem(assert, await json(`{"args":${nested(6)}}`), 400, 'too_deep', /5/);

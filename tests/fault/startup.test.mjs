@@ -65,8 +65,8 @@ async function startup(t, prepare) {
 }
 
 describe('startup', { concurrency: 2 }, () => {
-	it('in an empty folder', (t) => startup(t));
-	it('on an older database with messages', async (t) => {
+	it('serves or says why in an empty folder', (t) => startup(t));
+	it('serves or says why on an older database with messages', async (t) => {
 		// Version 1, as 001-log.sql alone made it.
 		const old = path.join(tempDir(), 'longline.db');
 		await sql(old, fs.readFileSync(new URL('../../sql/001-log.sql', import.meta.url), 'utf8')

@@ -102,7 +102,7 @@ describe('axe-core finds nothing', () => {
 		});
 	}
 
-	test('without JavaScript', async (t) => {
+	test('in the page without JavaScript', async (t) => {
 		const p = await open(t, `${line.url}/`, { javaScriptEnabled: false });
 		for (const part of [p.field, p.name, p.send]) await part.waitFor();
 		await p.page.locator('noscript p').waitFor();

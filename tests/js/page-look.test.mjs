@@ -277,7 +277,7 @@ const SAID = [
 	['ben', 'Very nice.'],
 ];
 
-test('the pictures of the page', { skip: !process.env.SCREENSHOTS && 'SCREENSHOTS is not set' }, async (t) => {
+test('the pictures of the page are taken', { skip: !process.env.SCREENSHOTS && 'SCREENSHOTS is not set' }, async (t) => {
 	const line = await start({ t });
 	// Yesterday evening and this morning, by the reader's clock.
 	const day = new Date();

@@ -133,7 +133,7 @@ describe('markup', () => {
 		: `<${node.tag}${node.href ? ` ${node.href}` : ''}>${show(node.children)}</${node.tag}>`)).join('');
 	const is = (text, expected) => assert.equal(show(markup.parse(text)), expected);
 
-	test('the subset', () => {
+	test('a subset of Markdown is shown', () => {
 		is('a **b** *c* _d_ ~~e~~ `f*g*`', 'a <strong>b</strong> <em>c</em> <em>d</em> <del>e</del> <code>f*g*</code>');
 		is('**a *b* c**', '<strong>a <em>b</em> c</strong>');
 		is('x\n```js\nlet *a* = `1`;\n```\ny', 'x\n<pre>let *a* = `1`;</pre>y');
@@ -204,7 +204,7 @@ describe('what is remembered', () => {
 		return { getItem: (name) => map.get(name) ?? null, setItem: (name, value) => map.set(name, value) };
 	};
 
-	test('as a whole, and of each room', () => {
+	test('is there again, as a whole and of each room', () => {
 		const kept = storage();
 		const prefs = new Memory(kept);
 		prefs.set('name', 'ann');

@@ -37,7 +37,7 @@ describe('order', () => {
 		}
 	});
 
-	test('first, last, size, has', () => {
+	test('first, last, messages and has() tell what is in it', () => {
 		const timeline = new Timeline();
 		assert.deepEqual([timeline.first, timeline.last, timeline.messages.length], [null, 0, 0]);
 		timeline.add([message(9), message(4)]);
@@ -158,7 +158,7 @@ describe('the unsent', () => {
 		assert.deepEqual(shown(timeline), [7, '[hi]']);
 	});
 
-	test('discarded: gone', () => {
+	test('what is discarded is gone', () => {
 		const timeline = new Timeline();
 		timeline.outbox('item', item('hi'));
 		timeline.outbox('discarded', { key: 'hi' });
