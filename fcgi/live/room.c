@@ -32,12 +32,6 @@ struct rooms {
 	struct table table;
 };
 
-static struct str
-name_of(const struct room *room)
-{
-	return (struct str){room->name, room->name_n};
-}
-
 static struct room *
 room_of(struct table_entry *e)
 {
@@ -47,7 +41,7 @@ room_of(struct table_entry *e)
 static struct str
 entry_name(const struct table_entry *e)
 {
-	return name_of(CONTAINER(e, const struct room, entry));
+	return room_name(CONTAINER(e, const struct room, entry));
 }
 
 static void
@@ -55,7 +49,7 @@ init(struct rooms *rooms, struct room *room, struct str name)
 {
 	*room = (struct room){.rooms = rooms, .name_n = (uint8_t)name.n};
 	memcpy(room->name, name.p, name.n);
-	round_init(&room->round, room);
+	round_init(&rooms->rounds, &room->round, room);
 	room->chain.owner = room;
 	room->chain.floor = rooms->ring.floor;
 	room->view = &room->chain;
@@ -78,7 +72,7 @@ static void
 fini(struct room *room)
 {
 	ring_chain_fini(&room->chain);
-	round_fini(&room->rooms->rounds, &room->round);
+	round_fini(&room->round);
 	forget_answers(room);
 }
 
@@ -144,7 +138,6 @@ rooms_free(struct rooms *rooms)
 {
 	if (rooms == NULL)
 		return;
-	rounds_fini(&rooms->rounds);
 	ring_fini(&rooms->ring);
 	table_each(&rooms->table, free_one, NULL);
 	fini(&rooms->all);
@@ -190,12 +183,6 @@ room_was_reset(const struct rooms *rooms, const struct waiter *w)
 }
 
 static void
-make_due_if_waited(struct room *room)
-{
-	round_make_due_if_waited(&room->rooms->rounds, &room->round);
-}
-
-static void
 reset_one(void *ctx, struct table_entry *e)
 {
 	struct room *room = room_of(e);
@@ -203,7 +190,7 @@ reset_one(void *ctx, struct table_entry *e)
 	room->deleted = 0;
 	room->chain.floor = *(int64_t *)ctx;
 	forget_answers(room);
-	make_due_if_waited(room);
+	round_make_due_if_waited(&room->round);
 	free_if_idle(room);
 }
 
@@ -253,7 +240,7 @@ room_all(struct rooms *rooms)
 struct str
 room_name(const struct room *room)
 {
-	return name_of(room);
+	return (struct str){room->name, room->name_n};
 }
 
 const struct ring_chain *
@@ -305,7 +292,7 @@ rooms_expect(struct rooms *rooms, bool coming)
 void
 room_make_due(struct room *room)
 {
-	round_make_due(&room->rooms->rounds, &room->round);
+	round_make_due(&room->round);
 }
 
 void
@@ -318,14 +305,14 @@ rooms_publish(struct rooms *rooms, struct message *m)
 	if (room == NULL) {
 		/* Without memory for the room the message is found in the database, below the floor. */
 		ring_reset(&rooms->ring, m->f.id);
-		make_due_if_waited(&rooms->all);
+		round_make_due_if_waited(&rooms->all.round);
 		message_drop(m);
 		log_error("memory", "detail=\"a room could not be kept; readers go to the database\"");
 		return;
 	}
 	/* First, since a room that nobody waits in may be gone after a failure. */
-	make_due_if_waited(room);
-	make_due_if_waited(&rooms->all);
+	round_make_due_if_waited(&room->round);
+	round_make_due_if_waited(&rooms->all.round);
 	if (ring_add(&rooms->ring, &room->chain, m) != 0)
 		log_error("memory", "detail=\"a message could not be kept; readers go to the database\"");
 }
@@ -335,7 +322,7 @@ note_deleted(struct room *room, int64_t id)
 {
 	if (id > room->deleted)
 		room->deleted = id;
-	make_due_if_waited(room);
+	round_make_due_if_waited(&room->round);
 }
 
 void
@@ -359,10 +346,10 @@ rooms_change(struct rooms *rooms, struct str name, int64_t id, struct message *n
 		return;
 	/* A row that was passed over has been mended: memory has no place for it, so readers go to the database. */
 	ring_reset(&rooms->ring, rooms->head);
-	make_due_if_waited(&rooms->all);
+	round_make_due_if_waited(&rooms->all.round);
 	if ((room = room_find(rooms, name)) != NULL) {
 		room->chain.floor = rooms->head;
-		make_due_if_waited(room);
+		round_make_due_if_waited(&room->round);
 	}
 }
 
@@ -380,7 +367,7 @@ room_wait(struct room *room, struct waiter *w, enum room_waiter_kind kind, int64
 	w->since = (uint64_t)since & ((UINT64_C(1) << 53) - 1);
 	w->kind = kind & 3;
 	w->era = room->rooms->resets & 7;
-	round_add(&room->rooms->rounds, &room->round, w);
+	round_add(&room->round, w);
 }
 
 void

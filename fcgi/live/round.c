@@ -7,92 +7,294 @@
 
 enum {
 	WAKES_PER_TURN = 64, /* so that a big round never starves the rest of the loop */
-	LARGE = 256,         /* from so many on those who were told are waited for */
-	STRAGGLERS = 64,     /* one of so many need not be */
-	RESTS = 4,           /* for how many times as long as it took to tell them */
+	LARGE = 256,         /* a round this large is followed by a rest */
+	STRAGGLERS = 64,     /* of 64 waiters one need not be back */
+	RESTS = 4,           /* a rest lasts at most 4 times the telling */
 	REST_MAX_MS = 250,
 	CROWD_MS = 500, /* so long after a large round its waiters may still be waited for */
 	HOLD_MS = 4,
 };
 
-/* A round that was put off is so no more. */
-static void
-take_up(struct rounds *all, struct round *round)
+enum event {
+	NEWS,  /* there is something that waiters have not been told */
+	ADDED, /* a waiter came */
+	OVER,  /* the state's timer went off, or what a held round waits for is there */
+	TURN,  /* the round is first in rounds->busy, and nobody is left to be told in it */
+	EVENTS
+};
+
+/* Returns the state that follows. NULL in the table: nothing changes, or it cannot be. */
+typedef enum round_state step_fn(struct round *round);
+static step_fn rest_or_due, due_if_rested, due_if_back, hold_or_begin, release, begin, due_again, end, end_and_next;
+
+/* clang-format off */
+static step_fn *const STEPS[ROUND_STATES][EVENTS] = {
+	/*                     NEWS           ADDED        OVER           TURN */
+	[ROUND_IDLE]        = {rest_or_due,   NULL,        NULL,          NULL},
+	[ROUND_RESTING]     = {due_if_rested, due_if_back, due_if_rested, NULL},
+	[ROUND_HELD]        = {NULL,          NULL,        release,       NULL},
+	[ROUND_DUE]         = {NULL,          NULL,        NULL,          hold_or_begin},
+	[ROUND_READY]       = {NULL,          NULL,        NULL,          begin},
+	[ROUND_TELLING]     = {due_again,     NULL,        NULL,          end},
+	[ROUND_TELLING_DUE] = {NULL,          NULL,        NULL,          end_and_next},
+};
+/* clang-format on */
+
+static struct roundlist *
+list_of(struct rounds *all, enum round_state state)
 {
-	if (round->held)
-		TAILQ_REMOVE(&all->held, round, link);
-	if (round->later)
-		loop_timer_clear(all->loop, &round->timer);
-	round->held = round->later = false;
+	return state >= ROUND_DUE ? &all->busy : state == ROUND_HELD ? &all->held : NULL;
 }
 
 static void
-list(struct rounds *all, struct round *round)
+enter(struct round *round, enum round_state state)
 {
-	take_up(all, round);
-	round->most = 0;
-	round->due = true;
-	if (round->listed)
+	struct rounds *all = round->all;
+	struct roundlist *from = list_of(all, round->state), *to = list_of(all, state);
+
+	if (state == round->state)
 		return;
-	round->listed = true;
-	TAILQ_INSERT_TAIL(&all->busy, round, link);
+	round->state = state;
+	if (from != to && from != NULL)
+		TAILQ_REMOVE(from, round, link);
+	if (from != to && to != NULL)
+		TAILQ_INSERT_TAIL(to, round, link);
+	loop_timer_clear(all->loop, &round->timer);
+	if (state == ROUND_RESTING)
+		loop_timer_set(all->loop, &round->timer, all->timer_kind, round->crowd.rest_until_ms - clock_ms());
+	else if (state == ROUND_HELD)
+		loop_timer_set(all->loop, &round->timer, all->timer_kind, HOLD_MS);
 }
 
 static void
-on_rest_timer(void *ctx, struct timer *t)
+step(struct round *round, enum event event)
 {
-	list(ctx, CONTAINER(t, struct round, timer));
+	if (STEPS[round->state][event] != NULL)
+		enter(round, STEPS[round->state][event](round));
 }
 
-void
-rounds_init(struct rounds *all, struct loop *loop, round_ended_fn *ended)
+static void
+on_timer(void *ctx, struct timer *t)
 {
-	*all = (struct rounds){.loop = loop, .ended = ended};
-	all->timer_kind = loop_timer_kind(loop, on_rest_timer, all);
-	TAILQ_INIT(&all->busy);
-	TAILQ_INIT(&all->held);
+	(void)ctx;
+	step(CONTAINER(t, struct round, timer), OVER);
 }
 
-void
-rounds_fini(struct rounds *all)
-{
-	while (!TAILQ_EMPTY(&all->busy))
-		TAILQ_REMOVE(&all->busy, TAILQ_FIRST(&all->busy), link);
-	while (!TAILQ_EMPTY(&all->held))
-		take_up(all, TAILQ_FIRST(&all->held));
-}
-
-void
-round_init(struct round *round, void *owner)
-{
-	*round = (struct round){.owner = owner};
-	TAILQ_INIT(&round->waiters[0]);
-	TAILQ_INIT(&round->waiters[1]);
-}
-
-void
-round_fini(struct rounds *all, struct round *round)
-{
-	take_up(all, round);
-}
-
-bool
-round_busy(const struct round *round)
-{
-	return round->listed || round->later;
-}
+/* ---- the crowd ---- */
 
 /* Whether a large round was told a moment ago. */
 static bool
 has_crowd(const struct round *round)
 {
-	return round->crowd > 0 && clock_ms() < round->crowd_until_ms;
+	return round->crowd.n > 0 && clock_ms() < round->crowd.until_ms;
+}
+
+static bool
+crowd_is_back(const struct round *round)
+{
+	return round->n[round->parked] >= round->crowd.n;
 }
 
 static bool
 crowd_is_away(const struct round *round)
 {
-	return round->crowd > round->n[round->parked] && has_crowd(round);
+	return !crowd_is_back(round) && has_crowd(round);
+}
+
+static void
+note_crowd(struct round *round)
+{
+	int64_t now = clock_ms(), rest_ms = (now - round->began_ms + 1) * RESTS;
+
+	if (round->told >= LARGE) {
+		round->crowd.n = round->told - round->told / STRAGGLERS;
+		round->crowd.rest_ms = (uint32_t)(rest_ms < REST_MAX_MS ? rest_ms : REST_MAX_MS);
+		round->crowd.until_ms = now + CROWD_MS;
+	} else if (now >= round->crowd.until_ms)
+		round->crowd.n = 0;
+}
+
+/* ---- the rest: for a crowd on its way back; without it rests() is false ---- */
+
+/* When a round ends; and anew when the crowd stays away for longer, with news for the first of it that is back. */
+static void
+begin_rest(struct round *round)
+{
+	round->crowd.rest_until_ms = clock_ms() + round->crowd.rest_ms;
+}
+
+static bool
+rests(const struct round *round)
+{
+	return !crowd_is_back(round) && clock_ms() < round->crowd.rest_until_ms;
+}
+
+static enum round_state
+rest_or_due(struct round *round)
+{
+	if (!rests(round) && crowd_is_away(round))
+		begin_rest(round);
+	return due_if_rested(round);
+}
+
+static enum round_state
+due_if_rested(struct round *round)
+{
+	return rests(round) ? ROUND_RESTING : ROUND_DUE;
+}
+
+static enum round_state
+due_if_back(struct round *round)
+{
+	return crowd_is_back(round) ? ROUND_DUE : ROUND_RESTING;
+}
+
+/* ---- the hold: for what is being committed; without it hold_or_begin() is begin() ---- */
+
+static enum round_state
+hold_or_begin(struct round *round)
+{
+	return round->all->coming && has_crowd(round) ? ROUND_HELD : begin(round);
+}
+
+static enum round_state
+release(struct round *round)
+{
+	(void)round;
+	return ROUND_READY;
+}
+
+/* ---- the yield: for the web server; without it rounds_tell() does not call this ---- */
+
+/* Where it shares our processor it would not run before our slice is over, a few ms later; so it passes the first
+ * answers on now. With a processor for each this costs nothing. */
+static void
+yield_if_begun(struct rounds *all)
+{
+	if (all->began)
+		sched_yield();
+	all->began = false;
+}
+
+/* ---- the telling ---- */
+
+/* All who wait become the round. */
+static enum round_state
+begin(struct round *round)
+{
+	round->all->began = true;
+	round->told = 0;
+	round->began_ms = clock_ms();
+	round->crowd.rest_until_ms = 0;
+	round->parked = !round->parked;
+	return round->n[!round->parked] > 0 ? ROUND_TELLING : ROUND_IDLE;
+}
+
+static enum round_state
+due_again(struct round *round)
+{
+	(void)round;
+	return ROUND_TELLING_DUE;
+}
+
+static enum round_state
+end(struct round *round)
+{
+	note_crowd(round);
+	begin_rest(round);
+	return ROUND_IDLE;
+}
+
+static enum round_state
+end_and_next(struct round *round)
+{
+	end(round);
+	return rests(round) ? ROUND_RESTING : hold_or_begin(round);
+}
+
+static void
+tell_one(struct round *round)
+{
+	struct rounds *all = round->all;
+	struct waiter *w = TAILQ_FIRST(&round->waiters[!round->parked]);
+	struct room *room = w->room;
+
+	round_remove(round, w);
+	round->told++;
+	all->woken++;
+	/* The round is under way, so the room outlives the call. */
+	all->kinds[w->kind].fn(all->kinds[w->kind].ctx, room, w);
+	/* In turn, so that a large room does not keep a small one waiting. */
+	TAILQ_REMOVE(&all->busy, round, link);
+	TAILQ_INSERT_TAIL(&all->busy, round, link);
+}
+
+bool
+rounds_tell(void *ctx)
+{
+	struct rounds *all = ctx;
+	struct round *round;
+
+	for (int i = 0; i < WAKES_PER_TURN && !loop_spent(all->loop) && (round = TAILQ_FIRST(&all->busy)) != NULL;
+	     i++) {
+		if (round->n[!round->parked] == 0)
+			step(round, TURN);
+		if (round->n[!round->parked] > 0)
+			tell_one(round);
+		else
+			all->ended(round);
+	}
+	yield_if_begun(all);
+	return rounds_are_due(all);
+}
+
+bool
+rounds_are_due(void *ctx)
+{
+	struct rounds *all = ctx;
+
+	return !TAILQ_EMPTY(&all->busy);
+}
+
+void
+rounds_expect(struct rounds *all, bool coming)
+{
+	struct round *round;
+
+	all->coming = coming;
+	while (!coming && (round = TAILQ_FIRST(&all->held)) != NULL)
+		step(round, OVER);
+}
+
+/* ---- what a room does with its round ---- */
+
+void
+rounds_init(struct rounds *all, struct loop *loop, round_ended_fn *ended)
+{
+	*all = (struct rounds){.loop = loop, .ended = ended};
+	all->timer_kind = loop_timer_kind(loop, on_timer, NULL);
+	TAILQ_INIT(&all->busy);
+	TAILQ_INIT(&all->held);
+}
+
+void
+round_init(struct rounds *all, struct round *round, void *owner)
+{
+	*round = (struct round){.all = all, .owner = owner};
+	TAILQ_INIT(&round->waiters[0]);
+	TAILQ_INIT(&round->waiters[1]);
+}
+
+void
+round_fini(struct round *round)
+{
+	enter(round, ROUND_IDLE);
+}
+
+bool
+round_busy(const struct round *round)
+{
+	return round->state != ROUND_IDLE;
 }
 
 bool
@@ -104,17 +306,16 @@ round_gathers(const struct round *round)
 bool
 round_idle(const struct round *round)
 {
-	return !round_busy(round) && TAILQ_EMPTY(&round->waiters[0]) && TAILQ_EMPTY(&round->waiters[1]);
+	return !round_busy(round) && round->n[round->parked] == 0;
 }
 
 void
-round_add(struct rounds *all, struct round *round, struct waiter *w)
+round_add(struct round *round, struct waiter *w)
 {
 	w->list = round->parked == 1;
 	TAILQ_INSERT_TAIL(&round->waiters[w->list], w, link);
 	round->n[w->list]++;
-	if (round->later && !round->held && round->n[w->list] >= round->most)
-		list(all, round);
+	step(round, ADDED);
 }
 
 void
@@ -125,165 +326,16 @@ round_remove(struct round *round, struct waiter *w)
 	w->room = NULL;
 }
 
-/* Whether those who were told last are still waited for. */
-static bool
-resting(const struct round *round)
+void
+round_make_due(struct round *round)
 {
-	return round->most > round->n[round->parked] && clock_ms() < round->rest_until_ms;
-}
-
-/* A round that nothing but its crowd keeps from beginning waits for what is being committed; once. */
-static bool
-to_be_held(const struct rounds *all, const struct round *round)
-{
-	return all->coming && !round->was_held && has_crowd(round);
-}
-
-static void
-put_off(struct rounds *all, struct round *round)
-{
-	int64_t ms = round->rest_until_ms - clock_ms();
-
-	if (round->later)
-		return;
-	if (!resting(round) && to_be_held(all, round)) {
-		round->held = round->was_held = true;
-		TAILQ_INSERT_TAIL(&all->held, round, link);
-		ms = HOLD_MS;
-	}
-	round->later = true;
-	loop_timer_set(all->loop, &round->timer, all->timer_kind, ms);
+	step(round, NEWS);
 }
 
 void
-rounds_expect(struct rounds *all, bool coming)
-{
-	struct round *round;
-
-	all->coming = coming;
-	while (!coming && (round = TAILQ_FIRST(&all->held)) != NULL)
-		list(all, round);
-}
-
-static void
-rest(struct round *round)
-{
-	round->most = round->crowd;
-	round->rest_until_ms = clock_ms() + round->rest_ms;
-}
-
-void
-round_make_due(struct rounds *all, struct round *round)
-{
-	if (round->held)
-		return;
-	if (!round->listed && !round->later && !resting(round) && crowd_is_away(round))
-		rest(round);
-	if (!round->listed && resting(round))
-		put_off(all, round);
-	else
-		list(all, round);
-}
-
-void
-round_make_due_if_waited(struct rounds *all, struct round *round)
+round_make_due_if_waited(struct round *round)
 {
 	/* While they are away nobody may wait yet, but those who come must not be told one by one. */
-	if (round->listed || !TAILQ_EMPTY(&round->waiters[round->parked]) || resting(round))
-		round_make_due(all, round);
-}
-
-/* The round has been told. */
-static void
-end(struct round *round)
-{
-	int64_t now = clock_ms(), wait = (now - round->began_ms + 1) * RESTS;
-
-	round->under_way = false;
-	if (round->told >= LARGE) {
-		round->crowd = round->told - round->told / STRAGGLERS;
-		round->rest_ms = (uint32_t)(wait < REST_MAX_MS ? wait : REST_MAX_MS);
-		round->crowd_until_ms = now + CROWD_MS;
-	} else if (now >= round->crowd_until_ms)
-		round->crowd = 0;
-	rest(round);
-}
-
-/* Who waits becomes the next one. */
-static void
-begin(struct rounds *all, struct round *round)
-{
-	round->due = round->was_held = false;
-	round->under_way = true;
-	round->most = round->told = 0;
-	round->began_ms = clock_ms();
-	round->parked = !round->parked;
-	all->began = true;
-}
-
-/* Tells the next waiter of the round; false when nobody is left to tell, or the next one is to be put off. */
-static bool
-tell_one(struct rounds *all, struct round *round)
-{
-	struct waiter *w = TAILQ_FIRST(&round->waiters[!round->parked]);
-	struct room *room;
-
-	if (w == NULL) {
-		if (round->under_way)
-			end(round);
-		if (!round->due || resting(round) || to_be_held(all, round))
-			return false;
-		begin(all, round);
-		w = TAILQ_FIRST(&round->waiters[!round->parked]);
-	}
-	if (w == NULL) {
-		round->under_way = false;
-		return false;
-	}
-	room = w->room;
-	round_remove(round, w);
-	round->told++;
-	all->woken++;
-	/* The round is listed, so the room outlives the call. */
-	all->kinds[w->kind].fn(all->kinds[w->kind].ctx, room, w);
-	return true;
-}
-
-bool
-rounds_tell(void *ctx)
-{
-	struct rounds *all = ctx;
-	struct round *round;
-
-	for (int i = 0; i < WAKES_PER_TURN && !loop_spent(all->loop) && (round = TAILQ_FIRST(&all->busy)) != NULL;
-	     i++) {
-		bool told = tell_one(all, round);
-
-		TAILQ_REMOVE(&all->busy, round, link);
-		if (told) {
-			/* In turn, so that a large room does not keep a small one waiting. */
-			TAILQ_INSERT_TAIL(&all->busy, round, link);
-		} else {
-			round->listed = false;
-			if (round->due)
-				put_off(all, round);
-			round->due = false;
-			all->ended(round);
-		}
-	}
-	if (all->began) {
-		all->began = false;
-		/* Where the web server shares our processor it would not run before our slice is over, some ms later;
-		 * so it passes the first answers on now. With a processor for each this costs nothing. */
-		sched_yield();
-	}
-	return !TAILQ_EMPTY(&all->busy);
-}
-
-bool
-rounds_are_due(void *ctx)
-{
-	struct rounds *all = ctx;
-
-	return !TAILQ_EMPTY(&all->busy);
+	if (round->state == ROUND_TELLING || round->n[round->parked] > 0 || rests(round))
+		round_make_due(round);
 }

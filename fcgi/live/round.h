@@ -1,16 +1,28 @@
 /*
  * round: the rounds in which the waiters of rooms are told; see room.h.
  *
- * States of a room's round: idle -> (round_make_due()) due, listed -> (rounds_tell(): all who wait are the round) told
- * one by one, still listed -> once more if it became due meanwhile, else idle. A round that is due may be put off
- * (`later`) before it begins. What is listed or put off keeps its room alive.
+ * All who wait in a room when its round begins are told in it, 64 in a turn of the loop, the oldest first; news that
+ * comes meanwhile makes the next round due. A small round begins in the next LOOP_WAKE. Behind a large one, whose
+ * waiters (the crowd) are on their way back, two mechanisms wait on purpose; a third yields as a round begins:
  *
- * After a large round its waiters (the crowd) are on their way back. If the next one began at once, it would tell the
- * few who are back already, and each of the others alone as he comes: many answers with little in each. So it is put
- * off until nearly all of them are back, but not for much longer than the large one took: who writes an answer is done
- * before who passes it on. When they are back, what they said on being told is being committed, and would come just
- * after the round began; so it is put off once more (`held`) until that is there, for a few milliseconds at most. Then
- * each answer holds all that came meanwhile. Small rounds, and those after a quiet moment, begin at once.
+ * - The rest. If the next round began at once, it would tell the few that are back already, and every other one alone
+ *   as it comes back: many answers with little in each. So it rests until nearly all of them are back, but not for much
+ *   longer than the large one took: a daemon that has written its answers is done before the web server is.
+ * - The hold. When they are back, what they said on being told is being committed, and would come just after the round
+ *   began. So a round is held until that is there, once, for HOLD_MS at most. Each answer then has all that came.
+ * - The yield. Behind the first turn of a round the web server may run, where it shares our processor.
+ *
+ * When a waiter that is added to a round is told, by the state of that (round.c begins with the table of what happens):
+ *
+ *   IDLE         in the round that the next news makes due
+ *   RESTING      in the round that becomes due when nearly all of the crowd are back, or at crowd.rest_until_ms
+ *   HELD         in the round that is ready when nothing is being committed any more, or after HOLD_MS
+ *   DUE          in the round that begins in the next LOOP_WAKE, if it is not held there
+ *   READY        in the round that begins in the next LOOP_WAKE
+ *   TELLING      not in this round; in the next one, as in IDLE
+ *   TELLING_DUE  not in this round; in the next one, which begins, rests or is held as soon as this one has been told
+ *
+ * A round that is not IDLE keeps its room alive.
  */
 #ifndef ROUND_H
 #define ROUND_H
@@ -20,28 +32,41 @@
 
 TAILQ_HEAD(waiters, waiter);
 
+enum round_state {
+	ROUND_IDLE,
+	ROUND_RESTING, /* put off: its crowd is on the way back; `timer` is set */
+	ROUND_HELD,    /* put off: messages are being committed; `timer` is set, and it is in rounds->held */
+	ROUND_DUE,     /* begins at its turn, unless it is held; it and those that follow are in rounds->busy */
+	ROUND_READY,   /* was held, which happens once, and begins at its turn */
+	ROUND_TELLING,
+	ROUND_TELLING_DUE, /* with news for the next round */
+	ROUND_STATES
+};
+
+/* What is known of those who were told in the last large round. */
+struct crowd {
+	uint32_t n;            /* nearly all of them; 0: there was no large round of late */
+	uint32_t rest_ms;      /* how long a rest may last */
+	int64_t rest_until_ms; /* the rest that goes on ends then at the latest; 0: none does */
+	int64_t until_ms;      /* then the crowd is forgotten */
+};
+
 /* One room's. */
 struct round {
-	void *owner;               /* the room's, for who is told that it ended */
-	TAILQ_ENTRY(round) link;   /* of rounds->busy while listed, of rounds->held while held */
-	struct waiters waiters[2]; /* [parked] wait, [!parked] are this round */
+	struct rounds *all;
+	void *owner; /* the room's, for who is told that it ended */
+	TAILQ_ENTRY(round) link;
+	struct waiters waiters[2]; /* [parked] wait, [!parked] are the round under way */
 	uint32_t n[2];             /* how many these are */
 	uint8_t parked;
-	bool listed, due, under_way;
-	bool later;             /* due, but put off: `timer` is set */
-	bool held;              /* for what is being committed: in rounds->held; later is set as well */
-	bool was_held;          /* before it began, which is enough */
-	uint32_t told;          /* in the round under way */
-	uint32_t crowd;         /* nearly all who were told in the last large round; 0: there was none of late */
-	uint32_t most;          /* so many are to be back before the next one; 0: it may begin at once */
-	uint32_t rest_ms;       /* for so long at most */
-	int64_t began_ms;       /* clock_ms() when the round under way did */
-	int64_t rest_until_ms;  /* when the next one begins at the latest */
-	int64_t crowd_until_ms; /* then the crowd is forgotten */
+	enum round_state state;
+	uint32_t told;    /* in the round under way */
+	int64_t began_ms; /* clock_ms() when it did */
+	struct crowd crowd;
 	struct timer timer;
 };
 
-/* Nobody is left to be told, and the round is listed no more; it may be freed. */
+/* The round has been told, or was put off. When it is idle, it may be freed. */
 typedef void round_ended_fn(struct round *round);
 
 /* All rooms'. */
@@ -52,7 +77,7 @@ struct rounds {
 	} kinds[ROOM_WAITER_KINDS];
 	struct loop *loop;
 	uint8_t timer_kind;
-	TAILQ_HEAD(roundlist, round) busy; /* under way or due */
+	TAILQ_HEAD(roundlist, round) busy; /* under way, or about to begin */
 	struct roundlist held;
 	bool coming; /* messages are being committed */
 	round_ended_fn *ended;
@@ -62,37 +87,37 @@ struct rounds {
 
 void rounds_init(struct rounds *all, struct loop *loop, round_ended_fn *ended);
 
-/* Nobody is told any more; waiters are their owners'. */
-void rounds_fini(struct rounds *all);
-
 /* Tells a bounded number of waiters; whether more are due. For LOOP_WAKE; all is a struct rounds. */
 bool rounds_tell(void *all);
 
 /* Whether more are due: timers, which make rounds due as well, go off behind LOOP_WAKE. For LOOP_SWEEP; as above. */
 bool rounds_are_due(void *all);
 
-/* Whether messages are being committed: from true to false, what was held for them begins. */
+/* Whether messages are being committed: from true to false, the rounds that were held for them begin. */
 void rounds_expect(struct rounds *all, bool coming);
 
-void round_init(struct round *round, void *owner);
-void round_fini(struct rounds *all, struct round *round);
+void round_init(struct rounds *all, struct round *round, void *owner);
 
-/* Whether nobody waits in it, and it is neither listed nor put off. */
+/* Nobody is told any more; waiters are their owners'. */
+void round_fini(struct round *round);
+
+/* Whether nobody waits in it, and it is ROUND_IDLE. */
 bool round_idle(const struct round *round);
 
 /* Whether a round is under way, due or put off. */
 bool round_busy(const struct round *round);
 
-/* Whether one who has something new to be told had better wait with the others: they are being told, or on their way.
- */
+/* Whether a reader that has something new to be told had better wait with the others: they are being told, or on their
+ * way. */
 bool round_gathers(const struct round *round);
 
-void round_add(struct rounds *all, struct round *round, struct waiter *w);
+void round_add(struct round *round, struct waiter *w);
 void round_remove(struct round *round, struct waiter *w);
 
-void round_make_due(struct rounds *all, struct round *round);
+/* There is news for the waiters. */
+void round_make_due(struct round *round);
 
 /* The same if there is anyone to be told, now or because a round is under way. */
-void round_make_due_if_waited(struct rounds *all, struct round *round);
+void round_make_due_if_waited(struct round *round);
 
 #endif
