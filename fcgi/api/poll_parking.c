@@ -101,7 +101,7 @@ static bool
 tell_one(struct poll_parking *p, struct parked *parked, struct room *room)
 {
 	struct waiter *w = &parked->u.one;
-	struct poll_woken woken = {(int64_t)w->since, parked->limit, parked->preferred, parked->slot.origin};
+	struct poll_woken woken = {waiter_since(w), parked->limit, parked->preferred, parked->slot.origin};
 	struct blob *reply = NULL;
 
 	if (room_was_reset(p->rooms, w)) {
@@ -120,7 +120,7 @@ tell_one(struct poll_parking *p, struct parked *parked, struct room *room)
 static struct many *
 many_of(struct waiter *w)
 {
-	return CONTAINER(w - w->index, struct many, waiters);
+	return CONTAINER(w - waiter_index(w), struct many, waiters);
 }
 
 /* The same for a poll of several rooms; w is one of its waiters, and room that one's. */
@@ -135,8 +135,8 @@ tell_many(struct poll_parking *p, struct room *room, struct waiter *w)
 	bool below = false;
 
 	for (size_t i = 0; i < many->n; i++) {
-		rooms[i] = i == w->index ? room : many->waiters[i].room;
-		below = below || (int64_t)w->since < room_chain(rooms[i])->floor;
+		rooms[i] = i == waiter_index(w) ? room : many->waiters[i].room;
+		below = below || waiter_since(w) < room_chain(rooms[i])->floor;
 	}
 	if (room_was_reset(p->rooms, w)) {
 		unpark(p, parked);
@@ -144,11 +144,11 @@ tell_many(struct poll_parking *p, struct room *room, struct waiter *w)
 		return true;
 	}
 	if (below) {
-		read_instead(p, parked, rooms, many->n, (int64_t)w->since);
+		read_instead(p, parked, rooms, many->n, waiter_since(w));
 		return true;
 	}
 	poll_answer_begin(&a, p->answers, parked->limit, false);
-	if (!poll_answer_add_rooms(&a, rooms, many->n, (int64_t)w->since))
+	if (!poll_answer_add_rooms(&a, rooms, many->n, waiter_since(w)))
 		return false;
 	unpark(p, parked);
 	poll_answer_send(&a, conn, parked->preferred);
@@ -161,14 +161,14 @@ wake(void *ctx, struct room *room, struct waiter *w)
 	struct parked *parked = CONTAINER(w, struct parked, u.one);
 
 	if (!tell_one(ctx, parked, room))
-		room_wait(room, w, ROOM_POLL, (int64_t)w->since);
+		room_wait(room, w, ROOM_POLL, waiter_since(w));
 }
 
 static void
 wake_many(void *ctx, struct room *room, struct waiter *w)
 {
 	if (!tell_many(ctx, room, w))
-		room_wait(room, w, ROOM_POLL_MANY, (int64_t)w->since);
+		room_wait(room, w, ROOM_POLL_MANY, waiter_since(w));
 }
 
 /* Ends a parked poll. Its room may have something for it that its turn has not come for yet: then it gets that. */

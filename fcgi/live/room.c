@@ -55,7 +55,7 @@ init(struct rooms *rooms, struct room *room, struct str name)
 	room->view = &room->chain;
 }
 
-/* The ready answers may hold what is not true any more. */
+/* Called when the ready answers may hold what is no longer true. */
 static void
 forget_answers(struct room *room)
 {
@@ -310,7 +310,7 @@ rooms_publish(struct rooms *rooms, struct message *m)
 		log_error("memory", "detail=\"a room could not be kept; readers go to the database\"");
 		return;
 	}
-	/* First, since a room that nobody waits in may be gone after a failure. */
+	/* First: a room without waiters may be gone after a failure. */
 	round_make_due_if_waited(&room->round);
 	round_make_due_if_waited(&rooms->all.round);
 	if (ring_add(&rooms->ring, &room->chain, m) != 0)

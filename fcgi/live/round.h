@@ -1,9 +1,10 @@
 /*
  * round: the rounds in which the waiters of rooms are told; see room.h.
  *
- * All who wait in a room when its round begins are told in it, 64 in a turn of the loop, the oldest first; news that
- * comes meanwhile makes the next round due. A small round begins in the next LOOP_WAKE. Behind a large one, whose
- * waiters (the crowd) are on their way back, two mechanisms wait on purpose; a third yields as a round begins:
+ * All who wait in a room when its round begins are told in it, the oldest first; news that comes meanwhile makes the
+ * next round due. A turn of the loop tells at most 64 waiters, of the rounds in turn (LOOP_WAKE). A small round begins
+ * at once. Behind a large one, whose waiters (the crowd) are on their way back, two mechanisms wait on purpose; a third
+ * yields as a round begins:
  *
  * - The rest. If the next round began at once, it would tell the few that are back already, and every other one alone
  *   as it comes back: many answers with little in each. So it rests until nearly all of them are back, but not for much
@@ -12,13 +13,13 @@
  *   began. So a round is held until that is there, once, for HOLD_MS at most. Each answer then has all that came.
  * - The yield. Behind the first turn of a round the web server may run, where it shares our processor.
  *
- * When a waiter that is added to a round is told, by the state of that (round.c begins with the table of what happens):
+ * When a waiter is told, by the state of the round that it is added to (round.c begins with the table of states):
  *
  *   IDLE         in the round that the next news makes due
  *   RESTING      in the round that becomes due when nearly all of the crowd are back, or at crowd.rest_until_ms
  *   HELD         in the round that is ready when nothing is being committed any more, or after HOLD_MS
- *   DUE          in the round that begins in the next LOOP_WAKE, if it is not held there
- *   READY        in the round that begins in the next LOOP_WAKE
+ *   DUE          in the round that begins at its turn in the next LOOP_WAKE, unless it is held there
+ *   READY        in the round that begins at its turn in the next LOOP_WAKE
  *   TELLING      not in this round; in the next one, as in IDLE
  *   TELLING_DUE  not in this round; in the next one, which begins, rests or is held as soon as this one has been told
  *
@@ -54,7 +55,7 @@ struct crowd {
 /* One room's. */
 struct round {
 	struct rounds *all;
-	void *owner; /* the room's, for who is told that it ended */
+	void *owner; /* the room: for round_ended_fn */
 	TAILQ_ENTRY(round) link;
 	struct waiters waiters[2]; /* [parked] wait, [!parked] are the round under way */
 	uint32_t n[2];             /* how many these are */
