@@ -124,7 +124,7 @@ check(struct model *m)
 }
 
 static void
-test_order_of_eviction(void **state)
+lets_the_oldest_go_whatever_its_room(void **state)
 {
 	static struct model m;
 	size_t one = sizeof(struct message) + 2 + 100;
@@ -158,7 +158,7 @@ test_order_of_eviction(void **state)
 }
 
 static void
-test_above(void **state)
+finds_the_first_above_an_id(void **state)
 {
 	static struct model m;
 
@@ -180,7 +180,7 @@ test_above(void **state)
 }
 
 static void
-test_reset(void **state)
+forgets_everything_when_reset(void **state)
 {
 	static struct model m;
 
@@ -201,7 +201,7 @@ test_reset(void **state)
 }
 
 static void
-test_change(void **state)
+removes_and_replaces_what_is_there(void **state)
 {
 	static struct model m;
 	struct message *now;
@@ -232,7 +232,7 @@ test_change(void **state)
 
 /* Messages that grow in place must not make the ring larger than it may be. */
 static void
-test_change_evicts(void **state)
+lets_go_when_messages_grow_in_place(void **state)
 {
 	static struct model m;
 	size_t one = sizeof(struct message) + 2 + 100;
@@ -252,7 +252,7 @@ test_change_evicts(void **state)
 }
 
 static void
-test_against_model(void **state)
+is_what_a_simple_model_says(void **state)
 {
 	static struct model m;
 
@@ -271,7 +271,7 @@ test_against_model(void **state)
 				ring_change(&m.ring, id, NULL);
 				m.rows[id].there = false;
 			} else if (what < 19 && m.rows[id].there) {
-				/* Not larger than before, see test_change_evicts. */
+				/* Not larger than before, see lets_go_when_messages_grow_in_place. */
 				size_t room = m.rows[id].room, body = m.rows[id].size - sizeof(struct message) - 2;
 				struct message *now = message(id, room, test_random(body + 1));
 
@@ -294,12 +294,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_order_of_eviction),
-	    cmocka_unit_test(test_above),
-	    cmocka_unit_test(test_reset),
-	    cmocka_unit_test(test_change),
-	    cmocka_unit_test(test_change_evicts),
-	    cmocka_unit_test(test_against_model),
+	    cmocka_unit_test(lets_the_oldest_go_whatever_its_room),
+	    cmocka_unit_test(finds_the_first_above_an_id),
+	    cmocka_unit_test(forgets_everything_when_reset),
+	    cmocka_unit_test(removes_and_replaces_what_is_there),
+	    cmocka_unit_test(lets_go_when_messages_grow_in_place),
+	    cmocka_unit_test(is_what_a_simple_model_says),
 	};
 
 	return cmocka_run_group_tests_name("ring", tests, NULL, NULL);

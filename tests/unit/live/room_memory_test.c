@@ -11,7 +11,7 @@ enum { MESSAGES = 40, WAITERS = 3 };
 void *__real_malloc(size_t n);
 void *__wrap_malloc(size_t n);
 
-static int fail_at; /* the so many-th allocation from now on fails; 0: none */
+static int fail_at; /* counted from now on, this allocation fails; 0: none */
 
 void *
 __wrap_malloc(size_t n)
@@ -117,7 +117,7 @@ assert_room(const char *name, int64_t head)
 
 /* Each allocation of each message fails once. */
 static void
-test_floor_rises(void **state)
+the_floor_rises_whichever_allocation_fails(void **state)
 {
 	int failures = 0;
 
@@ -135,7 +135,7 @@ test_floor_rises(void **state)
 
 /* The chain that lost the message says so itself: a waiter that was there asks the database. */
 static void
-test_chain_floor(void **state)
+a_chain_that_lost_a_message_says_so_itself(void **state)
 {
 	const struct ring_chain *chain = room_chain(room_get(fx.rooms, STR("a")));
 	struct message *m;
@@ -183,7 +183,7 @@ wake_steps(void *ctx, int turn)
 
 /* Whoever waits is told all the same. */
 static void
-test_waiters_are_told(void **state)
+waiters_are_told_of_what_could_not_be_kept(void **state)
 {
 	(void)state;
 	test_run(fx.loop, wake_steps, NULL);
@@ -194,9 +194,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_floor_rises, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_chain_floor, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_waiters_are_told, setup, teardown),
+	    cmocka_unit_test_setup_teardown(the_floor_rises_whichever_allocation_fails, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_chain_that_lost_a_message_says_so_itself, setup, teardown),
+	    cmocka_unit_test_setup_teardown(waiters_are_told_of_what_could_not_be_kept, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("room_memory", tests, NULL, NULL);

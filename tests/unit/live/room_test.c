@@ -8,7 +8,7 @@ enum { WAITERS = 400, ROOMS = 6, LOG = 8000 };
 
 static const char *const NAMES[ROOMS] = {"a", "b", "c", "d", "e", "f"};
 
-/* One who waits, as poll does: it is told, looks, and is answered or waits on. */
+/* A reader that waits, as poll does: it is told, looks, and is answered or waits on. */
 struct reader {
 	struct waiter waiter;
 	struct room *room;
@@ -39,7 +39,7 @@ wake(void *ctx, struct room *room, struct waiter *w)
 	assert_ptr_equal(ctx, &fx);
 	assert_ptr_equal(room, r->room);
 	assert_null(w->room);
-	assert_int_equal((int64_t)w->since, r->since);
+	assert_int_equal(waiter_since(w), r->since);
 	r->told++;
 	fx.told_by_turn++;
 	if (fx.n_told < LOG)
@@ -160,7 +160,7 @@ first_steps(void *ctx, int turn)
 		return TEST_AGAIN;
 	case 4:
 		assert_told(0);
-		/* Who comes later is not told of what was there before: it looks first. */
+		/* A waiter that comes later is not told of what was there before: it looks first. */
 		wait_in(0, 0, 2);
 		return TEST_AGAIN;
 	case 5:
@@ -181,7 +181,7 @@ first_steps(void *ctx, int turn)
 }
 
 static void
-test_waiting(void **state)
+tells_nobody_at_once_and_all_that_wait_in_the_next_turn(void **state)
 {
 	(void)state;
 	test_run(fx.loop, first_steps, NULL);
@@ -229,7 +229,7 @@ round_steps(void *ctx, int turn)
 }
 
 static void
-test_rounds(void **state)
+gathers_what_comes_during_a_round_for_the_next(void **state)
 {
 	(void)state;
 	test_run(fx.loop, round_steps, NULL);
@@ -256,7 +256,7 @@ no_next_steps(void *ctx, int turn)
 
 /* Without anything new there is no next round. */
 static void
-test_no_next_round(void **state)
+begins_no_next_round_without_news(void **state)
 {
 	(void)state;
 	test_run(fx.loop, no_next_steps, NULL);
@@ -325,7 +325,7 @@ rest_steps(void *ctx, int turn)
 }
 
 static void
-test_rest(void **state)
+rests_until_a_crowd_is_back(void **state)
 {
 	(void)state;
 	test_run(fx.loop, rest_steps, NULL);
@@ -378,7 +378,7 @@ gather_steps(void *ctx, int turn)
 }
 
 static void
-test_gather(void **state)
+gathers_those_of_a_crowd_that_come_back_one_by_one(void **state)
 {
 	(void)state;
 	test_run(fx.loop, gather_steps, NULL);
@@ -421,7 +421,7 @@ quiet_begin(void *ctx, struct timer *t)
 }
 
 static void
-test_quiet(void **state)
+begins_a_round_that_was_put_off_though_nothing_else_happens(void **state)
 {
 	struct timer timer = {.set = false};
 	int phase = 0;
@@ -497,7 +497,7 @@ hold_steps(void *ctx, int turn)
 }
 
 static void
-test_hold(void **state)
+holds_a_large_round_for_what_is_being_committed(void **state)
 {
 	(void)state;
 	test_run(fx.loop, hold_steps, NULL);
@@ -522,7 +522,7 @@ fair_steps(void *ctx, int turn)
 }
 
 static void
-test_fairness(void **state)
+keeps_no_small_room_waiting_for_a_large_one(void **state)
 {
 	(void)state;
 	test_run(fx.loop, fair_steps, NULL);
@@ -580,7 +580,7 @@ unwait_steps(void *ctx, int turn)
 }
 
 static void
-test_unwait(void **state)
+tells_no_waiter_that_has_gone(void **state)
 {
 	(void)state;
 	test_run(fx.loop, unwait_steps, NULL);
@@ -629,7 +629,7 @@ reset_steps(void *ctx, int turn)
 }
 
 static void
-test_reset(void **state)
+wakes_everybody_when_the_log_becomes_another(void **state)
 {
 	uint64_t resets = rooms_resets(fx.rooms);
 
@@ -639,7 +639,7 @@ test_reset(void **state)
 }
 
 static void
-test_changes(void **state)
+knows_what_was_changed_and_deleted(void **state)
 {
 	struct message *now;
 
@@ -690,7 +690,7 @@ mended_steps(void *ctx, int turn)
 		rooms_change(fx.rooms, STR("c"), 2, message(2, 2));
 		return TEST_AGAIN;
 	default:
-		/* Who waited for it below finds it in the database; nothing in memory hides it. */
+		/* A waiter that was below finds it in the database; nothing in memory hides it. */
 		assert_int_equal(rooms_floor(fx.rooms), 3);
 		assert_int_equal(room_chain(place(2))->floor, 3);
 		assert_told(2, 1, 0);
@@ -700,7 +700,7 @@ mended_steps(void *ctx, int turn)
 
 /* A row that could not be told when it came, and can now. */
 static void
-test_mended_row(void **state)
+leaves_a_row_that_was_mended_to_the_database(void **state)
 {
 	(void)state;
 	test_run(fx.loop, mended_steps, NULL);
@@ -726,14 +726,14 @@ gap_steps(void *ctx, int turn)
 
 /* Waiters are told when something was deleted: there may be a gap above their cursor. */
 static void
-test_deletion_wakes(void **state)
+wakes_waiters_when_something_is_deleted(void **state)
 {
 	(void)state;
 	test_run(fx.loop, gap_steps, NULL);
 }
 
 static void
-test_many_rooms(void **state)
+finds_each_of_many_rooms_by_its_name(void **state)
 {
 	char name[16];
 	struct room *rooms[1000];
@@ -760,7 +760,7 @@ test_many_rooms(void **state)
 
 /*
  * Anything at random, and after every turn: a waiter that has something new above its cursor was told, or its room is
- * busy; who was told later had waited later, within a room and a round; the rooms know what the ring holds.
+ * busy. No turn tells more than 64.
  */
 static bool
 has_news(const struct reader *r)
@@ -833,7 +833,7 @@ random_steps(void *ctx, int turn)
 }
 
 static void
-test_random_operations(void **state)
+leaves_no_waiter_behind_whatever_happens(void **state)
 {
 	(void)state;
 	test_seed(11);
@@ -845,21 +845,22 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_waiting, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_rounds, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_no_next_round, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_rest, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_gather, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_quiet, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_hold, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_fairness, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_unwait, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_reset, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_changes, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_mended_row, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_deletion_wakes, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_many_rooms, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_random_operations, setup, teardown),
+	    cmocka_unit_test_setup_teardown(tells_nobody_at_once_and_all_that_wait_in_the_next_turn, setup, teardown),
+	    cmocka_unit_test_setup_teardown(gathers_what_comes_during_a_round_for_the_next, setup, teardown),
+	    cmocka_unit_test_setup_teardown(begins_no_next_round_without_news, setup, teardown),
+	    cmocka_unit_test_setup_teardown(rests_until_a_crowd_is_back, setup, teardown),
+	    cmocka_unit_test_setup_teardown(gathers_those_of_a_crowd_that_come_back_one_by_one, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+	        begins_a_round_that_was_put_off_though_nothing_else_happens, setup, teardown),
+	    cmocka_unit_test_setup_teardown(holds_a_large_round_for_what_is_being_committed, setup, teardown),
+	    cmocka_unit_test_setup_teardown(keeps_no_small_room_waiting_for_a_large_one, setup, teardown),
+	    cmocka_unit_test_setup_teardown(tells_no_waiter_that_has_gone, setup, teardown),
+	    cmocka_unit_test_setup_teardown(wakes_everybody_when_the_log_becomes_another, setup, teardown),
+	    cmocka_unit_test_setup_teardown(knows_what_was_changed_and_deleted, setup, teardown),
+	    cmocka_unit_test_setup_teardown(leaves_a_row_that_was_mended_to_the_database, setup, teardown),
+	    cmocka_unit_test_setup_teardown(wakes_waiters_when_something_is_deleted, setup, teardown),
+	    cmocka_unit_test_setup_teardown(finds_each_of_many_rooms_by_its_name, setup, teardown),
+	    cmocka_unit_test_setup_teardown(leaves_no_waiter_behind_whatever_happens, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("room", tests, NULL, NULL);
