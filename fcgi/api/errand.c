@@ -2,27 +2,25 @@
 
 struct parked {
 	struct slot slot;
-	struct errand *errand;
+	struct read *read;
 };
 
-int
-errand_add(struct errand *e, struct readers *readers, enum errand_kind kind, void (*run)(void *store, struct job *job),
-    void (*done)(struct job *job))
+bool
+errand_begin(struct fcgi_conn *conn, struct read *read)
 {
-	struct parked *parked = fcgi_slot(fcgi_find(e->requests->fcgi, e->handle));
+	struct parked *parked = fcgi_slot(conn);
 
-	e->job = (struct job){.run = run, .done = done};
-	if ((kind == ERRAND_SEARCH ? readers_add_search(readers, &e->job) : readers_add(readers, &e->job)) != 0)
-		return -1;
+	if (read == NULL)
+		return false;
 	parked->slot.parked = PARKED_ERRAND;
-	parked->errand = e;
-	return 0;
+	parked->read = read;
+	return true;
 }
 
 struct fcgi_conn *
-errand_back(struct errand *e)
+errand_back(struct requests *requests, uint64_t handle)
 {
-	struct fcgi_conn *conn = fcgi_find(e->requests->fcgi, e->handle);
+	struct fcgi_conn *conn = fcgi_find(requests->fcgi, handle);
 
 	if (conn != NULL)
 		((struct parked *)fcgi_slot(conn))->slot.parked = PARKED_NOT;
@@ -35,7 +33,7 @@ errand_gone(struct fcgi_conn *conn)
 	struct parked *parked = fcgi_slot(conn);
 
 	parked->slot.parked = PARKED_NOT;
-	worker_cancel(&parked->errand->job);
+	readers_cancel(parked->read);
 }
 
 size_t

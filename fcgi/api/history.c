@@ -15,10 +15,9 @@ enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 500, INDEX_WAIT_MS = 1000 };
 
 /* A page on its way through a reader, with copies of all that it needs. */
 struct reading {
-	struct errand errand;
 	struct history *h;
+	uint64_t handle; /* of the request */
 	struct store_page page;
-	enum store_status status;
 	bool search;
 	struct str if_none_match;
 	struct buf strings; /* what the views point to */
@@ -30,14 +29,6 @@ reading_free(struct reading *r)
 	buf_fini(&r->page.json);
 	buf_fini(&r->strings);
 	free(r);
-}
-
-static void
-run(void *store, struct job *job)
-{
-	struct reading *r = CONTAINER(job, struct reading, errand.job);
-
-	r->status = r->search ? store_search(store, &r->page) : store_history(store, &r->page);
 }
 
 static void
@@ -81,14 +72,14 @@ reply(struct reading *r, struct fcgi_conn *conn)
 }
 
 static void
-done(struct job *job)
+done(void *ctx, enum store_status status)
 {
-	struct reading *r = CONTAINER(job, struct reading, errand.job);
+	struct reading *r = ctx;
 	struct requests *all = r->h->requests;
-	struct fcgi_conn *conn = errand_back(&r->errand);
+	struct fcgi_conn *conn = errand_back(all, r->handle);
 
 	if (conn != NULL) {
-		switch (r->status) {
+		switch (status) {
 		case STORE_OK:
 			reply(r, conn);
 			break;
@@ -116,7 +107,7 @@ done(struct job *job)
 static void
 refuse(struct reading *r)
 {
-	struct fcgi_conn *conn = fcgi_find(r->h->requests->fcgi, r->errand.handle);
+	struct fcgi_conn *conn = fcgi_find(r->h->requests->fcgi, r->handle);
 
 	if (conn != NULL)
 		request_refuse_busy(r->h->requests, conn);
@@ -126,14 +117,15 @@ refuse(struct reading *r)
 static void
 submit(struct reading *r)
 {
-	struct fcgi_conn *conn = fcgi_find(r->h->requests->fcgi, r->errand.handle);
+	struct fcgi_conn *conn = fcgi_find(r->h->requests->fcgi, r->handle);
 
 	if (conn == NULL) {
 		reading_free(r);
 		return;
 	}
 	r->page.head = rooms_head(r->h->rooms);
-	if (errand_add(&r->errand, r->h->readers, r->search ? ERRAND_SEARCH : ERRAND_READ, run, done) != 0)
+	if (!errand_begin(conn, r->search ? readers_search(r->h->readers, &r->page, done, r)
+	                                  : readers_history(r->h->readers, &r->page, done, r)))
 		refuse(r);
 }
 
@@ -285,8 +277,7 @@ reading_new(struct history *h, struct request *request, const struct store_page 
 	if (r == NULL)
 		return NULL;
 	r->h = h;
-	r->errand.requests = h->requests;
-	r->errand.handle = fcgi_handle(request->conn);
+	r->handle = fcgi_handle(request->conn);
 	r->page = *page;
 	r->search = page->q.n > 0;
 	buf_init(&r->strings, room + 1);
@@ -319,7 +310,7 @@ get(struct history *h, struct request *r)
 			request_fail(r->all, r->conn, PROBLEM_BUSY, "no memory for another request");
 		else if (!reading->search)
 			submit(reading);
-		else if (commit_look(h->commit, looked, reading, reading->errand.handle) != 0)
+		else if (commit_look(h->commit, looked, reading, reading->handle) != 0)
 			refuse(reading);
 	}
 	query_fini(&q);

@@ -20,13 +20,12 @@ struct poll_reads {
 
 /* A poll that waits for a look or for a reader, with copies of all that it needs. */
 struct reading {
-	struct errand errand;
 	struct poll_reads *all;
+	uint64_t handle; /* of the request */
 	struct poll_ask ask;
 	char names[STORE_ROOMS_MAX][MESSAGE_ROOM_MAX];
 	uint64_t resets; /* rooms_resets() when it began */
 	struct store_poll read;
-	enum store_status status;
 };
 
 struct poll_reads *
@@ -55,8 +54,7 @@ reading_new(struct poll_reads *all, struct fcgi_conn *conn, const struct poll_as
 	if (r == NULL)
 		return NULL;
 	r->all = all;
-	r->errand.requests = all->requests;
-	r->errand.handle = fcgi_handle(conn);
+	r->handle = fcgi_handle(conn);
 	r->resets = rooms_resets(all->rooms);
 	r->ask = *ask;
 	for (size_t i = 0; i < ask->n_rooms && !ask->all_rooms; i++) {
@@ -124,21 +122,13 @@ answer_read(struct reading *r, struct fcgi_conn *conn)
 }
 
 static void
-run(void *store, struct job *job)
+done(void *ctx, enum store_status status)
 {
-	struct reading *r = CONTAINER(job, struct reading, errand.job);
-
-	r->status = store_poll(store, &r->read);
-}
-
-static void
-done(struct job *job)
-{
-	struct reading *r = CONTAINER(job, struct reading, errand.job);
+	struct reading *r = ctx;
 	struct poll_reads *all = r->all;
-	struct fcgi_conn *conn = errand_back(&r->errand);
+	struct fcgi_conn *conn = errand_back(all->requests, r->handle);
 
-	if (conn != NULL && came_well(r, conn, r->resets != rooms_resets(all->rooms), r->status == STORE_OK))
+	if (conn != NULL && came_well(r, conn, r->resets != rooms_resets(all->rooms), status == STORE_OK))
 		answer_read(r, conn);
 	reading_free(r);
 }
@@ -155,7 +145,7 @@ poll_read_store(struct poll_reads *all, struct fcgi_conn *conn, const struct pol
 		    .limit = ask->limit,
 		    .rooms = {.n = ask->n_rooms, .all = ask->all_rooms}};
 		memcpy(r->read.rooms.names, r->ask.rooms, sizeof r->read.rooms.names);
-		if (errand_add(&r->errand, all->readers, ERRAND_READ, run, done) == 0)
+		if (errand_begin(conn, readers_poll(all->readers, &r->read, done, r)))
 			return;
 		free(r);
 	}
@@ -183,7 +173,7 @@ poll_read_look(struct poll_reads *all, struct fcgi_conn *conn, const struct poll
 {
 	struct reading *r = reading_new(all, conn, ask);
 
-	if (r != NULL && commit_look(all->commit, looked, r, r->errand.handle) == 0)
+	if (r != NULL && commit_look(all->commit, looked, r, r->handle) == 0)
 		return;
 	free(r);
 	request_refuse_busy(all->requests, conn);

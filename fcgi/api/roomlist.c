@@ -12,22 +12,13 @@ enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 1000 };
 
 /* A list on its way through a reader. */
 struct listing {
-	struct errand errand;
 	struct roomlist *l;
+	uint64_t handle; /* of the request */
 	struct store_list list;
-	enum store_status status;
 	char epoch[STORE_EPOCH_SIZE];
 	struct str if_none_match;
 	char header[]; /* what it views */
 };
-
-static void
-run(void *store, struct job *job)
-{
-	struct listing *g = CONTAINER(job, struct listing, errand.job);
-
-	g->status = store_list(store, &g->list);
-}
 
 static void
 reply(struct listing *g, struct fcgi_conn *conn)
@@ -48,10 +39,10 @@ reply(struct listing *g, struct fcgi_conn *conn)
 static void submit(struct listing *g, struct fcgi_conn *conn);
 
 static void
-done(struct job *job)
+done(void *ctx, enum store_status status)
 {
-	struct listing *g = CONTAINER(job, struct listing, errand.job);
-	struct fcgi_conn *conn = errand_back(&g->errand);
+	struct listing *g = ctx;
+	struct fcgi_conn *conn = errand_back(g->l->requests, g->handle);
 
 	/* Another log has taken the place of the one that was read. */
 	if (conn != NULL && strcmp(g->epoch, rooms_epoch(g->l->rooms)) != 0) {
@@ -60,7 +51,7 @@ done(struct job *job)
 		return;
 	}
 	if (conn != NULL) {
-		switch (g->status) {
+		switch (status) {
 		case STORE_OK:
 			reply(g, conn);
 			break;
@@ -87,7 +78,7 @@ submit(struct listing *g, struct fcgi_conn *conn)
 {
 	snprintf(g->epoch, sizeof g->epoch, "%s", rooms_epoch(g->l->rooms));
 	g->list.head = rooms_head(g->l->rooms);
-	if (errand_add(&g->errand, g->l->readers, ERRAND_READ, run, done) == 0)
+	if (errand_begin(conn, readers_list(g->l->readers, &g->list, done, g)))
 		return;
 	request_refuse_busy(g->l->requests, conn);
 	free(g);
@@ -139,8 +130,7 @@ get(struct roomlist *l, struct request *r)
 		return;
 	}
 	g->l = l;
-	g->errand.requests = l->requests;
-	g->errand.handle = fcgi_handle(r->conn);
+	g->handle = fcgi_handle(r->conn);
 	g->list = list;
 	if (r->if_none_match.n > 0)
 		memcpy(g->header, r->if_none_match.p, r->if_none_match.n);

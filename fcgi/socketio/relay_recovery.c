@@ -132,7 +132,7 @@ relay_judge(const struct relay *r, struct str room_name, int64_t since)
 
 /* A client that waits for what the database says. */
 struct lookup {
-	struct job job;
+	struct read *read;
 	LIST_ENTRY(lookup) link;
 	struct relay *relay;
 	struct participant *who; /* NULL: it left meanwhile */
@@ -141,27 +141,18 @@ struct lookup {
 	uint64_t resets; /* rooms_resets() of the log that was asked */
 	struct store_missed missed;
 	char room[MESSAGE_ROOM_MAX];
-	enum store_status status;
 };
 
 static void
-look_up(void *store, struct job *job)
+looked_up(void *ctx, enum store_status status)
 {
-	struct lookup *l = CONTAINER(job, struct lookup, job);
-
-	l->status = store_missed(store, &l->missed);
-}
-
-static void
-looked_up(struct job *job)
-{
-	struct lookup *l = CONTAINER(job, struct lookup, job);
+	struct lookup *l = ctx;
 	struct relay *r = l->relay;
 	struct participant *who = l->who;
 	struct buf reply;
 
 	LIST_REMOVE(l, link);
-	if (who != NULL && l->status != STORE_OK) {
+	if (who != NULL && status != STORE_OK) {
 		/* Not to be taken for a stranger: it comes back with its pid and asks again. */
 		session_end(member_session(who->member), STR("1"));
 	} else if (who != NULL) {
@@ -185,8 +176,7 @@ relay_look_up(
 	struct lookup *l = calloc(1, sizeof *l);
 
 	if (l != NULL) {
-		*l = (struct lookup){.job = {.run = look_up, .done = looked_up},
-		    .relay = r,
+		*l = (struct lookup){.relay = r,
 		    .who = who,
 		    .back = *back,
 		    .server_offset = server_offset,
@@ -196,8 +186,9 @@ relay_look_up(
 		    .since = back->since,
 		    .head = rooms_head(r->rooms),
 		    .limit = r->options.recovery_messages + 1};
+		l->read = readers_missed(r->readers, &l->missed, looked_up, l);
 	}
-	if (l != NULL && readers_add(r->readers, &l->job) == 0) {
+	if (l != NULL && l->read != NULL) {
 		LIST_INSERT_HEAD(&r->lookups, l, link);
 		who->lookup = l;
 		return;
@@ -211,7 +202,7 @@ relay_forget_lookup(struct participant *who)
 {
 	if (who->lookup == NULL)
 		return;
-	worker_cancel(&who->lookup->job);
+	readers_cancel(who->lookup->read);
 	who->lookup->who = NULL;
 	who->lookup = NULL;
 }

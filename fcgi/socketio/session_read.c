@@ -9,14 +9,13 @@ enum { READ_LIMIT = 256 };
 
 /* Messages that memory does not hold, on their way to a cursor. */
 struct reading {
-	struct job job;
+	struct read *read;
 	struct sessions *all;
 	struct session *session;       /* NULL: it ended meanwhile */
 	struct session_cursor *cursor; /* NULL: it left meanwhile */
 	uint64_t resets;
 	struct store_tail tail;
 	char room[MESSAGE_ROOM_MAX];
-	enum store_status status;
 };
 
 struct str
@@ -137,17 +136,9 @@ session_first_message(struct session *s, struct session_cursor **from, struct se
 }
 
 static void
-read_run(void *store, struct job *job)
+done(void *ctx, enum store_status status)
 {
-	struct reading *r = CONTAINER(job, struct reading, job);
-
-	r->status = store_tail(store, &r->tail);
-}
-
-static void
-read_done(struct job *job)
-{
-	struct reading *r = CONTAINER(job, struct reading, job);
+	struct reading *r = ctx;
 	struct session *s = r->session;
 	struct session_cursor *c = r->cursor;
 
@@ -156,13 +147,13 @@ read_done(struct job *job)
 	/* What was read of a log that is another one by now is dropped. */
 	if (c != NULL && s != NULL && r->resets == rooms_resets(r->all->rooms)) {
 		c->newest_max = 0;
-		if (r->status == STORE_OK && r->tail.n > 0)
+		if (status == STORE_OK && r->tail.n > 0)
 			take_backlog(c, &r->tail);
-		else if (r->status == STORE_OK)
+		else if (status == STORE_OK)
 			c->since = r->tail.head; /* nothing up to there */
 	}
 	/* After a failure it comes back and asks again. */
-	if (s != NULL && r->status != STORE_OK && !r->job.cancelled)
+	if (s != NULL && status != STORE_OK && status != STORE_STOPPED)
 		session_end(s, STR("1"));
 	else if (s != NULL)
 		session_wake(s);
@@ -179,11 +170,7 @@ session_read_behind(struct session *s, struct session_cursor *c)
 		session_close(s);
 		return;
 	}
-	*r = (struct reading){.job = {.run = read_run, .done = read_done},
-	    .all = s->all,
-	    .session = s,
-	    .cursor = c,
-	    .resets = rooms_resets(s->all->rooms)};
+	*r = (struct reading){.all = s->all, .session = s, .cursor = c, .resets = rooms_resets(s->all->rooms)};
 	memcpy(r->room, c->room, c->room_n);
 	r->tail = (struct store_tail){.room = {r->room, c->room_n},
 	    .since = c->since,
@@ -191,7 +178,8 @@ session_read_behind(struct session *s, struct session_cursor *c)
 	    .limit = READ_LIMIT,
 	    .bytes_max = s->all->options.reply_max,
 	    .newest_max = c->newest_max};
-	if (readers_add(s->all->readers, &r->job) == 0) {
+	r->read = readers_tail(s->all->readers, &r->tail, done, r);
+	if (r->read != NULL) {
 		s->reading = r;
 		return;
 	}
@@ -205,7 +193,7 @@ session_stop_reading(struct session *s)
 {
 	if (s->reading == NULL)
 		return;
-	worker_cancel(&s->reading->job);
+	readers_cancel(s->reading->read);
 	s->reading->session = NULL;
 }
 
@@ -240,7 +228,7 @@ session_remove_cursor(struct session_cursor *c)
 	session_channel_unwait(c);
 	session_drop_backlog(c);
 	if (c->session->reading != NULL && c->session->reading->cursor == c) {
-		worker_cancel(&c->session->reading->job);
+		readers_cancel(c->session->reading->read);
 		c->session->reading->cursor = NULL;
 	}
 	LIST_REMOVE(c, link);

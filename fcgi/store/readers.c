@@ -5,8 +5,27 @@
 
 enum { NICE = 5 };
 
+enum question { POLL, HISTORY, SEARCH, LIST, TAIL, MISSED };
+
+struct read {
+	struct job job;
+	LIST_ENTRY(read) link;
+	enum question question;
+	union {
+		struct store_poll *poll;
+		struct store_page *page; /* of history or a search */
+		struct store_list *list;
+		struct store_tail *tail;
+		struct store_missed *missed;
+	} ask;
+	enum store_status status;
+	readers_done_fn *done;
+	void *ctx;
+};
+
 struct readers {
 	struct worker *pages, *searches;
+	LIST_HEAD(, read) reads;
 	struct store **stores;
 	int n;
 };
@@ -57,26 +76,116 @@ readers_new(
 void
 readers_free(struct readers *r)
 {
+	struct read *read;
+
 	if (r == NULL)
 		return;
 	worker_free(r->pages);
 	worker_free(r->searches);
+	while ((read = LIST_FIRST(&r->reads)) != NULL) {
+		LIST_REMOVE(read, link);
+		free(read);
+	}
 	for (int i = 0; i < r->n; i++)
 		store_close(r->stores[i]);
 	free(r->stores);
 	free(r);
 }
 
-int
-readers_add(struct readers *r, struct job *job)
+static void
+run(void *store, struct job *job)
 {
-	return worker_add(r->pages, job);
+	struct read *read = CONTAINER(job, struct read, job);
+
+	switch (read->question) {
+	case POLL:
+		read->status = store_poll(store, read->ask.poll);
+		break;
+	case HISTORY:
+		read->status = store_history(store, read->ask.page);
+		break;
+	case SEARCH:
+		read->status = store_search(store, read->ask.page);
+		break;
+	case LIST:
+		read->status = store_list(store, read->ask.list);
+		break;
+	case TAIL:
+		read->status = store_tail(store, read->ask.tail);
+		break;
+	case MISSED:
+		read->status = store_missed(store, read->ask.missed);
+		break;
+	}
 }
 
-int
-readers_add_search(struct readers *r, struct job *job)
+static void
+finish(struct job *job)
 {
-	return worker_add(r->searches, job);
+	struct read *read = CONTAINER(job, struct read, job);
+
+	LIST_REMOVE(read, link);
+	read->done(read->ctx, job->cancelled ? STORE_STOPPED : read->status);
+	free(read);
+}
+
+static struct read *
+ask(struct readers *r, struct read asked)
+{
+	struct read *read = malloc(sizeof *read);
+
+	if (read == NULL)
+		return NULL;
+	*read = asked;
+	read->job = (struct job){.run = run, .done = finish};
+	if (worker_add(asked.question == SEARCH ? r->searches : r->pages, &read->job) != 0) {
+		free(read);
+		return NULL;
+	}
+	LIST_INSERT_HEAD(&r->reads, read, link);
+	return read;
+}
+
+struct read *
+readers_poll(struct readers *r, struct store_poll *poll, readers_done_fn *done, void *ctx)
+{
+	return ask(r, (struct read){.question = POLL, .ask.poll = poll, .done = done, .ctx = ctx});
+}
+
+struct read *
+readers_history(struct readers *r, struct store_page *page, readers_done_fn *done, void *ctx)
+{
+	return ask(r, (struct read){.question = HISTORY, .ask.page = page, .done = done, .ctx = ctx});
+}
+
+struct read *
+readers_search(struct readers *r, struct store_page *page, readers_done_fn *done, void *ctx)
+{
+	return ask(r, (struct read){.question = SEARCH, .ask.page = page, .done = done, .ctx = ctx});
+}
+
+struct read *
+readers_list(struct readers *r, struct store_list *list, readers_done_fn *done, void *ctx)
+{
+	return ask(r, (struct read){.question = LIST, .ask.list = list, .done = done, .ctx = ctx});
+}
+
+struct read *
+readers_tail(struct readers *r, struct store_tail *tail, readers_done_fn *done, void *ctx)
+{
+	return ask(r, (struct read){.question = TAIL, .ask.tail = tail, .done = done, .ctx = ctx});
+}
+
+struct read *
+readers_missed(struct readers *r, struct store_missed *missed, readers_done_fn *done, void *ctx)
+{
+	return ask(r, (struct read){.question = MISSED, .ask.missed = missed, .done = done, .ctx = ctx});
+}
+
+void
+readers_cancel(struct read *read)
+{
+	worker_cancel(&read->job);
 }
 
 struct readers_counts

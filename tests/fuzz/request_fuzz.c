@@ -13,6 +13,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "api/errand.h"
 #include "api/history.h"
 #include "api/poll.h"
 #include "api/roomlist.h"
@@ -62,6 +63,8 @@ gone(struct fcgi_conn *c)
 		poll_gone(w.poll, c);
 	else if (slot->parked == PARKED_SESSION)
 		polling_gone(c);
+	else if (slot->parked == PARKED_ERRAND)
+		errand_gone(c);
 	c->open = false;
 }
 
@@ -71,7 +74,7 @@ check_open(const struct fcgi_conn *c)
 {
 	const struct slot *slot = (const struct slot *)(const void *)c->slot;
 
-	MUST(!c->open || slot->parked != PARKED_NOT || stub.n_sends + stub.n_looks + stub.n_jobs > 0 ||
+	MUST(!c->open || slot->parked != PARKED_NOT || stub.n_sends + stub.n_looks + stub.n_reads > 0 ||
 	     !sessions_idle(w.sessions));
 }
 
@@ -145,15 +148,11 @@ end_look(bool ok)
 }
 
 static void
-end_job(unsigned how)
+end_read(unsigned how)
 {
-	struct job *job = stub_take_job();
-
-	stub.status = (enum store_status)(how % (STORE_SYNTAX + 1));
-	/* Nothing but a search has a syntax or an end. */
 	stub.missed = how >> 4 & 3;
-	job->run(NULL, job);
-	job->done(job);
+	/* Nothing but a search has a syntax or an end. */
+	stub_end_read((enum store_status)(how % (STORE_SYNTAX + 1)));
 }
 
 /* A row as any program may insert it: its text may have any bytes. */
@@ -207,8 +206,8 @@ step(struct str text)
 			end_look(n & 1);
 		return true;
 	case 'j':
-		if (stub.n_jobs > 0)
-			end_job(n);
+		if (stub.n_reads > 0)
+			end_read(n);
 		return true;
 	case 'p':
 		other_program(n, more);
@@ -340,9 +339,9 @@ static void
 end_all(void)
 {
 	stub.lost = stub.not_current = false;
-	while (stub.n_sends + stub.n_looks + stub.n_jobs > 0) {
-		while (stub.n_jobs > 0)
-			end_job(STORE_FAILED);
+	while (stub.n_sends + stub.n_looks + stub.n_reads > 0) {
+		while (stub.n_reads > 0)
+			end_read(STORE_FAILED);
 		while (stub.n_looks > 0)
 			end_look(false);
 		while (stub.n_sends > 0)
@@ -363,7 +362,7 @@ end_all(void)
 	loop_run(w.loop);
 	w.ending = false;
 	MUST(sessions_count(w.sessions) == 0 && poll_parked(w.poll) == 0);
-	MUST(stub.n_sends + stub.n_looks + stub.n_jobs == 0);
+	MUST(stub.n_sends + stub.n_looks + stub.n_reads == 0);
 }
 
 int

@@ -1,8 +1,9 @@
 /*
  * stub: what stands below the handlers, for fuzz targets that drive them without a socket, a database or a thread.
  *
- * The linker's --wrap leads the calls here (see the Makefile). A connection is a slot and a state; what is handed to
- * the commit queue, the readers or a look is kept until the target lets it be done.
+ * The linker's --wrap leads the calls here (see the Makefile); the readers are these, so that readers.c is not linked
+ * at all. A connection is a slot and a state; what is handed to the commit queue, the readers or a look is kept until
+ * the target lets it be done.
  */
 #ifndef STUB_H
 #define STUB_H
@@ -35,6 +36,17 @@ struct stub_look {
 	uint64_t handle;
 };
 
+/* What is read: one of these questions, or a tail. */
+struct read {
+	struct store_poll *poll;
+	struct store_page *page;
+	struct store_list *list;
+	struct store_missed *missed;
+	readers_done_fn *done;
+	void *ctx;
+	bool cancelled;
+};
+
 /* Everything that was asked of the outside. */
 static struct stub {
 	struct fcgi_conn conns[STUB_CONNS];
@@ -44,9 +56,8 @@ static struct stub {
 	void (*answered)(struct str cgi); /* sees each answer; may be NULL */
 	struct stub_send sends[STUB_WAITING_MAX];
 	struct stub_look looks[STUB_WAITING_MAX];
-	struct job *jobs[STUB_WAITING_MAX];
-	size_t n_sends, n_looks, n_jobs;
-	enum store_status status; /* of whatever is read */
+	struct read *reads[STUB_WAITING_MAX];
+	size_t n_sends, n_looks, n_reads;
 	int64_t missed;
 	bool not_current, lost; /* memory is not true; the next answer does not get away */
 	int64_t now_ms;
@@ -66,15 +77,7 @@ bool __wrap_commit_current(struct commit *c);
 int64_t __wrap_commit_indexed(const struct commit *c);
 struct commit_counts __wrap_commit_counts(const struct commit *c);
 bool __wrap_commit_crowded(const struct commit *c);
-int __wrap_readers_add(struct readers *r, struct job *job);
-int __wrap_readers_add_search(struct readers *r, struct job *job);
 struct readers_counts __wrap_readers_counts(struct readers *r);
-enum store_status __wrap_store_poll(struct store *s, struct store_poll *p);
-enum store_status __wrap_store_history(struct store *s, struct store_page *p);
-enum store_status __wrap_store_search(struct store *s, struct store_page *p);
-enum store_status __wrap_store_list(struct store *s, struct store_list *l);
-enum store_status __wrap_store_tail(struct store *s, struct store_tail *t);
-enum store_status __wrap_store_missed(struct store *s, struct store_missed *m);
 int64_t __wrap_clock_ms(void);
 
 void *
@@ -235,93 +238,88 @@ __wrap_commit_counts(const struct commit *c)
 	return (struct commit_counts){.queued = stub.n_sends};
 }
 
-int
-__wrap_readers_add(struct readers *r, struct job *job)
-{
-	(void)r;
-	if (stub.n_jobs == STUB_WAITING_MAX)
-		return -1;
-	stub.jobs[stub.n_jobs++] = job;
-	return 0;
-}
-
-int
-__wrap_readers_add_search(struct readers *r, struct job *job)
-{
-	return __wrap_readers_add(r, job);
-}
-
 struct readers_counts
 __wrap_readers_counts(struct readers *r)
 {
 	(void)r;
-	return (struct readers_counts){.pages.waiting = stub.n_jobs};
+	return (struct readers_counts){.pages.waiting = stub.n_reads};
 }
 
-enum store_status
-__wrap_store_poll(struct store *s, struct store_poll *p)
+static inline struct read *
+stub_add_read(struct read asked)
 {
-	(void)s;
-	MUST(p->rooms.all || (p->rooms.n >= 1 && p->rooms.n <= STORE_ROOMS_MAX));
-	MUST(p->limit >= 1 && p->limit <= 1000 && p->since >= 0 && p->newest >= 0 && p->newest <= 1000);
-	if (p->newest > 0)
-		p->since = 0;
-	p->last_id = p->since;
-	p->gap = stub.missed > 0;
-	buf_init(&p->json, SIZE_MAX);
-	return stub.status;
+	struct read *read;
+
+	if (stub.n_reads == STUB_WAITING_MAX)
+		return NULL;
+	read = malloc(sizeof *read);
+	MUST(read != NULL);
+	*read = asked;
+	stub.reads[stub.n_reads++] = read;
+	return read;
 }
 
 static inline void
-stub_check_page(const struct store_page *p)
+stub_check_rooms(const struct store_rooms *rooms)
 {
-	MUST(p->rooms.all || (p->rooms.n >= 1 && p->rooms.n <= STORE_ROOMS_MAX));
+	MUST(rooms->all || (rooms->n >= 1 && rooms->n <= STORE_ROOMS_MAX));
+	for (size_t i = 0; i < rooms->n && !rooms->all; i++)
+		MUST(message_room_ok(rooms->names[i]));
+}
+
+struct read *
+readers_poll(struct readers *r, struct store_poll *p, readers_done_fn *done, void *ctx)
+{
+	(void)r;
+	stub_check_rooms(&p->rooms);
+	MUST(p->limit >= 1 && p->limit <= 1000 && p->since >= 0 && p->newest >= 0 && p->newest <= 1000);
+	return stub_add_read((struct read){.poll = p, .done = done, .ctx = ctx});
+}
+
+struct read *
+readers_history(struct readers *r, struct store_page *p, readers_done_fn *done, void *ctx)
+{
+	(void)r;
+	stub_check_rooms(&p->rooms);
 	MUST(p->limit >= 1 && p->limit <= 1000 && str_utf8(p->q) && str_utf8(p->sender));
-	for (size_t i = 0; i < p->rooms.n && !p->rooms.all; i++)
-		MUST(message_room_ok(p->rooms.names[i]));
+	return stub_add_read((struct read){.page = p, .done = done, .ctx = ctx});
 }
 
-enum store_status
-__wrap_store_history(struct store *s, struct store_page *p)
-{
-	(void)s;
-	stub_check_page(p);
-	p->older = p->newer = stub.missed - 1;
-	buf_init(&p->json, SIZE_MAX);
-	return stub.status;
-}
-
-enum store_status
-__wrap_store_search(struct store *s, struct store_page *p)
+struct read *
+readers_search(struct readers *r, struct store_page *p, readers_done_fn *done, void *ctx)
 {
 	MUST(p->q.n > 0);
-	return __wrap_store_history(s, p);
+	return readers_history(r, p, done, ctx);
 }
 
-enum store_status
-__wrap_store_list(struct store *s, struct store_list *l)
+struct read *
+readers_list(struct readers *r, struct store_list *l, readers_done_fn *done, void *ctx)
 {
-	(void)s;
+	(void)r;
 	MUST(l->limit >= 1);
-	buf_init(&l->json, SIZE_MAX);
-	return stub.status;
+	return stub_add_read((struct read){.list = l, .done = done, .ctx = ctx});
 }
 
-enum store_status
-__wrap_store_tail(struct store *s, struct store_tail *t)
+struct read *
+readers_tail(struct readers *r, struct store_tail *t, readers_done_fn *done, void *ctx)
 {
-	(void)s;
+	(void)r;
 	MUST(message_room_ok(t->room) && t->since >= 0 && t->since <= t->head);
-	return stub.status;
+	return stub_add_read((struct read){.done = done, .ctx = ctx});
 }
 
-enum store_status
-__wrap_store_missed(struct store *s, struct store_missed *m)
+struct read *
+readers_missed(struct readers *r, struct store_missed *m, readers_done_fn *done, void *ctx)
 {
-	(void)s;
+	(void)r;
 	MUST(message_room_ok(m->room) && m->since >= 0 && m->since <= m->head);
-	m->n = stub.missed;
-	return stub.status;
+	return stub_add_read((struct read){.missed = m, .done = done, .ctx = ctx});
+}
+
+void
+readers_cancel(struct read *read)
+{
+	read->cancelled = true;
 }
 
 int64_t
@@ -330,16 +328,39 @@ __wrap_clock_ms(void)
 	return stub.now_ms;
 }
 
-/* Takes the oldest of what waits. */
-static inline struct job *
-stub_take_job(void)
+/* The answer to whichever question it is: no messages. */
+static inline void
+stub_answer(const struct read *read)
 {
-	struct job *job = stub.jobs[0];
-
-	memmove(stub.jobs, stub.jobs + 1, --stub.n_jobs * sizeof stub.jobs[0]);
-	return job;
+	if (read->poll != NULL) {
+		if (read->poll->newest > 0)
+			read->poll->since = 0;
+		read->poll->last_id = read->poll->since;
+		read->poll->gap = stub.missed > 0;
+		buf_init(&read->poll->json, SIZE_MAX);
+	} else if (read->page != NULL) {
+		read->page->older = read->page->newer = stub.missed - 1;
+		buf_init(&read->page->json, SIZE_MAX);
+	} else if (read->list != NULL)
+		buf_init(&read->list->json, SIZE_MAX);
+	else if (read->missed != NULL)
+		read->missed->n = stub.missed;
 }
 
+/* Ends the oldest of what is read. */
+static inline void
+stub_end_read(enum store_status status)
+{
+	struct read *read = stub.reads[0];
+
+	memmove(stub.reads, stub.reads + 1, --stub.n_reads * sizeof stub.reads[0]);
+	if (!read->cancelled)
+		stub_answer(read);
+	read->done(read->ctx, read->cancelled ? STORE_STOPPED : status);
+	free(read);
+}
+
+/* Takes the oldest of what waits. */
 static inline struct stub_look
 stub_take_look(void)
 {
