@@ -2,12 +2,20 @@
  * poll: GET /poll: what is newer than a cursor, at once or as soon as it is there.
  *
  * States of a poll, and what leads out of them:
- * - asking: poll_request(). It may need a look at the database (a cursor beyond the head, poll_read_look()) or a reader
- *   (a cursor below what memory holds, "READING", poll_read_store()) -> answered, or parked.
- * - parked: in its room and under a timer (poll_parking) -> exactly one of news (woken), late (timer), gone (the peer
- *   hung up), poll_drain() (the daemon stops).
+ * - ASKING: poll_request(), and poll_read() in the same call. By its cursor: beyond the head -> LOOKING; below the
+ * floor
+ *   -> READING; else by memory, which has something -> answered, or nothing -> PARKED.
+ * - LOOKING: the writer looks whether another program has just made the cursor good -> ASKING, or answered `reset`.
+ * - READING: a reader reads what memory does not hold -> answered with that, or found nothing -> ASKING above it.
+ * - PARKED: in its room, or rooms, and under a timer. Exactly one of news (woken), late (timer), poll_gone() (the peer
+ *   hung up) and poll_drain() (the daemon stops) takes it out -> answered, or READING if memory has lost some of it.
+ * Each way out unlinks first and speaks second. In LOOKING and READING it is a handle and a copy of what it asks for. A
+ * client that is gone meanwhile is forgotten when the look returns; a reader is stopped (errand.h).
  *
  * Asking and parking happen in one turn of the loop, so no message can fall between them.
+ *
+ * Files: poll.c takes requests, poll_ask.c reads what one asks for, poll_read.c finds that, poll_parking.c holds those
+ * for which there is nothing yet, poll_answer.c makes answers; poll_state.h is theirs alone.
  */
 #ifndef POLL_H
 #define POLL_H

@@ -1,65 +1,26 @@
-#include "poll_answer.h"
-
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "live/room.h"
-#include "store/store.h"
-
-struct poll_answers {
-	struct requests *requests;
-	struct rooms *rooms;
-	size_t reply_max;
-	struct buf body;
-	struct empty {
-		struct blob *reply;
-		int64_t head;
-		uint64_t resets;             /* rooms_resets() when it was made */
-	} empty[ORIGIN_NAMED + ORIGINS_MAX]; /* the answers for those who got nothing, for pages of each origin */
-};
-
-struct poll_answers *
-poll_answers_new(struct requests *requests, struct rooms *rooms, size_t reply_max)
-{
-	struct poll_answers *all = calloc(1, sizeof *all);
-
-	if (all == NULL)
-		return NULL;
-	*all = (struct poll_answers){.requests = requests, .rooms = rooms, .reply_max = reply_max};
-	buf_init(&all->body, SIZE_MAX);
-	return all;
-}
+#include "poll_state.h"
 
 void
-poll_answers_free(struct poll_answers *all)
+poll_answer_begin(struct poll_answer *a, struct poll *p, size_t limit, bool no_gap)
 {
-	if (all == NULL)
-		return;
-	for (size_t i = 0; i < sizeof all->empty / sizeof all->empty[0]; i++)
-		blob_drop(all->empty[i].reply);
-	buf_fini(&all->body);
-	free(all);
+	*a = (struct poll_answer){.poll = p, .limit = limit, .no_gap = no_gap};
 }
 
-void
-poll_answer_begin(struct poll_answer *a, struct poll_answers *all, size_t limit, bool no_gap)
-{
-	*a = (struct poll_answer){.all = all, .limit = limit, .no_gap = no_gap};
-}
-
-/* The bytes are begun with the first that is to be told: most polls find nothing, and wait. */
+/* Starts the JSON only when there is something to tell: most polls find nothing, and wait. */
 static struct buf *
 body_of(struct poll_answer *a)
 {
-	struct buf *body = &a->all->body;
+	struct buf *body = &a->poll->body;
 
 	if (a->begun)
 		return body;
 	a->begun = true;
 	buf_reset(body, 256 * 1024);
 	buf_add(body, STR("{\"epoch\":\""));
-	buf_add(body, str_of(rooms_epoch(a->all->rooms)));
+	buf_add(body, str_of(rooms_epoch(a->poll->rooms)));
 	buf_add(body, STR("\",\"messages\":["));
 	a->from = body->n;
 	return body;
@@ -79,7 +40,7 @@ add_message(struct poll_answer *a, const struct message *m)
 {
 	struct buf *body = body_of(a);
 
-	if (a->n == a->limit || (a->n > 0 && body->n - a->from + m->json.n > a->all->reply_max)) {
+	if (a->n == a->limit || (a->n > 0 && body->n - a->from + m->json.n > a->poll->options.reply_max)) {
 		a->more = true;
 		return false;
 	}
@@ -94,19 +55,19 @@ static void
 end(struct poll_answer *a)
 {
 	buf_printf(body_of(a), "],\"next\":%" PRId64 ",\"more\":%s%s%s}\n",
-	    a->more ? a->last : rooms_head(a->all->rooms), a->more ? "true" : "false",
+	    a->more ? a->last : rooms_head(a->poll->rooms), a->more ? "true" : "false",
 	    a->reset ? ",\"reset\":true" : "", a->gap ? ",\"gap\":true" : "");
 }
 
 /* The answer of the bytes, framed; NULL without memory. */
 static struct blob *
-make_reply(struct poll_answers *all, unsigned origin, int preferred)
+make_reply(struct poll *p, unsigned origin, int preferred)
 {
 	char header[64] = "";
 
 	if (preferred >= 0)
 		snprintf(header, sizeof header, "Preference-Applied: wait=%d\r\n", preferred);
-	return buf_ok(&all->body) ? request_json(all->requests, origin, str_of(header), buf_str(&all->body)) : NULL;
+	return buf_ok(&p->body) ? request_json(p->requests, origin, str_of(header), buf_str(&p->body)) : NULL;
 }
 
 void
@@ -115,40 +76,40 @@ poll_answer_send(struct poll_answer *a, struct fcgi_conn *conn, int preferred)
 	struct slot *slot = fcgi_slot(conn);
 
 	end(a);
-	request_send(a->all->requests, conn, make_reply(a->all, slot->origin, preferred));
+	request_send(a->poll->requests, conn, make_reply(a->poll, slot->origin, preferred));
 }
 
 void
-poll_answer_send_reset(struct poll_answers *all, struct fcgi_conn *conn, int preferred)
+poll_answer_send_reset(struct poll *p, struct fcgi_conn *conn, int preferred)
 {
 	struct poll_answer a;
 
-	poll_answer_begin(&a, all, 0, false);
+	poll_answer_begin(&a, p, 0, false);
 	a.reset = true;
 	poll_answer_send(&a, conn, preferred);
 }
 
 void
-poll_answer_send_empty(struct poll_answers *all, struct fcgi_conn *conn, int preferred)
+poll_answer_send_empty(struct poll *p, struct fcgi_conn *conn, int preferred)
 {
 	unsigned origin = ((struct slot *)fcgi_slot(conn))->origin;
-	struct empty *empty = &all->empty[origin];
+	struct poll_empty *empty = &p->empty[origin];
 	struct poll_answer a;
 
-	if (preferred < 0 && empty->reply != NULL && empty->head == rooms_head(all->rooms) &&
-	    empty->resets == rooms_resets(all->rooms)) {
-		request_send(all->requests, conn, blob_hold(empty->reply));
+	if (preferred < 0 && empty->reply != NULL && empty->head == rooms_head(p->rooms) &&
+	    empty->resets == rooms_resets(p->rooms)) {
+		request_send(p->requests, conn, blob_hold(empty->reply));
 		return;
 	}
-	poll_answer_begin(&a, all, 0, false);
+	poll_answer_begin(&a, p, 0, false);
 	if (preferred >= 0) {
 		poll_answer_send(&a, conn, preferred);
 		return;
 	}
 	end(&a);
 	blob_drop(empty->reply);
-	*empty = (struct empty){make_reply(all, origin, -1), rooms_head(all->rooms), rooms_resets(all->rooms)};
-	request_send(all->requests, conn, empty->reply == NULL ? NULL : blob_hold(empty->reply));
+	*empty = (struct poll_empty){make_reply(p, origin, -1), rooms_head(p->rooms), rooms_resets(p->rooms)};
+	request_send(p->requests, conn, empty->reply == NULL ? NULL : blob_hold(empty->reply));
 }
 
 /* What one room has above since, into the answer; false when there is nothing to tell. */
@@ -193,7 +154,7 @@ poll_answer_add_rooms(struct poll_answer *a, struct room *const *rooms, size_t n
 }
 
 bool
-poll_answer_shared(struct poll_answers *all, struct room *room, const struct poll_woken *woken, struct blob **reply)
+poll_answer_shared(struct poll *p, struct room *room, const struct poll_woken *woken, struct blob **reply)
 {
 	const struct ring_chain *chain = room_chain(room);
 	size_t place = ring_above(chain, woken->since);
@@ -202,21 +163,21 @@ poll_answer_shared(struct poll_answers *all, struct room *room, const struct pol
 	struct poll_answer a;
 
 	if (cached != NULL && cached->reply != NULL && first != 0 && cached->first == first &&
-	    cached->head == rooms_head(all->rooms) && cached->limit == woken->limit &&
+	    cached->head == rooms_head(p->rooms) && cached->limit == woken->limit &&
 	    room_deleted(room) <= woken->since && woken->preferred < 0) {
 		*reply = blob_hold(cached->reply);
 		return true;
 	}
-	poll_answer_begin(&a, all, woken->limit, false);
+	poll_answer_begin(&a, p, woken->limit, false);
 	if (!add_room(&a, room, woken->since))
 		return false;
 	end(&a);
-	*reply = make_reply(all, woken->origin, woken->preferred);
+	*reply = make_reply(p, woken->origin, woken->preferred);
 	if (cached != NULL && *reply != NULL && !a.gap && woken->preferred < 0) {
 		blob_drop(cached->reply);
 		cached->reply = blob_hold(*reply);
 		cached->first = first;
-		cached->head = rooms_head(all->rooms);
+		cached->head = rooms_head(p->rooms);
 		cached->limit = woken->limit;
 	}
 	return true;

@@ -1,9 +1,7 @@
-#include "poll_ask.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "live/room.h"
+#include "poll_state.h"
 #include "rooms_named.h"
 
 enum {
@@ -97,13 +95,13 @@ read_wait(struct request *r, struct str value, int64_t wait_max_ms, struct poll_
 }
 
 bool
-poll_ask_read(struct poll_ask *ask, struct request *r, const struct query *q, int64_t head, int64_t wait_max_ms,
-    struct str *epoch)
+poll_ask_read(const struct poll *p, struct poll_ask *ask, struct request *r, const struct query *q, struct str *epoch)
 {
+	int64_t wait_max_ms = p->options.wait_max_ms;
 	bool waited = false;
 	int64_t preferred = preferred_s(r->prefer);
 
-	*ask = (struct poll_ask){.since = head,
+	*ask = (struct poll_ask){.since = rooms_head(p->rooms),
 	    .limit = LIMIT_DEFAULT,
 	    .preferred = -1,
 	    .wait_ms = WAIT_DEFAULT_MS < wait_max_ms ? WAIT_DEFAULT_MS : wait_max_ms};

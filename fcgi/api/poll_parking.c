@@ -1,13 +1,9 @@
-#include "poll_parking.h"
-
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "event/loop.h"
-#include "live/room.h"
-#include "poll_answer.h"
-#include "poll_read.h"
+#include "poll_state.h"
 
 enum { JITTER_MAX_MS = 2000 };
 
@@ -31,27 +27,10 @@ struct parked {
 	struct timer timer;
 };
 
-struct poll_parking {
-	struct loop *loop;
-	struct requests *requests;
-	struct rooms *rooms;
-	struct poll_answers *answers;
-	struct poll_reads *reads;
-	uint8_t late_kind;
-	size_t n;
-	uint64_t random;
-};
-
 size_t
-poll_parking_slot_size(void)
+poll_slot_size(void)
 {
 	return sizeof(struct parked);
-}
-
-size_t
-poll_parking_n(const struct poll_parking *parking)
-{
-	return parking->n;
 }
 
 static struct fcgi_conn *
@@ -62,7 +41,7 @@ conn_of(struct parked *parked)
 
 /* Unlinks a parked poll from everything; what it waited with may be used up to the end of the caller. */
 static void
-unpark(struct poll_parking *p, struct parked *parked)
+unpark(struct poll *p, struct parked *parked)
 {
 	parked->slot.parked = PARKED_NOT;
 	loop_timer_clear(p->loop, &parked->timer);
@@ -72,7 +51,7 @@ unpark(struct poll_parking *p, struct parked *parked)
 		free(parked->u.many);
 	} else
 		room_unwait(&parked->u.one);
-	p->n--;
+	p->n_parked--;
 }
 
 /*
@@ -80,7 +59,7 @@ unpark(struct poll_parking *p, struct parked *parked)
  * rest. It has waited already, so it waits no more.
  */
 static void
-read_instead(struct poll_parking *p, struct parked *parked, struct room *const *rooms, size_t n, int64_t since)
+read_instead(struct poll *p, struct parked *parked, struct room *const *rooms, size_t n, int64_t since)
 {
 	struct poll_ask ask = {.since = since, .limit = parked->limit, .preferred = parked->preferred};
 	char names[STORE_ROOMS_MAX][MESSAGE_ROOM_MAX]; /* a room may be freed when nobody waits in it any more */
@@ -93,12 +72,12 @@ read_instead(struct poll_parking *p, struct parked *parked, struct room *const *
 		ask.rooms[ask.n_rooms++] = (struct str){names[i], name.n};
 	}
 	unpark(p, parked);
-	poll_read_store(p->reads, conn_of(parked), &ask);
+	poll_read_store(p, conn_of(parked), &ask);
 }
 
 /* Answers a poll of one room with what there is; false when there is nothing to tell, and it waits on. */
 static bool
-tell_one(struct poll_parking *p, struct parked *parked, struct room *room)
+tell_one(struct poll *p, struct parked *parked, struct room *room)
 {
 	struct waiter *w = &parked->u.one;
 	struct poll_woken woken = {waiter_since(w), parked->limit, parked->preferred, parked->slot.origin};
@@ -106,10 +85,10 @@ tell_one(struct poll_parking *p, struct parked *parked, struct room *room)
 
 	if (room_was_reset(p->rooms, w)) {
 		unpark(p, parked);
-		poll_answer_send_reset(p->answers, conn_of(parked), parked->preferred);
+		poll_answer_send_reset(p, conn_of(parked), parked->preferred);
 	} else if (woken.since < room_chain(room)->floor)
 		read_instead(p, parked, &room, 1, woken.since);
-	else if (poll_answer_shared(p->answers, room, &woken, &reply)) {
+	else if (poll_answer_shared(p, room, &woken, &reply)) {
 		unpark(p, parked);
 		request_send(p->requests, conn_of(parked), reply);
 	} else
@@ -125,7 +104,7 @@ many_of(struct waiter *w)
 
 /* The same for a poll of several rooms; w is one of its waiters, and room that one's. */
 static bool
-tell_many(struct poll_parking *p, struct room *room, struct waiter *w)
+tell_many(struct poll *p, struct room *room, struct waiter *w)
 {
 	struct many *many = many_of(w);
 	struct parked *parked = fcgi_slot(many->conn);
@@ -140,14 +119,14 @@ tell_many(struct poll_parking *p, struct room *room, struct waiter *w)
 	}
 	if (room_was_reset(p->rooms, w)) {
 		unpark(p, parked);
-		poll_answer_send_reset(p->answers, conn, parked->preferred);
+		poll_answer_send_reset(p, conn, parked->preferred);
 		return true;
 	}
 	if (below) {
 		read_instead(p, parked, rooms, many->n, waiter_since(w));
 		return true;
 	}
-	poll_answer_begin(&a, p->answers, parked->limit, false);
+	poll_answer_begin(&a, p, parked->limit, false);
 	if (!poll_answer_add_rooms(&a, rooms, many->n, waiter_since(w)))
 		return false;
 	unpark(p, parked);
@@ -173,14 +152,14 @@ wake_many(void *ctx, struct room *room, struct waiter *w)
 
 /* Ends a parked poll. Its room may have something for it that its turn has not come for yet: then it gets that. */
 static void
-end_parked(struct poll_parking *p, struct parked *parked)
+end_parked(struct poll *p, struct parked *parked)
 {
 	struct waiter *w = parked->is_many ? &parked->u.many->waiters[0] : &parked->u.one;
 
 	if (parked->is_many ? tell_many(p, w->room, w) : tell_one(p, parked, w->room))
 		return;
 	unpark(p, parked);
-	poll_answer_send_empty(p->answers, conn_of(parked), parked->preferred);
+	poll_answer_send_empty(p, conn_of(parked), parked->preferred);
 }
 
 static void
@@ -190,14 +169,14 @@ late(void *ctx, struct timer *t)
 }
 
 void
-poll_parking_gone(struct poll_parking *p, struct fcgi_conn *conn)
+poll_gone(struct poll *p, struct fcgi_conn *conn)
 {
 	unpark(p, fcgi_slot(conn));
 }
 
 /* Up to a tenth more, at most 2 s: or those who came together would come back together for ever. */
 static int64_t
-jitter_ms(struct poll_parking *p, int64_t wait_ms)
+jitter_ms(struct poll *p, int64_t wait_ms)
 {
 	int64_t most = wait_ms / 10 < JITTER_MAX_MS ? wait_ms / 10 : JITTER_MAX_MS;
 
@@ -208,7 +187,7 @@ jitter_ms(struct poll_parking *p, int64_t wait_ms)
 }
 
 int
-poll_parking_add(struct poll_parking *p, struct fcgi_conn *conn, const struct poll_ask *ask, struct room *const *rooms)
+poll_park(struct poll *p, struct fcgi_conn *conn, const struct poll_ask *ask, struct room *const *rooms)
 {
 	struct parked *parked = fcgi_slot(conn);
 	int64_t head = rooms_head(p->rooms);
@@ -232,18 +211,18 @@ poll_parking_add(struct poll_parking *p, struct fcgi_conn *conn, const struct po
 	parked->limit = ask->limit;
 	parked->preferred = ask->preferred;
 	loop_timer_set(p->loop, &parked->timer, p->late_kind, ask->wait_ms + jitter_ms(p, ask->wait_ms));
-	p->n++;
+	p->n_parked++;
 	return 0;
 }
 
 bool
-poll_parking_join(struct poll_parking *p, struct fcgi_conn *conn, const struct poll_ask *ask, struct room *room)
+poll_park_in_round(struct poll *p, struct fcgi_conn *conn, const struct poll_ask *ask, struct room *room)
 {
 	struct parked *parked = fcgi_slot(conn);
 
 	if (ask->n_rooms != 1 || ask->no_gap || !room_gathers(room))
 		return false;
-	if (poll_parking_add(p, conn, ask, &room) != 0)
+	if (poll_park(p, conn, ask, &room) != 0)
 		return false;
 	room_unwait(&parked->u.one);
 	room_wait(room, &parked->u.one, ROOM_POLL, ask->since);
@@ -261,31 +240,18 @@ end_if_parked(void *ctx, struct fcgi_conn *conn)
 }
 
 void
-poll_parking_end_all(struct poll_parking *p)
+poll_drain(struct poll *p)
 {
+	p->draining = true;
 	fcgi_each_open(p->requests->fcgi, end_if_parked, p);
 }
 
-struct poll_parking *
-poll_parking_new(struct loop *loop, struct requests *requests, struct rooms *rooms, struct poll_answers *answers,
-    struct poll_reads *reads)
+void
+poll_parking_init(struct poll *p)
 {
-	struct poll_parking *p = calloc(1, sizeof *p);
-
-	if (p == NULL)
-		return NULL;
-	*p = (struct poll_parking){
-	    .loop = loop, .requests = requests, .rooms = rooms, .answers = answers, .reads = reads};
 	if (getrandom(&p->random, sizeof p->random, 0) != sizeof p->random || p->random == 0)
 		p->random = 88172645463325252U;
-	p->late_kind = loop_timer_kind(loop, late, p);
-	rooms_on_wake(rooms, ROOM_POLL, wake, p);
-	rooms_on_wake(rooms, ROOM_POLL_MANY, wake_many, p);
-	return p;
-}
-
-void
-poll_parking_free(struct poll_parking *p)
-{
-	free(p);
+	p->late_kind = loop_timer_kind(p->loop, late, p);
+	rooms_on_wake(p->rooms, ROOM_POLL, wake, p);
+	rooms_on_wake(p->rooms, ROOM_POLL_MANY, wake_many, p);
 }
