@@ -32,14 +32,14 @@ probed(void *ctx, uint64_t handle, bool ok)
 	request_reply(h->requests, conn, 200, REQUEST_JSON, REQUEST_NO_STORE, (struct str){body, (size_t)n});
 }
 
-/* GET or HEAD without parameters; false: answered. */
+/* There are no parameters; false: answered. */
 static bool
-plain_get(struct request *r)
+plain(struct request *r)
 {
 	static const char *const none[] = {NULL};
 	struct query q;
 
-	if (!request_method_ok(r, "GET, HEAD, OPTIONS") || !request_query(r, &q, none, NULL))
+	if (!request_query(r, &q, none, NULL))
 		return false;
 	query_fini(&q);
 	return true;
@@ -48,7 +48,7 @@ plain_get(struct request *r)
 void
 health_request(struct health *h, struct request *r)
 {
-	if (plain_get(r) && commit_probe(h->commit, probed, h, fcgi_handle(r->conn)) != 0)
+	if (plain(r) && commit_probe(h->commit, probed, h, fcgi_handle(r->conn)) != 0)
 		request_refuse_busy(r->all, r->conn);
 }
 
@@ -121,7 +121,7 @@ health_metrics(struct health *h, struct request *r)
 	struct budget_counts memory = budget_counts(h->budget);
 	struct buf b;
 
-	if (!plain_get(r))
+	if (!plain(r))
 		return;
 	buf_init(&b, 64 * 1024);
 	add(&b, "connections", "gauge", "Connections from the web server.", (double)fcgi.conns);

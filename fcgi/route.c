@@ -8,14 +8,97 @@
 #include "socketio/polling.h"
 #include "web/request.h"
 
+static void
+to_send(const struct routes *routes, struct request *r)
+{
+	send_request(routes->send, r);
+}
+
+static void
+to_poll(const struct routes *routes, struct request *r)
+{
+	poll_request(routes->poll, r);
+}
+
+static void
+to_history(const struct routes *routes, struct request *r)
+{
+	history_request(routes->history, r);
+}
+
+static void
+to_roomlist(const struct routes *routes, struct request *r)
+{
+	roomlist_request(routes->roomlist, r);
+}
+
+static void
+to_socketio(const struct routes *routes, struct request *r)
+{
+	polling_request(routes->polling, r);
+}
+
+static void
+to_health(const struct routes *routes, struct request *r)
+{
+	health_request(routes->health, r);
+}
+
+static void
+to_metrics(const struct routes *routes, struct request *r)
+{
+	health_metrics(routes->health, r);
+}
+
+/*
+ * CORS: pages of other origins may read the answers, as far as they are let in. BY_ADDRESS: may be asked for by
+ * address, too, as what watches over the daemon does; a page elsewhere cannot.
+ */
+enum { CORS = 1, BY_ADDRESS = 2 };
+
+static const struct route {
+	struct str path;     /* with a / at its end: and all below it */
+	const char *methods; /* NULL: it is for the handler to say */
+	unsigned flags;
+	void (*handle)(const struct routes *routes, struct request *r);
+} table[] = {
+    {{"/send", 5}, "POST, OPTIONS", CORS, to_send},
+    {{"/poll", 5}, "GET, OPTIONS", CORS, to_poll},
+    {{"/history", 8}, "GET, HEAD, OPTIONS", CORS, to_history},
+    {{"/rooms", 6}, "GET, HEAD, OPTIONS", CORS, to_roomlist},
+    {{"/socket.io/", 11}, NULL, CORS, to_socketio}, /* Engine.IO has its own answers to other methods */
+    {{"/healthz", 8}, "GET, HEAD, OPTIONS", BY_ADDRESS, to_health},
+    {{"/metrics", 8}, "GET, HEAD, OPTIONS", BY_ADDRESS, to_metrics},
+};
+
+/* Whether this is the route of the path: "/socket.io/" is that of /socket.io and /socket.io/x. */
+static bool
+leads(const struct route *route, struct str path)
+{
+	struct str folder = {route->path.p, route->path.n - 1};
+
+	if (route->path.p[folder.n] != '/')
+		return str_eq(path, route->path);
+	return str_starts(path, route->path) || str_eq(path, folder);
+}
+
+/* NULL: there is none. */
+static const struct route *
+find(struct str path)
+{
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+		if (leads(&table[i], path))
+			return &table[i];
+	return NULL;
+}
+
 /* Whether the request is for a host of ours; false: answered. */
 static bool
-host_ok(struct request *r)
+host_ok(struct request *r, const struct route *route)
 {
-	/* Whoever watches over the daemon asks by address; a page elsewhere cannot. */
-	bool watches = str_eq(r->path, STR("/healthz")) || str_eq(r->path, STR("/metrics"));
+	bool by_address = route != NULL && route->flags & BY_ADDRESS;
 
-	if (hosts_know(r->all->hosts, r->host) || (watches && host_is_address(r->host)))
+	if (hosts_know(r->all->hosts, r->host) || (by_address && host_is_address(r->host)))
 		return true;
 	request_open_cors(r);
 	request_fail(r->all, r->conn, PROBLEM_UNKNOWN_HOST,
@@ -26,24 +109,18 @@ host_ok(struct request *r)
 void
 route_request(const struct routes *routes, struct request *r)
 {
-	if (!host_ok(r))
+	const struct route *route = find(r->path);
+
+	if (!host_ok(r, route))
 		return;
-	if (str_eq(r->path, STR("/poll")))
-		poll_request(routes->poll, r);
-	else if (str_eq(r->path, STR("/send")))
-		send_request(routes->send, r);
-	else if (str_eq(r->path, STR("/history")))
-		history_request(routes->history, r);
-	else if (str_eq(r->path, STR("/rooms")))
-		roomlist_request(routes->roomlist, r);
-	else if (str_starts(r->path, STR("/socket.io/")) || str_eq(r->path, STR("/socket.io")))
-		polling_request(routes->polling, r);
-	else if (str_eq(r->path, STR("/healthz")))
-		health_request(routes->health, r);
-	else if (str_eq(r->path, STR("/metrics")))
-		health_metrics(routes->health, r);
-	else
+	if (route == NULL) {
 		request_fail(r->all, r->conn, PROBLEM_NOT_FOUND,
 		    "nothing is at this path; there are /send, /poll, /history, /rooms, /socket.io/, /healthz and "
 		    "/metrics");
+		return;
+	}
+	if (route->flags & CORS)
+		request_open_cors(r);
+	if (route->methods == NULL || request_method_ok(r, route->methods))
+		route->handle(routes, r);
 }

@@ -1,5 +1,6 @@
 /*
- * route: method and path to handler.
+ * route: what is at which path, by which methods, and whether pages of other origins may read it; whatever holds for
+ * every path is decided here, and a handler gets what it is to answer.
  */
 #ifndef ROUTE_H
 #define ROUTE_H

@@ -293,8 +293,8 @@ reading_new(struct history *h, struct request *request, const struct store_page 
 	return r;
 }
 
-static void
-get(struct history *h, struct request *r)
+void
+history_request(struct history *h, struct request *r)
 {
 	static const char *const known[] = {
 	    "room", "before", "after", "around", "on", "limit", "sender", "from", "until", "tz", "q", NULL};
@@ -314,12 +314,4 @@ get(struct history *h, struct request *r)
 			refuse(reading);
 	}
 	query_fini(&q);
-}
-
-void
-history_request(struct history *h, struct request *r)
-{
-	request_open_cors(r);
-	if (request_method_ok(r, "GET, HEAD, OPTIONS"))
-		get(h, r);
 }

@@ -18,8 +18,7 @@ poll_request(struct poll *p, struct request *r)
 	struct poll_ask ask;
 	struct str epoch;
 
-	request_open_cors(r);
-	if (!request_method_ok(r, "GET, OPTIONS") || !request_query(r, &q, known, "room"))
+	if (!request_query(r, &q, known, "room"))
 		return;
 	if (poll_ask_read(p, &ask, r, &q, &epoch)) {
 		if (epoch.p != NULL && !str_eq(epoch, str_of(rooms_epoch(p->rooms))))

@@ -109,8 +109,8 @@ read_list(struct request *r, const struct query *q, struct store_list *list)
 	return true;
 }
 
-static void
-get(struct roomlist *l, struct request *r)
+void
+roomlist_request(struct roomlist *l, struct request *r)
 {
 	static const char *const known[] = {"limit", "after", NULL};
 	struct store_list list;
@@ -136,12 +136,4 @@ get(struct roomlist *l, struct request *r)
 		memcpy(g->header, r->if_none_match.p, r->if_none_match.n);
 	g->if_none_match = (struct str){g->header, r->if_none_match.n};
 	submit(g, r->conn);
-}
-
-void
-roomlist_request(struct roomlist *l, struct request *r)
-{
-	request_open_cors(r);
-	if (request_method_ok(r, "GET, HEAD, OPTIONS"))
-		get(l, r);
 }

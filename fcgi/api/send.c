@@ -140,9 +140,6 @@ post(struct send *s, struct request *r)
 void
 send_request(struct send *s, struct request *r)
 {
-	request_open_cors(r);
-	if (!request_method_ok(r, "POST, OPTIONS"))
-		return;
 	if (origin_ok(r))
 		post(s, r);
 	else

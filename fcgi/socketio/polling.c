@@ -272,7 +272,6 @@ polling_request(struct polling *p, struct request *r)
 	struct query q;
 	struct asked a;
 
-	request_open_cors(r);
 	if (r->method == METHOD_OPTIONS && ((struct slot *)fcgi_slot(r->conn))->origin != ORIGIN_NONE) {
 		request_options(r, "GET,HEAD,PUT,PATCH,POST,DELETE");
 		return;

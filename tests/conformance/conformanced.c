@@ -256,6 +256,7 @@ on_request(void *ctx, struct fcgi_request *from)
 	struct request r;
 
 	request_init(&r, &d->requests, from, polling_slot_size());
+	request_open_cors(&r);
 	if (str_starts(r.path, STR("/socket.io/engine.io/")))
 		polling_request(&d->engineio, &r);
 	else if (str_starts(r.path, STR("/socket.io/")))

@@ -6,6 +6,7 @@
  */
 #include "api/send.h"
 
+#include "route.h"
 #include "store/schema.h"
 #include "stub.h"
 
@@ -14,6 +15,7 @@ enum { BODY_MAX = 5000, MESSAGE_MAX_BYTES = 4000, DEPTH_MAX = 20 };
 static struct requests requests;
 static struct send sender = {
     .requests = &requests, .body_max = BODY_MAX, .message_max = MESSAGE_MAX_BYTES, .depth_max = DEPTH_MAX};
+static const struct routes routes = {.send = &sender};
 static sqlite3 *db;
 static sqlite3_stmt *insert, *text_of, *args_of;
 
@@ -80,7 +82,8 @@ post(struct str text, const struct fcgi_request **request)
 	stub_read(&from, text);
 	*request = &from;
 	request_init(&r, &requests, &from, sizeof c->slot);
-	send_request(&sender, &r);
+	r.path = STR("/send");
+	route_request(&routes, &r);
 	if (stub.n_sends == 0) {
 		MUST(stub.answers == answers + 1 && !c->open);
 		return NULL;
