@@ -272,9 +272,9 @@ wire(struct daemon *d)
 
 	d->send = (struct send){.requests = &d->requests,
 	    .commit = d->commit,
-	    .body_max = (size_t)c->body_max,
-	    .message_max = (size_t)c->message_max,
-	    .depth_max = (size_t)c->depth_max};
+	    .limits = {.body_max = (size_t)c->body_max,
+	        .message_max = (size_t)c->message_max,
+	        .depth_max = (size_t)c->depth_max}};
 	d->history =
 	    (struct history){.requests = &d->requests, .rooms = d->rooms, .readers = d->readers, .commit = d->commit};
 	d->roomlist = (struct roomlist){.requests = &d->requests, .rooms = d->rooms, .readers = d->readers};

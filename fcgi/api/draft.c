@@ -5,10 +5,9 @@
 
 #include "base/json.h"
 #include "base/token.h"
-#include "send.h"
 #include "store/message.h"
 
-static const struct str NAMES[FIELDS] = {{"room", 4}, {"sender", 6}, {"event", 5}, {"key", 3}, {"text", 4}};
+static const struct str NAMES[DRAFT_FIELDS] = {{"room", 4}, {"sender", 6}, {"event", 5}, {"key", 3}, {"text", 4}};
 
 static void fail(struct draft *d, enum problem problem, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
@@ -26,22 +25,22 @@ fail(struct draft *d, enum problem problem, const char *format, ...)
 	va_end(ap);
 }
 
-/* The field of this name, or FIELDS. */
-static enum field
+/* The field of this name, or DRAFT_FIELDS. */
+static enum draft_field
 field_of(struct str name)
 {
-	enum field i = 0;
+	enum draft_field i = 0;
 
-	while (i < FIELDS && !str_eq(name, NAMES[i]))
+	while (i < DRAFT_FIELDS && !str_eq(name, NAMES[i]))
 		i++;
 	return i;
 }
 
 /* What `over` says wins. */
 static void
-merge(struct fields *f, const struct fields *over)
+merge(struct draft_fields *f, const struct draft_fields *over)
 {
-	for (enum field i = 0; i < FIELDS; i++)
+	for (enum draft_field i = 0; i < DRAFT_FIELDS; i++)
 		if (over->has[i]) {
 			f->v[i] = over->v[i];
 			f->has[i] = true;
@@ -50,7 +49,7 @@ merge(struct fields *f, const struct fields *over)
 
 struct json_reading {
 	struct draft *d;
-	struct fields f;
+	struct draft_fields f;
 };
 
 static void
@@ -59,9 +58,9 @@ on_member(void *ctx, struct str name, enum json_type type, struct str value)
 	struct json_reading *reading = ctx;
 	struct draft *d = reading->d;
 	bool is_args = str_eq(name, STR("args"));
-	enum field field = field_of(name);
+	enum draft_field field = field_of(name);
 
-	if (!is_args && field == FIELDS) {
+	if (!is_args && field == DRAFT_FIELDS) {
 		fail(d, PROBLEM_UNKNOWN_MEMBER,
 		    "unknown member '%.*s'; known are room, sender, event, text, args and key",
 		    STR_ARGS(request_shown(name)));
@@ -96,7 +95,7 @@ read_json(struct draft *d, struct str body, size_t depth_max)
 	switch (result) {
 	case JSON_OK:
 		merge(&d->f, &reading.f);
-		if (reading.f.has[TEXT] && d->has_args)
+		if (reading.f.has[DRAFT_TEXT] && d->has_args)
 			fail(d, PROBLEM_BAD_FIELD, "give 'text' or 'args', not both");
 		return;
 	case JSON_BAD:
@@ -116,19 +115,19 @@ read_json(struct draft *d, struct str body, size_t depth_max)
  * other fields, one twice or no text is not one, and goes as it is.
  */
 static bool
-read_form(const struct query *q, struct fields *f)
+read_form(const struct query *q, struct draft_fields *f)
 {
 	if (q->too_many)
 		return false;
 	for (size_t i = 0; i < q->n; i++) {
-		enum field field = field_of(q->fields[i].name);
+		enum draft_field field = field_of(q->fields[i].name);
 
-		if (field == FIELDS || f->has[field] || !q->fields[i].has_value)
+		if (field == DRAFT_FIELDS || f->has[field] || !q->fields[i].has_value)
 			return false;
 		f->v[field] = q->fields[i].value;
 		f->has[field] = true;
 	}
-	return f->has[TEXT];
+	return f->has[DRAFT_TEXT];
 }
 
 static bool
@@ -147,7 +146,7 @@ read_body(struct draft *d, const struct request *r, size_t depth_max)
 		return;
 	}
 	if (media_type_is(type, STR("application/x-www-form-urlencoded"))) {
-		struct fields form = {0};
+		struct draft_fields form = {0};
 
 		if (query_parse(&d->form, r->body) != 0) {
 			fail(d, PROBLEM_INTERNAL, "no memory");
@@ -176,8 +175,8 @@ read_body(struct draft *d, const struct request *r, size_t depth_max)
 		    STR_ARGS(request_shown(type)));
 		return;
 	}
-	d->f.v[TEXT] = r->body;
-	d->f.has[TEXT] = true;
+	d->f.v[DRAFT_TEXT] = r->body;
+	d->f.has[DRAFT_TEXT] = true;
 }
 
 /* A number of elements, and the first one if it is a string. */
@@ -212,8 +211,8 @@ simplify(struct draft *d, size_t depth_max)
 	if (json_array(d->args, depth_max, on_element, &e) == JSON_OK && e.n == 1 && e.type == JSON_STRING &&
 	    buf_ok(&e.string)) {
 		d->has_args = false;
-		d->f.v[TEXT] = buf_keep(&d->strings, buf_str(&e.string));
-		d->f.has[TEXT] = true;
+		d->f.v[DRAFT_TEXT] = buf_keep(&d->strings, buf_str(&e.string));
+		d->f.has[DRAFT_TEXT] = true;
 	}
 	buf_fini(&e.string);
 }
@@ -221,33 +220,33 @@ simplify(struct draft *d, size_t depth_max)
 static void
 check_fields(struct draft *d)
 {
-	const struct fields *f = &d->f;
+	const struct draft_fields *f = &d->f;
 
-	for (enum field i = 0; i < FIELDS; i++)
+	for (enum draft_field i = 0; i < DRAFT_FIELDS; i++)
 		if (!str_utf8(f->v[i]))
 			fail(d, PROBLEM_BAD_UTF8, "the %.*s is not well-formed UTF-8", STR_ARGS(NAMES[i]));
-	if (f->has[ROOM] && !message_room_ok(f->v[ROOM]))
+	if (f->has[DRAFT_ROOM] && !message_room_ok(f->v[DRAFT_ROOM]))
 		fail(d, PROBLEM_BAD_FIELD, "'room' must be 1 to %d of A-Z a-z 0-9 . _ -, not '%.*s'", MESSAGE_ROOM_MAX,
-		    STR_ARGS(request_shown(f->v[ROOM])));
-	if (f->has[EVENT] && !message_event_ok(f->v[EVENT]))
+		    STR_ARGS(request_shown(f->v[DRAFT_ROOM])));
+	if (f->has[DRAFT_EVENT] && !message_event_ok(f->v[DRAFT_EVENT]))
 		fail(d, PROBLEM_BAD_FIELD,
 		    "'event' must be 1 to %d bytes, and no name that Socket.IO reserves; not '%.*s'", MESSAGE_EVENT_MAX,
-		    STR_ARGS(request_shown(f->v[EVENT])));
-	if (f->v[SENDER].n > MESSAGE_SENDER_MAX)
+		    STR_ARGS(request_shown(f->v[DRAFT_EVENT])));
+	if (f->v[DRAFT_SENDER].n > MESSAGE_SENDER_MAX)
 		fail(d, PROBLEM_BAD_FIELD, "'sender' must be at most %d bytes, not %zu", MESSAGE_SENDER_MAX,
-		    f->v[SENDER].n);
-	if (!message_sender_ok(f->v[SENDER]))
+		    f->v[DRAFT_SENDER].n);
+	if (!message_sender_ok(f->v[DRAFT_SENDER]))
 		fail(d, PROBLEM_BAD_FIELD, "'sender' must have no control characters");
-	if (f->has[KEY] && (f->v[KEY].n < 1 || f->v[KEY].n > MESSAGE_KEY_MAX))
-		fail(d, PROBLEM_BAD_FIELD, "'key' must be 1 to %d bytes, not %zu", MESSAGE_KEY_MAX, f->v[KEY].n);
+	if (f->has[DRAFT_KEY] && (f->v[DRAFT_KEY].n < 1 || f->v[DRAFT_KEY].n > MESSAGE_KEY_MAX))
+		fail(d, PROBLEM_BAD_FIELD, "'key' must be 1 to %d bytes, not %zu", MESSAGE_KEY_MAX, f->v[DRAFT_KEY].n);
 }
 
 static void
 check_body(struct draft *d, size_t message_max)
 {
-	size_t n = d->has_args ? d->args.n + d->attachments.n / 4 * 3 : d->f.v[TEXT].n;
+	size_t n = d->has_args ? d->args.n + d->attachments.n / 4 * 3 : d->f.v[DRAFT_TEXT].n;
 
-	if (!d->has_args && !d->f.has[TEXT])
+	if (!d->has_args && !d->f.has[DRAFT_TEXT])
 		fail(d, PROBLEM_MISSING_TEXT, "there is neither 'text' nor 'args'");
 	if (!d->has_args && n == 0)
 		fail(d, PROBLEM_EMPTY_TEXT, "the text is empty");
@@ -261,18 +260,18 @@ static bool
 read_outside(struct draft *d, struct request *r)
 {
 	static const char *const known[] = {"room", "sender", "event", "key", NULL};
-	struct fields f = {0};
+	struct draft_fields f = {0};
 
 	if (!request_query(r, &d->query, known, NULL))
 		return false;
 	if (r->idempotency_key.n > 0) {
-		d->f.v[KEY] = r->idempotency_key;
-		d->f.has[KEY] = true;
+		d->f.v[DRAFT_KEY] = r->idempotency_key;
+		d->f.has[DRAFT_KEY] = true;
 	}
 	for (size_t i = 0; i < d->query.n; i++) {
-		enum field field = field_of(d->query.fields[i].name);
+		enum draft_field field = field_of(d->query.fields[i].name);
 
-		if (field == FIELDS)
+		if (field == DRAFT_FIELDS)
 			continue;
 		f.v[field] = d->query.fields[i].value;
 		f.has[field] = true;
@@ -285,7 +284,7 @@ read_outside(struct draft *d, struct request *r)
 }
 
 bool
-draft_read(struct draft *d, struct request *r, const struct send *limits)
+draft_read(struct draft *d, struct request *r, const struct draft_limits *limits)
 {
 	if (!read_outside(d, r))
 		return false;
@@ -295,8 +294,8 @@ draft_read(struct draft *d, struct request *r, const struct send *limits)
 		read_body(d, r, limits->depth_max);
 	if (r->user.n > 0) {
 		/* Whoever nginx has checked is who it is, whatever he says. */
-		d->f.v[SENDER] = r->user;
-		d->f.has[SENDER] = true;
+		d->f.v[DRAFT_SENDER] = r->user;
+		d->f.has[DRAFT_SENDER] = true;
 	}
 	check_fields(d);
 	check_body(d, limits->message_max);

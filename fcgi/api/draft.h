@@ -6,18 +6,21 @@
 
 #include "web/request.h"
 
-struct send;
-
-enum field { ROOM, SENDER, EVENT, KEY, TEXT, FIELDS };
+enum draft_field { DRAFT_ROOM, DRAFT_SENDER, DRAFT_EVENT, DRAFT_KEY, DRAFT_TEXT, DRAFT_FIELDS };
 
 /* What one part of a request says of the message: headers, query or body. */
-struct fields {
-	struct str v[FIELDS];
-	bool has[FIELDS];
+struct draft_fields {
+	struct str v[DRAFT_FIELDS];
+	bool has[DRAFT_FIELDS];
+};
+
+struct draft_limits {
+	size_t body_max, message_max; /* bytes of a request's body, and of the message in it */
+	size_t depth_max;             /* of a JSON body's members */
 };
 
 struct draft {
-	struct fields f;
+	struct draft_fields f;
 	struct str args;
 	bool has_args;
 	struct str attachments; /* one, in base64 with its quotes; empty: none */
@@ -33,7 +36,7 @@ struct draft {
  * What r says, by docs/PROTOCOL.md and these limits; d begins as zeros and its views live as long as r and until
  * draft_fini(). What is wrong with it stands in d. False: r was answered already; then, too, draft_fini() is due.
  */
-bool draft_read(struct draft *d, struct request *r, const struct send *limits);
+bool draft_read(struct draft *d, struct request *r, const struct draft_limits *limits);
 void draft_fini(struct draft *d);
 
 #endif

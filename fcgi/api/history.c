@@ -57,17 +57,17 @@ make_body(struct buf *body, const struct reading *r)
 static void
 reply(struct reading *r, struct fcgi_conn *conn)
 {
-	struct requests *all = r->h->requests;
+	struct requests *requests = r->h->requests;
 	struct buf body;
 
 	make_body(&body, r);
 	if (!buf_ok(&body))
-		request_fail(all, conn, PROBLEM_INTERNAL, "no memory for the answer");
+		request_fail(requests, conn, PROBLEM_INTERNAL, "no memory for the answer");
 	else if (r->page.newer < 0)
-		request_reply(all, conn, 200, REQUEST_JSON, REQUEST_NO_STORE, buf_str(&body));
+		request_reply(requests, conn, 200, REQUEST_JSON, REQUEST_NO_STORE, buf_str(&body));
 	else
 		/* What has something newer behind it changes only when rows are deleted or updated. */
-		request_tagged(all, conn, r->if_none_match, buf_str(&body));
+		request_tagged(requests, conn, r->if_none_match, buf_str(&body));
 	buf_fini(&body);
 }
 
@@ -75,8 +75,8 @@ static void
 done(void *ctx, enum store_status status)
 {
 	struct reading *r = ctx;
-	struct requests *all = r->h->requests;
-	struct fcgi_conn *conn = errand_back(all, r->handle);
+	struct requests *requests = r->h->requests;
+	struct fcgi_conn *conn = errand_back(requests, r->handle);
 
 	if (conn != NULL) {
 		switch (status) {
@@ -84,11 +84,11 @@ done(void *ctx, enum store_status status)
 			reply(r, conn);
 			break;
 		case STORE_SYNTAX:
-			request_fail(all, conn, PROBLEM_BAD_SEARCH,
+			request_fail(requests, conn, PROBLEM_BAD_SEARCH,
 			    "parameter 'q' has nothing to look for: give at least one word or \"phrase\" without -");
 			break;
 		case STORE_TIMEOUT:
-			request_fail(all, conn, PROBLEM_SEARCH_TIMEOUT,
+			request_fail(requests, conn, PROBLEM_SEARCH_TIMEOUT,
 			    "it took too long (search-timeout): ask for less, or for a shorter time");
 			break;
 		case STORE_BUSY:
@@ -96,7 +96,7 @@ done(void *ctx, enum store_status status)
 		case STORE_APART:
 		case STORE_FAILED:
 		case STORE_STOPPED:
-			request_fail(all, conn, PROBLEM_STORE_FAILED, "the database cannot be read");
+			request_fail(requests, conn, PROBLEM_STORE_FAILED, "the database cannot be read");
 			break;
 		}
 	}
@@ -248,7 +248,7 @@ read_page(struct request *r, const struct query *q, struct store_page *page)
 	int tz = 0;
 
 	*page = (struct store_page){.limit = LIMIT_DEFAULT, .from_ms = INT64_MIN, .until_ms = INT64_MAX};
-	if (!rooms_named(r, q, page->rooms.names, &page->rooms.n, STORE_ROOMS_MAX, &page->rooms.all))
+	if (!rooms_named(r, q, &page->rooms))
 		return false;
 	/* The zone first: others are read by it. */
 	for (size_t i = 0; i < q->n; i++)

@@ -106,10 +106,8 @@ poll_ask_read(const struct poll *p, struct poll_ask *ask, struct request *r, con
 	    .preferred = -1,
 	    .wait_ms = WAIT_DEFAULT_MS < wait_max_ms ? WAIT_DEFAULT_MS : wait_max_ms};
 	*epoch = (struct str){NULL, 0};
-	if (!rooms_named(r, q, ask->rooms, &ask->n_rooms, STORE_ROOMS_MAX, &ask->all_rooms))
+	if (!rooms_named(r, q, &ask->rooms))
 		return false;
-	if (ask->all_rooms)
-		ask->n_rooms = 1;
 	for (size_t i = 0; i < q->n; i++) {
 		struct str name = q->fields[i].name, value = q->fields[i].value;
 		uint64_t n;
@@ -144,12 +142,12 @@ poll_ask_read(const struct poll *p, struct poll_ask *ask, struct request *r, con
 int
 poll_ask_rooms(const struct poll_ask *ask, struct rooms *rooms, bool make, struct room *found[STORE_ROOMS_MAX])
 {
-	if (ask->all_rooms) {
+	if (ask->rooms.all) {
 		found[0] = room_all(rooms);
 		return 0;
 	}
-	for (size_t i = 0; i < ask->n_rooms; i++) {
-		found[i] = make ? room_get(rooms, ask->rooms[i]) : room_find(rooms, ask->rooms[i]);
+	for (size_t i = 0; i < ask->rooms.n; i++) {
+		found[i] = make ? room_get(rooms, ask->rooms.names[i]) : room_find(rooms, ask->rooms.names[i]);
 		if (make && found[i] == NULL)
 			return -1;
 	}

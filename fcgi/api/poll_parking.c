@@ -67,9 +67,9 @@ read_instead(struct poll *p, struct parked *parked, struct room *const *rooms, s
 	for (size_t i = 0; i < n; i++) {
 		struct str name = room_name(rooms[i]);
 
-		ask.all_rooms = ask.all_rooms || rooms[i] == room_all(p->rooms);
+		ask.rooms.all = ask.rooms.all || rooms[i] == room_all(p->rooms);
 		memcpy(names[i], name.p, name.n);
-		ask.rooms[ask.n_rooms++] = (struct str){names[i], name.n};
+		ask.rooms.names[ask.rooms.n++] = (struct str){names[i], name.n};
 	}
 	unpark(p, parked);
 	poll_read_store(p, conn_of(parked), &ask);
@@ -192,13 +192,13 @@ poll_park(struct poll *p, struct fcgi_conn *conn, const struct poll_ask *ask, st
 	struct parked *parked = fcgi_slot(conn);
 	int64_t head = rooms_head(p->rooms);
 
-	if (ask->n_rooms > 1) {
-		struct many *many = calloc(1, sizeof *many + ask->n_rooms * sizeof many->waiters[0]);
+	if (ask->rooms.n > 1) {
+		struct many *many = calloc(1, sizeof *many + ask->rooms.n * sizeof many->waiters[0]);
 
 		if (many == NULL)
 			return -1;
 		many->conn = conn;
-		many->n = ask->n_rooms;
+		many->n = ask->rooms.n;
 		for (size_t i = 0; i < many->n; i++) {
 			many->waiters[i].index = i & 31;
 			room_wait(rooms[i], &many->waiters[i], ROOM_POLL_MANY, head);
@@ -206,7 +206,7 @@ poll_park(struct poll *p, struct fcgi_conn *conn, const struct poll_ask *ask, st
 		parked->u.many = many;
 	} else
 		room_wait(rooms[0], &parked->u.one, ROOM_POLL, head);
-	parked->is_many = ask->n_rooms > 1;
+	parked->is_many = ask->rooms.n > 1;
 	parked->slot.parked = PARKED_POLL;
 	parked->limit = ask->limit;
 	parked->preferred = ask->preferred;
@@ -220,7 +220,7 @@ poll_park_in_round(struct poll *p, struct fcgi_conn *conn, const struct poll_ask
 {
 	struct parked *parked = fcgi_slot(conn);
 
-	if (ask->n_rooms != 1 || ask->no_gap || !room_gathers(room))
+	if (ask->rooms.n != 1 || ask->no_gap || !room_gathers(room))
 		return false;
 	if (poll_park(p, conn, ask, &room) != 0)
 		return false;

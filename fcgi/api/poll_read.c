@@ -27,9 +27,9 @@ reading_new(struct poll *p, struct fcgi_conn *conn, const struct poll_ask *ask)
 	r->handle = fcgi_handle(conn);
 	r->resets = rooms_resets(p->rooms);
 	r->ask = *ask;
-	for (size_t i = 0; i < ask->n_rooms && !ask->all_rooms; i++) {
-		memcpy(r->names[i], ask->rooms[i].p, ask->rooms[i].n);
-		r->ask.rooms[i].p = r->names[i];
+	for (size_t i = 0; i < ask->rooms.n && !ask->rooms.all; i++) {
+		memcpy(r->names[i], ask->rooms.names[i].p, ask->rooms.names[i].n);
+		r->ask.rooms.names[i].p = r->names[i];
 	}
 	return r;
 }
@@ -83,7 +83,7 @@ answer_read(struct reading *r, struct fcgi_conn *conn)
 			a.last = r->read.head;
 	} else {
 		poll_ask_rooms(&r->ask, p->rooms, false, rooms);
-		poll_answer_add_rooms(&a, rooms, r->ask.n_rooms, r->read.head);
+		poll_answer_add_rooms(&a, rooms, r->ask.rooms.n, r->read.head);
 	}
 	if (a.n == 0 && !a.gap && !a.more)
 		ask_above(r, conn);
@@ -113,8 +113,7 @@ poll_read_store(struct poll *p, struct fcgi_conn *conn, const struct poll_ask *a
 		    .newest = ask->newest,
 		    .head = rooms_head(p->rooms),
 		    .limit = ask->limit,
-		    .rooms = {.n = ask->n_rooms, .all = ask->all_rooms}};
-		memcpy(r->read.rooms.names, r->ask.rooms, sizeof r->read.rooms.names);
+		    .rooms = r->ask.rooms};
 		if (errand_begin(conn, readers_poll(p->readers, &r->read, done, r)))
 			return;
 		free(r);
@@ -159,7 +158,7 @@ read_memory(struct poll *p, struct fcgi_conn *conn, const struct poll_ask *ask)
 
 	poll_answer_begin(&a, p, ask->limit, ask->no_gap);
 	poll_ask_rooms(ask, p->rooms, false, rooms);
-	if (poll_answer_add_rooms(&a, rooms, ask->n_rooms, ask->since)) {
+	if (poll_answer_add_rooms(&a, rooms, ask->rooms.n, ask->since)) {
 		/* Another program may have deleted just now what memory would tell. */
 		if (!ask->looked && !commit_current(p->commit))
 			look(p, conn, ask);
@@ -181,7 +180,7 @@ newest_in_memory(struct poll *p, const struct poll_ask *ask)
 	struct room *rooms[STORE_ROOMS_MAX];
 	const struct ring_chain *chain;
 
-	if (ask->n_rooms > 1)
+	if (ask->rooms.n > 1)
 		return -1;
 	poll_ask_rooms(ask, p->rooms, false, rooms);
 	if (rooms[0] == NULL)

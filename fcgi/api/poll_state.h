@@ -36,9 +36,7 @@ struct poll {
 
 /* What a poll asks for: its rooms, its cursor, how long it waits. */
 struct poll_ask {
-	struct str rooms[STORE_ROOMS_MAX]; /* views of whatever it was read from */
-	size_t n_rooms;                    /* at least 1 */
-	bool all_rooms;                    /* then n_rooms is 1, and says nothing */
+	struct store_rooms rooms; /* as rooms_named() has them; views of whatever it was read from */
 	int64_t since;
 	int64_t newest; /* > 0: since=-N: start N messages before the end */
 	bool looked;    /* what others committed before it came is known */
@@ -55,8 +53,8 @@ struct poll_ask {
 bool poll_ask_read(
     const struct poll *p, struct poll_ask *ask, struct request *r, const struct query *q, struct str *epoch);
 
-/* The n_rooms rooms that are asked for: NULL for one that memory knows nothing of, or with `make` a new one. -1 without
- * memory to make it. */
+/* The rooms that are asked for, of `*` the whole log: NULL for one that memory knows nothing of, or with `make` a new
+ * one. -1 without memory to make it. */
 int poll_ask_rooms(const struct poll_ask *ask, struct rooms *rooms, bool make, struct room *found[STORE_ROOMS_MAX]);
 
 /* ---- poll_read.c ---- */

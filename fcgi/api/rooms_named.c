@@ -1,12 +1,9 @@
 #include "rooms_named.h"
 
-#include "store/message.h"
-
 bool
-rooms_named(struct request *r, const struct query *q, struct str *names, size_t *n, size_t max, bool *all_rooms)
+rooms_named(struct request *r, const struct query *q, struct store_rooms *rooms)
 {
-	*n = 0;
-	*all_rooms = false;
+	*rooms = (struct store_rooms){.n = 0};
 	for (size_t i = 0; i < q->n; i++) {
 		struct str name = q->fields[i].value;
 		bool known = false;
@@ -14,7 +11,7 @@ rooms_named(struct request *r, const struct query *q, struct str *names, size_t 
 		if (!str_eq(q->fields[i].name, STR("room")))
 			continue;
 		if (str_eq(name, STR("*"))) {
-			*all_rooms = true;
+			rooms->all = true;
 			continue;
 		}
 		if (!message_room_ok(name)) {
@@ -23,18 +20,20 @@ rooms_named(struct request *r, const struct query *q, struct str *names, size_t 
 			    MESSAGE_ROOM_MAX, STR_ARGS(request_shown(name)));
 			return false;
 		}
-		for (size_t j = 0; j < *n; j++)
-			known = known || str_eq(names[j], name);
+		for (size_t j = 0; j < rooms->n; j++)
+			known = known || str_eq(rooms->names[j], name);
 		if (known)
 			continue;
-		if (*n == max) {
+		if (rooms->n == STORE_ROOMS_MAX) {
 			request_fail(r->all, r->conn, PROBLEM_BAD_PARAMETER,
-			    "parameter 'room' is given more than %zu times", max);
+			    "parameter 'room' is given more than %d times", STORE_ROOMS_MAX);
 			return false;
 		}
-		names[(*n)++] = name;
+		rooms->names[rooms->n++] = name;
 	}
-	if (*n == 0 && !*all_rooms)
-		names[(*n)++] = STR("main");
+	if (rooms->all)
+		rooms->n = 1;
+	else if (rooms->n == 0)
+		rooms->names[rooms->n++] = STR("main");
 	return true;
 }

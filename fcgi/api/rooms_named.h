@@ -4,12 +4,14 @@
 #ifndef ROOMS_NAMED_H
 #define ROOMS_NAMED_H
 
+#include "store/store.h"
 #include "web/request.h"
 
 /*
- * The names in `room` parameters, each once, as views into q; *all_rooms: there was a `*`. None at all is room main.
- * false, answered, when one is bad or there are more than max.
+ * Those in `room` parameters, each once, as views into q. With a `*` among them it is all rooms: n is 1 then, and the
+ * names say nothing. None at all is room main.
+ * false, answered, when one is bad or there are more than STORE_ROOMS_MAX.
  */
-bool rooms_named(struct request *r, const struct query *q, struct str *names, size_t *n, size_t max, bool *all_rooms);
+bool rooms_named(struct request *r, const struct query *q, struct store_rooms *rooms);
 
 #endif

@@ -2,13 +2,13 @@
 
 #include <inttypes.h>
 
-#include "draft.h"
 #include "live/commit.h"
 #include "live/person.h"
 #include "store/message.h"
 
 static void
-reply_stored(struct requests *all, struct fcgi_conn *conn, bool replayed, struct str room, int64_t id, int64_t at_ms)
+reply_stored(
+    struct requests *requests, struct fcgi_conn *conn, bool replayed, struct str room, int64_t id, int64_t at_ms)
 {
 	struct str headers = replayed ? STR(REQUEST_NO_STORE_LINE "Idempotent-Replayed: true\r\n") : REQUEST_NO_STORE;
 	char at[MESSAGE_TIME_SIZE];
@@ -24,47 +24,47 @@ reply_stored(struct requests *all, struct fcgi_conn *conn, bool replayed, struct
 	buf_add(&body, str_of(at));
 	buf_add(&body, STR("\"}\n"));
 	if (buf_ok(&body))
-		request_reply(all, conn, replayed ? 200 : 201, REQUEST_JSON, headers, buf_str(&body));
+		request_reply(requests, conn, replayed ? 200 : 201, REQUEST_JSON, headers, buf_str(&body));
 	else
-		(void)request_send(all, conn, NULL);
+		(void)request_send(requests, conn, NULL);
 	buf_fini(&body);
 }
 
 static void
 sent(void *ctx, uint64_t handle, enum commit_outcome outcome, const struct message *m, int64_t id, int64_t at_ms)
 {
-	struct requests *all = ((struct send *)ctx)->requests;
-	struct fcgi_conn *conn = fcgi_find(all->fcgi, handle);
+	struct requests *requests = ((struct send *)ctx)->requests;
+	struct fcgi_conn *conn = fcgi_find(requests->fcgi, handle);
 
 	if (conn == NULL)
 		return; /* nobody is there to be told */
 	switch (outcome) {
 	case COMMIT_STORED:
 	case COMMIT_REPLAYED:
-		reply_stored(all, conn, outcome == COMMIT_REPLAYED, m->f.room, id, at_ms);
+		reply_stored(requests, conn, outcome == COMMIT_REPLAYED, m->f.room, id, at_ms);
 		return;
 	case COMMIT_KEY_CONFLICT:
-		request_fail(all, conn, PROBLEM_KEY_CONFLICT,
+		request_fail(requests, conn, PROBLEM_KEY_CONFLICT,
 		    "key '%.*s' was used in room '%.*s' for another message, of id %" PRId64, STR_ARGS(m->f.key),
 		    STR_ARGS(m->f.room), id);
 		return;
 	case COMMIT_REFUSED:
 		request_fail(
-		    all, conn, PROBLEM_BAD_FIELD, "the database's rules refuse this message; nothing was stored");
+		    requests, conn, PROBLEM_BAD_FIELD, "the database's rules refuse this message; nothing was stored");
 		return;
 	case COMMIT_FULL:
-		request_fail(all, conn, PROBLEM_DISK_FULL, "the disk is full; nothing was stored");
+		request_fail(requests, conn, PROBLEM_DISK_FULL, "the disk is full; nothing was stored");
 		return;
 	case COMMIT_FAILED:
-		request_fail(
-		    all, conn, PROBLEM_STORE_FAILED, "the database cannot be written; nobody has seen the message");
+		request_fail(requests, conn, PROBLEM_STORE_FAILED,
+		    "the database cannot be written; nobody has seen the message");
 		return;
 	case COMMIT_LOCKED:
-		request_fail(all, conn, PROBLEM_DATABASE_LOCKED,
+		request_fail(requests, conn, PROBLEM_DATABASE_LOCKED,
 		    "another program holds the database's lock or removed its file; nothing was stored");
 		return;
 	case COMMIT_SLOW:
-		request_fail(all, conn, PROBLEM_WRITE_TIMEOUT,
+		request_fail(requests, conn, PROBLEM_WRITE_TIMEOUT,
 		    "a trigger in the database takes too long (write-timeout); nothing was stored");
 		return;
 	}
@@ -73,13 +73,13 @@ sent(void *ctx, uint64_t handle, enum commit_outcome outcome, const struct messa
 static void
 queue(struct send *s, struct request *r, const struct draft *d)
 {
-	const struct fields *f = &d->f;
+	const struct draft_fields *f = &d->f;
 	struct message *m = message_new(&(struct message_fields){
-	    .room = f->has[ROOM] ? f->v[ROOM] : STR("main"),
-	    .event = f->has[EVENT] ? f->v[EVENT] : STR("chat message"),
-	    .sender = f->v[SENDER],
-	    .key = f->v[KEY],
-	    .body = d->has_args ? d->args : f->v[TEXT],
+	    .room = f->has[DRAFT_ROOM] ? f->v[DRAFT_ROOM] : STR("main"),
+	    .event = f->has[DRAFT_EVENT] ? f->v[DRAFT_EVENT] : STR("chat message"),
+	    .sender = f->v[DRAFT_SENDER],
+	    .key = f->v[DRAFT_KEY],
+	    .body = d->has_args ? d->args : f->v[DRAFT_TEXT],
 	    .is_args = d->has_args,
 	    .attachments = d->attachments,
 	    .n_attachments = d->attachments.n > 0,
@@ -128,7 +128,7 @@ post(struct send *s, struct request *r)
 {
 	struct draft d = {.bad = false};
 
-	if (person_ok(r) && draft_read(&d, r, s)) {
+	if (person_ok(r) && draft_read(&d, r, &s->limits)) {
 		if (d.bad)
 			request_fail(r->all, r->conn, d.problem, "%s", d.detail);
 		else

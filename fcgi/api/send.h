@@ -6,14 +6,14 @@
 #ifndef SEND_H
 #define SEND_H
 
-#include "web/request.h"
+#include "draft.h"
 
 struct commit;
 
 struct send {
 	struct requests *requests;
 	struct commit *commit;
-	size_t body_max, message_max, depth_max;
+	struct draft_limits limits;
 };
 
 void send_request(struct send *s, struct request *r);

@@ -317,7 +317,8 @@ open_all(void)
 	MUST(w.poll != NULL);
 	MUST(poll_slot_size() <= sizeof stub.conns[0].slot && polling_slot_size() <= sizeof stub.conns[0].slot);
 	open_socketio();
-	w.send = (struct send){.requests = &w.requests, .body_max = 100000, .message_max = 50000, .depth_max = 1000};
+	w.send = (struct send){
+	    .requests = &w.requests, .limits = {.body_max = 100000, .message_max = 50000, .depth_max = 1000}};
 	w.history = (struct history){.requests = &w.requests, .rooms = w.rooms};
 	w.roomlist = (struct roomlist){.requests = &w.requests, .rooms = w.rooms};
 	w.health = (struct health){.loop = w.loop,

@@ -14,7 +14,7 @@ enum { BODY_MAX = 5000, MESSAGE_MAX_BYTES = 4000, DEPTH_MAX = 20 };
 
 static struct requests requests;
 static struct send sender = {
-    .requests = &requests, .body_max = BODY_MAX, .message_max = MESSAGE_MAX_BYTES, .depth_max = DEPTH_MAX};
+    .requests = &requests, .limits = {.body_max = BODY_MAX, .message_max = MESSAGE_MAX_BYTES, .depth_max = DEPTH_MAX}};
 static const struct routes routes = {.send = &sender};
 static sqlite3 *db;
 static sqlite3_stmt *insert, *text_of, *args_of;
