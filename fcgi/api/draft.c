@@ -36,7 +36,7 @@ field_of(struct str name)
 	return i;
 }
 
-/* What `over` says wins. */
+/* What `over` says wins over what stands in f. */
 static void
 merge(struct draft_fields *f, const struct draft_fields *over)
 {
@@ -90,7 +90,7 @@ read_json(struct draft *d, struct str body, size_t depth_max)
 	buf_init(&d->strings, 2 * body.n + 1);
 	result = buf_reserve(&d->strings, 2 * body.n + 1) ? json_object(body, depth_max, on_member, &reading, error)
 	                                                  : JSON_NO_MEMORY;
-	/* A text that is wrong as a whole is not called wrong in a member. */
+	/* Of a body that is no JSON, only that is told, not what is wrong in its first members. */
 	d->bad = d->bad && result == JSON_OK;
 	switch (result) {
 	case JSON_OK:
@@ -111,8 +111,8 @@ read_json(struct draft *d, struct str body, size_t depth_max)
 }
 
 /*
- * Whether the fields are a message's. People also send plain text with curl -d, which calls everything a form: what has
- * other fields, one twice or no text is not one, and goes as it is.
+ * Whether the fields are a message's. People also send plain text with curl -d, which calls everything a form: a body
+ * that has other fields, one twice or no text is not a form, and is the text itself.
  */
 static bool
 read_form(const struct query *q, struct draft_fields *f)
@@ -293,7 +293,7 @@ draft_read(struct draft *d, struct request *r, const struct draft_limits *limits
 	if (!d->bad)
 		read_body(d, r, limits->depth_max);
 	if (r->user.n > 0) {
-		/* Whoever nginx has checked is who it is, whatever he says. */
+		/* A name that nginx has checked wins over what the request says. */
 		d->f.v[DRAFT_SENDER] = r->user;
 		d->f.has[DRAFT_SENDER] = true;
 	}

@@ -66,7 +66,7 @@ reply(struct reading *r, struct fcgi_conn *conn)
 	else if (r->page.newer < 0)
 		request_reply(requests, conn, 200, REQUEST_JSON, REQUEST_NO_STORE, buf_str(&body));
 	else
-		/* What has something newer behind it changes only when rows are deleted or updated. */
+		/* A page with newer messages behind it changes only when rows are deleted or updated. */
 		request_tagged(requests, conn, r->if_none_match, buf_str(&body));
 	buf_fini(&body);
 }
@@ -103,7 +103,7 @@ done(void *ctx, enum store_status status)
 	reading_free(r);
 }
 
-/* Ends a reading that nobody has the time for. */
+/* Too many wait, or there is no memory. */
 static void
 refuse(struct reading *r)
 {
@@ -137,7 +137,7 @@ indexed(void *ctx, uint64_t handle, bool ok)
 	submit(ctx);
 }
 
-/* What others have committed up to now is known; now the index. */
+/* What other programs have committed up to now is known; now the index. */
 static void
 looked(void *ctx, uint64_t handle, bool ok)
 {
@@ -250,7 +250,7 @@ read_page(struct request *r, const struct query *q, struct store_page *page)
 	*page = (struct store_page){.limit = LIMIT_DEFAULT, .from_ms = INT64_MIN, .until_ms = INT64_MAX};
 	if (!rooms_named(r, q, &page->rooms))
 		return false;
-	/* The zone first: others are read by it. */
+	/* The zone first: days and times are read by it. */
 	for (size_t i = 0; i < q->n; i++)
 		if (str_eq(q->fields[i].name, STR("tz")) && !date_zone(q->fields[i].value, &tz))
 			return request_refuse_parameter(

@@ -39,7 +39,7 @@ conn_of(struct parked *parked)
 	return fcgi_of_slot(parked);
 }
 
-/* Unlinks a parked poll from everything; what it waited with may be used up to the end of the caller. */
+/* Unlinks a parked poll from its rooms and its timer; u.many is freed. */
 static void
 unpark(struct poll *p, struct parked *parked)
 {
@@ -55,8 +55,8 @@ unpark(struct poll *p, struct parked *parked)
 }
 
 /*
- * A poll that was woken so late, or by so much, that memory no longer holds all that it was woken for: a reader has the
- * rest. It has waited already, so it waits no more.
+ * For a poll that is told so late that memory has lost a part of what it waited for: a reader reads all of it. The poll
+ * has waited already, so it waits no more.
  */
 static void
 read_instead(struct poll *p, struct parked *parked, struct room *const *rooms, size_t n, int64_t since)
@@ -150,7 +150,7 @@ wake_many(void *ctx, struct room *room, struct waiter *w)
 		room_wait(room, w, ROOM_POLL_MANY, waiter_since(w));
 }
 
-/* Ends a parked poll. Its room may have something for it that its turn has not come for yet: then it gets that. */
+/* Ends a parked poll: with the messages that it would have been told in its turn of the round, or with none. */
 static void
 end_parked(struct poll *p, struct parked *parked)
 {
@@ -174,7 +174,7 @@ poll_gone(struct poll *p, struct fcgi_conn *conn)
 	unpark(p, fcgi_slot(conn));
 }
 
-/* Up to a tenth more, at most 2 s: or those who came together would come back together for ever. */
+/* Up to a tenth more, at most 2 s: without it, polls that came together would come back together for ever. */
 static int64_t
 jitter_ms(struct poll *p, int64_t wait_ms)
 {

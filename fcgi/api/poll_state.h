@@ -40,7 +40,7 @@ struct poll_ask {
 	int64_t since;
 	int64_t newest; /* > 0: since=-N: start N messages before the end */
 	bool looked;    /* what others committed before it came is known */
-	bool no_gap;    /* since=all: nothing is missed by someone who begins */
+	bool no_gap;    /* since=all: a client that begins misses nothing */
 	int64_t wait_ms;
 	uint16_t limit;
 	int8_t preferred; /* seconds taken from the Prefer header; -1: none */
@@ -70,7 +70,8 @@ void poll_read_store(struct poll *p, struct fcgi_conn *conn, const struct poll_a
 /* Waits in the ask's rooms, found or made, for what comes above the head of now. -1 without memory. */
 int poll_park(struct poll *p, struct fcgi_conn *conn, const struct poll_ask *ask, struct room *const *rooms);
 
-/* Joins the round of a room that is being told just now: in its turn it gets what gathers meanwhile as well. */
+/* Joins the round of a room that is being told just now: it gets what gathers meanwhile as well, in its turn. false: it
+ * cannot, and is to be answered now. */
 bool poll_park_in_round(struct poll *p, struct fcgi_conn *conn, const struct poll_ask *ask, struct room *room);
 
 void poll_parking_init(struct poll *p);
@@ -87,7 +88,7 @@ struct poll_answer {
 	size_t limit;          /* most messages */
 	int64_t last;          /* the last message's id */
 	bool begun;            /* there are bytes */
-	bool no_gap;           /* nothing is missed by who gets it */
+	bool no_gap;           /* as of struct poll_ask */
 	bool more, gap, reset; /* what it says of itself */
 };
 

@@ -37,7 +37,7 @@ sent(void *ctx, uint64_t handle, enum commit_outcome outcome, const struct messa
 	struct fcgi_conn *conn = fcgi_find(requests->fcgi, handle);
 
 	if (conn == NULL)
-		return; /* nobody is there to be told */
+		return; /* the client is gone */
 	switch (outcome) {
 	case COMMIT_STORED:
 	case COMMIT_REPLAYED:

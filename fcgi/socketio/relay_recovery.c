@@ -10,7 +10,7 @@ enum { SIGNED_MAX = 320 };
 
 /* ---- pids ---- */
 
-/* What a pid's signature covers: of which log it is, whose, where, and from when on. */
+/* What a pid's signature covers: the log's epoch, the id, the namespace, the head, and the user if there is one. */
 static struct str
 signed_text(const struct relay *r, char text[SIGNED_MAX], struct str id, struct str nsp, struct str user, int64_t head)
 {
@@ -30,7 +30,7 @@ relay_make_pid(
 	snprintf(pid, RELAY_PID_MAX, "%.*s.%" PRId64 ".%s", STR_ARGS(id), head, signature);
 }
 
-/* ---- who said good-bye ---- */
+/* ---- clients that said good-bye ---- */
 
 struct left_id {
 	struct table_entry entry;
@@ -89,7 +89,7 @@ relay_read_pid(
 	if (!r->options.recovery || id.n != TOKEN_ID_SIZE - 1 || nsp.n > MEMBER_NAMESPACE_MAX ||
 	    !str_uint(number, (uint64_t)MESSAGE_ID_MAX, &n))
 		return false;
-	/* What was nobody's belongs to whoever has it. */
+	/* A pid of a client without a name is good for a client of any name. */
 	if (!token_check(r->options.secret, signed_text(r, text, id, nsp, user, (int64_t)n), pid) &&
 	    !token_check(r->options.secret, signed_text(r, text, id, nsp, STR(""), (int64_t)n), pid))
 		return false;
@@ -153,10 +153,10 @@ looked_up(void *ctx, enum store_status status)
 
 	LIST_REMOVE(l, link);
 	if (who != NULL && status != STORE_OK) {
-		/* Not to be taken for a stranger: it comes back with its pid and asks again. */
+		/* It must not be admitted as a new client: it comes back with its pid and asks again. */
 		session_end(member_session(who->member), STR("1"));
 	} else if (who != NULL) {
-		/* What was read of a log that is another one by now says nothing; nor does a pid of it. */
+		/* A count and a pid of a log that was replaced meanwhile say nothing. */
 		bool recovered = l->resets == rooms_resets(r->rooms) && !has_left(r, str_of(l->back.id)) &&
 		                 within_limits(r, l->missed.n) == RECOVERY_YES;
 

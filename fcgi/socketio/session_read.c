@@ -89,7 +89,7 @@ next_message(struct session *s, struct session_cursor *c, bool *behind)
 		return NULL;
 	if (c->backlog_at < c->backlog_n)
 		return c->backlog[c->backlog_at];
-	/* As nearly always: then the room need not be looked for. */
+	/* Nearly always nothing is newer; then the room need not be looked for. */
 	if (c->since >= rooms_head(s->all->rooms))
 		return NULL;
 	room = room_find(s->all->rooms, session_cursor_room(c));
@@ -144,7 +144,7 @@ done(void *ctx, enum store_status status)
 
 	if (s != NULL)
 		s->reading = NULL;
-	/* What was read of a log that is another one by now is dropped. */
+	/* What was read of a log that was replaced meanwhile is dropped. */
 	if (c != NULL && s != NULL && r->resets == rooms_resets(r->all->rooms)) {
 		c->newest_max = 0;
 		if (status == STORE_OK && r->tail.n > 0)
@@ -152,7 +152,7 @@ done(void *ctx, enum store_status status)
 		else if (status == STORE_OK)
 			c->since = r->tail.head; /* nothing up to there */
 	}
-	/* After a failure it comes back and asks again. */
+	/* After a failure the session ends; the client comes back with a new one and asks again. */
 	if (s != NULL && status != STORE_OK && status != STORE_STOPPED)
 		session_end(s, STR("1"));
 	else if (s != NULL)
@@ -183,7 +183,7 @@ session_read_behind(struct session *s, struct session_cursor *c)
 		s->reading = r;
 		return;
 	}
-	/* It must not go past what it has not read: it comes back and asks again. */
+	/* A cursor must not go past what was not read: the client comes back and asks again. */
 	free(r);
 	session_close(s);
 }

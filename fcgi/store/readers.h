@@ -1,8 +1,8 @@
 /*
- * readers: what is asked of the log, and answered behind the loop's back: a function for each question.
+ * readers: the questions that are asked of the log, a function for each; the answer comes by a call in the loop.
  *
- * Each answers by its done function, called in the loop. That SQLite blocks, and so takes threads, is not seen from
- * here: there are two groups of them, so that a search of seconds never keeps a page or a catch-up waiting.
+ * Nobody above knows that SQLite blocks, and so takes threads. They are in two groups, so that a search of seconds
+ * never keeps a page or a catch-up waiting.
  */
 #ifndef READERS_H
 #define READERS_H
