@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "checkpoint.h"
 #include "commit_state.h"
-#include "event/watch.h"
 #include "room.h"
 
 enum { CROWD = 512 }; /* sends that wait; a batch of them takes some 10 ms */
@@ -53,8 +52,6 @@ publish(struct commit *c)
 		c->fill_due = true;
 	if (news->reset) {
 		rooms_reset(c->rooms, news->epoch, news->head);
-		walindex_refresh(&c->walindex);
-		c->seen = 0;
 		c->counts.indexed = 0;
 	} else {
 		for (size_t i = 0; i < news->n_messages; i++)
@@ -66,11 +63,7 @@ publish(struct commit *c)
 			rooms_publish_end(c->rooms, news->head);
 		news->n_messages = news->n_changes = 0; /* their holdings were taken */
 	}
-	if (news->seen != 0)
-		c->seen = news->seen;
 	c->behind = news->more;
-	if (news->more)
-		c->look_due = true;
 	if (news->wal_pages > 0)
 		checkpoint_wrote(c->checkpoint, news->wal_pages);
 }
@@ -81,8 +74,7 @@ done(struct job *job)
 	struct commit *c = of_job(job);
 
 	c->running = false;
-	if (c->watch != NULL)
-		watch_rest(c->watch, false);
+	signs_job_ended(c->signs, &c->news);
 	publish(c);
 	if (c->task == BATCH)
 		rooms_expect(c->rooms, false);
@@ -117,17 +109,14 @@ done(struct job *job)
 static void
 start(struct commit *c, enum task task)
 {
+	bool looks = task != PROBE && task != RESTART;
+
 	c->task = task;
 	c->running = true;
 	c->floor = rooms_floor(c->rooms);
-	c->looked_signs = c->signs;
-	/* Its own writes are told of in one piece when it has ended; what others commit meanwhile it sees itself. */
-	if (c->watch != NULL)
-		watch_rest(c->watch, true);
-	if (task != PROBE && task != RESTART) {
-		c->look_due = false;
+	signs_job_begins(c->signs, looks);
+	if (looks)
 		STAILQ_CONCAT(&c->looking, &c->looks);
-	}
 	/* One job at a time, and the queue has room for one. */
 	(void)worker_add(c->writer, &c->job);
 }
@@ -176,7 +165,7 @@ turn(void *ctx)
 	else if (c->queued > 0 && !c->retry_waits && !commit_gathers(c) && !look_first(c) && !commit_index_first(c) &&
 	         take_queue(c))
 		start(c, BATCH);
-	else if (!STAILQ_EMPTY(&c->looks) || (c->look_due && commit_look_needed(c)))
+	else if (!STAILQ_EMPTY(&c->looks) || signs_look_due(c->signs))
 		start(c, LOOK);
 	else if (!STAILQ_EMPTY(&c->probes))
 		start(c, PROBE);
@@ -206,7 +195,6 @@ commit_new(struct loop *loop, const struct commit_options *options, struct store
 	c->options = *options;
 	c->loop = loop;
 	c->rooms = rooms;
-	walindex_init(&c->walindex, options->path);
 	/* Those who send are refused before those who wait are driven out. */
 	budget_kind(
 	    options->budget, BUDGET_SENDS, BUDGET_LARGEST, budget_counts(options->budget).bytes_max / 2, NULL, NULL);
@@ -218,11 +206,11 @@ commit_new(struct loop *loop, const struct commit_options *options, struct store
 	c->retry_kind = loop_timer_kind(loop, on_retry_timer, c);
 	c->writer = worker_new(loop, &(struct worker_options){.threads = 1, .jobs_max = 1, .ctxs = &writer_ctx});
 	c->checkpoint = checkpoint_new(loop, checkpointer);
-	if (c->writer == NULL || c->checkpoint == NULL || commit_init_gather(c) != 0) {
+	c->signs = signs_new(loop, options->path);
+	if (c->writer == NULL || c->checkpoint == NULL || c->signs == NULL || commit_init_gather(c) != 0) {
 		commit_free(c);
 		return NULL;
 	}
-	commit_watch(c);
 	loop_hook(loop, LOOP_COMMIT, turn, c);
 	return c;
 }
@@ -234,7 +222,7 @@ commit_free(struct commit *c)
 
 	if (c == NULL)
 		return;
-	watch_free(c->watch);
+	signs_free(c->signs);
 	commit_fini_gather(c);
 	worker_free(c->writer);
 	checkpoint_free(c->checkpoint);
@@ -246,7 +234,6 @@ commit_free(struct commit *c)
 		free(e);
 	}
 	commit_drop_waiting(c);
-	/* walindex stays open: readers may still hold locks on its file. */
 	free(c->sends);
 	free(c);
 }

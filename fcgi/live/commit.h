@@ -62,8 +62,7 @@ bool commit_crowded(const struct commit *c);
 /* Looks at the database as soon as possible and calls fn. -1 when too many wait for it. */
 int commit_look(struct commit *c, commit_looked_fn *fn, void *ctx, uint64_t handle);
 
-/* Whether nobody has committed anything since the last job told its news: memory is true. Costs one small system call.
- */
+/* As signs_current(). */
 bool commit_current(struct commit *c);
 
 /* Tries whether the database can be written and calls fn; several within a second share one try. -1 as commit_look().

@@ -53,9 +53,8 @@ end_batch(struct commit *c)
 {
 	count_batch(c);
 	c->failed = false;
-	c->committed_ms = clock_ms();
 	/* As good as a probe: /healthz need not write once more, nor go on about a failure that is over. */
-	c->probed_ms = c->committed_ms;
+	c->probed_ms = clock_ms();
 	c->probe_ok = true;
 	c->probe_busy_ms = 0;
 	c->locked_since_ms = 0;

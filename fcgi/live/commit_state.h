@@ -1,6 +1,6 @@
 /*
  * commit_state: what the files of commit share: commit.c (the queue and the writer's one job), commit_batch.c (what
- * becomes of a batch), commit_look.c (who asks for a look, and when one is due), commit_index.c (when the index is
+ * becomes of a batch), commit_look.c (who asks for a look), commit_index.c (when the index is
  * filled, and who waits for it), commit_gather.c (when a batch waits for those who come back), commit_part.c (when not
  * all of the queue is one batch). Nobody else includes it.
  */
@@ -12,7 +12,7 @@
 #include "commit.h"
 #include "event/loop.h"
 #include "event/worker.h"
-#include "store/walindex.h"
+#include "store/signs.h"
 
 /* A send in the queue. */
 struct entry {
@@ -41,9 +41,7 @@ struct commit {
 	struct commit_options options;
 	struct loop *loop;
 	struct rooms *rooms;
-	struct watch *watch;
-	struct walindex walindex;
-	uint32_t seen; /* its counter, for what was told */
+	struct signs *signs;
 	struct worker *writer;
 	struct checkpoint *checkpoint;
 	STAILQ_HEAD(, entry) queue;
@@ -63,13 +61,11 @@ struct commit {
 	struct store_news news;
 
 	int64_t locked_since_ms; /* 0: no other program holds the lock */
-	int64_t lock_step_ms, look_step_ms, last_sign_ms, committed_ms;
+	int64_t lock_step_ms;
 	bool failed; /* the last batch */
-	bool unsure; /* the walindex does not tell all: something else happened to the files, or a job failed */
-	unsigned signs, looked_signs; /* how often; and when the job under way began */
-	bool retry_waits, look_due, fill_due, fill_waits, rested, filled_last;
-	struct timer retry_timer, look_timer, rest_timer, index_timer;
-	uint8_t retry_kind, look_kind, rest_kind, index_kind;
+	bool retry_waits, fill_due, fill_waits, rested, filled_last;
+	struct timer retry_timer, rest_timer, index_timer;
+	uint8_t retry_kind, rest_kind, index_kind;
 	int64_t probed_ms,
 	    probe_busy_ms; /* the latter: since when probes met another program's lock; 0: the last did not */
 	bool probe_ok;
@@ -83,19 +79,10 @@ struct commit {
 
 void commit_init_look(struct commit *c);
 
-/* Watches the database's folder. */
-void commit_watch(struct commit *c);
-
-/* When to look again: soon after a sign of writing, then every now and then, then not at all. */
-void commit_plan_look(struct commit *c);
-
 /* After a job that looked, alone or on its way: tells who had asked before it began. */
 void commit_end_look(struct commit *c);
 
 void commit_end_probe(struct commit *c);
-
-/* Whether a look that is due would find anything. */
-bool commit_look_needed(struct commit *c);
 
 /* Someone who waits, at the end of a list; NULL when there are too many. */
 struct waiting *commit_add_waiting(

@@ -324,7 +324,7 @@ end_life(void)
 	MUST(sqlite3_close(w.db) == SQLITE_OK);
 	stop_daemon();
 	w.lives++;
-	/* One stays open for each life, see commit_free(). */
+	/* One stays open for each life, see signs_free(). */
 	MUST(descriptors() <= w.descriptors + w.lives);
 	n = heap() - w.outside;
 	if (w.lives == 2)
