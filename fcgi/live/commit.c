@@ -4,7 +4,6 @@
 
 #include "base/budget.h"
 #include "base/clock.h"
-#include "checkpoint.h"
 #include "commit_state.h"
 #include "room.h"
 
@@ -29,14 +28,11 @@ run(void *store, struct job *job)
 	case LOOK:
 		c->status = store_look(store, c->floor, &c->news);
 		break;
-	case FILL:
-		c->status = store_fill(store, c->floor, &c->news);
-		break;
 	case PROBE:
 		c->status = store_probe(store, c->failed);
 		break;
-	case RESTART:
-		c->status = store_checkpoint(store, false);
+	case CHORE:
+		c->status = chores_run(c->chore, store, c->floor, &c->news);
 		break;
 	}
 	c->took_us = clock_us() - began;
@@ -48,12 +44,12 @@ publish(struct commit *c)
 {
 	struct store_news *news = &c->news;
 
-	if (news->n_messages > 0 || news->n_changes > 0 || news->reset)
-		c->fill_due = true;
-	if (news->reset) {
+	signs_job_ended(c->signs, news);
+	chores_told(c->chores, news);
+	c->news_behind = news->more;
+	if (news->reset)
 		rooms_reset(c->rooms, news->epoch, news->head);
-		c->counts.indexed = 0;
-	} else {
+	else {
 		for (size_t i = 0; i < news->n_messages; i++)
 			rooms_publish(c->rooms, news->messages[i]);
 		for (size_t i = 0; i < news->n_changes; i++)
@@ -63,9 +59,6 @@ publish(struct commit *c)
 			rooms_publish_end(c->rooms, news->head);
 		news->n_messages = news->n_changes = 0; /* their holdings were taken */
 	}
-	c->behind = news->more;
-	if (news->wal_pages > 0)
-		checkpoint_wrote(c->checkpoint, news->wal_pages);
 }
 
 static void
@@ -74,12 +67,9 @@ done(struct job *job)
 	struct commit *c = of_job(job);
 
 	c->running = false;
-	signs_job_ended(c->signs, &c->news);
 	publish(c);
 	if (c->task == BATCH)
 		rooms_expect(c->rooms, false);
-	if (c->task != FILL)
-		c->filled_last = false;
 	switch (c->task) {
 	case BATCH:
 		commit_end_batch(c);
@@ -87,14 +77,11 @@ done(struct job *job)
 	case LOOK:
 		c->counts.looks++;
 		break;
-	case FILL:
-		commit_end_fill(c);
-		break;
 	case PROBE:
 		commit_end_probe(c);
 		break;
-	case RESTART:
-		checkpoint_restarted(c->checkpoint);
+	case CHORE:
+		chores_ended(c->chores, c->chore, c->status, &c->news);
 		break;
 	}
 	commit_end_look(c);
@@ -102,14 +89,13 @@ done(struct job *job)
 	store_news_fini(&c->news);
 	if (c->queued > 0)
 		rooms_expect(c->rooms, true);
-	if (c->task == BATCH || c->task == FILL)
-		checkpoint_if_large(c->checkpoint);
+	chores_copy(c->chores);
 }
 
 static void
 start(struct commit *c, enum task task)
 {
-	bool looks = task != PROBE && task != RESTART;
+	bool looks = task == BATCH || task == LOOK;
 
 	c->task = task;
 	c->running = true;
@@ -121,8 +107,7 @@ start(struct commit *c, enum task task)
 	(void)worker_add(c->writer, &c->job);
 }
 
-/* Room for the whole queue in sends, and as much of it as goes now; false when it cannot be had, and the queue waits
- * for a moment. */
+/* Makes a batch of the sends that go now; false without memory, and the queue waits for a moment. */
 static bool
 take_queue(struct commit *c)
 {
@@ -145,11 +130,18 @@ take_queue(struct commit *c)
 	return true;
 }
 
-/* Who rode on a batch that failed has its look before the next one, which may fail as well, and the one after that. */
+/* A look that waited on a failed batch goes before the next batch: batch after batch may fail. */
 static bool
 look_first(const struct commit *c)
 {
 	return c->failed && c->task == BATCH && !STAILQ_EMPTY(&c->looks);
+}
+
+/* Whether sends wait that can go now. */
+static bool
+batch_due(struct commit *c)
+{
+	return c->queued > 0 && !c->retry_waits && !commit_gathers(c) && !look_first(c);
 }
 
 /* The COMMIT phase of a turn. */
@@ -157,20 +149,21 @@ static bool
 turn(void *ctx)
 {
 	struct commit *c = ctx;
+	bool busy = c->queued > 0;
 
 	if (c->running)
 		return false;
-	if (checkpoint_wants_writer(c->checkpoint))
-		start(c, RESTART);
-	else if (c->queued > 0 && !c->retry_waits && !commit_gathers(c) && !look_first(c) && !commit_index_first(c) &&
-	         take_queue(c))
+	c->chore = chores_due(c->chores, busy, !STAILQ_EMPTY(&c->index));
+	if (busy && c->chore != CHORE_NONE)
+		start(c, CHORE);
+	else if (batch_due(c) && take_queue(c))
 		start(c, BATCH);
 	else if (!STAILQ_EMPTY(&c->looks) || signs_look_due(c->signs))
 		start(c, LOOK);
 	else if (!STAILQ_EMPTY(&c->probes))
 		start(c, PROBE);
-	else if (commit_should_fill(c) && (c->queued == 0 || !STAILQ_EMPTY(&c->index)))
-		start(c, FILL);
+	else if (c->chore != CHORE_NONE)
+		start(c, CHORE);
 	return false;
 }
 
@@ -205,9 +198,9 @@ commit_new(struct loop *loop, const struct commit_options *options, struct store
 	commit_init_index(c);
 	c->retry_kind = loop_timer_kind(loop, on_retry_timer, c);
 	c->writer = worker_new(loop, &(struct worker_options){.threads = 1, .jobs_max = 1, .ctxs = &writer_ctx});
-	c->checkpoint = checkpoint_new(loop, checkpointer);
+	c->chores = chores_new(loop, checkpointer);
 	c->signs = signs_new(loop, options->path);
-	if (c->writer == NULL || c->checkpoint == NULL || c->signs == NULL || commit_init_gather(c) != 0) {
+	if (c->writer == NULL || c->chores == NULL || c->signs == NULL || commit_init_gather(c) != 0) {
 		commit_free(c);
 		return NULL;
 	}
@@ -225,7 +218,7 @@ commit_free(struct commit *c)
 	signs_free(c->signs);
 	commit_fini_gather(c);
 	worker_free(c->writer);
-	checkpoint_free(c->checkpoint);
+	chores_free(c->chores);
 	store_news_fini(&c->news);
 	while ((e = STAILQ_FIRST(&c->queue)) != NULL) {
 		STAILQ_REMOVE_HEAD(&c->queue, link);
@@ -280,6 +273,6 @@ commit_counts(const struct commit *c)
 	struct commit_counts counts = c->counts;
 
 	counts.queued = c->queued;
-	counts.wal_pages = checkpoint_pages(c->checkpoint);
+	counts.indexed = chores_indexed(c->chores);
 	return counts;
 }

@@ -1,10 +1,10 @@
 /*
- * commit: the queue of sends; one transaction at a time; the tail of the log.
+ * commit: the writer of the log: the queue of sends, and the one thread that writes them and reads the tail.
  *
  * Sends gather while a transaction is under way and go together in the next: so load pays for its own disk. After a
  * batch that had company the next one waits a moment for its senders to come back (commit_gather.c). Everything
- * the writer does (batches, looks at what other programs committed, pieces of the index, probes) is one job at a time
- * on one thread, and each of them tells all news of the log; they come out here and go to the rooms, in order.
+ * the writer does (batches, looks at what other programs committed, probes, chores) is one job at a time, and whatever
+ * reads the log tells all its news; they come out here and go to the rooms, in order.
  *
  * States: IDLE -> (COMMIT phase of a turn: something to do) -> RUNNING -> done() -> IDLE. A batch that meets another
  * program's lock stays at the head of the queue and is tried again after 1, 2, 4, then 8 ms, until lock_wait is over.
@@ -43,7 +43,7 @@ struct commit_options {
 	size_t queue_bytes_max; /* and their bytes */
 	struct budget *budget;  /* counts them too, and has no room beyond a half; NULL: nothing is counted */
 	int64_t lock_wait_ms;
-	const char *path; /* of the database, whose folder is watched */
+	const char *path; /* of the database */
 };
 
 /* The writer's connection stays the caller's. NULL without memory, threads or descriptors. */
@@ -55,8 +55,10 @@ void commit_free(struct commit *c);
  */
 int commit_add(struct commit *c, struct message *m, commit_sent_fn *fn, void *ctx, uint64_t handle);
 
-/* Whether so many wait that whoever can wait with more should: they make the next batch long, and at last there is no
- * room for others. It is over after a job. */
+/*
+ * Whether the queue is so long that a client's next send should wait with the client: it makes the next batch long, and
+ * at last there is no room for others. It is over after a job.
+ */
 bool commit_crowded(const struct commit *c);
 
 /* Looks at the database as soon as possible and calls fn. -1 when too many wait for it. */
@@ -80,7 +82,7 @@ bool commit_idle(const struct commit *c);
 struct commit_counts {
 	uint64_t sends, commits, commit_us, failures, looks, largest;
 	size_t queued;
-	int64_t wal_pages, indexed;
+	int64_t indexed;
 	uint64_t lag_us; /* from the oldest send of the last batch to its publication */
 };
 struct commit_counts commit_counts(const struct commit *c);

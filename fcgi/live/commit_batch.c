@@ -4,7 +4,6 @@
 #include "base/budget.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "checkpoint.h"
 #include "commit_state.h"
 
 static void
@@ -58,8 +57,7 @@ end_batch(struct commit *c)
 	c->probe_ok = true;
 	c->probe_busy_ms = 0;
 	c->locked_since_ms = 0;
-	commit_rest_index(c);
-	checkpoint_later(c->checkpoint);
+	chores_sent(c->chores);
 	commit_part_ended(c, true);
 	for (size_t i = 0; i < c->n_sends; i++)
 		finish(c, STAILQ_FIRST(&c->queue), outcome_of(&c->sends[i]), c->sends[i].id, c->sends[i].at_ms);

@@ -1,8 +1,8 @@
 /*
  * commit_state: what the files of commit share: commit.c (the queue and the writer's one job), commit_batch.c (what
- * becomes of a batch), commit_look.c (who asks for a look), commit_index.c (when the index is
- * filled, and who waits for it), commit_gather.c (when a batch waits for those who come back), commit_part.c (when not
- * all of the queue is one batch). Nobody else includes it.
+ * becomes of a batch), commit_look.c (who asks for a look or a probe), commit_index.c (searches that wait for the
+ * index), commit_gather.c (when a batch waits for those who come back), commit_part.c (when not all of the queue is one
+ * batch).
  */
 #ifndef COMMIT_STATE_H
 #define COMMIT_STATE_H
@@ -12,6 +12,7 @@
 #include "commit.h"
 #include "event/loop.h"
 #include "event/worker.h"
+#include "store/chores.h"
 #include "store/signs.h"
 
 /* A send in the queue. */
@@ -35,54 +36,66 @@ struct waiting {
 };
 STAILQ_HEAD(waitings, waiting);
 
-enum task { BATCH, LOOK, FILL, PROBE, RESTART };
+enum task { BATCH, LOOK, PROBE, CHORE };
 
 struct commit {
 	struct commit_options options;
+	struct commit_counts counts;
 	struct loop *loop;
 	struct rooms *rooms;
-	struct signs *signs;
-	struct worker *writer;
-	struct checkpoint *checkpoint;
-	STAILQ_HEAD(, entry) queue;
-	size_t queued, queued_bytes;
-	struct waitings looks, looking; /* looks wait; looking wait for the look under way */
-	struct waitings probes, index;
-	size_t n_waiting;
 
-	/* The one job of the writer. */
+	/* The store's: */
+	struct signs *signs;
+	struct chores *chores;
+	struct worker *writer; /* one thread, with the writer's connection */
+
+	/* commit.c: the queue, and the job under way, or the last one. */
+	STAILQ_HEAD(, entry) queue;
+	size_t queued;
+	size_t queued_bytes;
 	struct job job;
-	enum task task;
 	bool running;
-	struct store_send *sends;
-	size_t n_sends, cap_sends;
-	int64_t floor, took_us;
+	enum task task;
+	enum chore chore;         /* that is due, or under way */
+	struct store_send *sends; /* the batch */
+	size_t n_sends;
+	size_t cap_sends;
+	int64_t floor; /* of the rooms when the job began */
+	int64_t took_us;
 	enum store_status status;
 	struct store_news news;
+	bool news_behind; /* there are rows of others that are not told yet */
 
+	/* commit_batch.c: how the last batch failed, and when the next one may go. */
+	bool failed;             /* and was not tried again, as after a lock */
+	bool retry_waits;        /* for the timer */
 	int64_t locked_since_ms; /* 0: no other program holds the lock */
-	int64_t lock_step_ms;
-	bool failed; /* the last batch */
-	bool retry_waits, fill_due, fill_waits, rested, filled_last;
-	struct timer retry_timer, rest_timer, index_timer;
-	uint8_t retry_kind, rest_kind, index_kind;
-	int64_t probed_ms,
-	    probe_busy_ms; /* the latter: since when probes met another program's lock; 0: the last did not */
-	bool probe_ok;
-	bool behind;       /* there are rows of others that are not told yet */
+	int64_t lock_step_ms;    /* to the next try; 0: all that waited were told so */
+	struct timer retry_timer;
+	uint8_t retry_kind;
+
+	/* commit_part.c: how much of the queue is a batch. */
+	size_t part;  /* no batch is larger; 0: it may be */
+	size_t apart; /* the first sends of the queue that go one by one */
+
+	/* commit_gather.c: a batch waits for those who come back. */
 	int gather_fd;     /* a timer finer than the loop's; -1: none */
-	size_t gather_for; /* the next batch waits until so many are queued; 0: it does not wait */
-	size_t part;       /* no batch is larger; 0: it may be */
-	size_t apart;      /* so many of the queue go one by one */
-	struct commit_counts counts;
+	size_t gather_for; /* how many must be queued before the next batch goes; 0: it does not wait */
+
+	/* commit_look.c: who asks for a look or a probe, and what the last probe found. */
+	struct waitings looks;
+	struct waitings looking; /* they wait for the look under way */
+	struct waitings probes;
+	size_t n_waiting; /* in these lists, and in `index` */
+	bool probe_ok;
+	int64_t probed_ms;     /* 0: not yet, or a batch has failed since */
+	int64_t probe_busy_ms; /* since when probes met another program's lock; 0: the last did not */
+
+	/* commit_index.c: searches that wait for the index. */
+	struct waitings index;
+	struct timer index_timer;
+	uint8_t index_kind;
 };
-
-void commit_init_look(struct commit *c);
-
-/* After a job that looked, alone or on its way: tells who had asked before it began. */
-void commit_end_look(struct commit *c);
-
-void commit_end_probe(struct commit *c);
 
 /* Someone who waits, at the end of a list; NULL when there are too many. */
 struct waiting *commit_add_waiting(
@@ -94,29 +107,22 @@ void commit_tell(struct commit *c, struct waitings *who, bool ok);
 /* Frees all who wait, without telling them. */
 void commit_drop_waiting(struct commit *c);
 
-/* Those whose index is there, or who waited long enough. */
+/* After a job that looked, alone or on its way: tells who had asked before it began. */
+void commit_end_look(struct commit *c);
+
+void commit_end_probe(struct commit *c);
+
+/* Tells those whose index is there, or who waited long enough. */
 void commit_tell_index(struct commit *c);
-
-/* The timers of the index. */
-void commit_init_index(struct commit *c);
-
-/* After a batch: the index rests until nobody has sent for a while. */
-void commit_rest_index(struct commit *c);
-
-/* After a piece of the index. */
-void commit_end_fill(struct commit *c);
-
-bool commit_should_fill(const struct commit *c);
-
-/* A search waits for the index: a piece of it goes before the next batch, but no two. */
-bool commit_index_first(const struct commit *c);
 
 /* 0, or -1 without a descriptor. */
 int commit_init_gather(struct commit *c);
 void commit_fini_gather(struct commit *c);
 
-/* After a batch whose so many senders were answered: the next one waits a moment for most of them, if there were
- * others. */
+/*
+ * After a batch whose senders, this many, were answered: the next one waits a moment for most of them, if there were
+ * others.
+ */
 void commit_gather(struct commit *c, size_t answered);
 
 /* Whether that moment still lasts. */
@@ -127,10 +133,10 @@ enum { COMMIT_STEP_MS = 8 }; /* between tries for a lock, after the first few */
 /* The batch under way has ended: who is told what, and what is tried again. */
 void commit_end_batch(struct commit *c);
 
-/* The queue waits for so long. */
+/* The queue waits for this long. */
 void commit_try_again_in(struct commit *c, int64_t ms);
 
-/* How many of the queue are the next batch. */
+/* How many sends of the queue are the next batch. */
 size_t commit_part(const struct commit *c);
 
 /* After a batch of several that failed for one of them, by an error or because it was slow. */
@@ -138,5 +144,9 @@ void commit_part_failed(struct commit *c, bool slow);
 
 /* After one whose senders are answered. */
 void commit_part_ended(struct commit *c, bool stored);
+
+/* Lists and timers. */
+void commit_init_look(struct commit *c);
+void commit_init_index(struct commit *c);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * The WAL is copied when it is large, and emptied after a rest.
  */
-#include "live/checkpoint.h"
+#include "store/checkpoint.h"
 
 #include "base/clock.h"
 #include "test_store_fixture.h"

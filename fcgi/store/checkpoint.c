@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "event/loop.h"
 #include "event/worker.h"
-#include "store/store.h"
+#include "store.h"
 
 enum {
 	TRUNCATE_MS = 2000, /* without a commit, before the WAL is emptied */
