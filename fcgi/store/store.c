@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "index.h"
 #include "store_db.h"
 
 static int
@@ -202,7 +203,7 @@ open_db(struct store *s, bool create, char error[STORE_ERROR_SIZE])
 	sqlite3_progress_handler(s->db, 2000, on_progress, s);
 	sqlite3_wal_autocheckpoint(s->db, 0);
 	sqlite3_wal_hook(s->db, on_wal, s);
-	if ((code = store_add_excerpt(s)) != SQLITE_OK) {
+	if ((code = index_open(s, s->db)) != SQLITE_OK) {
 		snprintf(error, STORE_ERROR_SIZE, "this SQLite has no full-text search (FTS5)");
 		return give_up_opening(s, store_errno(s, code));
 	}

@@ -7,9 +7,9 @@
  *
  * Files: store.c opens the file, and the one in its place; store_start.c migrates; store_stmt.c has statements,
  * store_row.c makes messages of rows, store_ids.c and store_adopt.c know what other programs did. The writer's:
- * store_writer.c, store_news.c, store_append.c, store_insert.c, store_index.c, store_overwritten.c. The readers':
- * store_rows.c, store_walk.c, store_last.c, store_poll.c, store_history.c, store_search.c, store_excerpt.c,
- * store_list.c. store_db.h is theirs alone, and the only header that knows SQLite.
+ * store_writer.c, store_news.c, store_append.c, store_insert.c, store_overwritten.c. The readers': store_rows.c,
+ * store_walk.c, store_last.c, store_poll.c, store_history.c, store_list.c. Full text is index.h's. store_db.h and
+ * store_sql.h are theirs, and the only headers that know SQLite.
  */
 #ifndef STORE_H
 #define STORE_H

@@ -1,17 +1,18 @@
 /*
  * store_db: a connection and its statements; nobody but the files of store includes it.
  *
- * The writer's files share store_writer.h as well, those that read pages store_rows.h.
+ * What they say SQL with stands in store_sql.h, which they share with the index. The writer's files share
+ * store_writer.h as well, those that read pages store_rows.h.
  */
 #ifndef STORE_DB_H
 #define STORE_DB_H
 
-#include <sqlite3.h>
 #include <stdatomic.h>
 #include <sys/types.h>
 #include <time.h>
 
 #include "store.h"
+#include "store_sql.h"
 #include "walindex.h"
 
 enum { STORE_STATEMENTS = 48 };
@@ -64,35 +65,7 @@ struct store {
 	int64_t wal_pages;    /* told by SQLite at the last commit */
 };
 
-/* In store_stmt.c: statements and rows. */
-
-/*
- * A row that cannot be read is not a row that is not there. So whatever goes wrong between the beginning of a job and
- * its end is kept in s->trouble, by the functions below, and a job whose trouble is not SQLITE_OK has failed, whatever
- * it found. Each job begins with trouble = SQLITE_OK.
- */
-
-/* Keeps code as the trouble of this job, unless it is SQLITE_OK or there is one already. */
-void store_note(struct store *s, int code);
-
-/* The statement for sql, ready to be bound; NULL, noted as trouble, when it cannot be prepared. It stays the store's.
- */
-sqlite3_stmt *store_prepare(struct store *s, const char *sql);
-
-/* Ends a statement that rows were read of; an error in its last step, or in a column, is noted. */
-void store_reset(struct store *s, sqlite3_stmt *stmt);
-
-/* One step of a statement without rows, and its reset. An SQLite result code (SQLITE_DONE is good). */
-int store_run(sqlite3_stmt *stmt);
-
-/* The same for sql with the number a, and b if it has two parameters. */
-int store_run_with(struct store *s, const char *sql, int64_t a, int64_t b);
-
-/* sql without parameters or rows. An SQLite result code (SQLITE_OK is good). */
-int store_exec(struct store *s, const char *sql);
-
-/* The first column of the first row of sql as a number, or otherwise (also on errors, which are noted). */
-int64_t store_number(struct store *s, const char *sql, int64_t otherwise);
+/* In store_stmt.c. */
 
 /* Logs what went wrong; the same again only now and then, since every send meets a full disk, and a log fills it. */
 void store_say(struct store *s, const char *word, int code, const char *doing, const char *error);
@@ -103,35 +76,17 @@ const char *store_message(struct store *s, int code);
 /* Makes a status of an SQLite result code; logs what is not ordinary, with `doing`. */
 enum store_status store_failed(struct store *s, int code, const char *doing);
 
-struct str store_column(sqlite3_stmt *stmt, int column);
-
-void store_bind_str(sqlite3_stmt *stmt, int parameter, struct str value);
-
 /* Before the connection is closed. */
 void store_forget_statements(struct store *s);
 
-/*
- * In store_row.c: a row as a message.
- *
- * The rules of a message stand in the file, but another program can turn them off (PRAGMA ignore_check_constraints), or
- * make the file itself. What such a row says is mended where it can be: U+FFFD for bytes that are no UTF-8 and for
- * halves of surrogate pairs, a text for arguments that are no JSON, the calendar's end for a time beyond it. Otherwise
- * the row is passed over, as if it were not there, by all who read messages.
- */
+/* In store_row.c. */
 
 /* Longest text, BLOB or row that is read; SQLite fails a statement that meets a longer one with SQLITE_TOOBIG. A
  * message's excerpt may have six times its bytes. */
 enum { STORE_LENGTH_MAX = 32 * 1024 * 1024, STORE_SQLITE_LENGTH_MAX = 1000000000 };
 
-/* What a row says that begins with these columns; false: it is passed over. Views end with the next step or row. */
-#define STORE_COLUMNS "id, room, event, sender, text, args, at, attachments"
-bool store_row(struct store *s, sqlite3_stmt *stmt, struct message_fields *f);
-
 /* What is wrong with the names in a row and cannot be mended; NULL: nothing. */
 const char *store_names_wrong(struct str event, struct str sender);
-
-/* Counts a row that is passed over, and logs it now and then. */
-void store_passed_over(struct store *s, int64_t id, const char *why);
 
 /* In store.c: the file. */
 
@@ -149,9 +104,6 @@ int store_reopen(struct store *s, bool create);
 
 /* The file that is the WAL now; 0: none. */
 ino_t store_wal_inode(const struct store *s);
-
-/* Whether it was stopped: for loops that SQLite knows nothing of. */
-bool store_stopped(struct store *s);
 
 /*
  * Around a job that can be stopped. SQLite forgets an interruption when no statement is active, so one is, which
@@ -186,10 +138,5 @@ int store_mend_ids(struct store *s);
 
 /* Reads and, when it changed under a known log, renews the epoch; the writer's. An SQLite result code. */
 int store_new_epoch(struct store *s);
-
-/* In store_excerpt.c: snippets. */
-
-/* Adds the SQL function that makes snippets to a connection. An SQLite result code. */
-int store_add_excerpt(struct store *s);
 
 #endif

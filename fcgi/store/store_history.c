@@ -1,3 +1,4 @@
+#include "index.h"
 #include "store_rows.h"
 
 /* The first message at or after a moment in one room, and the few before it in the log that are as late: the clock may
@@ -164,4 +165,21 @@ store_history(struct store *s, struct store_page *p)
 	if (code == SQLITE_OK && !buf_ok(&p->json))
 		code = SQLITE_NOMEM;
 	return store_read_end(s, code, "read history");
+}
+
+enum store_status
+store_search(struct store *s, struct store_page *p)
+{
+	int code = store_read_begin(s);
+	enum store_status status;
+	bool nothing = false;
+
+	buf_init(&p->json, SIZE_MAX);
+	p->older = p->newer = -1;
+	if (code == SQLITE_OK) {
+		code = index_search(s, p, s->options.reply_max);
+		nothing = code == SQLITE_EMPTY;
+	}
+	status = store_read_end(s, nothing ? SQLITE_OK : code, "search");
+	return nothing && status == STORE_OK ? STORE_SYNTAX : status;
 }

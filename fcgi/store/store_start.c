@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "index.h"
 #include "schema.h"
 #include "store_db.h"
 
@@ -106,17 +107,16 @@ version_ok(struct store *s, int64_t version, bool *unmarked, char error[STORE_ER
 static int
 mend(struct store *s)
 {
-	static const char *const steps[] = {"INSERT INTO search (search) VALUES ('delete-all')", "DELETE FROM changed",
-	    "UPDATE meta SET value = 0 WHERE name = 'indexed'",
-	    "DELETE FROM deleted WHERE id > coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'messages'), 0)"};
 	int64_t head = store_greatest_id(s);
-	int64_t indexed = store_number(s, "SELECT value FROM meta WHERE name = 'indexed'", 0);
-	int code = SQLITE_OK;
+	int code;
 
-	if (indexed <= head && !s->wiped)
+	if (index_end(s) <= head && !s->wiped)
 		return SQLITE_OK;
-	for (size_t i = 0; code == SQLITE_OK && i < sizeof steps / sizeof steps[0]; i++)
-		code = store_exec(s, steps[i]);
+	code = index_clear(s);
+	if (code == SQLITE_OK)
+		code =
+		    store_exec(s, "DELETE FROM deleted"
+		                  " WHERE id > coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'messages'), 0)");
 	if (code == SQLITE_OK)
 		s->wiped = false;
 	return code;

@@ -23,6 +23,12 @@ store_bind_str(sqlite3_stmt *stmt, int parameter, struct str value)
 	sqlite3_bind_text64(stmt, parameter, value.n == 0 ? "" : value.p, value.n, SQLITE_STATIC, SQLITE_UTF8);
 }
 
+int
+store_trouble(const struct store *s)
+{
+	return s->trouble;
+}
+
 void
 store_note(struct store *s, int code)
 {

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "index.h"
 #include "store_writer.h"
 
 enum {
@@ -149,6 +150,39 @@ store_look(struct store *s, int64_t floor, struct store_news *news)
 		return status;
 	store_tell_state(s, news);
 	return STORE_OK;
+}
+
+enum store_status
+store_fill(struct store *s, int64_t floor, struct store_news *news)
+{
+	enum store_status status = store_ready(s, news);
+	int code;
+
+	if (status != STORE_OK || news->reset) {
+		store_tell_state(s, news);
+		return status;
+	}
+	/* Losing the end of the index in a power cut is no loss: what is missing is filled again. */
+	store_exec(s, "PRAGMA synchronous = NORMAL");
+	code = store_begin(s, true);
+	if (code == SQLITE_OK)
+		code = store_read_news(s, floor, news);
+	/* Notes are only taken away once they were told. */
+	if (code == SQLITE_DONE && !news->reset && !news->more)
+		code = index_fill(s, s->head, news);
+	if (code == SQLITE_DONE && s->trouble != SQLITE_OK)
+		code = s->trouble;
+	if (code == SQLITE_DONE)
+		code = store_commit(s);
+	if (code != SQLITE_OK)
+		status = store_give_up(s, code, "fill the index");
+	/* No send may ever be committed without it; a connection that is opened anew has it. */
+	if (s->db != NULL && store_exec(s, "PRAGMA synchronous = FULL") != SQLITE_OK)
+		(void)store_reopen(s, false);
+	if (status == STORE_OK && news->reset)
+		status = store_start_anew(s, news);
+	store_tell_state(s, news);
+	return status;
 }
 
 static int

@@ -1,6 +1,6 @@
 /*
  * store_writer: what the files of the writer share: store_writer.c (its jobs begin and end), store_news.c,
- * store_append.c, store_insert.c, store_index.c and store_overwritten.c.
+ * store_append.c, store_insert.c and store_overwritten.c.
  */
 #ifndef STORE_WRITER_H
 #define STORE_WRITER_H

@@ -2,11 +2,11 @@
  * What is typed into the search becomes an expression that FTS5 can read, whatever it is; and what is looked for is
  * found in itself: a text of all the words that are wanted has them.
  *
- * The expression is made by a function of store_search.c's own, so that file is part of this one, and the index is in
+ * The expression is made by a function of index_search.c's own, so that file is part of this one, and the index is in
  * memory: a thousand times as fast as search_fuzz.c, which asks the whole of it.
  */
-#define store_search expression_store_search
-#include "../../fcgi/store/store_search.c"
+#define index_search expression_index_search
+#include "../../fcgi/store/index_search.c"
 
 #include "fuzz.h"
 

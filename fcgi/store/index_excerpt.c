@@ -1,4 +1,5 @@
-#include "store_db.h"
+#include "index.h"
+#include "store_sql.h"
 
 enum {
 	BODY_COLUMN = 2,     /* of the index */
@@ -8,8 +9,8 @@ enum {
 };
 
 /*
- * excerpt(search): what is shown of a row found, as a JSON array of strings, what is not a hit and what is in turn. It
- * is an auxiliary function of FTS5 (SQLite's documentation, FTS5 section 7.2), since FTS5's own take a time that grows
+ * excerpt(search): what is shown of a row found, as a JSON array of strings: plain, hit, plain, hit, and so on. It is
+ * an auxiliary function of FTS5 (SQLite's documentation, FTS5 section 7.2), since FTS5's own take a time that grows
  * with the square of a row's hits and cannot be interrupted.
  */
 struct hit {
@@ -146,11 +147,11 @@ excerpt(const Fts5ExtensionApi *api, Fts5Context *fts, sqlite3_context *result, 
 }
 
 int
-store_add_excerpt(struct store *s)
+index_open(struct store *s, sqlite3 *db)
 {
 	sqlite3_stmt *stmt = NULL;
 	fts5_api *api = NULL;
-	int code = sqlite3_prepare_v2(s->db, "SELECT fts5(?1)", -1, &stmt, NULL);
+	int code = sqlite3_prepare_v2(db, "SELECT fts5(?1)", -1, &stmt, NULL);
 
 	if (code == SQLITE_OK) {
 		sqlite3_bind_pointer(stmt, 1, &api, "fts5_api_ptr", NULL);

@@ -1,9 +1,10 @@
-#include "store_writer.h"
+#include "index.h"
+#include "store_sql.h"
 
 enum {
 	FILL_ROWS = 100,
 	FILL_BYTES = 256 * 1024,
-	/* A piece may merge as much as it adds, once for each level of the index, and some: so merging keeps up. */
+	/* Merge budget of a piece: what it added, times the levels of the index, plus MERGE_PAGES: merging keeps up. */
 	MERGE_PAGES = 8,
 	MERGE_LEVELS = 12,
 	MERGE_PAGE_BYTES = 4096,
@@ -80,7 +81,7 @@ fill_changes(struct store *s, int64_t indexed, struct piece *piece)
 		int64_t seq, id;
 
 		if (stmt == NULL)
-			return s->trouble;
+			return store_trouble(s);
 		code = sqlite3_step(stmt);
 		seq = sqlite3_column_int64(stmt, 0);
 		id = sqlite3_column_int64(stmt, 1);
@@ -114,7 +115,7 @@ row_behind(struct store *s, int64_t id, int64_t end)
 
 /* The id up to which the piece goes from `indexed` on: as many rows as are left, but not too many bytes. */
 static int64_t
-fill_end(struct store *s, int64_t indexed, struct piece *piece)
+fill_end(struct store *s, int64_t indexed, int64_t head, struct piece *piece)
 {
 	sqlite3_stmt *stmt = store_prepare(
 	    s, "SELECT id, length(coalesce(text, args)) FROM messages WHERE id > ? AND id <= ? ORDER BY id LIMIT ?");
@@ -124,7 +125,7 @@ fill_end(struct store *s, int64_t indexed, struct piece *piece)
 	if (stmt == NULL)
 		return indexed;
 	sqlite3_bind_int64(stmt, 1, indexed);
-	sqlite3_bind_int64(stmt, 2, s->head);
+	sqlite3_bind_int64(stmt, 2, head);
 	sqlite3_bind_int(stmt, 3, piece->rows_left);
 	while ((code = sqlite3_step(stmt)) == SQLITE_ROW &&
 	       (n == 0 || bytes + sqlite3_column_int64(stmt, 1) <= FILL_BYTES)) {
@@ -135,10 +136,10 @@ fill_end(struct store *s, int64_t indexed, struct piece *piece)
 	sqlite3_reset(stmt);
 	piece->bytes += bytes;
 	if (code == SQLITE_TOOBIG)
-		return n == 0 ? row_behind(s, indexed, s->head) : end; /* up to that row, or that row */
+		return n == 0 ? row_behind(s, indexed, head) : end; /* up to that row, or that row */
 	if (code != SQLITE_ROW)
 		store_note(s, code == SQLITE_DONE ? SQLITE_OK : code);
-	return n == 0 ? s->head : end;
+	return n == 0 ? head : end;
 }
 
 /* Puts the rows above `indexed` and up to end into the index; singly, if one of them is what it cannot take. */
@@ -170,19 +171,24 @@ merge(struct store *s, const struct piece *piece)
 	return store_run_with(s, "INSERT INTO search (search, rank) VALUES ('merge', ?)", pages, 0);
 }
 
-static int
-fill(struct store *s, struct store_news *news)
+int64_t
+index_end(struct store *s)
 {
-	int64_t indexed = store_number(s, "SELECT value FROM meta WHERE name = 'indexed'", -1), end;
+	return store_number(s, "SELECT value FROM meta WHERE name = 'indexed'", -1);
+}
+
+int
+index_fill(struct store *s, int64_t head, struct store_news *news)
+{
+	int64_t indexed = index_end(s), end = indexed;
 	struct piece piece = {.rows_left = FILL_ROWS};
 	int code;
 
 	if (indexed < 0)
 		return SQLITE_CORRUPT;
 	code = fill_changes(s, indexed, &piece);
-	end = indexed;
 	if (code == SQLITE_DONE && piece.rows_left > 0) {
-		end = fill_end(s, indexed, &piece);
+		end = fill_end(s, indexed, head, &piece);
 		code = fill_rows(s, indexed, end);
 	}
 	if (code == SQLITE_DONE)
@@ -190,39 +196,16 @@ fill(struct store *s, struct store_news *news)
 	if (code == SQLITE_DONE)
 		code = store_run_with(s, "UPDATE meta SET value = ? WHERE name = 'indexed'", end, 0);
 	news->indexed = end;
-	news->index_behind = piece.rows_left <= 0 || end < s->head;
+	news->index_behind = piece.rows_left <= 0 || end < head;
 	return code;
 }
 
-enum store_status
-store_fill(struct store *s, int64_t floor, struct store_news *news)
+int
+index_clear(struct store *s)
 {
-	enum store_status status = store_ready(s, news);
-	int code;
+	int code = store_exec(s, "INSERT INTO search (search) VALUES ('delete-all')");
 
-	if (status != STORE_OK || news->reset) {
-		store_tell_state(s, news);
-		return status;
-	}
-	/* Losing the end of the index in a power cut is no loss: what is missing is filled again. */
-	store_exec(s, "PRAGMA synchronous = NORMAL");
-	code = store_begin(s, true);
 	if (code == SQLITE_OK)
-		code = store_read_news(s, floor, news);
-	/* Notes are only taken away once they were told. */
-	if (code == SQLITE_DONE && !news->reset && !news->more)
-		code = fill(s, news);
-	if (code == SQLITE_DONE && s->trouble != SQLITE_OK)
-		code = s->trouble;
-	if (code == SQLITE_DONE)
-		code = store_commit(s);
-	if (code != SQLITE_OK)
-		status = store_give_up(s, code, "fill the index");
-	/* No send may ever be committed without it; a connection that is opened anew has it. */
-	if (s->db != NULL && store_exec(s, "PRAGMA synchronous = FULL") != SQLITE_OK)
-		(void)store_reopen(s, false);
-	if (status == STORE_OK && news->reset)
-		status = store_start_anew(s, news);
-	store_tell_state(s, news);
-	return status;
+		code = store_exec(s, "DELETE FROM changed");
+	return code == SQLITE_OK ? store_exec(s, "UPDATE meta SET value = 0 WHERE name = 'indexed'") : code;
 }

@@ -1,7 +1,5 @@
-#include <string.h>
-
-#include "base/clock.h"
-#include "store_db.h"
+#include "index.h"
+#include "store_sql.h"
 #include "terms.h"
 
 enum { EXPRESSION_MAX = 64 * 1024 };
@@ -87,7 +85,7 @@ expression(struct buf *b, const struct store_page *p)
 
 /* Reads the hits below *below, which it takes along. */
 static int
-read_hits(struct store *s, struct store_page *p, sqlite3_stmt *stmt, int64_t *below)
+read_hits(struct store *s, struct store_page *p, size_t reply_max, sqlite3_stmt *stmt, int64_t *below)
 {
 	int code;
 
@@ -103,7 +101,7 @@ read_hits(struct store *s, struct store_page *p, sqlite3_stmt *stmt, int64_t *be
 		if (p->n > 0)
 			buf_add_char(&p->json, ',');
 		message_add_json(&p->json, &f, store_column(stmt, 8));
-		if (p->n > 0 && p->json.n > s->options.reply_max) {
+		if (p->n > 0 && p->json.n > reply_max) {
 			p->json.n = at;
 			break;
 		}
@@ -147,7 +145,7 @@ pass_over_hit(struct store *s, const struct store_page *p, struct str match, int
 	int code;
 
 	if (stmt == NULL)
-		return s->trouble;
+		return store_trouble(s);
 	code = sqlite3_step(stmt);
 	if (code == SQLITE_ROW)
 		*below = sqlite3_column_int64(stmt, 0);
@@ -158,7 +156,7 @@ pass_over_hit(struct store *s, const struct store_page *p, struct str match, int
 }
 
 static int
-search(struct store *s, struct store_page *p, struct str match)
+search(struct store *s, struct store_page *p, size_t reply_max, struct str match)
 {
 	int64_t below = p->cursor == STORE_BEFORE && p->at <= p->head ? p->at : p->head + 1;
 	int code;
@@ -168,37 +166,20 @@ search(struct store *s, struct store_page *p, struct str match)
 		    "SELECT m.id, m.room, m.event, m.sender, m.text, m.args, m.at, m.attachments, excerpt(search)" HITS,
 		    below);
 
-		code = stmt == NULL ? s->trouble : read_hits(s, p, stmt, &below);
+		code = stmt == NULL ? store_trouble(s) : read_hits(s, p, reply_max, stmt, &below);
 	} while (code == SQLITE_TOOBIG && (code = pass_over_hit(s, p, match, &below)) == SQLITE_OK);
 	return code;
 }
 
-enum store_status
-store_search(struct store *s, struct store_page *p)
+int
+index_search(struct store *s, struct store_page *p, size_t reply_max)
 {
 	struct buf match;
-	int code = SQLITE_OK;
+	int code = SQLITE_EMPTY;
 
-	p->older = p->newer = -1;
 	buf_init(&match, EXPRESSION_MAX);
-	buf_init(&p->json, SIZE_MAX);
-	if (!expression(&match, p) || !buf_ok(&match)) {
-		buf_fini(&match);
-		return STORE_SYNTAX;
-	}
-	if ((s->db == NULL || store_moved(s)) && store_reopen(s, false) != 0) {
-		buf_fini(&match);
-		return STORE_FAILED;
-	}
-	s->trouble = SQLITE_OK;
-	s->deadline_us = clock_us() + s->options.search_timeout_ms * 1000;
-	code = store_run_on(s);
-	if (code == SQLITE_OK)
-		code = search(s, p, buf_str(&match));
-	store_run_out(s);
-	s->deadline_us = 0;
-	if (code == SQLITE_OK)
-		code = s->trouble;
+	if (expression(&match, p) && buf_ok(&match))
+		code = search(s, p, reply_max, buf_str(&match));
 	buf_fini(&match);
-	return code == SQLITE_OK ? STORE_OK : store_failed(s, code, "search");
+	return code;
 }
