@@ -2,33 +2,59 @@
 
 #include <stdlib.h>
 
-#include "checkpoint.h"
+#include "base/log.h"
 #include "event/loop.h"
+#include "event/worker.h"
 
 enum {
 	REST_MS = 50,              /* without a send, before the index is filled */
 	REST_FAILED_MS = 1000,     /* after the index could not be filled */
 	INDEX_BEHIND_MAX = 100000, /* rows; then it is filled without a rest */
+
+	TRUNCATE_MS = 2000, /* without a commit, before the WAL is emptied */
+	TRUNCATE_AGAIN_MS = 10000,
+	COPY_PAGES = 1000,
+	RESTART_PAGES = 4000,   /* 16 MB */
+	WAL_WARN_PAGES = 65536, /* 256 MB */
 };
 
 struct chores {
 	struct loop *loop;
-	struct checkpoint *checkpoint;
 
 	/* The index: */
-	int64_t head, indexed; /* of the log; and greatest id in the index */
-	bool fill_due;         /* something is missing in it */
-	bool fill_waits;       /* for the timer, after a failure */
-	bool filled_last;      /* a piece of it was the writer's last job */
-	bool rested;           /* nobody has sent for REST_MS */
-	struct timer timer;    /* to the end of the rest */
+	int64_t head;       /* of the log */
+	int64_t indexed;    /* greatest id in the index */
+	bool fill_due;      /* something is missing in it */
+	bool fill_waits;    /* for the timer, after a failure */
+	bool filled_last;   /* a piece of it was the writer's last job */
+	bool rested;        /* nobody has sent for REST_MS */
+	struct timer timer; /* to the end of the rest */
 	uint8_t timer_kind;
+
+	/* The WAL: */
+	struct worker *copier;
+	struct job copy; /* its only job */
+	bool copying;
+	bool truncate; /* the job empties the file, too */
+	enum store_status status;
+	int64_t pages;  /* in the WAL */
+	int64_t copied; /* the same when it was last copied */
+	bool restart;   /* little is left to be copied, and then the WAL can begin anew */
+	bool large_logged;
+	struct timer truncate_timer;
+	uint8_t truncate_kind;
 };
 
 static void
 rest_for(struct chores *c, int64_t ms)
 {
 	loop_timer_set(c->loop, &c->timer, c->timer_kind, ms);
+}
+
+static void
+truncate_in(struct chores *c, int64_t ms)
+{
+	loop_timer_set(c->loop, &c->truncate_timer, c->truncate_kind, ms);
 }
 
 static void
@@ -41,23 +67,77 @@ on_rested(void *ctx, struct timer *t)
 	c->fill_waits = false;
 }
 
+static void
+run_copy(void *store, struct job *job)
+{
+	struct chores *c = CONTAINER(job, struct chores, copy);
+
+	c->status = store_checkpoint(store, c->truncate);
+}
+
+static void
+copy_done(struct job *job)
+{
+	struct chores *c = CONTAINER(job, struct chores, copy);
+
+	c->copying = false;
+	if (c->truncate && c->status == STORE_OK) {
+		c->pages = c->copied = 0;
+		c->large_logged = false;
+	} else if (c->truncate)
+		truncate_in(c, TRUNCATE_AGAIN_MS);
+	else if (c->status == STORE_OK && c->pages >= RESTART_PAGES)
+		c->restart = true;
+	if (c->pages >= WAL_WARN_PAGES && !c->large_logged) {
+		c->large_logged = true;
+		log_warning("wal_large", "pages=%lld detail=\"does another program keep a read transaction open?\"",
+		    (long long)c->pages);
+	}
+}
+
+static void
+copy(struct chores *c, bool truncate)
+{
+	if (c->copying)
+		return;
+	c->truncate = truncate;
+	c->copied = c->pages;
+	c->copying = worker_add(c->copier, &c->copy) == 0;
+}
+
+static void
+on_truncate_timer(void *ctx, struct timer *t)
+{
+	struct chores *c = ctx;
+
+	(void)t;
+	if (c->copying)
+		truncate_in(c, TRUNCATE_MS);
+	else
+		copy(c, true);
+}
+
 struct chores *
 chores_new(struct loop *loop, struct store *checkpointer)
 {
 	struct chores *c = calloc(1, sizeof *c);
+	void *ctx = checkpointer;
 
 	if (c == NULL)
 		return NULL;
 	c->loop = loop;
-	c->checkpoint = checkpoint_new(loop, checkpointer);
-	if (c->checkpoint == NULL) {
+	c->copy = (struct job){.run = run_copy, .done = copy_done};
+	c->copier = worker_new(loop, &(struct worker_options){.threads = 1, .jobs_max = 1, .ctxs = &ctx});
+	if (c->copier == NULL) {
 		free(c);
 		return NULL;
 	}
 	c->timer_kind = loop_timer_kind(loop, on_rested, c);
-	/* There may be something left to index. */
+	c->truncate_kind = loop_timer_kind(loop, on_truncate_timer, c);
+	/* There may be something left to index, and a WAL left by a crash. */
 	c->fill_due = true;
 	rest_for(c, REST_MS);
+	truncate_in(c, TRUNCATE_MS);
 	return c;
 }
 
@@ -66,7 +146,7 @@ chores_free(struct chores *c)
 {
 	if (c == NULL)
 		return;
-	checkpoint_free(c->checkpoint);
+	worker_free(c->copier);
 	free(c);
 }
 
@@ -76,7 +156,7 @@ chores_due(const struct chores *c, bool busy, bool searched)
 	bool behind = c->head - c->indexed > INDEX_BEHIND_MAX;
 	bool now = busy ? searched && !c->filled_last : c->rested || searched || behind;
 
-	if (checkpoint_wants_writer(c->checkpoint))
+	if (c->restart && !c->copying)
 		return CHORE_RESTART_WAL;
 	return c->fill_due && !c->fill_waits && now ? CHORE_FILL : CHORE_NONE;
 }
@@ -97,8 +177,11 @@ chores_told(struct chores *c, const struct store_news *news)
 		c->indexed = 0;
 	if (news->reset || news->head > c->head)
 		c->head = news->head;
-	if (news->wal_pages > 0)
-		checkpoint_wrote(c->checkpoint, news->wal_pages);
+	if (news->wal_pages == 0)
+		return;
+	if (news->wal_pages < c->pages)
+		c->copied = 0; /* it began anew */
+	c->pages = news->wal_pages;
 }
 
 static void
@@ -111,17 +194,19 @@ end_fill(struct chores *c, enum store_status status, const struct store_news *ne
 	} else if (!news->reset && !news->more) {
 		c->fill_due = news->index_behind;
 		c->indexed = news->indexed;
-		checkpoint_later(c->checkpoint);
+		truncate_in(c, TRUNCATE_MS);
 	}
 }
 
 void
 chores_ended(struct chores *c, enum chore chore, enum store_status status, const struct store_news *news)
 {
-	if (chore == CHORE_FILL)
+	if (chore == CHORE_FILL) {
 		end_fill(c, status, news);
-	else
-		checkpoint_restarted(c->checkpoint);
+		return;
+	}
+	c->restart = false;
+	c->copied = c->pages;
 }
 
 void
@@ -131,13 +216,14 @@ chores_sent(struct chores *c)
 	/* Not put off any further while the index waits for it after a failure. */
 	if (!c->fill_waits)
 		rest_for(c, REST_MS);
-	checkpoint_later(c->checkpoint);
+	truncate_in(c, TRUNCATE_MS);
 }
 
 void
 chores_copy(struct chores *c)
 {
-	checkpoint_if_large(c->checkpoint);
+	if (c->pages - c->copied >= COPY_PAGES)
+		copy(c, false);
 }
 
 int64_t

@@ -1,9 +1,14 @@
 /*
  * chores: what the log needs beside sends, and when: its index filled, its write-ahead log (WAL) kept short.
  *
- * The WAL is copied on a thread of its own (checkpoint.h). What needs the writer is done between its other jobs, one
- * chore at a time: a piece of the index when nobody has sent for 50 ms, when a search waits for it or it is far behind;
- * and the last of a WAL that is to begin anew. While sends wait, no two chores follow each other but for a WAL's.
+ * The index is filled by the writer, between its other jobs, a piece at a time: when nobody has sent for 50 ms, when a
+ * search waits for it, or when it is 100,000 rows behind.
+ *
+ * Automatic checkpoints are off. The WAL is copied on a thread and a connection of its own, so that sends hardly pay
+ * for it: every 1,000 pages all that can be copied without waiting; after 2 s without a commit the file is emptied as
+ * well. While sends go on without a rest some pages are never copied, and SQLite would write on at the file's end for
+ * ever. So from 4,000 pages on the writer copies those few itself, between two batches, and its next transaction begins
+ * at the start of the file again.
  */
 #ifndef CHORES_H
 #define CHORES_H
@@ -19,7 +24,10 @@ enum chore { CHORE_NONE, CHORE_FILL, CHORE_RESTART_WAL };
 struct chores *chores_new(struct loop *loop, struct store *checkpointer);
 void chores_free(struct chores *c);
 
-/* What the writer should do next. busy: sends wait for it; searched: a search waits for the index. */
+/*
+ * What the writer should do next. busy: sends wait for it; then it is only what cannot wait, and never two pieces of
+ * the index in a row. searched: a search waits for the index.
+ */
 enum chore chores_due(const struct chores *c, bool busy, bool searched);
 
 /* Does it; in the writer's thread, as store_look(). */
@@ -30,7 +38,7 @@ void chores_told(struct chores *c, const struct store_news *news);
 void chores_ended(struct chores *c, enum chore chore, enum store_status status, const struct store_news *news);
 void chores_sent(struct chores *c); /* a batch that was stored: chores rest until sends do */
 
-/* Copies a WAL that has become large. Last in a job's end: the thread takes the processor from whoever is answered. */
+/* Copies a WAL that has become large. Last in a job's end: the thread takes the processor from those to be answered. */
 void chores_copy(struct chores *c);
 
 /* Greatest id that search knows; and whether it knows all up to an id. */

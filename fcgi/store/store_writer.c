@@ -129,31 +129,9 @@ store_give_up(struct store *s, int code, const char *doing)
 	return status;
 }
 
-enum store_status
-store_look(struct store *s, int64_t floor, struct store_news *news)
-{
-	enum store_status status = store_ready(s, news);
-	int code;
-
-	if (status != STORE_OK || news->reset) {
-		store_tell_state(s, news);
-		return status;
-	}
-	code = store_begin(s, false);
-	if (code == SQLITE_OK)
-		code = store_read_news(s, floor, news);
-	if (code != SQLITE_DONE)
-		return store_give_up(s, code, "look");
-	if ((code = store_commit(s)) != SQLITE_OK)
-		return store_give_up(s, code, "look");
-	if (news->reset && (status = store_start_anew(s, news)) != STORE_OK)
-		return status;
-	store_tell_state(s, news);
-	return STORE_OK;
-}
-
-enum store_status
-store_fill(struct store *s, int64_t floor, struct store_news *news)
+/* Reads the news, and fills the index if it should. */
+static enum store_status
+read_news(struct store *s, int64_t floor, struct store_news *news, bool fill)
 {
 	enum store_status status = store_ready(s, news);
 	int code;
@@ -163,26 +141,39 @@ store_fill(struct store *s, int64_t floor, struct store_news *news)
 		return status;
 	}
 	/* Losing the end of the index in a power cut is no loss: what is missing is filled again. */
-	store_exec(s, "PRAGMA synchronous = NORMAL");
-	code = store_begin(s, true);
+	if (fill)
+		store_exec(s, "PRAGMA synchronous = NORMAL");
+	code = store_begin(s, fill);
 	if (code == SQLITE_OK)
 		code = store_read_news(s, floor, news);
 	/* Notes are only taken away once they were told. */
-	if (code == SQLITE_DONE && !news->reset && !news->more)
+	if (fill && code == SQLITE_DONE && !news->reset && !news->more)
 		code = index_fill(s, s->head, news);
 	if (code == SQLITE_DONE && s->trouble != SQLITE_OK)
 		code = s->trouble;
 	if (code == SQLITE_DONE)
 		code = store_commit(s);
 	if (code != SQLITE_OK)
-		status = store_give_up(s, code, "fill the index");
+		status = store_give_up(s, code, fill ? "fill the index" : "look");
 	/* No send may ever be committed without it; a connection that is opened anew has it. */
-	if (s->db != NULL && store_exec(s, "PRAGMA synchronous = FULL") != SQLITE_OK)
+	if (fill && s->db != NULL && store_exec(s, "PRAGMA synchronous = FULL") != SQLITE_OK)
 		(void)store_reopen(s, false);
 	if (status == STORE_OK && news->reset)
 		status = store_start_anew(s, news);
 	store_tell_state(s, news);
 	return status;
+}
+
+enum store_status
+store_look(struct store *s, int64_t floor, struct store_news *news)
+{
+	return read_news(s, floor, news, false);
+}
+
+enum store_status
+store_fill(struct store *s, int64_t floor, struct store_news *news)
+{
+	return read_news(s, floor, news, true);
 }
 
 static int

@@ -1,13 +1,13 @@
 /*
  * The WAL is copied when it is large, and emptied after a rest.
  */
-#include "store/checkpoint.h"
+#include "store/chores.h"
 
 #include "base/clock.h"
 #include "test_store_fixture.h"
 
 static struct loop *loop;
-static struct checkpoint *checkpoint;
+static struct chores *chores;
 static int64_t began_ms;
 static bool asked;
 
@@ -41,11 +41,11 @@ slow_copy_steps(void *ctx, int turn)
 	if (!asked) {
 		asked = true;
 		test_disk.on_sync = sync_slowly;
-		checkpoint_wrote(checkpoint, 1000);
-		checkpoint_if_large(checkpoint);
+		chores_told(chores, &(struct store_news){.wal_pages = 1000});
+		chores_copy(chores);
 	}
 	assert_true(past_ms < 15000);
-	return wal_size() > 0 || checkpoint_pages(checkpoint) > 0 ? TEST_WAIT : TEST_STOP;
+	return wal_size() > 0 ? TEST_WAIT : TEST_STOP;
 }
 
 /* The time to empty the WAL comes while it is being copied: it is emptied later. */
@@ -60,11 +60,11 @@ test_emptied_after_slow_copy(void **state)
 	assert_true(wal_size() > 0);
 	loop = loop_new();
 	store = test_store_open(&fx, false);
-	checkpoint = checkpoint_new(loop, store);
-	assert_non_null(checkpoint);
+	chores = chores_new(loop, store);
+	assert_non_null(chores);
 	began_ms = clock_ms();
 	test_run(loop, slow_copy_steps, NULL);
-	checkpoint_free(checkpoint);
+	chores_free(chores);
 	store_close(store);
 	loop_free(loop);
 }
@@ -76,5 +76,5 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_emptied_after_slow_copy, setup, teardown),
 	};
 
-	return cmocka_run_group_tests_name("checkpoint", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("chores", tests, NULL, NULL);
 }
