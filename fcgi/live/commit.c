@@ -188,7 +188,7 @@ commit_new(struct loop *loop, const struct commit_options *options, struct store
 	c->options = *options;
 	c->loop = loop;
 	c->rooms = rooms;
-	/* Those who send are refused before those who wait are driven out. */
+	/* Senders are refused before waiters are driven out. */
 	budget_kind(
 	    options->budget, BUDGET_SENDS, BUDGET_LARGEST, budget_counts(options->budget).bytes_max / 2, NULL, NULL);
 	c->gather_fd = -1;

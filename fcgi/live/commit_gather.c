@@ -6,8 +6,8 @@
 
 /*
  * Those whose batch was answered come back while those who gathered meanwhile are on their way to the disk: two groups
- * would take turns for ever, and pay for two commits where one would do. So they are made one, if they are about to
- * come: half a commit's time is little beside what it saves, and lost when they do not.
+ * would take turns for ever, and pay for two commits where one would do. So the next batch waits for them: waiting
+ * costs half a commit at most, and saves a whole one if they come.
  */
 enum {
 	GATHER_MIN_US = 20, /* less is not worth the timer */

@@ -21,7 +21,7 @@ commit_tell(struct commit *c, struct waitings *who, bool ok)
 	}
 }
 
-/* Reading may work though writing does not: those who rode on a batch that failed get a look of their own. */
+/* Reading may work though writing does not: those whose look was part of a failed batch get one of their own. */
 void
 commit_end_look(struct commit *c)
 {

@@ -16,7 +16,7 @@ struct piece {
 	int64_t bytes; /* of text */
 };
 
-/* Whether a row (not the file) is why the index could not take it: it is longer than is read, or an error to SQLite. */
+/* Whether it is the row (not the file) that the index cannot take: longer than is read, or an error to SQLite. */
 static bool
 of_row(int code)
 {
@@ -100,17 +100,7 @@ fill_changes(struct store *s, int64_t indexed, struct piece *piece)
 static int64_t
 row_behind(struct store *s, int64_t id, int64_t end)
 {
-	sqlite3_stmt *stmt = store_prepare(s, "SELECT id FROM messages WHERE id > ? AND id <= ? ORDER BY id LIMIT 1");
-	int64_t behind = 0;
-
-	if (stmt == NULL)
-		return 0;
-	sqlite3_bind_int64(stmt, 1, id);
-	sqlite3_bind_int64(stmt, 2, end);
-	if (sqlite3_step(stmt) == SQLITE_ROW)
-		behind = sqlite3_column_int64(stmt, 0);
-	store_reset(s, stmt);
-	return behind;
+	return store_number_with(s, "SELECT id FROM messages WHERE id > ? AND id <= ? ORDER BY id LIMIT 1", id, end);
 }
 
 /* The id up to which the piece goes from `indexed` on: as many rows as are left, but not too many bytes. */

@@ -169,7 +169,7 @@ struct store_tail {
 	struct str room;
 	int64_t since, head;     /* above since, up to head */
 	size_t limit, bytes_max; /* messages, and their memory beyond the first */
-	size_t newest_max;       /* > 0: nothing but the newest so many */
+	size_t newest_max;       /* > 0: only this many, the newest */
 	/* answered: */
 	struct message **messages; /* the receiver takes array and holdings */
 	size_t n;

@@ -18,6 +18,7 @@
 enum { STORE_STATEMENTS = 48 };
 
 struct store {
+	/* The connection: */
 	sqlite3 *db;
 	sqlite3_mutex *db_lock; /* held while db changes, and by store_stop() while it interrupts db */
 	atomic_bool stopped;    /* by store_stop() */
@@ -26,26 +27,33 @@ struct store {
 	struct {
 		char *sql;
 		sqlite3_stmt *stmt;
-	} statements[STORE_STATEMENTS];      /* prepared, by their text */
-	size_t n_statements, next_statement; /* the next to make room */
+	} statements[STORE_STATEMENTS]; /* prepared, by their text */
+	size_t n_statements;
+	size_t next_statement; /* to make room */
 	dev_t device;
-	ino_t inode, wal_inode; /* of the files that are open */
+	ino_t inode;     /* with device: the file that is open */
+	ino_t wal_inode; /* and its WAL */
+
+	/* The job under way: */
 	int64_t busy_wait_ms;   /* how long a lock is waited for */
 	int64_t busy_since;     /* clock_ms() of the first try, 0: none */
 	int64_t deadline_us;    /* clock_us() at which what runs is cut; 0: none */
-	int trouble;            /* the first SQLite error of this job that its statement's caller did not look at, */
-	char trouble_text[256]; /* and SQLite's words for it: what is called next has others */
+	int trouble;            /* the first SQLite error of this job; set by store_note() */
+	char trouble_text[256]; /* SQLite's words for it: what is called next has others */
 	struct buf attachments; /* of the last row */
 	struct buf mended;      /* arguments of the last row */
-	int64_t passed_ms;      /* clock_ms() when it was logged last that a row is passed over; 0: never */
+
+	/* What was logged: */
+	int64_t passed_ms;          /* clock_ms() when it was logged last that a row is passed over; 0: never */
 	unsigned passed_suppressed; /* how many were since */
 	int logged;                 /* the error that was logged last, */
 	int64_t logged_ms;          /* and clock_ms() then */
 	unsigned suppressed;        /* how often it has come again since */
-	/* The writer's: */
+
+	/* The writer's: the file. */
 	bool started;
 	int64_t missing_ms; /* clock_ms() when the file was first found missing; 0: it is not */
-	bool wiped;         /* ids are given again from a lower one on */
+	bool wiped;         /* the log was wiped: its ids start over */
 	bool anew_logged;   /* that another log could not be taken up was logged */
 	bool overwritten;   /* behind SQLite's back, when it was looked at last: */
 	struct {
@@ -53,6 +61,8 @@ struct store {
 		off_t size;         /* of the file */
 		struct timespec at; /* when it was written to */
 	} checked;
+
+	/* The writer's: what it knows and told of the log. */
 	struct walindex walindex;
 	uint32_t seen;  /* its counter, for what was told */
 	bool singly;    /* the next batch row by row */
@@ -106,8 +116,8 @@ int store_reopen(struct store *s, bool create);
 ino_t store_wal_inode(const struct store *s);
 
 /*
- * Around a job that can be stopped. SQLite forgets an interruption when no statement is active, so one is, which
- * touches nothing. SQLITE_OK, or SQLITE_INTERRUPT when it was stopped before.
+ * Around a job that can be stopped. SQLite forgets an interruption when no statement is active, so one that touches
+ * nothing is kept active. SQLITE_OK, or SQLITE_INTERRUPT when it was stopped before.
  */
 int store_run_on(struct store *s);
 void store_run_out(struct store *s);

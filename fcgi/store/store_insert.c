@@ -144,7 +144,7 @@ bind(sqlite3_stmt *stmt, int column, struct store_send *send)
 struct run {
 	struct store_send *sends[RUN_ROWS_MAX];
 	size_t n;
-	bool odd; /* of several rows in one statement not every one is there, or one was refused */
+	bool odd; /* the batch is not what we think: a multi-row INSERT lost rows, or one was refused */
 };
 
 /* These in one statement: an SQLite result code (SQLITE_DONE is good). */
@@ -264,7 +264,7 @@ key_in(const struct run *run, const struct message_fields *f)
 }
 
 /*
- * Whether this transaction, which has made so many changes, did nothing but insert the sends. A user may have triggers
+ * True if `changes` are exactly those of our inserts: no trigger of the user's did anything. A user may have triggers
  * that insert answers, correct what was inserted, or delete what is old.
  */
 static bool

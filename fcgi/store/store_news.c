@@ -68,22 +68,6 @@ row_message(struct store *s, sqlite3_stmt *stmt)
 	return m;
 }
 
-/* The next id above the last one, or next number of a change, of a statement that does; 0: there is none. */
-static int64_t
-next_number(struct store *s, const char *sql, int64_t last)
-{
-	sqlite3_stmt *stmt = store_prepare(s, sql);
-	int64_t next = 0;
-
-	if (stmt == NULL)
-		return 0;
-	sqlite3_bind_int64(stmt, 1, last);
-	if (sqlite3_step(stmt) == SQLITE_ROW)
-		next = sqlite3_column_int64(stmt, 0);
-	store_reset(s, stmt);
-	return next;
-}
-
 /* What one answer still has room for. */
 struct room_left {
 	size_t rows, bytes;
@@ -142,7 +126,8 @@ read_rows(struct store *s, struct store_news *news)
 	int code;
 
 	while ((code = read_some(s, news, &left)) == SQLITE_TOOBIG) {
-		int64_t id = next_number(s, "SELECT id FROM messages WHERE id > ? ORDER BY id LIMIT 1", s->last_id);
+		int64_t id =
+		    store_number_with(s, "SELECT id FROM messages WHERE id > ? ORDER BY id LIMIT 1", s->last_id, 0);
 
 		if (id == 0)
 			return code;
@@ -155,7 +140,7 @@ read_rows(struct store *s, struct store_news *news)
 	return code;
 }
 
-/* What a changed row is now; NULL when it is deleted, or passed over. Without memory too, but that is noted. */
+/* What a changed row is now; NULL if it is gone or passed over, or without memory (then noted as trouble). */
 static struct message *
 row_now(struct store *s, int64_t id)
 {
@@ -228,8 +213,8 @@ read_changes(struct store *s, int64_t floor, struct store_news *news)
 	int code;
 
 	while ((code = read_some_changes(s, floor, news)) == SQLITE_TOOBIG) {
-		int64_t seq =
-		    next_number(s, "SELECT seq FROM changed WHERE seq > ? ORDER BY seq LIMIT 1", s->last_change);
+		int64_t seq = store_number_with(
+		    s, "SELECT seq FROM changed WHERE seq > ? ORDER BY seq LIMIT 1", s->last_change, 0);
 
 		if (seq == 0)
 			break;

@@ -30,7 +30,7 @@ look_afresh(const struct store *s, bool *ours)
 	return code & 0xFF;
 }
 
-/* Another log by way of SQLite is taken up by whoever reads the news; behind SQLite's back it is nobody's. */
+/* Another log that came by way of SQLite is found with the news; one that came behind SQLite's back never is. */
 static bool
 is_foreign(struct store *s, const struct stat *st, bool *known)
 {

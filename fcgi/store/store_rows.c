@@ -8,8 +8,7 @@ enum { ABOVE = 1, UP_TO, LIMIT, SENDER, FROM, UNTIL, FIRST_ROOM };
 
 enum {
 	SQL_MAX = 32 * 1024,
-	/* So many rows in a span of time are sorted by id; in a longer span the rows are walked by id until they fit.
-	 */
+	/* Up to this many rows in the time span: sort them by id. More: walk by id and filter. */
 	SPAN_ROWS = 2000,
 };
 

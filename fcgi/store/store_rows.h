@@ -78,7 +78,7 @@ void store_add_found(struct buf *json, const struct store_found *r, size_t i, bo
 /* Whether anything lies above `above` and up to `up_to`. */
 bool store_anything(struct store *s, const struct store_filter *f, int64_t above, int64_t up_to);
 
-/* Whether so few rows lie in the span of time that they are better found by it. */
+/* Whether the span of time has few rows, so that they are better found by it. */
 bool store_short_span(struct store *s, const struct store_filter *f);
 
 #endif

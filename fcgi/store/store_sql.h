@@ -43,6 +43,9 @@ int store_exec(struct store *s, const char *sql);
 /* The first column of the first row of sql as a number, or otherwise (also on errors, which are noted). */
 int64_t store_number(struct store *s, const char *sql, int64_t otherwise);
 
+/* The same, or 0, for sql with the number a, and b if it has two parameters. */
+int64_t store_number_with(struct store *s, const char *sql, int64_t a, int64_t b);
+
 struct str store_column(sqlite3_stmt *stmt, int column);
 
 void store_bind_str(sqlite3_stmt *stmt, int parameter, struct str value);

@@ -64,7 +64,7 @@ store_prepare(struct store *s, const char *sql)
 	if (s->n_statements < STORE_STATEMENTS)
 		i = s->n_statements++;
 	else {
-		/* One that is being stepped through is not to be lost; never are all. */
+		/* Never evict a statement in use; there is always one that is not. */
 		do
 			i = s->next_statement++ % STORE_STATEMENTS;
 		while (sqlite3_stmt_busy(s->statements[i].stmt));
@@ -98,17 +98,25 @@ store_run(sqlite3_stmt *stmt)
 	return code;
 }
 
-int
-store_run_with(struct store *s, const char *sql, int64_t a, int64_t b)
+static sqlite3_stmt *
+prepare_with(struct store *s, const char *sql, int64_t a, int64_t b)
 {
 	sqlite3_stmt *stmt = store_prepare(s, sql);
 
 	if (stmt == NULL)
-		return s->trouble;
+		return NULL;
 	sqlite3_bind_int64(stmt, 1, a);
 	if (sqlite3_bind_parameter_count(stmt) > 1)
 		sqlite3_bind_int64(stmt, 2, b);
-	return store_run(stmt);
+	return stmt;
+}
+
+int
+store_run_with(struct store *s, const char *sql, int64_t a, int64_t b)
+{
+	sqlite3_stmt *stmt = prepare_with(s, sql, a, b);
+
+	return stmt == NULL ? s->trouble : store_run(stmt);
 }
 
 int
@@ -126,10 +134,10 @@ store_exec(struct store *s, const char *sql)
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-int64_t
-store_number(struct store *s, const char *sql, int64_t otherwise)
+/* The number in the first row of stmt, which may be NULL. */
+static int64_t
+first_number(struct store *s, sqlite3_stmt *stmt, int64_t otherwise)
 {
-	sqlite3_stmt *stmt = store_prepare(s, sql);
 	int64_t n = otherwise;
 
 	if (stmt == NULL)
@@ -138,6 +146,18 @@ store_number(struct store *s, const char *sql, int64_t otherwise)
 		n = sqlite3_column_int64(stmt, 0);
 	store_reset(s, stmt);
 	return n;
+}
+
+int64_t
+store_number(struct store *s, const char *sql, int64_t otherwise)
+{
+	return first_number(s, store_prepare(s, sql), otherwise);
+}
+
+int64_t
+store_number_with(struct store *s, const char *sql, int64_t a, int64_t b)
+{
+	return first_number(s, prepare_with(s, sql, a, b), 0);
 }
 
 void

@@ -8,8 +8,8 @@
 #include "store_db.h"
 
 /*
- * Before a job of the writer: the connection is good, and to the file that the path names. STORE_BUSY when there is no
- * file, but one may still be removing what belongs to it.
+ * Before a job of the writer: makes sure the connection works and belongs to the file now at the path. STORE_BUSY when
+ * there is no file, and somebody may still be removing what belongs to it.
  */
 enum store_status store_ready(struct store *s, struct store_news *news);
 

@@ -3,7 +3,7 @@
  *
  * The index of the WAL (the file -shm) begins with a counter that grows by one with each transaction committed by
  * anybody (SQLite's documentation, "WAL-mode File Format", section 2.3.1, field iChange). Reading it costs one pread(2)
- * of shared memory: no lock, no disk. Who knows the counter of what it has seen can tell at once that there is more.
+ * of shared memory: no lock, no disk. A counter above the one that was seen says at once that there is more.
  *
  * Closing a descriptor of this file would drop the locks that SQLite holds on it in this process (fcntl(2)), so it is
  * opened once and only closed when another file stands in its place.
