@@ -52,15 +52,12 @@ struct store {
 
 	/* The writer's: the file. */
 	bool started;
-	int64_t missing_ms; /* clock_ms() when the file was first found missing; 0: it is not */
-	bool wiped;         /* the log was wiped: its ids start over */
-	bool anew_logged;   /* that another log could not be taken up was logged */
-	bool overwritten;   /* behind SQLite's back, when it was looked at last: */
-	struct {
-		int64_t ms;         /* clock_ms() then; 0: never */
-		off_t size;         /* of the file */
-		struct timespec at; /* when it was written to */
-	} checked;
+	int64_t missing_ms;         /* clock_ms() when the file was first found missing; 0: it is not */
+	bool wiped;                 /* the log was wiped: its ids start over */
+	bool anew_logged;           /* that another log could not be taken up was logged */
+	bool overwritten;           /* behind SQLite's back, when it was looked at last */
+	int64_t checked_ms;         /* clock_ms() then; 0: never */
+	struct timespec checked_at; /* when the file had been written to */
 
 	/* The writer's: what it knows and told of the log. */
 	struct walindex walindex;

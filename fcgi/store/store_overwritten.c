@@ -32,19 +32,17 @@ look_afresh(const struct store *s, bool *ours)
 
 /* Another log that came by way of SQLite is found with the news; one that came behind SQLite's back never is. */
 static bool
-is_foreign(struct store *s, const struct stat *st, bool *known)
+is_foreign(struct store *s, const struct stat *st)
 {
 	bool ours = false;
 	int code;
 
-	*known = true;
 	if (st->st_size == 0)
 		return true; /* and it must not be opened: SQLite would delete the WAL */
 	code = look_afresh(s, &ours);
 	if (code == SQLITE_ROW)
 		return !ours && store_number(s, "PRAGMA data_version", -1) == s->data_version;
-	*known = code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR;
-	return *known;
+	return code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR;
 }
 
 bool
@@ -52,22 +50,17 @@ store_overwritten(struct store *s)
 {
 	struct stat st;
 	int64_t now;
-	bool known;
 
 	if (stat(s->options.path, &st) != 0)
 		return false;
-	if (!s->overwritten && st.st_size == s->checked.size && st.st_mtim.tv_sec == s->checked.at.tv_sec &&
-	    st.st_mtim.tv_nsec == s->checked.at.tv_nsec)
+	if (!s->overwritten && st.st_mtim.tv_sec == s->checked_at.tv_sec && st.st_mtim.tv_nsec == s->checked_at.tv_nsec)
 		return false;
 	now = clock_ms();
-	if (s->checked.ms != 0 && now - s->checked.ms < CHECK_AGAIN_MS)
+	if (s->checked_ms != 0 && now - s->checked_ms < CHECK_AGAIN_MS)
 		return s->overwritten;
-	s->overwritten = is_foreign(s, &st, &known);
-	if (known) {
-		s->checked.ms = now;
-		s->checked.size = st.st_size;
-		s->checked.at = st.st_mtim;
-	}
+	s->checked_ms = now;
+	s->checked_at = st.st_mtim;
+	s->overwritten = is_foreign(s, &st);
 	if (s->overwritten)
 		store_say(s, "overwritten", SQLITE_NOTADB, "look at the file",
 		    "somebody wrote over it; stop, put a good copy in its place, without -wal and -shm, and start");

@@ -106,6 +106,12 @@ another_epoch_is_another_log(void **state)
 	test_other(&fx, "UPDATE meta SET value = '0000000000000000' WHERE name = 'epoch'");
 	assert_int_equal(test_look(&fx, 0), STORE_OK);
 	assert_reset(3, epoch);
+	/* Also when it has come into the file itself: it was not written over behind SQLite's back. */
+	strcpy(epoch, store_epoch(fx.store));
+	test_other(&fx, "UPDATE meta SET value = '0' WHERE name = 'epoch'; PRAGMA wal_checkpoint(TRUNCATE)");
+	clock_sleep_ms(150);
+	assert_int_equal(test_look(&fx, 0), STORE_OK);
+	assert_reset(3, epoch);
 }
 
 /* An older state of the same log, put in its place. */
