@@ -1,5 +1,5 @@
 /*
- * The WAL is copied when it is large, and emptied after a rest.
+ * When the index is filled; the WAL is copied when it is large, and emptied after a rest.
  */
 #include "store/chores.h"
 
@@ -69,10 +69,93 @@ test_emptied_after_slow_copy(void **state)
 	loop_free(loop);
 }
 
+static void
+ended(enum chore chore, enum store_status status, bool behind)
+{
+	struct store_news news = {.indexed = 100, .index_behind = behind};
+
+	chores_told(chores, &news);
+	chores_ended(chores, chore, status, &news);
+}
+
+static void
+assert_fills(bool rest, bool search, bool busy_search)
+{
+	assert_int_equal(chores_due(chores, false, false), rest ? CHORE_FILL : CHORE_NONE);
+	assert_int_equal(chores_due(chores, false, true), search ? CHORE_FILL : CHORE_NONE);
+	assert_int_equal(chores_due(chores, true, false), CHORE_NONE);
+	assert_int_equal(chores_due(chores, true, true), busy_search ? CHORE_FILL : CHORE_NONE);
+}
+
+static void
+test_fills(void **state)
+{
+	(void)state;
+	loop = loop_new();
+	chores = chores_new(loop, fx.store);
+	/* There has been no rest yet, so only for a search. */
+	assert_fills(false, true, true);
+	/* While sends wait there is another job between two pieces. */
+	ended(CHORE_FILL, STORE_OK, true);
+	assert_int_equal(chores_indexed(chores), 100);
+	assert_fills(false, true, false);
+	chores_told(chores, &(struct store_news){.head = 100});
+	assert_fills(false, true, true);
+	/* Far behind it waits for no rest. */
+	chores_told(chores, &(struct store_news){.head = 100 + 100001});
+	assert_fills(true, true, true);
+	assert_false(chores_indexed_up_to(chores, 101));
+	ended(CHORE_FILL, STORE_FAILED, true);
+	assert_fills(false, false, false);
+	chores_free(chores);
+	/* With all in it there is nothing to fill. */
+	chores = chores_new(loop, fx.store);
+	ended(CHORE_FILL, STORE_OK, false);
+	assert_fills(false, false, false);
+	assert_true(chores_indexed_up_to(chores, 101));
+	chores_free(chores);
+	loop_free(loop);
+}
+
+static enum test_next
+restart_steps(void *ctx, int turn)
+{
+	(void)ctx;
+	if (turn == 0) {
+		chores_told(chores, &(struct store_news){.wal_pages = 4000});
+		assert_int_equal(chores_due(chores, true, false), CHORE_NONE);
+		chores_copy(chores);
+	}
+	assert_true(clock_ms() - began_ms < 15000);
+	return chores_due(chores, true, false) == CHORE_NONE ? TEST_WAIT : TEST_STOP;
+}
+
+/* When a WAL that is too large was copied the writer copies the rest at once, though sends wait. */
+static void
+test_restarts_wal(void **state)
+{
+	struct store *store = test_store_open(&fx, false);
+
+	(void)state;
+	loop = loop_new();
+	chores = chores_new(loop, store);
+	began_ms = clock_ms();
+	test_run(loop, restart_steps, NULL);
+	assert_int_equal(chores_due(chores, true, false), CHORE_RESTART_WAL);
+	assert_int_equal(chores_run(CHORE_RESTART_WAL, fx.store, 0, &fx.news), STORE_OK);
+	ended(CHORE_RESTART_WAL, STORE_OK, false);
+	assert_int_equal(chores_due(chores, true, false), CHORE_NONE);
+	chores_free(chores);
+	store_close(store);
+	loop_free(loop);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_fills, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_restarts_wal, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_emptied_after_slow_copy, setup, teardown),
 	};
 
