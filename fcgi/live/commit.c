@@ -194,7 +194,9 @@ commit_new(struct loop *loop, const struct commit_options *options, struct store
 	c->gather_fd = -1;
 	c->job = (struct job){.run = run, .done = done};
 	STAILQ_INIT(&c->queue);
-	commit_init_look(c);
+	STAILQ_INIT(&c->looks);
+	STAILQ_INIT(&c->looking);
+	STAILQ_INIT(&c->probes);
 	commit_init_index(c);
 	c->retry_kind = loop_timer_kind(loop, on_retry_timer, c);
 	c->writer = worker_new(loop, &(struct worker_options){.threads = 1, .jobs_max = 1, .ctxs = &writer_ctx});

@@ -53,14 +53,6 @@ commit_end_probe(struct commit *c)
 	commit_tell(c, &c->probes, c->probe_ok);
 }
 
-void
-commit_init_look(struct commit *c)
-{
-	STAILQ_INIT(&c->looks);
-	STAILQ_INIT(&c->looking);
-	STAILQ_INIT(&c->probes);
-}
-
 struct waiting *
 commit_add_waiting(struct commit *c, struct waitings *to, commit_looked_fn *fn, void *ctx, uint64_t handle)
 {

@@ -145,8 +145,7 @@ void commit_part_failed(struct commit *c, bool slow);
 /* After one whose senders are answered. */
 void commit_part_ended(struct commit *c, bool stored);
 
-/* Lists and timers. */
-void commit_init_look(struct commit *c);
+/* The list and the timer of searches. */
 void commit_init_index(struct commit *c);
 
 #endif
