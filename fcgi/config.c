@@ -44,6 +44,11 @@ static const struct number NUMBERS[] = {
     {"recovery", AT(recovery), 0, 31536000, 1, "N", "Socket.IO clients that come back miss nothing; 0: off"},
     {"recovery-max", AT(recovery_max), 1, 1000000, 10000, "N", "messages it may have missed at most"},
     {"memory-max", AT(memory_max), 20000000, INT64_C(1) << 40, 256000000, "BYTES", "of all that waits, together"},
+    {"loop-batch", AT(loop_batch), 0, 1, 1, "N", "1: the loop is a batch thread"},
+    {"commit-gather", AT(commit_gather), 0, 1, 1, "N", "1: a commit waits for senders that come back"},
+    {"round-rest", AT(round_rest), 0, 1, 1, "N", "1: a large round waits for readers that come back"},
+    {"round-hold", AT(round_hold), 0, 1, 1, "N", "1: a large round waits for what is being committed"},
+    {"round-yield", AT(round_yield), 0, 1, 1, "N", "1: the web server has the processor when a round has begun"},
     {"connections-max", AT(connections_max), 0, 10000000, 0, "N", "from the web server; 0: as descriptors allow"},
 };
 enum { N_NUMBERS = sizeof NUMBERS / sizeof NUMBERS[0] };

@@ -52,7 +52,8 @@ struct config {
 	int64_t recovery_max;       /* most messages that they get else */
 	const char *ephemeral;      /* names of events that are not stored, with commas between */
 	int64_t memory_max;         /* bytes of all that strangers make it keep */
-	int64_t connections_max;    /* 0: what the limit on descriptors allows */
+	int64_t loop_batch, commit_gather, round_rest, round_hold, round_yield; /* waiting on purpose; 0: off */
+	int64_t connections_max; /* 0: what the limit on descriptors allows */
 };
 
 /*

@@ -247,12 +247,17 @@ open_log(struct daemon *d)
 	struct commit_options commit = {.queue_max = (size_t)c->queue_max,
 	    .queue_bytes_max = (size_t)c->queue_bytes,
 	    .lock_wait_ms = c->lock_wait_s * 1000,
+	    .no_gather = c->commit_gather == 0,
 	    .path = c->database};
+	struct room_patience patience = {c->round_rest != 0, c->round_hold != 0, c->round_yield != 0};
 	struct poll_options poll = {.wait_max_ms = c->wait_max_s * 1000, .reply_max = (size_t)c->reply_max};
 
 	if ((d->budget = budget_new((size_t)c->memory_max)) == NULL || (d->loop = loop_new()) == NULL ||
 	    (d->rooms = rooms_new(d->loop, (size_t)c->ring_bytes)) == NULL)
 		return no_memory();
+	if (c->loop_batch == 0)
+		loop_no_batch(d->loop);
+	rooms_set_patience(d->rooms, patience);
 	if (open_store(d, &store) != 0)
 		return -1;
 	commit.budget = d->budget;

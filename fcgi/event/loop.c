@@ -28,7 +28,7 @@ struct source {
 
 struct loop {
 	int epoll_fd;
-	bool stopping, may_batch;
+	bool stopping, no_batch, may_batch;
 	unsigned hurries;
 	int64_t longest_us; /* turn since it was asked for */
 	size_t spent;       /* bytes of answers that this step of the turn has made */
@@ -86,6 +86,12 @@ loop_free(struct loop *loop)
 		return;
 	close(loop->epoll_fd);
 	free(loop);
+}
+
+void
+loop_no_batch(struct loop *loop)
+{
+	loop->no_batch = true;
 }
 
 void
@@ -339,7 +345,7 @@ loop_run(struct loop *loop)
 {
 	bool more = false;
 
-	loop->may_batch = sched_getscheduler(0) == SCHED_OTHER || loop->may_batch;
+	loop->may_batch = !loop->no_batch && (sched_getscheduler(0) == SCHED_OTHER || loop->may_batch);
 	set_policy(loop);
 	while (!loop->stopping) {
 		int64_t began_us;

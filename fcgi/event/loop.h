@@ -37,6 +37,9 @@ void loop_free(struct loop *loop);
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 
+/* Before loop_run(): its thread keeps the policy it has. */
+void loop_no_batch(struct loop *loop);
+
 /*
  * A turn is short although answers may be long: each step of it, which is one source, all connections, or one hook,
  * goes on while it has made less than 1 MiB of answers. loop_spend() counts the bytes of one; when loop_spent(), the

@@ -43,6 +43,7 @@ struct commit_options {
 	size_t queue_bytes_max; /* and their bytes */
 	struct budget *budget;  /* counts them too, and has no room beyond a half; NULL: nothing is counted */
 	int64_t lock_wait_ms;
+	bool no_gather;   /* a batch does not wait for senders that come back */
 	const char *path; /* of the database */
 };
 

@@ -49,7 +49,7 @@ commit_gather(struct commit *c, size_t answered)
 	struct itimerspec t = {.it_value = {.tv_nsec = us * 1000}};
 
 	c->gather_for = 0;
-	if (all < 2 || us < GATHER_MIN_US || timerfd_settime(c->gather_fd, 0, &t, NULL) != 0)
+	if (c->options.no_gather || all < 2 || us < GATHER_MIN_US || timerfd_settime(c->gather_fd, 0, &t, NULL) != 0)
 		return;
 	c->gather_for = all - all / 8;
 }

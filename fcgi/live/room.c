@@ -146,6 +146,12 @@ rooms_free(struct rooms *rooms)
 }
 
 void
+rooms_set_patience(struct rooms *rooms, struct room_patience patience)
+{
+	rooms->rounds.patience = patience;
+}
+
+void
 rooms_on_wake(struct rooms *rooms, enum room_waiter_kind kind, room_wake_fn *fn, void *ctx)
 {
 	rooms->rounds.kinds[kind].fn = fn;

@@ -71,6 +71,12 @@ enum { ROOM_POLL_ANSWER, ROOM_SESSION_ANSWER, ROOM_SESSION_ANSWERS = 8 };
 struct rooms *rooms_new(struct loop *loop, size_t ring_bytes_max);
 void rooms_free(struct rooms *rooms);
 
+/* How rounds wait on purpose (round.h): all of it, until this says otherwise. */
+struct room_patience {
+	bool rest, hold, yield;
+};
+void rooms_set_patience(struct rooms *rooms, struct room_patience patience);
+
 void rooms_on_wake(struct rooms *rooms, enum room_waiter_kind kind, room_wake_fn *fn, void *ctx);
 
 /* The log from here on: its epoch, its head. What was known of the last one is forgotten, and all waiters are woken. */

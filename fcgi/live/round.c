@@ -114,7 +114,7 @@ note_crowd(struct round *round)
 		round->crowd.n = 0;
 }
 
-/* ---- the rest: for a crowd on its way back; without it rests() is false ---- */
+/* ---- the rest: for a crowd on its way back ---- */
 
 /* When a round ends; and anew when the crowd stays away for longer, with news for the first of it that is back. */
 static void
@@ -126,7 +126,7 @@ begin_rest(struct round *round)
 static bool
 rests(const struct round *round)
 {
-	return !crowd_is_back(round) && clock_ms() < round->crowd.rest_until_ms;
+	return round->all->patience.rest && !crowd_is_back(round) && clock_ms() < round->crowd.rest_until_ms;
 }
 
 static enum round_state
@@ -149,12 +149,12 @@ due_if_back(struct round *round)
 	return crowd_is_back(round) ? ROUND_DUE : ROUND_RESTING;
 }
 
-/* ---- the hold: for what is being committed; without it hold_or_begin() is begin() ---- */
+/* ---- the hold: for what is being committed ---- */
 
 static enum round_state
 hold_or_begin(struct round *round)
 {
-	return round->all->coming && has_crowd(round) ? ROUND_HELD : begin(round);
+	return round->all->patience.hold && round->all->coming && has_crowd(round) ? ROUND_HELD : begin(round);
 }
 
 static enum round_state
@@ -164,14 +164,14 @@ release(struct round *round)
 	return ROUND_READY;
 }
 
-/* ---- the yield: for the web server; without it rounds_tell() does not call this ---- */
+/* ---- the yield: for the web server ---- */
 
 /* Where it shares our processor it would not run before our slice is over, a few ms later; so it passes the first
  * answers on now. With a processor for each this costs nothing. */
 static void
 yield_if_begun(struct rounds *all)
 {
-	if (all->began)
+	if (all->began && all->patience.yield)
 		sched_yield();
 	all->began = false;
 }
@@ -271,7 +271,7 @@ rounds_expect(struct rounds *all, bool coming)
 void
 rounds_init(struct rounds *all, struct loop *loop, round_ended_fn *ended)
 {
-	*all = (struct rounds){.loop = loop, .ended = ended};
+	*all = (struct rounds){.loop = loop, .ended = ended, .patience = {.rest = true, .hold = true, .yield = true}};
 	all->timer_kind = loop_timer_kind(loop, on_timer, NULL);
 	TAILQ_INIT(&all->busy);
 	TAILQ_INIT(&all->held);

@@ -80,6 +80,7 @@ struct rounds {
 	uint8_t timer_kind;
 	TAILQ_HEAD(roundlist, round) busy; /* under way, or about to begin */
 	struct roundlist held;
+	struct room_patience patience;
 	bool coming; /* messages are being committed */
 	round_ended_fn *ended;
 	uint64_t woken;

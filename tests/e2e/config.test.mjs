@@ -8,7 +8,7 @@ import { binary, daemon, root, run, tempDir } from './harness.mjs';
 
 const OPTIONS = ['socket', 'database', 'pid-file', 'host', 'cors', 'wait-max', 'body-max', 'message-max', 'depth-max', 'reply-max', 'queue-max', 'queue-bytes',
 	'ring-bytes', 'readers', 'reads-max', 'lock-wait', 'write-timeout', 'search-timeout', 'send-timeout', 'request-timeout', 'connections-max',
-	'ping-interval', 'ping-timeout', 'connect-timeout', 'max-payload', 'sessions-max', 'session-queue', 'namespaces-max', 'attachments-max', 'attachment-wait', 'event-wait', 'memory-max', 'recovery', 'recovery-max', 'ephemeral', 'log-level', 'new-epoch', 'help', 'version'];
+	'ping-interval', 'ping-timeout', 'connect-timeout', 'max-payload', 'sessions-max', 'session-queue', 'namespaces-max', 'attachments-max', 'attachment-wait', 'event-wait', 'memory-max', 'recovery', 'recovery-max', 'loop-batch', 'commit-gather', 'round-rest', 'round-hold', 'round-yield', 'ephemeral', 'log-level', 'new-epoch', 'help', 'version'];
 
 describe('config: --help', () => {
 	it('names every option, and the defaults the interface promises', async () => {

@@ -626,6 +626,15 @@ own_policy_steps(void *ctx, int turn)
 	return TEST_STOP;
 }
 
+static enum test_next
+no_batch_steps(void *ctx, int turn)
+{
+	(void)ctx;
+	(void)turn;
+	assert_int_equal(sched_getscheduler(0), SCHED_OTHER);
+	return TEST_STOP;
+}
+
 /* A batch thread, unless it is in a hurry, or was given another policy. */
 static void
 the_loop_is_a_batch_thread_unless_in_a_hurry_or_told_otherwise(void **state)
@@ -636,10 +645,14 @@ the_loop_is_a_batch_thread_unless_in_a_hurry_or_told_otherwise(void **state)
 	if (sched_getscheduler(0) != SCHED_OTHER && sched_getscheduler(0) != SCHED_BATCH)
 		skip();
 	assert_int_equal(sched_setscheduler(0, SCHED_OTHER, &none), 0);
+	loop_no_batch(fx.loop);
+	test_run(fx.loop, no_batch_steps, NULL);
+	/* A loop that has run is its thread's for good, so another one. */
+	loop_free(fx.loop);
+	fx.loop = loop_new();
 	test_run(fx.loop, policy_steps, NULL);
 	if (sched_setscheduler(0, SCHED_IDLE, &none) != 0)
 		return;
-	/* A loop that has run is its thread's for good, so another one. */
 	loop_free(fx.loop);
 	fx.loop = loop_new();
 	test_run(fx.loop, own_policy_steps, NULL);

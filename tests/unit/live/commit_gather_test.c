@@ -56,7 +56,7 @@ crowd_steps(void *ctx, int turn)
 }
 
 static void
-test_crowd(void **state)
+one_batch_waits_for_those_of_the_last(void **state)
 {
 	struct commit_counts counts;
 
@@ -69,7 +69,6 @@ test_crowd(void **state)
 	assert_in_range(counts.commits, ROUNDS, ROUNDS + ROUNDS / 2);
 }
 
-/* Who does not come back is not waited for. */
 static enum test_next
 away_steps(void *ctx, int turn)
 {
@@ -88,7 +87,7 @@ away_steps(void *ctx, int turn)
 }
 
 static void
-test_away(void **state)
+senders_that_do_not_come_back_are_not_waited_for(void **state)
 {
 	(void)state;
 	longer_ms = 0;
@@ -97,12 +96,23 @@ test_away(void **state)
 	assert_in_range(waited_us, 1, 1000);
 }
 
+static void
+an_impatient_batch_waits_for_nobody(void **state)
+{
+	(void)state;
+	longer_ms = waited_us = 0;
+	fx.options.no_gather = true;
+	run(away_steps);
+	assert_int_equal(waited_us, 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_crowd, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_away, setup, teardown),
+	    cmocka_unit_test_setup_teardown(one_batch_waits_for_those_of_the_last, setup, teardown),
+	    cmocka_unit_test_setup_teardown(senders_that_do_not_come_back_are_not_waited_for, setup, teardown),
+	    cmocka_unit_test_setup_teardown(an_impatient_batch_waits_for_nobody, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

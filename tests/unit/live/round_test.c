@@ -517,6 +517,44 @@ the_loop_yields_once_when_rounds_begin(void **state)
 	assert_int_equal(fx.n_yields, 1);
 }
 
+/* ---- impatient rounds ---- */
+
+static void
+without_rests_a_crowd_is_not_waited_for(void **state)
+{
+	(void)state;
+	fx.all.patience.rest = false;
+	tell_crowd();
+	add(1);
+	news();
+	assert_int_equal(fx.round.state, ROUND_DUE);
+}
+
+static void
+without_holds_a_round_begins_though_something_is_coming(void **state)
+{
+	(void)state;
+	fx.all.patience.hold = false;
+	tell_crowd();
+	add(CROWD);
+	rounds_expect(&fx.all, true);
+	news();
+	tell(1);
+	assert_int_equal(fx.round.state, ROUND_TELLING);
+}
+
+static void
+without_yields_the_loop_goes_on(void **state)
+{
+	(void)state;
+	fx.all.patience.yield = false;
+	add(1);
+	news();
+	tell(EVERYTHING);
+	assert_int_equal(fx.n_told, 1);
+	assert_int_equal(fx.n_yields, 0);
+}
+
 /* ---- the telling ---- */
 
 static void
@@ -609,6 +647,9 @@ main(void)
 	    cmocka_unit_test_setup(a_round_that_has_rested_is_held_as_well, setup),
 	    cmocka_unit_test_setup(a_round_due_again_is_held_when_all_were_told, setup),
 	    cmocka_unit_test_setup(the_loop_yields_once_when_rounds_begin, setup),
+	    cmocka_unit_test_setup(without_rests_a_crowd_is_not_waited_for, setup),
+	    cmocka_unit_test_setup(without_holds_a_round_begins_though_something_is_coming, setup),
+	    cmocka_unit_test_setup(without_yields_the_loop_goes_on, setup),
 	    cmocka_unit_test_setup(a_turn_of_the_loop_tells_64_and_rooms_take_turns, setup),
 	    cmocka_unit_test_setup(a_round_that_begins_with_nobody_ends_at_once_without_a_rest, setup),
 	    cmocka_unit_test_setup(news_that_nobody_waits_for_makes_no_round_due, setup),
