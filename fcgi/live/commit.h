@@ -9,7 +9,7 @@
  * States: IDLE -> (COMMIT phase of a turn: something to do) -> RUNNING -> done() -> IDLE. A batch that meets another
  * program's lock stays at the head of the queue and is tried again after 1, 2, 4, then 8 ms, until lock_wait is over.
  * One that fails because of what a user's trigger does, or takes too long, is parted, down to single sends
- * (commit_part.c), so that only the sends to blame are told so.
+ * (commit_split.c), so that only the sends to blame are told so.
  */
 #ifndef COMMIT_H
 #define COMMIT_H

@@ -1,8 +1,8 @@
 /*
- * commit_state: what the files of commit share: commit.c (the queue and the writer's one job), commit_batch.c (what
+ * commit_state: what the files of commit share: commit.c (the queue and the writer's one job), commit_outcome.c (what
  * becomes of a batch), commit_look.c (who asks for a look or a probe), commit_index.c (searches that wait for the
- * index), commit_gather.c (when a batch waits for those who come back), commit_part.c (when not all of the queue is one
- * batch).
+ * index), commit_gather.c (when a batch waits for those who come back), commit_split.c (when not all of the queue is
+ * one batch).
  */
 #ifndef COMMIT_STATE_H
 #define COMMIT_STATE_H
@@ -66,7 +66,7 @@ struct commit {
 	struct store_news news;
 	bool news_behind; /* there are rows of others that are not told yet */
 
-	/* commit_batch.c: how the last batch failed, and when the next one may go. */
+	/* commit_outcome.c: how the last batch failed, and when the next one may go. */
 	bool failed;             /* and was not tried again, as after a lock */
 	bool retry_waits;        /* for the timer */
 	int64_t locked_since_ms; /* 0: no other program holds the lock */
@@ -74,7 +74,7 @@ struct commit {
 	struct timer retry_timer;
 	uint8_t retry_kind;
 
-	/* commit_part.c: how much of the queue is a batch. */
+	/* commit_split.c: how much of the queue is a batch. */
 	size_t part;  /* no batch is larger; 0: it may be */
 	size_t apart; /* the first sends of the queue that go one by one */
 

@@ -29,6 +29,7 @@
 #include "base/token.h"
 #include "event/loop.h"
 #include "live/room.h"
+#include "transport.h"
 
 struct queued;
 struct readers;
@@ -53,8 +54,8 @@ struct session_event {
  *
  * Those whose GETs are held are told in rounds, some in each turn. Each of them comes back for more at once, so whoever
  * says many of them would have all the others come back as fast as they can. So the first round after a quiet moment
- *goes as fast as it can, and n sessions that were told are followed by a rest of n * SESSION_REST_US, in which events
- *gather; a round that begins behind a rest has one after each SESSION_PIECE of them.
+ * goes as fast as it can, and n sessions that were told are followed by a rest of n * SESSION_REST_US, in which events
+ * gather; a round that begins behind a rest has one after each SESSION_PIECE of them.
  *
  *	round is      an event comes           a GET comes, and there is an event for it   other
  *	idle          begins: telling          is answered                                 -
@@ -179,43 +180,7 @@ void session_set_data(struct session *s, void *data);
 /* The client has what it connected for: the connect timeout does not strike. */
 void session_connected(struct session *s);
 
-/*
- * An outlet is what a session's packets leave by; a transport embeds it in what it has of a connection. A held GET of
- * HTTP long-polling is one (polling.h). A session has one at most.
- *
- *	the transport calls     the session
- *	session_attach()        gives it what there is, or waits until there is something
- *	session_drained()       goes on with one that was blocked
- *	session_detach()        is left: the peer is gone
- *
- *	the session calls       which returns
- *	put()                   OUTLET_OPEN: it takes the next payload as well
- *	                        OUTLET_BLOCKED: not before session_drained()
- *	                        OUTLET_USED: it was for one payload, and is the session's no more
- *	                        OUTLET_LOST: the peer will not have all of it; the session is left
- *	end()                   nothing: this is the last payload, and need not arrive
- *
- * A payload is what a reply of HTTP long-polling holds: packets with 0x1E between, binary ones as b and base64
- *(Engine.IO protocol 4).
- */
-struct session_outlet {
-	const struct session_transport *transport;
-	struct session *session; /* set by session_attach() */
-};
-
-enum outlet_put { OUTLET_OPEN, OUTLET_BLOCKED, OUTLET_USED, OUTLET_LOST };
-
-struct session_transport {
-	/* Outlets of one form wrap a payload into the same bytes, which sessions share; at most UINT16_MAX. */
-	unsigned (*form)(const struct session_outlet *o);
-	/* A payload as it is sent; NULL without memory. */
-	struct blob *(*wrap)(struct session_outlet *o, struct str payload);
-	/* Sends what was wrapped for its form. Takes a holding of it; NULL, for want of memory, is lost. */
-	enum outlet_put (*put)(struct session_outlet *o, struct blob *wrapped);
-	void (*end)(struct session_outlet *o, struct str payload);
-};
-
-/* There must be none attached. May use or end o before it returns. */
+/* Its outlet (transport.h). There must be none attached; o may be used or ended before this returns. */
 void session_attach(struct session *s, struct session_outlet *o);
 bool session_is_attached(const struct session *s);
 void session_drained(struct session_outlet *o);
