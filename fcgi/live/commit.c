@@ -154,7 +154,7 @@ turn(void *ctx)
 	if (c->running)
 		return false;
 	c->chore = chores_due(c->chores, busy, !STAILQ_EMPTY(&c->index));
-	if (busy && c->chore != CHORE_NONE)
+	if (busy && c->chore != CHORE_NONE && !look_first(c))
 		start(c, CHORE);
 	else if (batch_due(c) && take_queue(c))
 		start(c, BATCH);
@@ -219,6 +219,8 @@ commit_free(struct commit *c)
 		return;
 	signs_free(c->signs);
 	commit_fini_gather(c);
+	loop_timer_clear(c->loop, &c->retry_timer);
+	loop_timer_clear(c->loop, &c->index_timer);
 	worker_free(c->writer);
 	chores_free(c->chores);
 	store_news_fini(&c->news);

@@ -25,13 +25,14 @@ enum event {
 
 /* Returns the state that follows. NULL in the table: nothing changes, or it cannot be. */
 typedef enum round_state step_fn(struct round *round);
-static step_fn rest_or_due, due_if_rested, due_if_back, hold_or_begin, release, begin, due_again, end, end_and_next;
+static step_fn rest_or_due, due_if_rested, due_if_back, over, hold_or_begin, release, begin, due_again, end,
+    end_and_next;
 
 /* clang-format off */
 static step_fn *const STEPS[ROUND_STATES][EVENTS] = {
 	/*                     NEWS           ADDED        OVER           TURN */
 	[ROUND_IDLE]        = {rest_or_due,   NULL,        NULL,          NULL},
-	[ROUND_RESTING]     = {due_if_rested, due_if_back, due_if_rested, NULL},
+	[ROUND_RESTING]     = {due_if_rested, due_if_back, over,          NULL},
 	[ROUND_HELD]        = {NULL,          NULL,        release,       NULL},
 	[ROUND_DUE]         = {NULL,          NULL,        NULL,          hold_or_begin},
 	[ROUND_READY]       = {NULL,          NULL,        NULL,          begin},
@@ -147,6 +148,14 @@ static enum round_state
 due_if_back(struct round *round)
 {
 	return crowd_is_back(round) ? ROUND_DUE : ROUND_RESTING;
+}
+
+/* Timers are never early. */
+static enum round_state
+over(struct round *round)
+{
+	(void)round;
+	return ROUND_DUE;
 }
 
 /* ---- the hold: for what is being committed ---- */

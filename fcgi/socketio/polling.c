@@ -146,6 +146,7 @@ polling_slot_size(void)
 	return sizeof(struct held);
 }
 
+/* Their origins: 0 to ORIGINS_MAX + 1. */
 static unsigned
 form(const struct session_outlet *o)
 {

@@ -52,10 +52,10 @@ struct session_event {
 /*
  * The newest such events of a namespace, which its owner embeds: a short ring beside the log.
  *
- * Those whose GETs are held are told in rounds, some in each turn. Each of them comes back for more at once, so whoever
- * says many of them would have all the others come back as fast as they can. So the first round after a quiet moment
- * goes as fast as it can, and n sessions that were told are followed by a rest of n * SESSION_REST_US, in which events
- * gather; a round that begins behind a rest has one after each SESSION_PIECE of them.
+ * Those that wait for something are told in rounds, some in each turn. Each of them comes back for more at once, so
+ *whoever says many of them would have all the others come back as fast as they can. So the first round after a quiet
+ *moment goes as fast as it can, and n sessions that were told are followed by a rest of n * SESSION_REST_US, in which
+ *events gather; a round that begins behind a rest has one after each SESSION_PIECE of them.
  *
  *	round is      an event comes           a GET comes, and there is an event for it   other
  *	idle          begins: telling          is answered                                 -
@@ -66,7 +66,7 @@ enum { SESSION_PIECE = 16, SESSION_REST_US = 500, SESSION_REST_MAX_MS = 2000 };
 
 struct session_channel {
 	struct sessions *all;
-	TAILQ_HEAD(, session_cursor) waiting; /* whose GETs are held */
+	TAILQ_HEAD(, session_cursor) waiting; /* of sessions with an outlet that has nothing to take */
 	size_t n_waiting;
 	struct session_event *ring; /* NULL while it is empty */
 	uint64_t first, next;       /* numbers of the oldest and of the one to come */
@@ -218,7 +218,7 @@ void session_channel_fini(struct session_channel *ch);
 
 /*
  * An event for all whose cursors are in the channel but `except` (NULL: for all): n packets. Takes a holding of them.
- * It costs the same however many there are: those whose GETs are held are told in this turn and the next ones, some at
+ * It costs the same however many there are: those that wait are told in this turn and the next ones, some at
  * a time; a client that is away gets it if it comes within 10 s, unless 64 newer ones, or 1 MB of them, came since.
  */
 void session_channel_tell(
@@ -254,7 +254,7 @@ void session_remove_cursor(struct session_cursor *c);
  */
 void session_queue_welcome(struct session *s, struct blob *packet, struct session_cursor *c);
 
-/* Something was queued or a cursor set: the held GET is looked at when the turn ends. */
+/* Something was queued or a cursor set: the outlet is looked at when the turn ends. */
 void session_wake(struct session *s);
 
 #endif

@@ -35,7 +35,8 @@ struct session_outlet {
 enum outlet_put { OUTLET_OPEN, OUTLET_BLOCKED, OUTLET_USED, OUTLET_LOST };
 
 struct session_transport {
-	/* Outlets of one form wrap a payload into the same bytes, which sessions share; at most UINT16_MAX. */
+	/* Outlets of one form wrap a payload into the same bytes, which sessions share; at most UINT16_MAX. No two
+	 * transports have a form in common. */
 	unsigned (*form)(const struct session_outlet *o);
 	/* A payload as it is sent; NULL without memory. */
 	struct blob *(*wrap)(struct session_outlet *o, struct str payload);

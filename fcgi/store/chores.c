@@ -147,6 +147,8 @@ chores_free(struct chores *c)
 	if (c == NULL)
 		return;
 	worker_free(c->copier);
+	loop_timer_clear(c->loop, &c->timer);
+	loop_timer_clear(c->loop, &c->truncate_timer);
 	free(c);
 }
 

@@ -1,8 +1,8 @@
 /*
  * chores: what the log needs beside sends, and when: its index filled, its write-ahead log (WAL) kept short.
  *
- * The index is filled by the writer, between its other jobs, a piece at a time: when nobody has sent for 50 ms, when a
- * search waits for it, or when it is 100,000 rows behind.
+ * The index is filled by the writer, between its other jobs, a piece at a time: when a search waits for it, and
+ * while no sends wait if nobody has sent for 50 ms, or if it is 100,000 rows behind.
  *
  * Automatic checkpoints are off. The WAL is copied on a thread and a connection of its own, so that sends hardly pay
  * for it: every 1,000 pages all that can be copied without waiting; after 2 s without a commit the file is emptied as

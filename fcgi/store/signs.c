@@ -105,6 +105,7 @@ signs_free(struct signs *s)
 	if (s == NULL)
 		return;
 	watch_free(s->watch);
+	loop_timer_clear(s->loop, &s->timer);
 	/* walindex stays open: readers may still hold locks on its file. */
 	free(s);
 }

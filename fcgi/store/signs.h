@@ -23,8 +23,9 @@ void signs_job_begins(struct signs *s, bool looks);
 void signs_job_ended(struct signs *s, const struct store_news *news);
 
 /*
- * After a job that looked, or failed; told: all that was committed before it began is in the news. If not, looks are
- * due, every 500 ms at least, until one tells all: the database may be shut, and a look opens it.
+ * After a job that looked, or failed; told: all that was committed before it began is in the news, or it is known that
+ * more is to be read. If not, looks are due, every 500 ms at least, until one tells all: the database may be shut, and
+ * a look opens it.
  */
 void signs_looked(struct signs *s, bool told);
 

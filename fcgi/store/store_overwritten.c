@@ -30,19 +30,23 @@ look_afresh(const struct store *s, bool *ours)
 	return code & 0xFF;
 }
 
-/* Another log that came by way of SQLite is found with the news; one that came behind SQLite's back never is. */
+/* Whether the file is another one's by now; false: it could not be looked at. Another log that came by way of SQLite is
+ * found with the news; one that came behind SQLite's back never is. */
 static bool
-is_foreign(struct store *s, const struct stat *st)
+examine(struct store *s, const struct stat *st)
 {
 	bool ours = false;
-	int code;
+	int code = SQLITE_NOTADB;
 
-	if (st->st_size == 0)
-		return true; /* and it must not be opened: SQLite would delete the WAL */
-	code = look_afresh(s, &ours);
+	if (st->st_size > 0) /* an empty one must not be opened: SQLite would delete the WAL */
+		code = look_afresh(s, &ours);
 	if (code == SQLITE_ROW)
-		return !ours && store_number(s, "PRAGMA data_version", -1) == s->data_version;
-	return code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR;
+		s->overwritten = !ours && store_number(s, "PRAGMA data_version", -1) == s->data_version;
+	else if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR)
+		s->overwritten = true;
+	else
+		return false;
+	return true;
 }
 
 bool
@@ -59,8 +63,8 @@ store_overwritten(struct store *s)
 	if (s->checked_ms != 0 && now - s->checked_ms < CHECK_AGAIN_MS)
 		return s->overwritten;
 	s->checked_ms = now;
-	s->checked_at = st.st_mtim;
-	s->overwritten = is_foreign(s, &st);
+	if (examine(s, &st))
+		s->checked_at = st.st_mtim;
 	if (s->overwritten)
 		store_say(s, "overwritten", SQLITE_NOTADB, "look at the file",
 		    "somebody wrote over it; stop, put a good copy in its place, without -wal and -shm, and start");

@@ -137,7 +137,8 @@ read_news(struct store *s, int64_t floor, struct store_news *news, bool fill)
 	int code;
 
 	if (status != STORE_OK || news->reset) {
-		store_tell_state(s, news);
+		if (s->started)
+			store_tell_state(s, news);
 		return status;
 	}
 	/* Losing the end of the index in a power cut is no loss: what is missing is filled again. */
@@ -160,7 +161,8 @@ read_news(struct store *s, int64_t floor, struct store_news *news, bool fill)
 		(void)store_reopen(s, false);
 	if (status == STORE_OK && news->reset)
 		status = store_start_anew(s, news);
-	store_tell_state(s, news);
+	if (s->started)
+		store_tell_state(s, news);
 	return status;
 }
 

@@ -117,7 +117,7 @@ fcgi_close(struct fcgi *f, struct fcgi_conn *c)
 void
 fcgi_lose(struct fcgi *f, struct fcgi_conn *c)
 {
-	if (c->state == OPEN || c->state == STREAMING) {
+	if (fcgi_is_open(c)) {
 		f->counts.gone++;
 		f->handler.gone(f->handler.ctx, c);
 	}
@@ -342,7 +342,7 @@ fcgi_find(struct fcgi *f, uint64_t handle)
 {
 	struct fcgi_conn *c = fcgi_at(f, (int)(uint32_t)handle);
 
-	return (c->state == OPEN || c->state == STREAMING) && c->serial == (uint32_t)(handle >> 32) ? c : NULL;
+	return fcgi_is_open(c) && c->serial == (uint32_t)(handle >> 32) ? c : NULL;
 }
 
 void

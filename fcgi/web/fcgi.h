@@ -20,8 +20,8 @@
  * again in it: its generation has changed. No function here waits for a peer.
  *
  * Files: fcgi.c (the listener, the table of connections, their events and ends), fcgi_idle.c (those that the web server
- * keeps, and how they make room for others), fcgi_read.c (from bytes to a request,
- * by libfcgi), fcgi_write.c (answers); fcgi_state.h is theirs alone.
+ * keeps, and how they make room for others), fcgi_read.c (from bytes to a request, by libfcgi), fcgi_write.c (answers);
+ * fcgi_state.h is theirs alone.
  */
 #ifndef FCGI_H
 #define FCGI_H
@@ -55,7 +55,8 @@ struct fcgi_handler {
 	void *ctx;
 	/* Must answer by fcgi_reply(), now or later. */
 	void (*request)(void *ctx, struct fcgi_request *r);
-	/* The peer hung up on an open request, or was too slow to take what goes on: forget it, and do not reply. */
+	/* The peer hung up on an open request, or was too slow to take what goes on: forget it, and do not reply. For
+	 * want of memory this may come from within fcgi_reply() or fcgi_more() of another request. */
 	void (*gone)(void *ctx, struct fcgi_conn *conn);
 	/* All that fcgi_more() gave was taken. NULL where that is never called. */
 	void (*drained)(void *ctx, struct fcgi_conn *conn);
@@ -114,7 +115,7 @@ struct fcgi_conn *fcgi_find(struct fcgi *f, uint64_t handle);
 /* From now on no connection is accepted, and none is kept by the peer after its next answer. */
 void fcgi_drain(struct fcgi *f);
 
-/* Calls fn for every open request. fn may reply. */
+/* Calls fn for every request that is open and whose answer has not begun. fn may reply. */
 void fcgi_each_open(struct fcgi *f, void (*fn)(void *ctx, struct fcgi_conn *conn), void *ctx);
 
 struct fcgi_counts fcgi_counts(const struct fcgi *f);

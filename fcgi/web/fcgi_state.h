@@ -71,6 +71,13 @@ fcgi_at(struct fcgi *f, int fd)
 	return (struct fcgi_conn *)(void *)(f->conns + (size_t)fd * f->conn_size);
 }
 
+/* Whether somebody has its request: it is OPEN, or STREAMING and was not ended. */
+static inline bool
+fcgi_is_open(const struct fcgi_conn *c)
+{
+	return c->state == OPEN || (c->state == STREAMING && !(c->io != NULL && c->io->last));
+}
+
 /* fcgi.c. */
 
 /* What c needs while it reads or writes; after wait_ms it is closed as late. NULL without memory. */

@@ -108,8 +108,10 @@ static int
 keep_pieces(struct unread *u, struct unread_pieces *all, const struct blob *reply)
 {
 	u->pieces = calloc(pieces_of(u), sizeof(struct unread_piece *));
-	if (u->pieces == NULL)
+	if (u->pieces == NULL) {
+		unread_fini(u, all);
 		return -1;
+	}
 	for (size_t i = u->sent / UNREAD_PIECE; i < pieces_of(u); i++) {
 		size_t at = i * UNREAD_PIECE, n = u->size - at < UNREAD_PIECE ? u->size - at : UNREAD_PIECE;
 

@@ -4,9 +4,22 @@
 #include "store/store.h"
 
 #include <fcntl.h>
+#include <sqlite3.h>
 
 #include "base/clock.h"
 #include "test_store_fixture.h"
+
+static bool cannot_open;
+
+int __real_sqlite3_open_v2(const char *path, sqlite3 **db, int flags, const char *vfs);
+int __wrap_sqlite3_open_v2(const char *path, sqlite3 **db, int flags, const char *vfs);
+
+int
+__wrap_sqlite3_open_v2(const char *path, sqlite3 **db, int flags, const char *vfs)
+{
+	*db = NULL;
+	return cannot_open ? SQLITE_CANTOPEN : __real_sqlite3_open_v2(path, db, flags, vfs);
+}
 
 /* Another log stands there now. */
 static void
@@ -328,6 +341,29 @@ an_emptied_file_does_not_cost_the_wal(void **state)
 	assert_int_equal(test_number(&fx, "SELECT count(*) FROM messages"), 4);
 }
 
+/* Without a descriptor the file cannot be looked at: it is looked at again, although it was not written to since. */
+static void
+a_file_that_could_not_be_looked_at_is_looked_at_again(void **state)
+{
+	char epoch[STORE_EPOCH_SIZE], path[TEST_PATH_SIZE + 16];
+	struct store_send send;
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/copy", fx.folder);
+	fill_up(epoch);
+	test_other(&fx, "VACUUM INTO '%s'", path);
+	assert_int_equal(append("main", "four", "", &send), STORE_OK);
+	test_other(&fx, "PRAGMA wal_checkpoint(TRUNCATE)");
+	assert_int_equal(test_look(&fx, 0), STORE_OK);
+	copy_file(path, fx.path);
+	clock_sleep_ms(150);
+	cannot_open = true;
+	(void)test_look(&fx, 0);
+	cannot_open = false;
+	clock_sleep_ms(150);
+	assert_int_equal(test_look(&fx, 0), STORE_FAILED);
+}
+
 int
 main(void)
 {
@@ -342,6 +378,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(a_batch_is_stored_once_though_the_file_was_gone, setup, teardown),
 	    cmocka_unit_test_setup_teardown(nothing_is_written_to_a_file_that_is_no_log, setup, teardown),
 	    cmocka_unit_test_setup_teardown(nothing_is_stored_while_the_file_is_overwritten, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_file_that_could_not_be_looked_at_is_looked_at_again, setup, teardown),
 	    cmocka_unit_test_setup_teardown(an_emptied_file_does_not_cost_the_wal, setup, teardown),
 	};
 

@@ -247,6 +247,24 @@ an_end_waits_behind_what_is_blocked(void **state)
 }
 
 static void
+nobody_is_told_of_a_hang_up_behind_the_end(void **state)
+{
+	uint64_t handle = fcgi_handle(fx.conn);
+
+	(void)state;
+	assert_int_equal(give_large('x'), OUTPUT_BLOCKED);
+	assert_ptr_equal(fcgi_find(fx.fcgi, handle), fx.conn);
+	fcgi_end(fx.fcgi, fx.conn);
+	assert_null(fcgi_find(fx.fcgi, handle));
+	close(fx.client_fd);
+	fx.client_fd = -1;
+	turn();
+	assert_int_equal(fx.gone, 0);
+	assert_int_equal(fcgi_counts(fx.fcgi).open, 0);
+	assert_int_equal(fcgi_counts(fx.fcgi).conns, 0);
+}
+
+static void
 whoever_has_it_is_told_of_a_hang_up(void **state)
 {
 	(void)state;
@@ -294,6 +312,7 @@ main(void)
 	    TEST(an_answer_goes_on_part_by_part_and_the_connection_is_kept),
 	    TEST(one_that_is_blocked_has_drained_once_all_was_read),
 	    TEST(an_end_waits_behind_what_is_blocked),
+	    TEST(nobody_is_told_of_a_hang_up_behind_the_end),
 	    TEST(whoever_has_it_is_told_of_a_hang_up),
 	    TEST(whoever_has_it_is_told_of_one_that_stands_still),
 	    TEST(the_slowest_goes_when_memory_is_short),
