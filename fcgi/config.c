@@ -20,7 +20,7 @@ static const struct number NUMBERS[] = {
     {"body-max", AT(body_max), 1000, 100000000, 1000000, "BYTES", "longest body of a request"},
     {"message-max", AT(message_max), 1000, 4000000, 4000000, "BYTES", "largest message"},
     {"depth-max", AT(depth_max), 1, 1000, 1000, "N", "deepest nesting of args, its own array counted"},
-    {"reply-max", AT(reply_max), 1000, 100000000, 1000000, "BYTES", "an answer ends after so many bytes of messages"},
+    {"reply-max", AT(reply_max), 1000, 100000000, 1000000, "BYTES", "an answer ends after this many bytes of messages"},
     {"queue-max", AT(queue_max), 1, 1000000, 10000, "N", "messages that may wait for a commit"},
     {"queue-bytes", AT(queue_bytes), 100000, INT64_C(1) << 40, 256000000, "BYTES", "and their bytes"},
     {"ring-bytes", AT(ring_bytes), 0, INT64_C(1) << 40, 64000000, "BYTES", "newest messages kept in memory"},

@@ -194,7 +194,7 @@ budget_set(struct budget *b, struct budget_share *share, enum budget_kind kind, 
 		return true;
 	more = bytes > share->bytes;
 	resize(b, share, kind, bytes);
-	/* Who gives something back is often being ended. */
+	/* A share that gives something back is often being ended. */
 	return !more || trim(b, share);
 }
 

@@ -52,12 +52,12 @@ typedef void budget_end_fn(void *ctx, struct budget_share *share);
 struct budget *budget_new(size_t bytes_max);
 void budget_free(struct budget *b);
 
-/* Who goes first of a kind, and how. bytes_max: of this kind alone; 0: as much as there is. */
+/* Which share of a kind goes first, and how. bytes_max: of this kind alone; 0: as much as there is. */
 void budget_kind(
     struct budget *b, enum budget_kind kind, enum budget_order order, size_t bytes_max, budget_end_fn *end, void *ctx);
 
 /*
- * The share has so many bytes now. If that is too much, others are ended before it returns; false: this one is the one
+ * The share has `bytes` now. If that is too much, others are ended before it returns; false: this one is the one
  * that has to go (and is counted so), and its caller ends it.
  */
 bool budget_set(struct budget *b, struct budget_share *share, enum budget_kind kind, size_t bytes);
@@ -75,7 +75,7 @@ bool budget_take(struct budget *b, enum budget_kind kind, size_t bytes);
 struct budget_counts {
 	size_t bytes_max, bytes;
 	size_t kind_bytes[BUDGET_KINDS];
-	uint64_t ended[BUDGET_KINDS]; /* so many had to go, or were refused */
+	uint64_t ended[BUDGET_KINDS]; /* how many had to go, or were refused */
 };
 struct budget_counts budget_counts(const struct budget *b);
 

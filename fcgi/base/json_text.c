@@ -4,7 +4,7 @@
 
 #include "json.h"
 
-/* The value of the four hex digits at i; 0 where there are none, or not so many. */
+/* The value of the four hex digits at i; 0 where there are fewer. */
 static unsigned
 hex4(struct str text, size_t i)
 {

@@ -52,7 +52,7 @@ str_cut(struct str *s, char at)
 	struct str before = *s;
 
 	if (found == NULL) {
-		/* To NULL, which a view of nothing may be, nothing can be added. */
+		/* Adding to a NULL pointer is undefined, and an empty view may be NULL. */
 		*s = (struct str){s->n > 0 ? s->p + s->n : s->p, 0};
 		return before;
 	}

@@ -25,7 +25,7 @@ struct table {
 	table_name_fn *name;
 	struct table_entry **places;
 	size_t n;        /* entries */
-	size_t base;     /* a power of two: so many places before `split` of them were split */
+	size_t base;     /* a power of two: the places there were before `split` of them were split */
 	size_t split;    /* below base */
 	size_t capacity; /* pointers that `places` has room for */
 };

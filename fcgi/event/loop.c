@@ -263,7 +263,7 @@ dispatch(struct loop *loop, const struct epoll_event *e)
  * Where the web server shares our processor, each request that it passes on would interrupt it for a turn of its own.
  * As a batch thread we run when it has passed on all it has: fewer switches, fuller turns, and more sends to a commit.
  * On a processor of our own nothing changes. But a batch thread waits for niced ones as well, for a slice of some ms;
- * so while these are at work it is none. Who gave us another policy than the usual one keeps it.
+ * so while these are at work it is none. A policy set from outside is left alone.
  */
 static void
 set_policy(const struct loop *loop)
@@ -312,7 +312,7 @@ collect(struct loop *loop, bool more)
 	loop->n_events += n > 0 ? n : 0;
 }
 
-/* Before connections: what a done job tells, the requests behind it need not ask for. */
+/* Sources first: news that a job brings is in memory before the requests of this turn ask for it. */
 static void
 hear_sources(struct loop *loop)
 {

@@ -32,8 +32,8 @@ typedef bool loop_hook_fn(void *ctx);
 struct loop *loop_new(void);
 void loop_free(struct loop *loop);
 
-/* Until loop_stop(); may be called again. The calling thread becomes a batch thread (SCHED_BATCH) but for the time that
- * is in a hurry. */
+/* Until loop_stop(); may be called again. The calling thread runs under SCHED_BATCH, except between loop_hurry(true)
+ * and loop_hurry(false). */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 
@@ -53,8 +53,7 @@ uint64_t loop_cut(const struct loop *loop);
 /* Microseconds of the longest turn since the last call, waiting apart: so long did everybody else wait at most. */
 int64_t loop_longest_us(struct loop *loop);
 
-/* Between true and false, which may be nested, the loop's thread runs as soon as it can: others of low priority work.
- */
+/* While niced threads are at work, the loop must not wait for their time slice. Calls nest. */
 void loop_hurry(struct loop *loop, bool hurry);
 
 /* Calls fn whenever fd is readable (level-triggered). 0, or -1 with errno. */

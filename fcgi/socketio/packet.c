@@ -146,7 +146,7 @@ packet_decode(struct str text, size_t depth_max, struct packet *p, struct buf *n
 		p->nsp = str_cut(&text, ',');
 	n = digits(text);
 	if (n > 0) {
-		/* Above what a double holds whole no client counts. */
+		/* No client sends an ack id above 2^53. */
 		if (!str_uint((struct str){text.p, n}, (UINT64_C(1) << 53) - 1, &p->id))
 			return false;
 		p->has_id = true;

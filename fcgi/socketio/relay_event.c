@@ -16,8 +16,8 @@ struct pending {
 	struct participant *who; /* NULL: it left */
 	bool has_ack;
 	uint64_t ack;
-	char *both; /* the arguments of a `chat message` with a clientOffset, for the case that the key was used
-	               otherwise */
+	char *both; /* the arguments of a `chat message` with a clientOffset, kept in case the key turns out to be taken
+	             */
 	size_t both_n;
 };
 
@@ -59,8 +59,8 @@ refuse(struct member *m, uint64_t ack, struct str error)
 
 static commit_sent_fn sent;
 
-/* The client's offset was one of another text: so it is no repeat of that, and both arguments are the message. Its own
- * repeats are known by a key of them both. */
+/* The key belongs to another text, so the second argument was no offset: both arguments are stored, under a key made of
+ * both. */
 static bool
 send_both(struct pending *pending, const struct message *m)
 {

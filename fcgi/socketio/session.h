@@ -78,7 +78,7 @@ struct session_channel {
 	bool telling, resting;
 	bool due;       /* one more */
 	bool paced;     /* it began behind a rest */
-	size_t to_tell; /* of those who wait, the first so many */
+	size_t to_tell; /* of those that wait, the first */
 	size_t told;    /* since the last rest */
 	struct timer rest_timer;
 };
@@ -97,7 +97,7 @@ struct session_cursor {
 	/* Read from the database, for want of memory, and not given yet: */
 	struct message **backlog;
 	uint16_t backlog_n, backlog_at;
-	uint32_t newest_max; /* > 0: at most so many of the newest are read from the database */
+	uint32_t newest_max; /* > 0: no more than this many of the newest are read from the database */
 	uint8_t room_n, variant;
 	bool replays;           /* what was missed goes out before the welcome, as far as both fit into one reply */
 	bool gave;              /* messages to the reply that is being made, before the welcome */
@@ -109,7 +109,7 @@ struct session_cursor {
 struct session_start {
 	struct str room; /* its bytes must last as long as the cursor */
 	int64_t since;
-	size_t newest_max; /* > 0: of what the database has above since, no more than the newest so many are given */
+	size_t newest_max; /* > 0: no more than this many, the newest, of what the database has above since */
 	unsigned variant;  /* below SESSION_VARIANTS: cursors of a room with the same one are given the same packets */
 	bool replays;      /* see session_queue_welcome() */
 	struct session_channel *channel; /* whose events it gets from now on; NULL: none */
@@ -164,7 +164,7 @@ struct sessions_counts sessions_counts(const struct sessions *all);
 
 /*
  * When there are as many as there may be, the oldest that never had what it connected for is ended for the new one:
- * a stranger begins as many as he likes, for the price of a GET each.
+ * a stranger can begin any number, for the price of a GET each.
  *
  * few: the client takes no more than 16 packets in a reply; user: whose it is, as the web server checked
  * (message_sender_ok()); empty: nobody's. NULL: all of too many sessions have joined, or no memory.
@@ -248,9 +248,9 @@ void session_add_cursor(struct session *s, struct session_cursor *c, const struc
 void session_remove_cursor(struct session_cursor *c);
 
 /*
- * Queues the one packet without which the client does not take what the cursor gives. It goes out before that; if the
- * cursor replays, behind as much of what was missed as fits into the same reply, never later: the client keeps what
- * comes before, and would have it twice if it were cut off in between. A cursor that was not added changes nothing.
+ * Queues the reply to CONNECT. A client drops events that come before it, so nothing of the cursor goes out earlier,
+ * except what it missed (a cursor that replays), and that only in the same payload: if it were cut off in between, the
+ * client would keep what came, and have it twice. A cursor that was not added changes nothing.
  */
 void session_queue_welcome(struct session *s, struct blob *packet, struct session_cursor *c);
 

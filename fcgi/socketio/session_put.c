@@ -62,14 +62,14 @@ struct filling {
 	unsigned owed;   /* welcomes of cursors that have given to it */
 };
 
-/* Whether n packets more, of so many bytes, fit; the first of a reply always do. */
+/* Whether n packets more, of `size` bytes, fit; the first of a reply always do. */
 static bool
 fits(const struct session *s, const struct filling *f, unsigned n, size_t size)
 {
 	return f->n == 0 || (f->n + f->owed + n <= f->max && f->body->n + size <= s->all->options.reply_max);
 }
 
-/* A message may go out before its cursor's welcome, if in the same reply. */
+/* A message may go out before its cursor's welcome only in the same reply. */
 static bool
 fill_message(struct session *s, struct filling *f, struct session_cursor *from, struct message *m)
 {
@@ -228,8 +228,7 @@ wait(struct session *s)
 	}
 }
 
-/* What the reply holds is out of the queue, and behind the cursors: if it is lost, so are its packets, and the session
- * can only be left. */
+/* If the reply is lost, so are the packets in it, which are out of the queue: then the session ends. */
 static void
 send_reply(struct session *s, struct blob *reply)
 {

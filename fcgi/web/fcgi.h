@@ -39,7 +39,7 @@ struct fcgi_param {
 	struct str name, value;
 };
 
-enum { FCGI_PARAMS_READ_MAX = 128 }; /* of a request's parameters so many are handed on */
+enum { FCGI_PARAMS_READ_MAX = 128 }; /* parameters of a request that are handed on */
 
 /* One whole request; all views end when the handler returns. */
 struct fcgi_request {

@@ -70,7 +70,7 @@ fcgi_close_idle(struct fcgi *f)
 	for (int i = 0; i < IDLE_CLOSES_PER_TURN && f->idle_first >= 0; i++) {
 		struct fcgi_conn *c = fcgi_at(f, f->idle_first);
 
-		/* So many whole seconds, whenever in its second it began. */
+		/* Whole seconds, whenever in its second it began. */
 		if ((uint16_t)(now - c->idle_s) <= IDLE_MIN_S)
 			break;
 		any = true;

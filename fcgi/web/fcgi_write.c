@@ -120,7 +120,7 @@ fcgi_ask_to_close(struct fcgi_conn *c)
 	c->asked = true;
 }
 
-/* STDOUT records of head and body, with room for so many bytes behind them, which *end points to. NULL without memory.
+/* STDOUT records of head and body, with room for `room` bytes behind them, which *end points to. NULL without memory.
  */
 static struct blob *
 frame(struct str head, struct str body, size_t room, char **end)

@@ -20,13 +20,13 @@ struct output {
 	int in_socket; /* bytes that the peer had not taken when output_moves() was asked last */
 };
 
-/* Sends as much as fd takes; *sent: so many bytes. */
+/* Sends as much as fd takes; *sent: how many bytes. */
 enum output_result output_send(int fd, const struct blob *b, size_t *sent);
 
 /* Keeps the rest of b, without taking a holding. -1 without memory. */
 int output_keep(struct output *o, struct unread_pieces *pieces, struct blob *b, size_t sent);
 
-/* Sends as much as fd takes of what is kept; *n: so many bytes. share, of whoever has o, is told of progress. */
+/* Sends as much as fd takes of what is kept; *n: how many bytes. share, of whoever has o, is told of progress. */
 enum output_result output_go_on(
     struct output *o, int fd, struct unread_pieces *pieces, struct budget_share *share, size_t *n);
 

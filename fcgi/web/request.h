@@ -42,7 +42,7 @@ struct request {
 	bool body_too_large;
 };
 
-/* Who is to be told when the peer of a parked connection hangs up. */
+/* What a connection is parked for: that is told when its peer hangs up. */
 enum parked_kind { PARKED_NOT, PARKED_POLL, PARKED_SESSION, PARKED_ERRAND };
 
 /* Begins every slot of a connection; what parks puts more behind it. */

@@ -33,14 +33,14 @@ struct unread {
 	size_t size, sent;            /* bytes */
 };
 
-/* Keeps reply, of which so many bytes were sent, without taking a holding; -1 without memory, and there is nothing. */
+/* Keeps reply, of which `sent` bytes were sent, without taking a holding; -1 without memory, and there is nothing. */
 int unread_init(struct unread *u, struct unread_pieces *all, struct blob *reply, size_t sent);
 void unread_fini(struct unread *u, struct unread_pieces *all);
 
 /* The next bytes to send, in at most n parts; returns in how many. */
 int unread_parts(const struct unread *u, struct iovec *parts, int n);
 
-/* So many more were sent. */
+/* n bytes more were sent. */
 void unread_advance(struct unread *u, struct unread_pieces *all, size_t n);
 
 /* Memory that it has for itself, beside what is counted for all who hold it. */
