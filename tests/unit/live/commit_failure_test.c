@@ -34,7 +34,7 @@ lock_steps(void *ctx, int turn)
 
 /* Another program's lock is waited for, and then all goes on soon. */
 static void
-test_locked(void **state)
+sends_wait_for_the_lock_of_another_program(void **state)
 {
 	(void)state;
 	run(lock_steps);
@@ -78,7 +78,7 @@ lock_wait_steps(void *ctx, int turn)
 }
 
 static void
-test_locked_too_long(void **state)
+a_send_that_waited_too_long_for_a_lock_is_refused(void **state)
 {
 	(void)state;
 	fx.options.lock_wait_ms = 300;
@@ -129,7 +129,7 @@ fail_steps(void *ctx, int turn)
 }
 
 static void
-test_disk_full(void **state)
+a_full_disk_is_told_and_gets_over(void **state)
 {
 	(void)state;
 	run(fail_steps);
@@ -167,7 +167,7 @@ index_wait_steps(void *ctx, int turn)
 
 /* Whoever waits for the index waits no longer than it said. */
 static void
-test_index_wait(void **state)
+a_wait_for_the_index_ends_in_time(void **state)
 {
 	(void)state;
 	run(index_wait_steps);
@@ -212,7 +212,7 @@ fill_steps(void *ctx, int turn)
 
 /* The index stood still once; it goes on though somebody sends all the time. */
 static void
-test_index_after_failure(void **state)
+the_index_goes_on_after_a_failure_though_sends_go_on(void **state)
 {
 	(void)state;
 	run(fill_steps);
@@ -238,7 +238,7 @@ ride_steps(void *ctx, int turn)
 
 /* A batch that cannot be written does not keep those from reading who rode on it. */
 static void
-test_look_on_failed_batch(void **state)
+a_look_works_though_its_batch_failed(void **state)
 {
 	(void)state;
 	run(ride_steps);
@@ -293,7 +293,7 @@ unreadable_steps(void *ctx, int turn)
 
 /* For longer than is looked after a sign, looking failed: what another program committed is still looked for. */
 static void
-test_unreadable(void **state)
+rows_of_others_are_published_after_looks_failed_for_long(void **state)
 {
 	(void)state;
 	run(unreadable_steps);
@@ -335,7 +335,7 @@ shut_steps(void *ctx, int turn)
 
 /* The database could not even be opened anew: it is opened when it can be, though nobody sends and only probes come. */
 static void
-test_shut(void **state)
+a_database_that_was_shut_is_opened_for_a_probe(void **state)
 {
 	(void)state;
 	run(shut_steps);
@@ -368,7 +368,7 @@ always_failing_steps(void *ctx, int turn)
 
 /* Batch after batch fails: who waits for a look or a probe does not wait for the end of them. */
 static void
-test_always_failing(void **state)
+looks_and_probes_are_answered_while_every_batch_fails(void **state)
 {
 	(void)state;
 	run(always_failing_steps);
@@ -396,7 +396,7 @@ wiped_steps(void *ctx, int turn)
 
 /* A log wiped under the daemon: a new epoch, and the send is stored in what is there now. */
 static void
-test_wiped(void **state)
+a_wiped_log_is_a_new_epoch_and_takes_the_send(void **state)
 {
 	char epoch[STORE_EPOCH_SIZE];
 
@@ -415,16 +415,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_locked, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_locked_too_long, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_disk_full, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_index_wait, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_index_after_failure, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_look_on_failed_batch, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_unreadable, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_shut, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_always_failing, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_wiped, setup, teardown),
+	    cmocka_unit_test_setup_teardown(sends_wait_for_the_lock_of_another_program, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_send_that_waited_too_long_for_a_lock_is_refused, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_full_disk_is_told_and_gets_over, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_wait_for_the_index_ends_in_time, setup, teardown),
+	    cmocka_unit_test_setup_teardown(the_index_goes_on_after_a_failure_though_sends_go_on, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_look_works_though_its_batch_failed, setup, teardown),
+	    cmocka_unit_test_setup_teardown(rows_of_others_are_published_after_looks_failed_for_long, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_database_that_was_shut_is_opened_for_a_probe, setup, teardown),
+	    cmocka_unit_test_setup_teardown(looks_and_probes_are_answered_while_every_batch_fails, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_wiped_log_is_a_new_epoch_and_takes_the_send, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("commit_failure", tests, NULL, NULL);

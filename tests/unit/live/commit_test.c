@@ -26,7 +26,7 @@ sends_steps(void *ctx, int turn)
 }
 
 static void
-test_sends(void **state)
+sends_that_come_together_are_stored_together_in_order(void **state)
 {
 	struct commit_counts counts;
 	int64_t id = 0;
@@ -78,7 +78,7 @@ queue_steps(void *ctx, int turn)
 }
 
 static void
-test_full_queue(void **state)
+a_full_queue_refuses_a_send_until_there_is_room_again(void **state)
 {
 	(void)state;
 	run(queue_steps);
@@ -110,7 +110,7 @@ bytes_steps(void *ctx, int turn)
 }
 
 static void
-test_full_bytes(void **state)
+a_queue_with_too_many_bytes_refuses_a_large_send_only(void **state)
 {
 	(void)state;
 	memset(large, 'x', sizeof large - 1);
@@ -133,7 +133,7 @@ foreign_steps(void *ctx, int turn)
 
 /* A row of another program's is published without anybody asking. */
 static void
-test_foreign_rows(void **state)
+a_row_of_another_program_is_published_by_itself(void **state)
 {
 	(void)state;
 	run(foreign_steps);
@@ -168,7 +168,7 @@ mixed_steps(void *ctx, int turn)
 
 /* Ours and theirs together: memory ends with all of them, in order. */
 static void
-test_mixed(void **state)
+memory_has_our_rows_and_those_of_others_in_order(void **state)
 {
 	const struct ring_chain *all;
 	int64_t n;
@@ -203,7 +203,7 @@ look_steps(void *ctx, int turn)
 }
 
 static void
-test_look_asked(void **state)
+a_look_is_answered_when_what_it_found_is_published(void **state)
 {
 	(void)state;
 	run(look_steps);
@@ -231,7 +231,7 @@ probe_steps(void *ctx, int turn)
 }
 
 static void
-test_probe(void **state)
+a_probe_within_a_second_of_the_last_is_answered_at_once(void **state)
 {
 	(void)state;
 	run(probe_steps);
@@ -260,7 +260,7 @@ index_steps(void *ctx, int turn)
 }
 
 static void
-test_index(void **state)
+a_search_waits_until_the_index_has_all_and_then_no_more(void **state)
 {
 	(void)state;
 	run(index_steps);
@@ -282,7 +282,7 @@ free_steps(void *ctx, int turn)
 
 /* Freed with everything under way: nothing is told any more, and nothing leaks. */
 static void
-test_freed(void **state)
+nothing_is_told_after_it_is_freed(void **state)
 {
 	size_t looked;
 
@@ -312,7 +312,7 @@ many_rows_steps(void *ctx, int turn)
 
 /* More than one look holds: the next begins at once, and waits for no sign. */
 static void
-test_many_rows(void **state)
+more_rows_than_a_look_holds_are_published_without_a_sign(void **state)
 {
 	(void)state;
 	run(many_rows_steps);
@@ -333,7 +333,7 @@ index_rows_steps(void *ctx, int turn)
 }
 
 static void
-test_index_rows(void **state)
+a_search_waits_until_the_last_row_of_others_is_indexed(void **state)
 {
 	(void)state;
 	run(index_rows_steps);
@@ -347,17 +347,17 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_sends, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_full_queue, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_full_bytes, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_foreign_rows, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_mixed, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_look_asked, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_probe, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_index, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_many_rows, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_index_rows, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_freed, setup, teardown),
+	    cmocka_unit_test_setup_teardown(sends_that_come_together_are_stored_together_in_order, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_full_queue_refuses_a_send_until_there_is_room_again, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_queue_with_too_many_bytes_refuses_a_large_send_only, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_row_of_another_program_is_published_by_itself, setup, teardown),
+	    cmocka_unit_test_setup_teardown(memory_has_our_rows_and_those_of_others_in_order, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_look_is_answered_when_what_it_found_is_published, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_probe_within_a_second_of_the_last_is_answered_at_once, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_search_waits_until_the_index_has_all_and_then_no_more, setup, teardown),
+	    cmocka_unit_test_setup_teardown(more_rows_than_a_look_holds_are_published_without_a_sign, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_search_waits_until_the_last_row_of_others_is_indexed, setup, teardown),
+	    cmocka_unit_test_setup_teardown(nothing_is_told_after_it_is_freed, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("commit", tests, NULL, NULL);

@@ -50,7 +50,7 @@ slow_copy_steps(void *ctx, int turn)
 
 /* The time to empty the WAL comes while it is being copied: it is emptied later. */
 static void
-test_emptied_after_slow_copy(void **state)
+the_wal_is_emptied_after_a_slow_copy(void **state)
 {
 	struct store_send send;
 	struct store *store;
@@ -88,7 +88,7 @@ assert_fills(bool rest, bool search, bool busy_search)
 }
 
 static void
-test_fills(void **state)
+the_index_is_filled_in_a_rest_for_a_search_or_far_behind(void **state)
 {
 	(void)state;
 	loop = loop_new();
@@ -132,7 +132,7 @@ restart_steps(void *ctx, int turn)
 
 /* When a WAL that is too large was copied the writer copies the rest at once, though sends wait. */
 static void
-test_restarts_wal(void **state)
+the_rest_of_a_large_wal_is_copied_though_sends_wait(void **state)
 {
 	struct store *store = test_store_open(&fx, false);
 
@@ -154,9 +154,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_fills, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_restarts_wal, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_emptied_after_slow_copy, setup, teardown),
+	    cmocka_unit_test_setup_teardown(the_index_is_filled_in_a_rest_for_a_search_or_far_behind, setup, teardown),
+	    cmocka_unit_test_setup_teardown(the_rest_of_a_large_wal_is_copied_though_sends_wait, setup, teardown),
+	    cmocka_unit_test_setup_teardown(the_wal_is_emptied_after_a_slow_copy, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("chores", tests, NULL, NULL);

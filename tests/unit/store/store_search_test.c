@@ -57,7 +57,7 @@ add(const char *text)
 }
 
 static void
-test_terms(void **state)
+each_kind_of_term_finds_its_messages(void **state)
 {
 	static const struct {
 		const char *q, *found;
@@ -102,7 +102,7 @@ test_terms(void **state)
 }
 
 static void
-test_nothing_to_look_for(void **state)
+a_query_with_nothing_to_look_for_is_a_syntax_error(void **state)
 {
 	static const char *const q[] = {"", " ", "-apple", "-apple -pear", "\"\"", "\"", "-\"a b\"", "\"\" -a", "\t\n"};
 
@@ -120,7 +120,7 @@ test_nothing_to_look_for(void **state)
 
 /* Whatever is typed is found or not: it never is an error of the database's. */
 static void
-test_strange_terms(void **state)
+no_strange_term_is_an_error_of_the_database(void **state)
 {
 	static const struct str q[] = {{"*", 1}, {"-", 1}, {"--a", 3}, {"a -*", 4}, {"\"*\"", 3}, {"\"\"*", 3},
 	    {"\"\"* a", 5}, {"...", 3}, {"... -a", 6}, {"a -...", 6}, {"\"...\"*", 6}, {"a\0b", 3}, {"\0", 1},
@@ -166,7 +166,7 @@ many_terms(const char *first, const char *term, const char *then, size_t n)
 
 /* A query of a few thousand words, as long as a URL may be. */
 static void
-test_many_terms(void **state)
+no_number_of_terms_is_an_error_of_the_database(void **state)
 {
 	static const size_t n[] = {10, 100, 255, 256, 257, 300, 1000, 3000, 8000};
 
@@ -186,7 +186,7 @@ test_many_terms(void **state)
 }
 
 static void
-test_filters(void **state)
+room_sender_time_and_head_limit_what_is_found(void **state)
 {
 	struct store_page p;
 
@@ -232,7 +232,7 @@ test_filters(void **state)
 }
 
 static void
-test_pages(void **state)
+pages_follow_each_other_and_are_full_by_number_or_bytes(void **state)
 {
 	struct store_page p = page_of("x");
 	char want[8];
@@ -306,7 +306,7 @@ assert_snippet(const char *q, const char *want)
 }
 
 static void
-test_snippets(void **state)
+a_snippet_shows_the_hits_in_the_text(void **state)
 {
 	(void)state;
 	add("One two, three.");
@@ -332,7 +332,7 @@ test_snippets(void **state)
 
 /* The index is filled in pieces, and knows how far it is. */
 static void
-test_fill_pieces(void **state)
+the_index_is_filled_in_pieces_and_knows_how_far_it_is(void **state)
 {
 	int pieces = 0;
 
@@ -359,7 +359,7 @@ test_fill_pieces(void **state)
 /* A piece of the index merges little, however much there is to merge, so that a send does not wait long behind it; and
  * enough, or there would be ever more to look into. */
 static void
-test_merges(void **state)
+a_piece_of_the_index_merges_little_but_enough(void **state)
 {
 	enum { PIECES = 3900, WORDS_EACH = 30, WRITES_MAX = 150, SEGMENTS_MAX = 20 };
 	size_t most = 0;
@@ -384,7 +384,7 @@ test_merges(void **state)
 }
 
 static void
-test_changed_rows(void **state)
+a_changed_row_is_never_found_by_its_old_text(void **state)
 {
 	(void)state;
 	add("was");
@@ -428,7 +428,7 @@ cpu_ms(void)
 
 /* All of a large log deleted at once: each piece of the index is short work. */
 static void
-test_many_changed(void **state)
+a_piece_is_short_work_when_a_large_log_is_deleted(void **state)
 {
 	int64_t began, longest = 0;
 
@@ -450,7 +450,7 @@ test_many_changed(void **state)
 }
 
 static void
-test_timeout(void **state)
+a_search_or_a_page_that_takes_too_long_is_cut(void **state)
 {
 	struct store_page p = page_of("x -y");
 
@@ -560,7 +560,7 @@ search_at_random(void)
 }
 
 static void
-test_against_model(void **state)
+finds_what_a_simple_model_finds(void **state)
 {
 	size_t next = 1;
 
@@ -600,19 +600,19 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_terms, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_nothing_to_look_for, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_strange_terms, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_many_terms, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_filters, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_pages, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_snippets, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_fill_pieces, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_merges, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_changed_rows, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_many_changed, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_timeout, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_against_model, setup, teardown),
+	    cmocka_unit_test_setup_teardown(each_kind_of_term_finds_its_messages, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_query_with_nothing_to_look_for_is_a_syntax_error, setup, teardown),
+	    cmocka_unit_test_setup_teardown(no_strange_term_is_an_error_of_the_database, setup, teardown),
+	    cmocka_unit_test_setup_teardown(no_number_of_terms_is_an_error_of_the_database, setup, teardown),
+	    cmocka_unit_test_setup_teardown(room_sender_time_and_head_limit_what_is_found, setup, teardown),
+	    cmocka_unit_test_setup_teardown(pages_follow_each_other_and_are_full_by_number_or_bytes, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_snippet_shows_the_hits_in_the_text, setup, teardown),
+	    cmocka_unit_test_setup_teardown(the_index_is_filled_in_pieces_and_knows_how_far_it_is, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_piece_of_the_index_merges_little_but_enough, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_changed_row_is_never_found_by_its_old_text, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_piece_is_short_work_when_a_large_log_is_deleted, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_search_or_a_page_that_takes_too_long_is_cut, setup, teardown),
+	    cmocka_unit_test_setup_teardown(finds_what_a_simple_model_finds, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("store_search", tests, NULL, NULL);
