@@ -19,7 +19,7 @@ OBJ = $(SRC:fcgi/%.c=$(B)/%.o) $(B)/schema.o
 # All but main.o, for the daemon and for every other program of its modules.
 LIB = $(B)/longline.a
 # What is formatted.
-C_FILES = fcgi/*.[ch] fcgi/*/*.[ch] tests/*.h tests/unit/*.h tests/unit/*/*.c tests/fuzz/*.[ch] tests/fault/*.[ch] tests/bench/*.[ch]
+C_FILES = fcgi/*.[ch] fcgi/*/*.[ch] tests/*.h tests/unit/*.h tests/unit/*/*.c tests/fuzz/*.[ch] tests/fault/*.[ch] tests/conformance/*.c tests/bench/*.[ch]
 SQL = $(sort $(wildcard sql/*.sql))
 UNIT = $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*/*_test.c))
 

@@ -262,7 +262,7 @@ dispatch(struct loop *loop, const struct epoll_event *e)
 /*
  * Where the web server shares our processor, each request that it passes on would interrupt it for a turn of its own.
  * As a batch thread we run when it has passed on all it has: fewer switches, fuller turns, and more sends to a commit.
- * On a processor of our own nothing changes. But a batch thread waits for niced ones as well, for a slice of some ms;
+ * On a processor of our own it changes less. But a batch thread waits for niced ones as well, for a slice of some ms;
  * so while these are at work it is none. A policy set from outside is left alone.
  */
 static void
@@ -301,13 +301,13 @@ loop_longest_us(struct loop *loop)
 	return us;
 }
 
-/* Waits, unless there is more to do at once; what the last turn left comes first. */
+/* Waits, unless there is more to do at once; what the last turn left is, and comes first. */
 static void
 collect(struct loop *loop, bool more)
 {
 	int left = loop->n_events;
-	int n =
-	    epoll_wait(loop->epoll_fd, loop->events + left, EVENTS_MAX - left, more ? 0 : wheel_wait_ms(&loop->wheel));
+	int wait_ms = more || left > 0 ? 0 : wheel_wait_ms(&loop->wheel);
+	int n = epoll_wait(loop->epoll_fd, loop->events + left, EVENTS_MAX - left, wait_ms);
 
 	loop->n_events += n > 0 ? n : 0;
 }
@@ -326,8 +326,8 @@ hear_sources(struct loop *loop)
 	loop->n_events = left;
 }
 
-/* At least one, so that there is always a place for an event. Whether some are left for the next turn. */
-static bool
+/* At least one, so that there is always a place for an event; the rest is left for the next turn. */
+static void
 hear_conns(struct loop *loop)
 {
 	int n = loop->n_events, i = 0;
@@ -337,7 +337,6 @@ hear_conns(struct loop *loop)
 		dispatch(loop, &loop->events[i++]);
 	memmove(loop->events, loop->events + i, (size_t)(n - i) * sizeof loop->events[0]);
 	loop->n_events = n - i;
-	return loop->n_events > 0;
 }
 
 void
@@ -353,8 +352,8 @@ loop_run(struct loop *loop)
 		collect(loop, more);
 		began_us = clock_us();
 		hear_sources(loop);
-		more = hear_conns(loop);
-		more = run_hooks(loop, LOOP_WAKE) || more;
+		hear_conns(loop);
+		more = run_hooks(loop, LOOP_WAKE);
 		wheel_fire(&loop->wheel, fire_timer, loop);
 		for (enum loop_phase phase = LOOP_LATE; phase < LOOP_PHASES; phase++)
 			more = run_hooks(loop, phase) || more;

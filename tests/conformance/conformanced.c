@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "config.h"
 #include "endpoint.h"
-#include "base/json.h"
 #include "event/loop.h"
 #include "event/signals.h"
 #include "socketio/member.h"

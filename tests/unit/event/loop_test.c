@@ -472,6 +472,7 @@ enum { PAIRS = 5, QUARTER = 256 * 1024 };
 static struct spending {
 	size_t each; /* what hearing a connection costs */
 	int heard[PAIRS], n_heard, n_hooks, turns[PAIRS];
+	int64_t at_ms[PAIRS];
 	int turn;
 } spending;
 
@@ -483,6 +484,7 @@ hear_and_spend(void *ctx, int fd, uint32_t generation, uint32_t events)
 	(void)events;
 	assert_false(loop_spent(fx.loop));
 	spending.heard[spending.n_heard] = (int)generation;
+	spending.at_ms[spending.n_heard] = now_ms;
 	spending.turns[spending.n_heard++] = spending.turn;
 	loop_spend(fx.loop, spending.each);
 }
@@ -520,6 +522,7 @@ hear_all(size_t each)
 	}
 	test_run(fx.loop, until_all_heard, NULL);
 	assert_int_equal(spending.n_heard, PAIRS);
+	assert_int_equal(spending.at_ms[PAIRS - 1], spending.at_ms[0]); /* the loop did not wait */
 	/* In order: what was left comes first. */
 	for (int i = 0; i < PAIRS; i++) {
 		assert_int_equal(spending.heard[i], i + 1);

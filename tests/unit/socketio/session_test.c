@@ -786,15 +786,24 @@ tells_all_but_the_one_who_said_it(void **state)
 
 /* ---- outlets that take more than one payload, as a stream does ---- */
 
+/* One whose outlet does this with each payload. */
+static struct one *
+join_with(enum outlet_put then)
+{
+	struct one *one = join();
+
+	one->conn = new_conn();
+	one->conn->then = then;
+	session_attach(one->session, &one->conn->outlet);
+	return one;
+}
+
 static void
 an_outlet_that_stays_open_is_given_one_payload_after_the_other(void **state)
 {
-	struct one *a = join();
+	struct one *a = join_with(OUTLET_OPEN);
 
 	(void)state;
-	a->conn = new_conn();
-	a->conn->then = OUTLET_OPEN;
-	session_attach(a->session, &a->conn->outlet);
 	for (int i = 0; i < 3; i++) {
 		session_queue(a->session, text_blob("4q"), 1);
 		turn();
@@ -812,12 +821,9 @@ an_outlet_that_stays_open_is_given_one_payload_after_the_other(void **state)
 static void
 an_outlet_that_is_blocked_is_given_nothing_until_it_has_drained(void **state)
 {
-	struct one *a = join();
+	struct one *a = join_with(OUTLET_BLOCKED);
 
 	(void)state;
-	a->conn = new_conn();
-	a->conn->then = OUTLET_BLOCKED;
-	session_attach(a->session, &a->conn->outlet);
 	session_queue(a->session, text_blob("4q"), 1);
 	turn();
 	assert_int_equal(a->conn->n, 1);
@@ -838,12 +844,9 @@ an_outlet_that_is_blocked_is_given_nothing_until_it_has_drained(void **state)
 static void
 a_blocked_outlet_is_told_of_the_end(void **state)
 {
-	struct one *a = join();
+	struct one *a = join_with(OUTLET_BLOCKED);
 
 	(void)state;
-	a->conn = new_conn();
-	a->conn->then = OUTLET_BLOCKED;
-	session_attach(a->session, &a->conn->outlet);
 	session_queue(a->session, text_blob("4q"), 1);
 	turn();
 	session_end(a->session, STR("1"));
@@ -853,12 +856,9 @@ a_blocked_outlet_is_told_of_the_end(void **state)
 static void
 a_session_whose_blocked_outlet_is_gone_is_left(void **state)
 {
-	struct one *a = join();
+	struct one *a = join_with(OUTLET_BLOCKED);
 
 	(void)state;
-	a->conn = new_conn();
-	a->conn->then = OUTLET_BLOCKED;
-	session_attach(a->session, &a->conn->outlet);
 	session_queue(a->session, text_blob("4q"), 1);
 	turn();
 	session_detach(&a->conn->outlet);
