@@ -98,6 +98,16 @@ describe('config: what is refused', () => {
 });
 
 describe('config: what is done', () => {
+	it('the loop is a batch thread, unless --loop-batch is 0', async (t) => {
+		// proc(5): the policy is field 41 of stat; 3 is SCHED_BATCH.
+		const policyOf = (pid) => fs.readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/.*\) /s, '').split(' ')[38];
+		const policy = async (flags) => policyOf((await daemon({ flags, t })).proc.pid);
+		if (policyOf('self') !== '0')
+			return t.skip('a policy set from outside is left alone');
+		assert.equal(await policy([]), '3');
+		assert.equal(await policy(['--loop-batch', '0']), '0');
+	});
+
 	it('an option that another one begins with is itself, and a value may look like an option', async (t) => {
 		const dir = tempDir();
 		const d = await daemon({ dir, flags: ['--recovery', '0', '--recovery-max=7', '--ephemeral', '--wait', '--wait-max', '7'], t });
