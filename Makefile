@@ -6,6 +6,7 @@ CPPFLAGS += -D_GNU_SOURCE -Ifcgi
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla -Wstrict-prototypes -Wmissing-prototypes
 STD = -std=c17
 LIBS = -lfcgi -lsqlite3 -lyajl -lnettle -lpthread
+TOOL_LIBS = -lsqlite3 -lyajl -lnettle -lcurl -lpthread
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -16,7 +17,7 @@ BASE ?=
 B ?= build
 SRC = $(wildcard fcgi/*.c fcgi/*/*.c)
 OBJ = $(SRC:fcgi/%.c=$(B)/%.o) $(B)/schema.o
-# All but main.o, for the daemon and for every other program of its modules.
+# All but the two main.o, for the daemon, the tool and every other program of their modules.
 LIB = $(B)/longline.a
 # What is formatted.
 C_FILES = fcgi/*.[ch] fcgi/*/*.[ch] tests/*.h tests/unit/*.h tests/unit/*/*.c tests/fuzz/*.[ch] tests/fault/*.[ch] tests/conformance/*.c tests/bench/*.[ch]
@@ -32,7 +33,7 @@ wraps = $(foreach f,$(sort $(shell grep -oh '__wrap_[a-z0-9_]*' $1)),-Wl,--wrap=
 ASAN = -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 TSAN = -fsanitize=thread
 
-all: $(B)/longlined client ## build the daemon, and fetch the client file
+all: $(B)/longlined $(B)/longline client ## build the daemon and the tool, and fetch the client file
 
 # Not a file's rule: without npm or a network there is none, and all else is built all the same.
 client: ## Socket.IO's client file from npm, into build/client, for nginx to serve
@@ -41,15 +42,29 @@ client: ## Socket.IO's client file from npm, into build/client, for nginx to ser
 $(B)/longlined: $(B)/main.o $(LIB)
 	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(LIB): $(filter-out $(B)/main.o,$(OBJ))
-	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
+$(B)/longline: $(B)/tool/main.o $(LIB)
+	$(call say,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
+
+$(LIB): $(filter-out $(B)/main.o $(B)/tool/main.o,$(OBJ)) $(B)/files
+	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+
+# Written when there are other files than at the last build: of one that is gone, as in another branch, nothing is kept.
+$(B)/files: FORCE | $(B)
+	@echo '$(SRC) $(SQL)' | cmp -s - $@ || echo '$(SRC) $(SQL)' >$@
 
 $(B)/%.o: fcgi/%.c Makefile | $(B)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(STD) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(WERROR) -MMD -MP -c -o $@ $<
 
+# Written when the version is another one than at the last build; VERSION=1.2.0 says one.
+$(B)/version: FORCE | $(B)
+	@VERSION='$(VERSION)' scripts/version '$(abspath $@)'
+
+$(B)/base/version.o: $(B)/version
+$(B)/base/version.o: CPPFLAGS += -DLONGLINE_VERSION='"$(shell cat $(B)/version 2>/dev/null)"'
+
 # The SQL files as C strings, in the order of their numbers.
-$(B)/schema.c: $(SQL) scripts/embed-sql | $(B)
+$(B)/schema.c: $(SQL) scripts/embed-sql $(B)/files | $(B)
 	$(call say,SQL,$@)scripts/embed-sql $(SQL) > $@.new && mv $@.new $@
 
 $(B)/schema.o: $(B)/schema.c
@@ -63,8 +78,7 @@ $(B)/unit/%: tests/unit/%.c $(wildcard tests/*.h tests/unit/*.h) $(LIB)
 	$(call say,LD,$@)$(CC) $(STD) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(WARNINGS) $(WERROR) $(LDFLAGS) $(call wraps,$<) -o $@ $< $(LIB) -lcmocka $(LIBS)
 
 unit: $(UNIT) ## run the unit tests
-	@bad=0; for t in $(UNIT); do echo "== $$t"; $$t && continue; how=$$? bad=1; \
-		[ $$how -le 128 ] || echo "[  FAILED  ] 1 test(s): $$t ended by signal $$((how - 128))"; done; exit $$bad
+	@scripts/unit-tests $(UNIT)
 
 layers: ## check that includes point downward
 	@scripts/layers
@@ -73,20 +87,24 @@ format: ## check the format of the C files
 	@if command -v clang-format >/dev/null; then clang-format --dry-run --Werror $(C_FILES); \
 	else echo "format: skipped, clang-format is not installed"; fi
 
-warnings: build/check/longlined
+warnings: build/check/longlined build/check/longline
 
 check: warnings layers format unit replay ## seconds, for every commit: warnings, layers, format, unit tests, fuzzers' findings
 
 # The instrumented builds, made by the same rules with another B.
 ifeq ($(B),build)
-build/asan/longlined build/asan/longlined-fault: FORCE
-	@$(MAKE) --no-print-directory B=build/asan CFLAGS="-O1 -g $(ASAN)" $@
+asan_make = $(MAKE) --no-print-directory B=build/asan CFLAGS="-O1 -g $(ASAN)"
+# One make for all programs of a folder (&:), since two at once would write the same objects.
+IN_ASAN = $(addprefix build/asan/,longlined longline longlined-fault longline-fault)
+IN_CHECK = $(addprefix build/check/,longlined longline)
+$(IN_ASAN) &: FORCE
+	@$(asan_make) $(IN_ASAN)
 build/tsan/longlined: FORCE
 	@$(MAKE) --no-print-directory B=build/tsan CFLAGS="-O1 -g $(TSAN)" $@
 build/cover/longlined: FORCE
 	@$(MAKE) --no-print-directory B=build/cover CFLAGS="-O0 -g --coverage" $@
-build/check/longlined: FORCE
-	@$(MAKE) --no-print-directory B=build/check CFLAGS="-O2 -g" WERROR=-Werror $@
+$(IN_CHECK) &: FORCE
+	@$(MAKE) --no-print-directory B=build/check CFLAGS="-O2 -g" WERROR=-Werror $(IN_CHECK)
 endif
 
 fmt: ## format the C files

@@ -8,22 +8,36 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "access/person.h"
 #include "base/log.h"
 #include "socketio/member.h"
 #include "socketio/session.h"
+#include "store/keep.h"
 #include "web/fcgi.h"
 #include "web/host.h"
 #include "web/origin.h"
 
-#define CONFIG_VERSION "0.1.0"
+enum { CONFIG_TRUSTED_MAX = 64, CONFIG_JWT_KEYS_MAX = 4 };
 
 struct config {
 	const char *socket;   /* path of the listening socket, unless one is inherited */
 	const char *database; /* path */
 	const char *pid_file; /* path, NULL for none */
+	bool check;           /* look whether it could start, and do not */
 	struct hosts hosts;   /* that requests may be for; none: any */
 	struct origins cors;  /* let in besides our own */
 	bool new_epoch;
+	struct limits limits; /* of each person */
+	struct keep keep;     /* how long messages are kept; but for its times: */
+	int64_t keep_grace_s, keep_every_s;
+	const char *trusted[CONFIG_TRUSTED_MAX]; /* identities: "user:ann" */
+	size_t n_trusted;
+	const char *jwt_keys[CONFIG_JWT_KEYS_MAX]; /* paths; read by whoever uses them */
+	size_t n_jwt_keys;
+	bool trust_loopback;   /* strangers of this machine are trusted, and moderate */
+	int64_t rooms_max;     /* rooms there may be before new ones are refused; 0: any */
+	int64_t database_max;  /* bytes of the database before sends are refused; 0: any */
+	int64_t disk_free_min; /* bytes that must be free on its disk, or sends are refused; -1: as disk.h says */
 	enum log_level log_level;
 	int64_t wait_max_s;  /* longest a poll is held */
 	int64_t body_max;    /* bytes of a request's body */
@@ -38,6 +52,8 @@ struct config {
 	int64_t lock_wait_s; /* for another program's lock on the database */
 	int64_t write_timeout_s;
 	int64_t search_timeout_s;
+	int64_t edit_window_s;
+	int64_t scrub_after_s;
 	int64_t send_timeout_s;                                        /* without progress while an answer is sent */
 	int64_t request_timeout_s;                                     /* for the rest of a request that has begun */
 	int64_t ping_interval_ms, ping_timeout_ms, connect_timeout_ms; /* of Socket.IO sessions */
@@ -64,7 +80,8 @@ enum { EXIT_OPTIONS = 2, EXIT_DATABASE = 3 };
 
 /*
  * Reads the command line. Returns -1 to go on with *c filled in, or the exit status to end with: --help and --version
- * print to stdout and give 0, a mistake is named on stderr and gives EXIT_OPTIONS. Options are written in full.
+ * print to stdout and give 0, each mistake is named on stderr and gives EXIT_OPTIONS; *c has the other options then.
+ * Options are written in full.
  */
 int config_read(struct config *c, int argc, char **argv);
 

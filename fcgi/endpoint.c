@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/lock.h"
 #include "base/log.h"
 
 enum {
@@ -38,42 +38,20 @@ why_not(void)
 	}
 }
 
-/* Says in the lock whose it is; not in a file that has another name as well, by which it may be something else. */
-static void
-sign(int fd, const char *lock)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_nlink > 1)
-		return; /* the lock is what counts */
-	if (ftruncate(fd, 0) != 0 || dprintf(fd, "%ld\n", (long)getpid()) < 0)
-		log_refusal("cannot write %s: %s", lock, strerror(errno));
-}
-
 int
 endpoint_lock(const char *path, const char *what)
 {
-	char lock[PATH_MAX + 8], holder[32] = "";
-	char *real = realpath(path, NULL);
-	int fd;
+	char lock[LOCK_PATH_SIZE], holder[LOCK_HOLDER_SIZE];
+	int fd, reason;
 
-	snprintf(lock, sizeof lock, "%s-lock", real == NULL ? path : real);
-	free(real);
-	fd = open(lock, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0660);
-	if (fd < 0) {
-		log_refusal("cannot open %s: %s", lock, why_not());
-		return -1;
-	}
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-		if (pread(fd, holder, sizeof holder - 1, 0) < 0)
-			holder[0] = '\0';
-		holder[strcspn(holder, "\n")] = '\0';
+	lock_path(path, lock);
+	fd = lock_take(lock, holder);
+	reason = errno;
+	if (fd < 0 && reason == EWOULDBLOCK)
 		log_refusal("another longlined (pid %s) serves the %s %s", holder, what, path);
-		close(fd);
-		errno = EWOULDBLOCK;
-		return -1;
-	}
-	sign(fd, lock);
+	else if (fd < 0)
+		log_refusal("cannot open %s: %s", lock, why_not());
+	errno = reason;
 	return fd;
 }
 

@@ -7,10 +7,14 @@
 
 #include "api/poll.h"
 #include "base/budget.h"
+#include "base/clock.h"
 #include "event/loop.h"
 #include "live/commit.h"
+#include "live/gate.h"
 #include "live/room.h"
+#include "socketio/relay.h"
 #include "socketio/session.h"
+#include "store/disk.h"
 #include "store/readers.h"
 
 static void
@@ -18,7 +22,7 @@ probed(void *ctx, uint64_t handle, bool ok)
 {
 	struct health *h = ctx;
 	struct fcgi_conn *conn = fcgi_find(h->requests->fcgi, handle);
-	char body[128];
+	char body[256];
 	int n;
 
 	if (conn == NULL)
@@ -27,8 +31,11 @@ probed(void *ctx, uint64_t handle, bool ok)
 		request_fail(h->requests, conn, PROBLEM_STORE_FAILED, "the database cannot be written; see the log");
 		return;
 	}
-	n = snprintf(body, sizeof body, "{\"status\":\"ok\",\"epoch\":\"%s\",\"head\":%" PRId64 "}\n",
-	    rooms_epoch(h->rooms), rooms_head(h->rooms));
+	n = snprintf(body, sizeof body, "{\"status\":\"%s\",\"epoch\":\"%s\",\"head\":%" PRId64 "%s}\n",
+	    disk_full(h->disk) ? "full" : "ok", rooms_epoch(h->rooms), rooms_head(h->rooms),
+	    disk_full(h->disk)
+	        ? ",\"detail\":\"the disk has too little space left (disk-free-min): new messages are refused\""
+	        : "");
 	request_reply(h->requests, conn, 200, REQUEST_JSON, REQUEST_NO_STORE, (struct str){body, (size_t)n});
 }
 
@@ -59,6 +66,21 @@ add(struct buf *b, const char *name, const char *type, const char *help, double 
 	    value);
 }
 
+static void
+add_build(struct buf *b, const struct health *h)
+{
+	buf_printf(b,
+	    "# HELP longline_build_info 1; which version this is, and which SQLite it works with.\n"
+	    "# TYPE longline_build_info gauge\n"
+	    "longline_build_info{version=\"%s\",sqlite=\"%s\"} 1\n",
+	    h->version, store_sqlite_version());
+	buf_printf(b,
+	    "# HELP longline_process_start_time_seconds When it was started, in seconds since 1970.\n"
+	    "# TYPE longline_process_start_time_seconds gauge\n"
+	    "longline_process_start_time_seconds %" PRId64 ".%03d\n",
+	    h->started_ms / 1000, (int)(h->started_ms % 1000));
+}
+
 static double
 file_size(const char *path, const char *suffix)
 {
@@ -85,10 +107,12 @@ add_readers(struct buf *b, struct readers *readers)
 	const struct worker_counts *pages = &counts.pages, *searches = &counts.searches;
 
 	add(b, "reads_queued", "gauge", "Reads of old messages that wait for a thread.", (double)pages->waiting);
+	add(b, "reads_total", "counter", "Reads of old messages.", (double)pages->taken);
 	add(b, "reads_cancelled_total", "counter", "Reads dropped or stopped, since nobody waited for them any more.",
 	    (double)pages->cancelled);
 	add(b, "reads_refused_total", "counter", "Reads refused, since too many waited.", (double)pages->refused);
 	add(b, "searches_queued", "gauge", "Searches that wait for their thread.", (double)searches->waiting);
+	add(b, "searches_total", "counter", "Searches.", (double)searches->taken);
 	add(b, "searches_cancelled_total", "counter",
 	    "Searches dropped or stopped, since nobody waited for them any more.", (double)searches->cancelled);
 	add(b, "searches_refused_total", "counter", "Searches refused, since too many waited.",
@@ -111,19 +135,108 @@ add_memory(struct buf *b, const struct budget_counts *c)
 		    b, "longline_memory_ended_total{kind=\"%s\"} %" PRIu64 "\n", budget_kind_name(k), c->ended[k]);
 }
 
+/* Who was refused, and what for. */
+static void
+add_access(struct buf *b, const struct gate *g)
+{
+	struct access_counts access = access_counts(g->access);
+	struct persons_counts persons = persons_counts(g->persons);
+	const struct gate_counts *gate = &g->counts;
+
+	add(b, "access_closed", "gauge", "1: only what a grant allows may be done.", access_closed(g->access));
+	add(b, "tokens", "gauge", "Tokens.", (double)access.tokens);
+	add(b, "grants", "gauge", "Grants.", (double)access.grants);
+	add(b, "sights", "gauge", "Different sets of rights of those who are here.", (double)access.sights);
+	add(b, "unauthorized_total", "counter", "Answered 401.", (double)gate->unauthorized);
+	add(b, "forbidden_total", "counter", "Answered 403 for a room.", (double)gate->forbidden);
+	add(b, "basic_unchecked_total", "counter",
+	    "Names and passwords that the web server did not check (longline-auth.conf).",
+	    (double)access.basic_unchecked);
+	buf_printf(b,
+	    "# HELP longline_uncounted_total Requests of strangers that no address counts for, by why.\n"
+	    "# TYPE longline_uncounted_total counter\n"
+	    "longline_uncounted_total{why=\"proxy\"} %" PRIu64 "\n"
+	    "longline_uncounted_total{why=\"no_address\"} %" PRIu64 "\n",
+	    access.proxy, access.no_address);
+	add(b, "persons", "gauge", "Persons that limits are counted for.", (double)persons.n);
+	add(b, "persons_shared_total", "counter", "Times that a person had to share one, for want of room.",
+	    (double)persons.shared);
+	add(b, "put_off_total", "counter", "Requests that waited for a limit or a look.", (double)gate->put_off);
+	add(b, "put_off", "gauge", "Requests that do now.", (double)gate->waiting);
+	buf_add(b, STR("# HELP longline_limited_total Times that a limit let wait or refused, by limit.\n"
+	               "# TYPE longline_limited_total counter\n"));
+	for (enum limit l = 0; l < LIMITS; l++)
+		buf_printf(b, "longline_limited_total{limit=\"%s\"} %" PRIu64 "\n", limit_name(l), persons.limited[l]);
+}
+
+static void
+add_sessions(struct buf *b, const struct health *h)
+{
+	struct sessions_counts sessions = sessions_counts(h->sessions);
+
+	add(b, "sessions", "gauge", "Socket.IO sessions.", (double)sessions.sessions);
+	add(b, "sessions_made_room_total", "counter",
+	    "Sessions that had joined no namespace, ended for a new one (sessions-max).", (double)sessions.made_room);
+	add(b, "events_refused_total", "counter",
+	    "Events that could not be stored, without anybody having asked what became of them.",
+	    (double)relay_dropped(h->relay));
+	add(b, "sessions_unfinished_total", "counter",
+	    "Sessions ended since the rest of an event with attachments did not come.", (double)sessions.unfinished);
+	add(b, "packets_total", "counter", "Packets of Socket.IO clients handled.", (double)sessions.packets);
+	add(b, "posts_waiting", "gauge", "POSTs of Socket.IO clients that are being handled.", (double)sessions.posts);
+}
+
+/* What is deleted by the --keep options. */
+static void
+add_pruning(struct buf *b, const struct pruning_counts *c)
+{
+	int64_t age_ms = c->oldest_at_ms == INT64_MAX ? 0 : clock_wall_ms() - c->oldest_at_ms;
+
+	add(b, "pruned_total", "counter", "Messages deleted since they are not kept any more.", (double)c->pruned);
+	add(b, "prune_pending", "gauge", "Messages that are to be deleted, when it was looked last.",
+	    (double)c->pending);
+	add(b, "rooms_gone", "gauge",
+	    "Rooms of which all went, and is known singly what was deleted; when it was looked last.", (double)c->gone);
+	add(b, "oldest_seconds", "gauge",
+	    "Age of the first message that was left then; 0 where nothing is ever deleted.",
+	    age_ms > 0 ? (double)age_ms / 1000 : 0);
+}
+
+static void
+add_commits(struct buf *b, const struct commit *c)
+{
+	struct commit_counts commit = commit_counts(c);
+
+	add(b, "sends_total", "counter", "Messages committed for senders.", (double)commit.sends);
+	add(b, "sends_queued", "gauge", "Messages that wait to be committed.", (double)commit.queued);
+	add(b, "commits_total", "counter", "Transactions committed for senders.", (double)commit.commits);
+	add(b, "commit_seconds_total", "counter", "Seconds spent in them.", (double)commit.commit_us / 1e6);
+	add(b, "commit_sends_max", "gauge", "Most messages in one of them.", (double)commit.largest);
+	add(b, "commit_failures_total", "counter", "Transactions that failed.", (double)commit.failures);
+	add(b, "looks_total", "counter", "Looks for what other programs committed.", (double)commit.looks);
+	add(b, "delivery_lag_seconds", "gauge", "From the oldest send of the last commit to its publication.",
+	    (double)commit.lag_us / 1e6);
+	histogram_write(&commit.took, b, "longline_commit_seconds", "How long each of these transactions took.");
+	histogram_write(&commit.delivered, b, "longline_delivery_seconds",
+	    "From the arrival of each message of a sender to its publication.");
+	add(b, "indexed", "gauge", "Greatest id that search knows.", (double)commit.indexed);
+	add_pruning(b, &commit.pruning);
+	add(b, "erased_pending", "gauge", "Deletions and changes whose words are not erased from the files yet.",
+	    (double)commit.erasing);
+}
+
 void
 health_metrics(struct health *h, struct request *r)
 {
-	struct commit_counts commit = commit_counts(h->commit);
 	struct rooms_counts rooms = rooms_counts(h->rooms);
 	struct fcgi_counts fcgi = fcgi_counts(h->requests->fcgi);
-	struct sessions_counts sessions = sessions_counts(h->sessions);
 	struct budget_counts memory = budget_counts(h->budget);
 	struct buf b;
 
 	if (!plain(r))
 		return;
 	buf_init(&b, 64 * 1024);
+	add_build(&b, h);
 	add(&b, "connections", "gauge", "Connections from the web server.", (double)fcgi.conns);
 	add(&b, "requests_total", "counter", "Requests received.", (double)fcgi.requests);
 	add(&b, "requests_open", "gauge", "Requests not answered yet, held polls included.", (double)fcgi.open);
@@ -138,25 +251,10 @@ health_metrics(struct health *h, struct request *r)
 	    "Steps of turns that made 1 MiB of answers, and left others for the next turn.", (double)loop_cut(h->loop));
 	add(&b, "polls_parked", "gauge", "Held polls.", (double)poll_parked(h->poll));
 	add(&b, "polls_woken_total", "counter", "Waiters told of news.", (double)rooms.woken);
-	add(&b, "sessions", "gauge", "Socket.IO sessions.", (double)sessions.sessions);
-	add(&b, "sessions_made_room_total", "counter",
-	    "Sessions that had joined no namespace, ended for a new one (sessions-max).", (double)sessions.made_room);
-	add(&b, "sessions_unfinished_total", "counter",
-	    "Sessions ended since the rest of an event with attachments did not come.", (double)sessions.unfinished);
-	add(&b, "packets_total", "counter", "Packets of Socket.IO clients handled.", (double)sessions.packets);
-	add(&b, "posts_waiting", "gauge", "POSTs of Socket.IO clients that are being handled.", (double)sessions.posts);
+	add_sessions(&b, h);
 	add_readers(&b, h->readers);
-	add(&b, "sends_total", "counter", "Messages committed for senders.", (double)commit.sends);
-	add(&b, "sends_queued", "gauge", "Messages that wait to be committed.", (double)commit.queued);
-	add(&b, "commits_total", "counter", "Transactions committed for senders.", (double)commit.commits);
-	add(&b, "commit_seconds_total", "counter", "Seconds spent in them.", (double)commit.commit_us / 1e6);
-	add(&b, "commit_sends_max", "gauge", "Most messages in one of them.", (double)commit.largest);
-	add(&b, "commit_failures_total", "counter", "Transactions that failed.", (double)commit.failures);
-	add(&b, "looks_total", "counter", "Looks for what other programs committed.", (double)commit.looks);
-	add(&b, "delivery_lag_seconds", "gauge", "From the oldest send of the last commit to its publication.",
-	    (double)commit.lag_us / 1e6);
+	add_commits(&b, h->commit);
 	add(&b, "head", "gauge", "Greatest id given.", (double)rooms_head(h->rooms));
-	add(&b, "indexed", "gauge", "Greatest id that search knows.", (double)commit.indexed);
 	add(&b, "rooms", "gauge", "Rooms in memory.", (double)rooms.rooms);
 	add(&b, "ring_messages", "gauge", "Messages in memory.", (double)rooms.messages);
 	add(&b, "ring_bytes", "gauge", "Their bytes.", (double)rooms.bytes);
@@ -165,6 +263,10 @@ health_metrics(struct health *h, struct request *r)
 	    (double)atomic_load_explicit(h->passed_over, memory_order_relaxed));
 	add(&b, "wal_bytes", "gauge", "Size of the write-ahead log.", file_size(h->database, "-wal"));
 	add(&b, "database_bytes", "gauge", "Size of the database file.", file_size(h->database, ""));
+	add_access(&b, h->gate);
+	add(&b, "storage_full", "gauge", "1: the disk has too little space left (disk-free-min).", disk_full(h->disk));
+	add(&b, "disk_free_bytes", "gauge", "Space that was left on it at the last look.",
+	    (double)disk_counts(h->disk).free);
 	add_memory(&b, &memory);
 	add_problems(&b, r->all);
 	request_reply(

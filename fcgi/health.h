@@ -8,8 +8,11 @@
 
 struct budget;
 struct commit;
+struct disk;
+struct gate;
 struct poll;
 struct readers;
+struct relay;
 struct rooms;
 struct sessions;
 
@@ -21,7 +24,12 @@ struct health {
 	struct poll *poll;
 	struct budget *budget;
 	struct sessions *sessions;
+	struct relay *relay;
 	struct readers *readers;
+	struct gate *gate;
+	struct disk *disk;
+	const char *version;
+	int64_t started_ms;            /* clock_wall_ms() */
 	const char *database;          /* its path */
 	_Atomic uint64_t *passed_over; /* rows of the database that break the rules */
 };

@@ -4,7 +4,9 @@
 #include "api/poll.h"
 #include "api/roomlist.h"
 #include "api/send.h"
+#include "api/single.h"
 #include "health.h"
+#include "live/gate.h"
 #include "socketio/polling.h"
 #include "web/request.h"
 
@@ -33,6 +35,12 @@ to_roomlist(const struct routes *routes, struct request *r)
 }
 
 static void
+to_single(const struct routes *routes, struct request *r)
+{
+	single_request(routes->single, r);
+}
+
+static void
 to_socketio(const struct routes *routes, struct request *r)
 {
 	polling_request(routes->polling, r);
@@ -51,10 +59,11 @@ to_metrics(const struct routes *routes, struct request *r)
 }
 
 /*
- * CORS: pages of other origins may read the answers, as far as they are let in. BY_ADDRESS: may be asked for by
- * address, too, as what watches over the daemon does; a page elsewhere cannot.
+ * CORS: pages of other origins may use it, as far as they are let in, and others may not. LINKED: may be opened by a
+ * link on any page, too. BY_ADDRESS: may be asked for by address, too, as what watches over the daemon does; a page
+ * elsewhere cannot.
  */
-enum { CORS = 1, BY_ADDRESS = 2 };
+enum { CORS = 1, LINKED = 2, BY_ADDRESS = 4 };
 
 static const struct route {
 	struct str path;     /* with a / at its end: and all below it */
@@ -63,9 +72,10 @@ static const struct route {
 	void (*handle)(const struct routes *routes, struct request *r);
 } table[] = {
     {{"/send", 5}, "POST, OPTIONS", CORS, to_send},
-    {{"/poll", 5}, "GET, OPTIONS", CORS, to_poll},
-    {{"/history", 8}, "GET, HEAD, OPTIONS", CORS, to_history},
-    {{"/rooms", 6}, "GET, HEAD, OPTIONS", CORS, to_roomlist},
+    {{"/poll", 5}, "GET, OPTIONS", CORS | LINKED, to_poll},
+    {{"/history", 8}, "GET, HEAD, OPTIONS", CORS | LINKED, to_history},
+    {{"/rooms", 6}, "GET, HEAD, OPTIONS", CORS | LINKED, to_roomlist},
+    {{"/messages/", 10}, "GET, HEAD, PATCH, DELETE, OPTIONS", CORS | LINKED, to_single},
     {{"/socket.io/", 11}, NULL, CORS, to_socketio}, /* Engine.IO has its own answers to other methods */
     {{"/healthz", 8}, "GET, HEAD, OPTIONS", BY_ADDRESS, to_health},
     {{"/metrics", 8}, "GET, HEAD, OPTIONS", BY_ADDRESS, to_metrics},
@@ -106,21 +116,56 @@ host_ok(struct request *r, const struct route *route)
 	return false;
 }
 
+static void
+refuse_origin(struct request *r)
+{
+	if (r->origin.n == 0)
+		request_fail(
+		    r->all, r->conn, PROBLEM_FORBIDDEN_ORIGIN, "a page of another site may not use this (--cors)");
+	else
+		request_fail(r->all, r->conn, PROBLEM_FORBIDDEN_ORIGIN,
+		    "a page of origin '%.*s' may not use '%.*s': --cors can let it in, and a proxy in front must pass "
+		    "on "
+		    "the Host that it was asked for",
+		    STR_ARGS(request_shown(r->origin)), STR_ARGS(request_shown(r->host)));
+}
+
+/* Whether the page that asks, if one does, may; false: answered. OPTIONS is how it asks whether it may. */
+static bool
+origin_ok(struct request *r, const struct route *route)
+{
+	const struct origin_ask ask = {
+	    r->origin, r->host, r->authorization, r->fetch_site, r->fetch_dest, r->user.n > 0};
+	bool reads = r->method == METHOD_GET || r->method == METHOD_HEAD;
+
+	if (!(route->flags & CORS) || r->method == METHOD_OPTIONS ||
+	    origins_ok(&r->all->origins, &ask, reads && route->flags & LINKED))
+		return true;
+	refuse_origin(r);
+	return false;
+}
+
 void
-route_request(const struct routes *routes, struct request *r)
+route_request(const struct routes *routes, struct request *r, struct fcgi_request *from)
 {
 	const struct route *route = find(r->path);
 
 	if (!host_ok(r, route))
 		return;
+	if (route != NULL && route->flags & CORS)
+		request_open_cors(r);
+	/* Before it takes anything of the person whose browser a foreign page uses. */
+	if (route != NULL && !origin_ok(r, route))
+		return;
+	/* What watches over the daemon is not counted, nor ever kept waiting. */
+	if ((route == NULL || !(route->flags & BY_ADDRESS)) && !gate_enter(routes->gate, r, from))
+		return;
 	if (route == NULL) {
 		request_fail(r->all, r->conn, PROBLEM_NOT_FOUND,
-		    "nothing is at this path; there are /send, /poll, /history, /rooms, /socket.io/, /healthz and "
-		    "/metrics");
+		    "nothing is at this path; there are /send, /poll, /history, /rooms, /messages/ID, /socket.io/, "
+		    "/healthz and /metrics");
 		return;
 	}
-	if (route->flags & CORS)
-		request_open_cors(r);
 	if (route->methods == NULL || request_method_ok(r, route->methods))
 		route->handle(routes, r);
 }

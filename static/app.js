@@ -1,40 +1,71 @@
 // app.js: wires the line, the room that is open, and the document together.
+import { awake } from './awake.js';
+import { Credential, GivenName, claimsOf, invitationIn } from './credential.js';
 import { exported } from './export.js';
 import { Feed } from './feed.js';
-import { notice } from './notices.js';
+import { hearing } from './hears.js';
+import { Mend } from './mend.js';
 import { DiskStore, Outbox } from './outbox.js';
+import { Own } from './own.js';
 import { Memory, allowed } from './prefs.js';
 import { RoomList } from './roomlist.js';
 import { Search } from './search.js';
+import { Sign } from './sign.js';
 import { Server } from './transport.js';
 import { dayOf, save } from './view-rows.js';
 import { View } from './view.js';
 import { Visit } from './visit.js';
 import { newKey } from './write.js';
 
-const TICK_MS = 5_000;
-const ASLEEP_MS = 20_000; // a tick this late means that the machine slept
+// An invitation leaves the address before anything is asked.
+const { hash } = location;
+if (invitationIn(hash) !== null) history.replaceState(null, '', location.pathname + location.search);
 
 const own = `longline ${new URL('.', location.href).pathname}`; // two Longlines of one site share nothing
-const prefs = new Memory(allowed(() => localStorage), own);
-const session = new Memory(allowed(() => sessionStorage), own);
-const server = new Server((...request) => fetch(...request));
+const credential = new Credential(allowed(() => localStorage), own, invitationIn(hash));
+const scope = credential.scope(); // nor do two persons of one browser
+const prefs = new Memory(allowed(() => localStorage), scope);
+const session = new Memory(allowed(() => sessionStorage), scope);
+const ask = (...request) => fetch(...request);
+const server = new Server(credential.signed(ask));
 
-const follow = () => visit.follow(location.hash);
+function follow() {
+	const { hash: now } = location;
+	if (invitationIn(now) !== null) history.replaceState(null, '', `#${visit.room}`);
+	if (!sign.invited(now)) visit.follow(now);
+}
 
-const rooms = new RoomList(server, prefs, (list, unread) => view.rooms(list, unread, visit.room));
+const rooms = new RoomList(server, prefs, (list, unread) => {
+	view.rooms(list, unread, visit.room);
+	visit.fence();
+});
 const search = new Search(server, ({ hits, state }) => view.found.show(hits, state));
 
 const view = new View({
 	submit: (typed) => visit.submit(typed),
 	files: (given) => visit.attach(given),
 	name: (text) => prefs.set('name', text),
+	menu: (message, mine, beside) => view.change.open(message, mine, beside),
+	edit: (id) => mend.begin(id),
+	editLast: () => mend.last(),
+	save: (text) => mend.save(text),
+	leave: () => mend.leave(),
+	erase: (id) => mend.erase(id),
 	draft: (text) => prefs.setOf(visit.room, 'drafts', text || null),
-	decide: (what, key) => feed.decide(what, key),
-	reconnect: () => wake({ force: true }),
+	decide: (what, key) => feed.decide(what, key, view.form.sender),
+	reconnect() {
+		sign.again();
+		wake({ force: true });
+	},
+	sign: () => sign.open(),
+	signIn: (typed) => sign.in(typed),
+	signOut: () => sign.out(),
+	signClosed: () => sign.closed(),
+	takeInvitation: () => sign.take(),
 	woken() {
 		feed.look(view.visible);
 		if (!view.visible) return;
+		if (credential.changed) location.reload(); // and nobody told us
 		wake();
 		visit.look();
 	},
@@ -67,47 +98,32 @@ const view = new View({
 	},
 });
 
+const sign = new Sign({ credential, fetch: ask, show: view.sign, prefs, session, reload: () => location.reload() });
+const given = new GivenName((sender) => {
+	prefs.set('given', sender);
+	named();
+});
+
+const claims = claimsOf(credential.token);
+const mine = new Own(prefs, claims && `user:${claims.sub}`);
+
 const outbox = new Outbox(server, {
+	person: credential.person,
 	store: new DiskStore(allowed(() => indexedDB), own), // without one each of its promises fails, which does no harm
 	on(type, item, own, reply) {
 		if (own) feed.tell({ type, item: { ...item }, reply });
+		if (type === 'sent') given.sent(reply.id, item.sender);
+		if (type === 'sent') mine.sent(item, reply.id, own);
 		if (type === 'sent' || item.state === 'failed') view.barred(type !== 'sent' && !!item.barred);
+		if (type === 'item' && item.state === 'failed' && item.code === 'sender_taken') view.form.taken(item.sender);
+		if (type === 'item' && item.state === 'waiting') sign.refused(item);
 		visit.unsent(type, item, reply);
 	},
 });
 
-const hears = {
-	state(event) {
-		view.connection(event);
-		if (event.name !== 'connected') return;
-		outbox.wake();
-		visit.reader.wake();
-	},
-	ready: () => visit.reader.ready(),
-	news({ messages }) {
-		for (const message of messages) rooms.heard(message);
-		visit.reader.heard(messages.filter(({ room }) => room === visit.room));
-		rooms.show();
-		// One tab speaks for all, and only when none of them is looked at.
-		if (!feed.leading || feed.watched || !prefs.get('notify')) return;
-		notice(messages, rooms.visited, prefs.get('name') || null);
-	},
-	hole() {
-		visit.reader.hole();
-		rooms.ask();
-	},
-	gap: ({ since }) => visit.gap(since),
-	reset() {
-		rooms.forget();
-		visit.reset();
-		rooms.ask();
-	},
-	refused: ({ problem }) => visit.say(`The server refuses to show this room: ${problem}`),
-};
-
 const feed = new Feed(server, {
 	outbox,
-	tabs: { name: own, id: newKey(), locks: navigator.locks, Channel: globalThis.BroadcastChannel },
+	tabs: { name: scope, id: newKey(), locks: navigator.locks, Channel: globalThis.BroadcastChannel },
 	on: {
 		told({ room, mark }) {
 			rooms.readAlso(room, mark);
@@ -117,33 +133,32 @@ const feed = new Feed(server, {
 	},
 });
 
-const visit = new Visit({ server, prefs, session, outbox, rooms, search, feed, view, dayOf });
+const mend = new Mend({ server, prefs, own: mine, view, sign });
+const visit = new Visit({ server, prefs, session, outbox, rooms, search, feed, view, sign, own: mine, mend, dayOf });
+mend.visit = visit;
+const hears = hearing({ visit, rooms, outbox, feed, view, sign, given, prefs, search, own: mine, mend });
 
 function wake(how) {
 	feed.wake(how);
 	visit.reader.wake(how);
 }
 
-view.form.name(prefs.get('name', ''));
+function named() {
+	const name = prefs.get('given') ?? claimsOf(credential.token)?.name;
+	view.form.name(name ?? prefs.get('name', ''), name !== undefined);
+	view.sign.who(sign.stranger, name);
+}
+
+named();
 view.notify(prefs.get('notify', false));
-follow();
+visit.follow(invitationIn(hash) === null ? hash : '');
+const joined = sign.invited(hash) && credential.token === invitationIn(hash);
+if (joined) visit.say('An invitation has signed you in. “Sign out” is in the options.');
 feed.look(view.visible);
 feed.start();
 
 addEventListener('hashchange', follow);
-// Told "offline", a quick request finds out whether it is true.
-for (const type of ['online', 'offline']) addEventListener(type, () => wake());
-addEventListener('pagehide', () => feed.stop());
-addEventListener('pageshow', (event) => {
-	if (!event.persisted) return;
-	feed.start();
-	wake();
+addEventListener('storage', ({ key }) => {
+	if ((key === null || key.startsWith(own)) && credential.changed) location.reload(); // in another tab
 });
-let ticked = Date.now();
-setInterval(() => {
-	const late = Date.now() - ticked > ASLEEP_MS;
-	ticked = Date.now();
-	if (!view.visible) return;
-	if (late) wake();
-	rooms.refresh();
-}, TICK_MS);
+awake({ feed, rooms, view, wake, credential });

@@ -15,7 +15,9 @@ function cell(value) {
 	return /[",\r\n']/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
-const COLUMNS = ['id', 'at', 'room', 'sender', 'event', 'text'];
+const COLUMNS = ['id', 'at', 'room', 'sender', 'event', 'text', 'by'];
+const cellOf = (message, name) => message[name] ?? (name === 'text' ? plain(message) : '');
+
 const FORMS = {
 	txt: {
 		type: 'text/plain',
@@ -32,7 +34,7 @@ const FORMS = {
 		type: 'text/csv',
 		of: (messages) => [
 			COLUMNS,
-			...messages.map((message) => COLUMNS.map((name) => message[name] ?? plain(message))),
+			...messages.map((message) => COLUMNS.map((name) => cellOf(message, name))),
 		].map((row) => `${row.map(cell).join(',')}\r\n`).join(''),
 	},
 };
@@ -41,6 +43,6 @@ export function exported(messages, form, title) {
 	const { type, of } = FORMS[form];
 	const name = `longline-${title.replace(/[^A-Za-z0-9._-]+/g, '-')}.${form}`;
 	// Spreadsheets take a CSV for Latin-1 unless it begins with this mark.
-	const content = `${form === 'csv' ? '\uFEFF' : ''}${of(messages)}`;
+	const content = `${form === 'csv' ? '\uFEFF' : ''}${of(messages.filter(({ deleted }) => !deleted))}`;
 	return { name, type: `${type};charset=utf-8`, content };
 }

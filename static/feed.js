@@ -67,9 +67,9 @@ export class Feed {
 		this.#tabs.post(message);
 	}
 
-	decide(what, key) {
-		if (this.leading) this.outbox[what](key);
-		else this.#tabs.post({ type: what, key });
+	decide(what, key, sender) {
+		if (this.leading) this.outbox[what](key, sender);
+		else this.#tabs.post({ type: what, key, sender });
 	}
 
 	#lead() {
@@ -110,7 +110,7 @@ export class Feed {
 		} else if (type === 'wake') {
 			if (this.leading) this.wake(message);
 		} else if (type === 'retry' || type === 'discard') {
-			if (this.leading) this.outbox[type](message.key);
+			if (this.leading) this.outbox[type](message.key, message.sender);
 		} else if (!this.leading) this.#apply(message);
 	}
 
@@ -118,7 +118,7 @@ export class Feed {
 		switch (event.type) {
 			case 'ready':
 				this.#move(event.cursor, event.epoch);
-				this.on.event({ type: 'ready' });
+				this.on.event({ type: 'ready', cursor: event.cursor });
 				return;
 			case 'news': {
 				const heard = this.#cursor;

@@ -1,4 +1,4 @@
-// live.js: follows rooms by one held poll: CONNECTING -> CONNECTED <-> RECONNECTING | OFFLINE, until stop().
+// live.js: follows rooms by one held poll: CONNECTING -> CONNECTED <-> RECONNECTING | OFFLINE | REFUSED, until stop().
 import { Failure, Pause, world } from './transport.js';
 
 const WAIT_S = 25;
@@ -144,8 +144,8 @@ export class Live {
 		this.#quick = true;
 		if (this.#woken) return;
 		if (!failure.passing) {
-			this.#tell('offline');
-			this.on({ type: 'refused', problem: failure.message });
+			this.#tell(failure.status === 401 ? 'refused' : 'offline');
+			this.on({ type: 'refused', problem: failure.message, code: failure.code });
 			await this.#pause.sleep(2 ** 31 - 1); // until wake(): the same request would be refused again
 		} else {
 			const ms = this.#pause.next(failure);

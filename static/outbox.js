@@ -1,7 +1,9 @@
 // outbox.js: what was typed and may not be stored yet: kept, and sent in order and once.
+import { STRANGER } from './credential.js';
 import { Failure, Pause, world } from './transport.js';
 
 const STALE_MS = 5_000; // a request this old may hang on a connection that is gone
+const NEVER_MS = 2 ** 31 - 1; // but wake() may end it
 
 const result = (request) => new Promise((resolve, reject) => {
 	request.onsuccess = () => resolve(request.result);
@@ -55,8 +57,9 @@ export class Outbox {
 	#running = false;
 	#typed = 0; // when the last was
 
-	constructor(server, { on, store }, env = world) {
-		Object.assign(this, { server, on, store, clock: env.clock });
+	// `person`: who is signed in; what another one typed is kept for them.
+	constructor(server, { on, store, person = STRANGER }, env = world) {
+		Object.assign(this, { server, on, store, person, clock: env.clock });
 		this.#pause = new Pause(env);
 	}
 
@@ -66,10 +69,11 @@ export class Outbox {
 		if (!kept) return;
 		const keys = new Set(kept.map(({ key }) => key));
 		for (const item of before) if (!keys.has(item.key)) this.#gone('discarded', item, false);
-		const strangers = kept.filter(({ key }) => !this.#find(key));
-		this.items.unshift(...strangers); // what came in while we looked was typed later
+		const unknown = kept.filter(({ key }) => !this.#find(key));
+		for (const item of unknown) if ((item.person ?? STRANGER) !== this.person) item.state = 'foreign';
+		this.items.unshift(...unknown); // what came in while we looked was typed later
 		for (const key of keys) this.#stored.add(key);
-		for (const item of strangers) this.on('item', item, false);
+		for (const item of unknown) this.on('item', item, false);
 		this.#run();
 	}
 
@@ -87,7 +91,8 @@ export class Outbox {
 
 	add(message) {
 		this.#typed = Math.max(this.#typed + 1, this.clock.now());
-		const item = { ...message, typed: this.#typed, state: 'queued', tries: 0, problem: '' };
+		const { person } = this;
+		const item = { ...message, person, typed: this.#typed, state: 'queued', tries: 0, problem: '' };
 		this.items.push(item);
 		this.on('item', item, true);
 		this.#keep(item);
@@ -107,9 +112,11 @@ export class Outbox {
 		}
 	}
 
-	retry(key) {
+	// `sender`: for one that failed because its name is somebody else's.
+	retry(key, sender) {
 		const item = this.#find(key);
 		if (item?.state === 'failed') {
+			if (item.code === 'sender_taken') item.sender = sender ?? item.sender;
 			this.#set(item, 'queued');
 			this.#keep(item);
 		}
@@ -141,9 +148,8 @@ export class Outbox {
 		this.on(type, item, own, reply);
 	}
 
-	#set(item, state, problem = '') {
-		item.state = state;
-		item.problem = problem;
+	#set(item, state, { message: problem = '', code = '', limit = '' } = {}, until = null) {
+		Object.assign(item, { state, problem, code, limit, until });
 		this.on('item', item, true);
 	}
 
@@ -165,7 +171,7 @@ export class Outbox {
 	async #run() {
 		if (this.#running || !this.#leading) return;
 		this.#running = true;
-		const next = () => this.#leading && this.items.find(({ state }) => state !== 'failed');
+		const next = () => this.#leading && this.items.find(({ state }) => state !== 'failed' && state !== 'foreign');
 		for (let item; (item = next()); ) await this.#deliver(item);
 		this.#running = false;
 	}
@@ -185,14 +191,15 @@ export class Outbox {
 		} catch (error) {
 			if (!(error instanceof Failure)) throw error;
 			if (!this.#leading || !this.#find(item.key)) return;
-			if (!error.passing) {
+			if (!error.passing && !error.unknown) {
 				item.barred = error.bars;
-				this.#set(item, 'failed', error.message);
+				this.#set(item, 'failed', error);
 				this.#keep(item);
 				return;
 			}
-			this.#set(item, 'waiting', error.message);
-			await this.#pause.after(error);
+			const ms = error.unknown ? NEVER_MS : this.#pause.next(error);
+			this.#set(item, 'waiting', error, this.clock.now() + ms);
+			await this.#pause.sleep(ms, error.retryAfterMs);
 		}
 	}
 }

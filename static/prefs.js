@@ -33,6 +33,12 @@ export class Memory {
 		}
 	}
 
+	clear() {
+		this.#lost.clear();
+		const names = allowed(() => Object.keys(this.storage)) ?? [];
+		for (const name of names) if (name.startsWith(`${this.prefix}.`)) this.storage.removeItem(name);
+	}
+
 	of(room, name) {
 		// A room may be called "constructor".
 		return new Map(Object.entries(this.get(name, {}))).get(room) ?? null;

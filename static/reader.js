@@ -1,5 +1,7 @@
 // reader.js: moves a timeline's window over the log of one room; for its states see docs/PAGE.md.
-import { Failure, Pause, world } from './transport.js';
+import { amended, parted } from './changes.js';
+import { Pages } from './pages.js';
+import { world } from './transport.js';
 
 const PAGE = 100;
 const STEP = 30; // messages read by scrolling; more at once stutters
@@ -8,23 +10,28 @@ const WINDOW = 300; // weight of what is kept, about a message each
 const JOINS = 5; // pages read to catch up; who has missed more is shown the newest
 
 export class Reader {
-	#pause;
-	#abort = new AbortController();
+	#pages;
 	#ready = false;
 	#tick = 0; // grows with all that a page on its way may lack
 	#early = []; // live messages that came while joining
 	#joining = false;
 	#busy = new Set();
+	#doubt = null; // changes up to this id may be missing from the page that is opening
 	#count; // messages beyond the window; `open`: and maybe more
 
 	constructor(server, { room, timeline, on }, env = world) {
-		Object.assign(this, { server, room, timeline, on });
-		this.#pause = new Pause(env);
+		Object.assign(this, { timeline, on });
+		this.#pages = new Pages({ server, room, refused: (failure) => this.#refused(failure) }, env);
 	}
 
 	opened = false;
 	opening = false;
 	live = false;
+
+	// What was asked last.
+	get refused() {
+		return this.#pages.refused;
+	}
 
 	get busy() {
 		return this.opening || this.#busy.size > 0;
@@ -39,7 +46,7 @@ export class Reader {
 		this.opening = true;
 		this.on.changed('state');
 		const tick = this.#tick;
-		const page = await this.#history({ ...where, limit: PAGE });
+		const page = await this.#pages.ask({ ...where, limit: PAGE });
 		if (!page) return;
 		this.opening = false;
 		if (!page.messages.length && Object.keys(where).length) {
@@ -48,6 +55,8 @@ export class Reader {
 		}
 		this.timeline.open(page.messages, page.older ?? null, page.newer ?? null);
 		this.opened = true;
+		if (this.#doubt !== null) this.#renew(this.#doubt);
+		this.#doubt = null;
 		if (this.timeline.newer === null) this.#reached(tick);
 		else this.#countNewer();
 		this.on.changed('opened');
@@ -74,7 +83,10 @@ export class Reader {
 		});
 	}
 
-	heard(messages) {
+	heard(heard) {
+		const { messages, changes } = parted(heard);
+		if (this.refused && !this.opened && heard.length) this.open(); // by now we may
+		if (changes.length) this.#change(changes);
 		if (!this.#joining) this.#tick += 1;
 		if (this.#joining) this.#early.push(...messages);
 		else if (this.live) this.#add(messages);
@@ -84,15 +96,18 @@ export class Reader {
 		}
 	}
 
-	ready() {
+	// From this id on everything is heard.
+	ready(cursor) {
 		const first = !this.#ready;
 		this.#ready = true;
 		if (first) this.#tick += 1;
+		if (first) this.#changed(cursor);
 		if (first && this.opened && !this.opening && this.timeline.newer === null) this.#join();
 	}
 
 	hole() {
 		this.#tick += 1;
+		this.#changed(Infinity);
 		if (this.live) this.#join();
 	}
 
@@ -107,41 +122,51 @@ export class Reader {
 	}
 
 	wake(how) {
-		this.#pause.cut(how?.force);
+		this.#pages.wake(how);
 	}
 
 	stop() {
-		this.#abort.abort();
-		this.#abort = new AbortController();
-		this.#pause.cut(true);
+		this.#pages.stop();
 		this.opening = false;
 		this.live = false;
 		this.#joining = false;
 		this.#early = [];
 		this.#busy.clear();
+		this.#doubt = null;
 		this.#count = { known: 0, open: false };
 	}
 
-	async #history(params) {
-		const { signal } = this.#abort;
-		for (;;) {
-			try {
-				const page = await this.server.history({ room: this.room, ...params }, signal);
-				if (signal.aborted) return null;
-				this.#pause.reset();
-				return page;
-			} catch (error) {
-				if (signal.aborted) return null;
-				if (!(error instanceof Failure)) throw error;
-				if (!error.passing) {
-					this.opening = false;
-					this.on.say(error.message);
-					this.on.changed('state');
-					return null;
-				}
-				await this.#pause.after(error);
-				if (signal.aborted) return null;
-			}
+	#refused(failure) {
+		this.opening = false;
+		this.on.refused(failure);
+		this.on.changed('state');
+	}
+
+	#change(changes) {
+		const beyond = ({ event, changes: id }) => event === 'message deleted' && id > this.timeline.last;
+		if (this.timeline.newer !== null) this.#count.known = Math.max(0, this.#count.known - changes.filter(beyond).length);
+		this.#pages.changed(changes);
+		this.#early = amended(this.#early, changes);
+		this.on.changed('changes', this.timeline.change(changes));
+	}
+
+	// Changes of what is in the window may have been missed, those up to this id.
+	#changed(upTo) {
+		if (this.opening) this.#doubt = upTo;
+		else if (this.opened) this.#renew(upTo);
+	}
+
+	async #renew(doubt) {
+		const { last } = this.timeline;
+		if (last === doubt) return; // nothing has happened since
+		for (let from = this.timeline.first; from !== null && from <= last;) {
+			const page = await this.#pages.ask({ after: from - 1, limit: PAGE });
+			if (!page) return;
+			const end = (page.newer ?? null) === null;
+			const upTo = end ? last : page.messages.at(-1)?.id ?? last;
+			this.timeline.renew(page.messages, from, upTo);
+			this.on.changed('changes', []);
+			from = upTo + 1;
 		}
 	}
 
@@ -174,7 +199,7 @@ export class Reader {
 		for (let pages = 0; pages < JOINS; pages += 1) {
 			const after = this.timeline.solid;
 			const tick = this.#tick;
-			const page = await this.#history(after ? { after, limit: PAGE } : { limit: PAGE });
+			const page = await this.#pages.ask(after ? { after, limit: PAGE } : { limit: PAGE });
 			if (!page || !this.#joining) return;
 			const { messages } = page;
 			this.live = (page.newer ?? null) === null && tick === this.#tick;
@@ -195,10 +220,10 @@ export class Reader {
 
 	async #page(which, params, take) {
 		if (this.#busy.has(which) || this.opening) return;
-		const { signal } = this.#abort;
+		const { signal } = this.#pages;
 		this.#busy.add(which);
 		this.on.changed('state');
-		const page = await this.#history(params);
+		const page = await this.#pages.ask(params);
 		if (signal.aborted) return;
 		this.#busy.delete(which);
 		if (page) take(page);
@@ -208,7 +233,7 @@ export class Reader {
 	async #countNewer() {
 		const after = this.timeline.newer;
 		this.#count = { known: 0, open: true };
-		const page = await this.#history({ after, limit: COUNT });
+		const page = await this.#pages.ask({ after, limit: COUNT });
 		if (!page || this.timeline.newer === null) return;
 		// Scrolled on meanwhile: what is in the window by now does not count.
 		const known = page.messages.filter(({ id }) => id > this.timeline.last).length;

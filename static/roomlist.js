@@ -6,13 +6,16 @@ const OLD_MS = 60_000; // it is live but for rooms too loud to be followed
 const FIRST = 100; // rooms that are asked for, and
 const MOST = 10_000; // if someone looks for more
 const PAGE = 1_000; // shown at a time, too
-const SHOW_MS = 100; // a flood must not draw it as often
+const SHOW_MS = 100; // a flood must not draw it as often,
+const ASK_MS = 500; // nor ask as often
 
 export class RoomList extends Rooms {
 	#asked = 0;
 	#most = FIRST;
 	#part = ''; // of the names of those that are shown
 	#timer = null;
+	#again = null;
+	#moved = new Set(); // rooms of which something that was read was deleted
 
 	constructor(server, prefs, draw) {
 		super(prefs.get('read', {}), prefs.get('head'));
@@ -24,6 +27,19 @@ export class RoomList extends Rooms {
 		this.visited = [name, ...this.visited.filter((other) => other !== name)].slice(0, VISITED);
 		this.prefs.set('visited', this.visited);
 		this.#show();
+	}
+
+	heard(message) {
+		const { changes, room } = message;
+		const before = changes === undefined ? 0 : this.markOf(room).n;
+		// What may be done in a room is known by the list alone.
+		if (super.heard(message) || (room === this.room && this.unlisted(room))) {
+			this.#again ??= setTimeout(() => {
+				this.#again = null;
+				this.ask();
+			}, ASK_MS);
+		}
+		if (changes !== undefined && this.markOf(room).n !== before) this.#moved.add(room);
 	}
 
 	forget() {
@@ -46,6 +62,12 @@ export class RoomList extends Rooms {
 		// What was there on the first visit counts as read.
 		this.prefs.set('head', this.head);
 		this.prefs.set('read', this.marks());
+	}
+
+	// The newest that may be read, another one than this; null: there is none.
+	async first(name) {
+		if (!this.list('').length) await this.ask();
+		return this.list('').find((room) => room.name !== name)?.name ?? null;
 	}
 
 	refresh() {
@@ -74,6 +96,8 @@ export class RoomList extends Rooms {
 
 	#show() {
 		this.#timer = null;
+		for (const room of this.#moved) this.prefs.setOf(room, 'read', this.markOf(room));
+		this.#moved.clear();
 		const most = Math.min(this.#most, PAGE);
 		const list = this.list(this.room, this.#part).filter(({ name }, i) => i < most || name === this.room);
 		this.draw(list, this.visited.reduce((sum, name) => sum + this.unread(name), 0));

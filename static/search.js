@@ -1,6 +1,7 @@
 // search.js: what was found so far, and the way on.
+import { Meanwhile, amended } from './changes.js';
 import { parse } from './query.js';
-import { Failure } from './transport.js';
+import { Failure, Pause, world } from './transport.js';
 
 const PAGE = 40;
 const MOST = 1000; // hits kept; beyond that one should ask for less
@@ -13,10 +14,12 @@ export class Search {
 	#busy;
 	#problem;
 	#behind;
+	#meanwhile = new Meanwhile();
+	#late = 0; // seconds until it is asked again, who asked too much
 	hits = [];
 
-	constructor(server, changed) {
-		Object.assign(this, { server, changed });
+	constructor(server, changed, env = world) {
+		Object.assign(this, { server, changed, env });
 	}
 
 	async find(text, rooms) {
@@ -34,8 +37,17 @@ export class Search {
 		this.#params = null;
 		this.#older = null;
 		this.#begun = this.#busy = false;
+		this.#late = 0;
 		this.#problem = '';
 		this.hits = [];
+	}
+
+	// true: hits were changed.
+	heard(changes) {
+		this.#meanwhile.heard(changes);
+		if (!changes.some(({ changes: target }) => this.hits.some(({ id }) => id === target))) return false;
+		this.hits = amended(this.hits, changes);
+		return true;
 	}
 
 	async more() {
@@ -47,8 +59,8 @@ export class Search {
 		this.changed(this);
 		try {
 			const before = first ? [] : [['before', this.#older]];
-			const page = await this.server.history([...this.#params, ['limit', PAGE], ...before], signal);
-			if (signal.aborted) return;
+			const page = await this.#page([...this.#params, ['limit', PAGE], ...before], signal);
+			if (!page) return;
 			this.hits.push(...page.messages.sort((a, b) => b.id - a.id));
 			this.#older = page.messages.length ? page.older ?? null : null;
 			this.#behind = page.indexed !== undefined;
@@ -61,9 +73,29 @@ export class Search {
 		this.changed(this);
 	}
 
+	// null: given up meanwhile.
+	async #page(params, signal) {
+		for (const pause = new Pause(this.env); ; ) {
+			try {
+				const page = await this.#meanwhile.page(() => this.server.history(params, signal));
+				return signal.aborted ? null : page;
+			} catch (error) {
+				if (signal.aborted) return null;
+				if (error.status !== 429) throw error;
+				const ms = pause.next(error);
+				this.#late = Math.ceil(ms / 1000);
+				this.changed(this);
+				await pause.sleep(ms);
+				this.#late = 0;
+			}
+			if (signal.aborted) return null;
+		}
+	}
+
 	get state() {
 		const count = this.hits.length;
 		if (this.#problem) return this.#problem;
+		if (this.#late) return `Too fast: searching again in ${this.#late} s`;
 		if (this.#busy) return count ? `${count} found so far…` : 'Searching…';
 		if (!this.#params) return 'Words, "a phrase", from:name, in:room, after: or before: a day';
 		const newest = this.#behind ? ' The newest messages are not searched yet.' : '';

@@ -1,4 +1,5 @@
 // timeline.js: what one room's list shows, in which order, each message once.
+import { after } from './changes.js';
 
 const TOGETHER_MS = 5 * 60_000; // messages of one sender closer than this share one heading
 const LEAST = 30; // so many are kept whatever they weigh, to fill any screen
@@ -10,6 +11,7 @@ export class Timeline {
 	#notes = [];
 	#unsent = new Map();
 	#noteCount = 0;
+	#revised = new Map(); // id -> the newest change of it that was heard
 	messages = [];
 	older = null; // cursor to what came before, null if this is the beginning
 	newer = null; // cursor to what comes after, null if this is the end
@@ -32,13 +34,19 @@ export class Timeline {
 		return this.#known.has(id);
 	}
 
+	get(id) {
+		return this.#known.get(id);
+	}
+
+	// How many messages; places of deleted ones are none.
 	after(id) {
-		return this.messages.length - this.#place(id);
+		return this.messages.slice(this.#place(id)).filter(({ deleted }) => !deleted).length;
 	}
 
 	open(messages, older, newer = null) {
 		this.messages = [];
 		this.#known.clear();
+		this.#revised.clear();
 		this.#notes = [];
 		this.older = older;
 		this.newer = newer;
@@ -62,6 +70,31 @@ export class Timeline {
 		return this.add(messages);
 	}
 
+	// Gives the ids of the messages that were deleted. What is not here has nothing to change.
+	change(changes) {
+		const deleted = [];
+		for (const change of changes) {
+			const message = this.#known.get(change.changes);
+			if (!message || message.deleted || change.id <= this.#revised.get(message.id)) continue;
+			this.#revised.set(message.id, change.id);
+			const now = after(message, change);
+			if (now.deleted) deleted.push(now.id);
+			this.#put(now);
+		}
+		return deleted;
+	}
+
+	// All that there is from here up to `last`, as it is now: the changes of what is here were missed.
+	renew(messages, from, last) {
+		const now = new Map(messages.map((message) => [message.id, message]));
+		for (const { id, text, edited_at: edited, deleted } of [...this.messages]) {
+			if (id < from || id > last || deleted) continue;
+			const message = now.get(id);
+			if (!message) this.#drop(this.#place(id) - 1, 1);
+			else if (message.text !== text || message.edited_at !== edited) this.#put(message);
+		}
+	}
+
 	detach() {
 		this.newer = this.solid;
 		this.#drop(this.#place(this.solid));
@@ -78,6 +111,8 @@ export class Timeline {
 	}
 
 	note(kind, text) {
+		const before = this.#notes.at(-1);
+		if (before?.text === text && before.after === this.last) return;
 		this.#noteCount += 1;
 		this.#notes.push({ key: `note ${this.#noteCount}`, after: this.last, kind, text });
 	}
@@ -88,10 +123,12 @@ export class Timeline {
 		else this.#unsent.delete(item.key);
 		const { room, sender, text } = item;
 		if (type !== 'sent' || this.newer !== null || this.#known.has(reply.id) || text === undefined) return;
+		if (reply.id < this.solid && reply.id > (this.older ?? 0)) return; // it was deleted before its sender was answered
 		this.#insert([{ id: reply.id, room, event: 'chat message', sender, text, at: reply.at, ours: true }]);
 	}
 
-	rows(dayOf) {
+	// `marks`: what else the row of a message says.
+	rows(dayOf, marks = () => null) {
 		const rows = [];
 		if (this.older !== null) rows.push({ key: 'older', kind: 'older' });
 		else if (this.messages.length) rows.push({ key: 'beginning', kind: 'beginning' });
@@ -115,7 +152,9 @@ export class Timeline {
 			// A clock set back gives the same day twice, so the id makes the key unique.
 			if (itsDay !== day) rows.push({ key: `day ${itsDay} ${message.id}`, kind: 'day', day: itsDay, at: message.at });
 			day = itsDay;
-			rows.push({ key: `message ${message.id}`, kind: 'message', message, headed: !follows(rows.at(-1), message) });
+			const key = `message ${message.id}`;
+			if (message.deleted) rows.push({ key, kind: 'deleted', message });
+			else rows.push({ key, kind: 'message', message, headed: !follows(rows.at(-1), message), ...marks(message) });
 		}
 		notesUpTo(Infinity);
 		if (this.newer !== null) {
@@ -136,7 +175,8 @@ export class Timeline {
 			if (known && !known.ours) continue;
 			this.#known.set(message.id, message);
 			if (known) {
-				this.messages[this.#place(message.id) - 1] = message;
+				this.#revised.delete(message.id);
+				this.#put(message);
 				continue;
 			}
 			fresh.push(message);
@@ -147,9 +187,17 @@ export class Timeline {
 		return fresh;
 	}
 
+	#put(message) {
+		this.#known.set(message.id, message);
+		this.messages[this.#place(message.id) - 1] = message;
+	}
+
 	#drop(from, count = Infinity) {
 		const gone = this.messages.splice(from, count);
-		for (const { id } of gone) this.#known.delete(id);
+		for (const { id } of gone) {
+			this.#known.delete(id);
+			this.#revised.delete(id);
+		}
 		if (gone.length) this.#notes = this.#notes.filter(({ after }) => after >= this.first && after <= this.last);
 		return gone.length;
 	}
@@ -185,7 +233,8 @@ export class Timeline {
 }
 
 function follows(row, message) {
-	if (row?.kind !== 'message' || row.message.sender !== message.sender) return false;
+	if (row?.kind !== 'message') return false;
+	if (row.message.sender !== message.sender || row.message.by !== message.by) return false; // nobody borrows a mark
 	const apart = Date.parse(message.at) - Date.parse(row.message.at);
 	return apart >= 0 && apart < TOGETHER_MS;
 }

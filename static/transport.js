@@ -1,7 +1,7 @@
 // transport.js: the way to the server and back.
 
 const OVERDUE_MS = 2_000 + 5_000; // the server's own jitter, and what a slow line may add
-const QUICK_MS = 10_000; // for requests that are answered at once
+const QUICK_MS = 15_000; // for requests that are answered at once, or up to 10 s late to who asks too much
 const SEND_MS = 30_000; // the server itself may wait 15 s for another program's lock
 const SLOW_BYTES_PER_MS = 20; // a file may take as long as such a line needs for it
 const BATCH = 500; // messages of one poll
@@ -17,14 +17,25 @@ const clock = {
 export const world = { clock, random: Math.random, isOnline: () => navigator.onLine };
 
 export class Failure extends Error {
-	constructor(message, { status = 0, retryAfterMs = 0 } = {}) {
+	// Of the problem document: its code, which limit it was, and what may be done all the same.
+	constructor(message, { status = 0, retryAfterMs = 0, code = '', limit = '', may = '' } = {}) {
 		super(message);
-		Object.assign(this, { status, retryAfterMs });
+		Object.assign(this, { status, retryAfterMs, code, limit, may });
 	}
 
 	// Not this message but whoever sends it from here.
 	get bars() {
-		return this.status === 401 || this.status === 403;
+		return (this.status === 401 && !this.unknown) || (this.status === 403 && !this.forbidden);
+	}
+
+	// A token would help, or another one.
+	get unknown() {
+		return this.code === 'unauthorized';
+	}
+
+	// This room is not for us.
+	get forbidden() {
+		return this.code === 'forbidden_room';
 	}
 
 	get passing() {
@@ -101,7 +112,7 @@ export class Server {
 	}
 
 	async rooms(params) {
-		const answer = await this.#request(`rooms?${new URLSearchParams(params)}`, {}, QUICK_MS);
+		const answer = await this.#request(`rooms?${new URLSearchParams({ may: 1, ...params })}`, {}, QUICK_MS);
 		return ours(answer, Array.isArray(answer?.rooms));
 	}
 
@@ -114,6 +125,15 @@ export class Server {
 		}
 		const timeoutMs = SEND_MS + (blob?.size ?? 0) / SLOW_BYTES_PER_MS;
 		const answer = await this.#request(path, init, timeoutMs, signal);
+		return ours(answer, Number.isSafeInteger(answer?.id));
+	}
+
+	// Of a message: what it says from now on; null deletes it. `key`: that of one's own, if it is known.
+	async change(id, text, key) {
+		const headers = key === undefined ? {} : { 'If-Key': key };
+		const init = text === null ? { method: 'DELETE', headers }
+			: { method: 'PATCH', headers: { ...headers, 'Content-Type': 'application/json' }, body: JSON.stringify({ text }) };
+		const answer = await this.#request(`messages/${id}`, init, SEND_MS);
 		return ours(answer, Number.isSafeInteger(answer?.id));
 	}
 
@@ -153,11 +173,17 @@ function ours(answer, looksSo) {
 }
 
 function refusal(response, text) {
-	const problem = parse(text);
-	const asks = response.status === 401 && 'The server wants a name and a password: load the page again to be asked.';
-	const detail = asks || problem?.detail || problem?.title || `The server answered ${response.status}.`;
-	const retryAfterMs = retryAfter(response.headers.get('Retry-After'));
-	return new Failure(detail, { status: response.status, retryAfterMs });
+	const { status, headers } = response;
+	const problem = parse(text) ?? {};
+	const retryAfterMs = retryAfter(headers.get('Retry-After'));
+	const { code, limit, may } = problem;
+	const told = { status, retryAfterMs, code, limit, may };
+	if (status !== 401) return new Failure(problem.detail || problem.title || `The server answered ${status}.`, told);
+	// longlined asks for a token by Bearer; a web server that checks passwords asks for these.
+	if (/^Bearer\b/i.test(headers.get('WWW-Authenticate') ?? '')) {
+		return new Failure('The server does not know this token, or no longer.', { ...told, code: 'unauthorized' });
+	}
+	return new Failure('The server wants a name and a password: load the page again to be asked.', { ...told, code: 'password' });
 }
 
 function retryAfter(header) {

@@ -1,15 +1,22 @@
 // view-form.js: the form: a name, a text, and files, until they are given away.
-import { byId, on } from './view-rows.js';
+import { byId, on } from './view-parts.js';
 import { senderOf } from './write.js';
 
 const field = byId('text');
 const name = byId('name');
+const compose = byId('compose');
 
 export class FormView {
+	editing = false; // the field holds a message that was sent
+
 	constructor(does) {
 		const submit = () => {
+			if (this.editing) {
+				this.#save(does);
+				return;
+			}
 			if (field.value.trim() === '') return;
-			does.submit({ sender: name.value.trim(), text: field.value });
+			does.submit({ sender: this.sender, text: field.value });
 			this.draft('');
 			field.focus();
 		};
@@ -24,17 +31,86 @@ export class FormView {
 		on('name', 'input', () => {
 			const fits = senderOf(name.value);
 			if (fits !== name.value) name.value = fits;
-			does.name(name.value.trim());
+			this.taken('');
+			does.name(this.sender);
 		});
+		on('fence-sign', 'click', () => does.sign());
 		on('text', 'input', () => {
 			this.#fit();
-			does.draft(field.value);
+			if (!this.editing) does.draft(field.value);
 		});
+		on('text', 'keydown', (event) => {
+			const { key, altKey, ctrlKey, metaKey, shiftKey, isComposing } = event;
+			if (altKey || ctrlKey || metaKey || shiftKey || isComposing) return;
+			if (key === 'ArrowUp' && field.value === '' && !this.editing) does.editLast();
+			else if (key === 'Escape' && this.editing) does.leave();
+			else return;
+			event.preventDefault();
+		});
+		on('edit-leave', 'click', () => does.leave());
 		this.#files(does);
 	}
 
-	name(text) {
+	get sender() {
+		return name.value.trim();
+	}
+
+	// `given`: the server says so, whatever is typed.
+	name(text, given = false) {
 		name.value = senderOf(text);
+		name.readOnly = given;
+		name.title = given ? 'The name that the server knows you by' : '';
+		this.taken('');
+	}
+
+	taken(sender) {
+		const why = byId('name-why');
+		name.ariaInvalid = sender ? 'true' : null;
+		why.hidden = !sender;
+		why.textContent = sender ? `“${sender}” is somebody’s name here. Choose another and press Retry, or sign in if it is yours.` : '';
+	}
+
+	// A line that says why nothing can be written here, in the place of the fields.
+	fence(why, offer) {
+		const words = byId('fence-why');
+		byId('fence-sign').hidden = !offer;
+		if (words.textContent === why) return; // this is asked often, and to fit a long draft costs time
+		words.textContent = why;
+		if (why && compose.contains(document.activeElement)) byId('log').focus({ preventScroll: true });
+		byId('fence').hidden = !why;
+		compose.hidden = !!why;
+		this.#fit();
+	}
+
+	// null: the field is for new messages again.
+	edit(text) {
+		const had = !byId('editing').hidden;
+		this.editing = text !== null;
+		this.saving(false);
+		this.why('');
+		byId('editing').hidden = !this.editing;
+		byId('attach').disabled = this.editing;
+		byId('name').disabled = this.editing;
+		byId('send').textContent = this.editing ? 'Save' : 'Send';
+		if (this.editing) this.draft(text);
+		if (this.editing || had) field.focus();
+	}
+
+	// Until the server has answered.
+	saving(yes) {
+		field.readOnly = yes;
+		byId('send').disabled = yes;
+		if (!yes && this.editing && document.activeElement === document.body) field.focus(); // it was on the button
+	}
+
+	// Why an edit is not saved.
+	why(text) {
+		byId('edit-why').textContent = text;
+	}
+
+	#save(does) {
+		if (field.value.trim() === '') this.why('An empty message cannot be saved; its menu deletes it.');
+		else does.save(field.value);
 	}
 
 	draft(text) {
@@ -48,7 +124,7 @@ export class FormView {
 	}
 
 	#files(does) {
-		const take = (files) => files?.length && does.files({ sender: name.value.trim(), files: [...files] });
+		const take = (files) => files?.length && !compose.hidden && !this.editing && does.files({ sender: this.sender, files: [...files] });
 		const file = byId('file');
 		byId('attach').hidden = false;
 		on('attach', 'click', () => file.click());

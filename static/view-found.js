@@ -1,5 +1,6 @@
 // view-found.js: the search field and what was found.
-import { byId, hitOf, make, on } from './view-rows.js';
+import { byId, make, on } from './view-parts.js';
+import { hitOf } from './view-rows.js';
 
 const REST_MS = 350; // of the keys, after which a search begins by itself
 
@@ -64,6 +65,16 @@ export class FoundView {
 		results.append(...hits.slice(results.childElementCount).map(hitOf));
 		byId('hits').textContent = state;
 		this.#edge();
+	}
+
+	// Hits were changed: each is drawn again, and one stays where one is.
+	anew(hits, state) {
+		const { scrollTop } = results;
+		const at = document.activeElement?.closest('#results a')?.hash;
+		results.replaceChildren();
+		if (this.open) this.show(hits, state);
+		results.scrollTop = scrollTop;
+		if (at) results.querySelector(`a[href="${CSS.escape(at)}"]`)?.focus();
 	}
 
 	fresh() {

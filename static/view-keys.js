@@ -1,5 +1,5 @@
 // view-keys.js: the keys, and the buttons around the lists.
-import { byId, on } from './view-rows.js';
+import { byId, on } from './view-parts.js';
 
 const typing = (node) => node.matches('input:not([type=checkbox]), textarea, select');
 const shows = (name) => document.body.classList.contains(name);
@@ -35,6 +35,11 @@ export function buttons(view, does) {
 		if (shows('drawer') && !target.closest?.('nav, #menu')) view.drawer(false);
 	});
 	on('more', 'click', () => dialog.showModal());
+	on('sign-in', 'click', () => {
+		dialog.close();
+		does.sign();
+	});
+	on('sign-out', 'click', () => does.signOut());
 	on('options-close', 'click', () => dialog.close());
 	on('options', 'click', ({ target }) => {
 		if (target === dialog) dialog.close(); // beside it
@@ -58,7 +63,7 @@ export function keys(view, does) {
 		G: () => does.newest(),
 	};
 	document.addEventListener('keydown', (event) => {
-		if (event.defaultPrevented || event.isComposing || dialog.open || event.ctrlKey || event.metaKey) return;
+		if (event.defaultPrevented || event.isComposing || document.querySelector('dialog[open]') || event.ctrlKey || event.metaKey) return;
 		if (event.altKey) {
 			const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
 			if (!by) return;
@@ -78,6 +83,8 @@ function escape(view, does) {
 		byId('menu').focus();
 	} else if (view.found.open || shows('seeking')) {
 		view.found.close();
+	} else if (view.form.editing) {
+		does.leave();
 	} else {
 		does.readAll();
 		// From the field to the list, where the letters are keys, and back.

@@ -1,5 +1,6 @@
 // view-log.js: the list of messages: which rows, and where the reader stands whatever comes.
-import { draw, byId, spoken } from './view-rows.js';
+import { byId } from './view-parts.js';
+import { draw, spoken } from './view-rows.js';
 
 const NEAR_END = 48; // pixels; who is this close wants to stay there
 const AHEAD = 1.5; // screens: pages are fetched this early
@@ -87,6 +88,10 @@ export class LogView {
 		return true;
 	}
 
+	show(key) {
+		this.#drawn.get(key)?.node.scrollIntoView({ block: 'nearest' });
+	}
+
 	backTo(key) {
 		const node = this.#drawn.get(key)?.node;
 		if (node && node.offsetTop < this.#log.scrollTop) this.reveal(key);
@@ -117,7 +122,7 @@ export class LogView {
 		if (drawn && same(drawn.row, row)) return drawn.node;
 		const node = draw[row.kind](row, this.#context);
 		if (drawn?.node.classList.contains('target')) node.classList.add('target');
-		const focused = drawn?.node === document.activeElement;
+		const focused = drawn?.node.contains(document.activeElement);
 		drawn?.node.replaceWith(node);
 		if (focused) node.focus({ preventScroll: true });
 		this.#drawn.set(row.key, { row, node });

@@ -2,34 +2,8 @@
 // Whatever comes from a message goes in as text or into an attribute that cannot run.
 import { plain } from './export.js';
 import { TAGS, parse } from './markup.js';
-
-const TALL = 2_000; // characters, and
-const TALL_LINES = 24; // beyond which a message is shown in part first
-const RUN = 200; // characters without a blank
-const LONG_RUN = /(\S{100})(?=\S{100})/u;
-
-export const byId = (id) => document.getElementById(id);
-export const on = (id, type, run) => byId(id).addEventListener(type, (event) => {
-	if (type === 'submit') event.preventDefault();
-	run(event);
-});
-
-// Chromium lays out joined letters (Arabic) in quadratic time, unless they may be broken.
-const breakable = (part) => (typeof part === 'string' && part.length > RUN
-	? part.split(LONG_RUN).flatMap((piece, i) => (i % 2 ? [piece, document.createElement('wbr')] : piece)) : part);
-
-export function make(name, className, ...content) {
-	const node = document.createElement(name);
-	if (className) node.className = className;
-	node.append(...content.flatMap(breakable)); // strings become text, never markup
-	return node;
-}
-
-export function button(label, run) {
-	const node = make('button', '', label);
-	node.addEventListener('click', run);
-	return node;
-}
+import { unsent } from './view-fate.js';
+import { button, byId, make, senderOf, shortened, size } from './view-parts.js';
 
 const formatter = (options) => new Intl.DateTimeFormat([], options);
 const clockTime = formatter({ hour: '2-digit', minute: '2-digit' });
@@ -48,21 +22,6 @@ export function timeOf(at, brief = false) {
 	time.dateTime = at;
 	return time;
 }
-
-// The golden angle keeps the hues of names apart.
-function hueOf(name) {
-	let hash = 0;
-	for (const char of name) hash = (hash * 31 + char.codePointAt(0)) % 65521;
-	return Math.round(hash * 137.508) % 360;
-}
-
-export function senderOf(sender) {
-	const node = make('bdi', sender ? 'sender' : 'sender nobody', sender || 'no name');
-	node.style.setProperty('--hue', hueOf(sender));
-	return node;
-}
-
-const size = (bytes) => (bytes < 1000 ? `${bytes} bytes` : `${(bytes / 1000).toFixed(1)} kB`);
 
 const bytesOf = (base64) => Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
 
@@ -124,23 +83,22 @@ function contentOf(message) {
 	return body;
 }
 
-function shortened(body, text = '') {
-	if (text.length < TALL && text.split('\n', TALL_LINES + 1).length <= TALL_LINES) return [body];
-	body.classList.add('tall');
-	const more = button('Show all', () => {
-		body.classList.remove('tall');
-		more.remove();
-	});
-	more.className = 'expand';
-	return [body, more];
+// What became of a message, and when.
+function timed(what, tag, at) {
+	const node = make(tag, 'edited', what);
+	if (at === undefined) return node;
+	node.append(' ', timeOf(at, true));
+	node.title = format(exactTime, at);
+	return node;
 }
 
-const SAYS = {
-	queued: () => 'Waiting for its turn',
-	sending: () => 'Sending…',
-	waiting: (problem) => `Not sent yet: ${problem}`,
-	failed: (problem) => `Not sent: ${problem}`,
-};
+function menuOf(message, mine, does) {
+	const open = button('⋯', () => does.menu(message, mine, open));
+	open.className = 'act';
+	open.ariaLabel = message.text === undefined ? 'Delete this message' : 'Edit or delete this message';
+	open.ariaHasPopup = 'dialog';
+	return open;
+}
 
 export const draw = {
 	older: (_, { does }) => make('p', 'note', button('Load older messages', does.older)),
@@ -160,8 +118,8 @@ export const draw = {
 		return make('p', 'day', name);
 	},
 
-	message({ message, headed }, { room }) {
-		const article = make('article', headed ? 'headed' : '');
+	message({ message, headed, mine, changes, mending }, { room, does }) {
+		const article = make('article', `${headed ? 'headed' : ''}${changes ? ' changeable' : ''}${mending ? ' mending' : ''}`.trim());
 		article.dataset.id = message.id;
 		article.tabIndex = -1; // j, k and permalinks move the focus here
 		// Drawn by the style sheet, since the link's name is not what one sees of it.
@@ -172,23 +130,27 @@ export const draw = {
 		link.href = `#${room}/${message.id}`;
 		link.title = `${format(exactTime, message.at)}\n${message.at}`;
 		link.ariaLabel = 'Permalink';
-		if (headed) article.append(senderOf(message.sender));
-		else article.ariaLabel = message.sender || 'no name';
-		article.append(...shortened(contentOf(message), message.text), link);
+		if (headed) article.append(senderOf(message.sender, message.by));
+		else article.ariaLabel = `${message.sender || 'no name'}${message.by === undefined ? '' : ', proven sender'}`;
+		article.append(...shortened(contentOf(message), message.text));
+		if (changes) article.append(menuOf(message, mine, does));
+		article.append(link);
+		if (message.edited_at !== undefined) article.append(timed('edited', 'span', message.edited_at));
 		// Or hundreds of links would lie between the list and the message field.
 		for (const inside of article.querySelectorAll('a, button')) inside.tabIndex = -1;
 		return article;
 	},
 
-	unsent({ itemKey, sender, text, blob, event, state, problem }, { does }) {
-		const body = make('div', 'text', text ?? `${event.replace(/^file:/, '')} (${size(blob.size)})`);
-		body.dir = 'auto';
-		const fate = make('p', 'fate', make('span', '', SAYS[state](problem)));
-		if (state === 'waiting' || state === 'failed') {
-			fate.append(...['Retry', 'Discard'].map((label) => button(label, () => does.decide(label.toLowerCase(), itemKey))));
-		}
-		return make('article', `headed unsent ${state}`, senderOf(sender), ...shortened(body, text), fate);
+	// Its place; nobody takes it for a gap, which is said in other words, and in the middle.
+	deleted({ message: { id, deleted_at: at } }) {
+		const line = timed('Message deleted', 'p', at);
+		line.classList.add('deleted');
+		line.dataset.id = id;
+		line.tabIndex = -1;
+		return line;
 	},
+
+	unsent,
 };
 
 export const spoken = (message) => `${message.sender || 'no name'}: ${plain(message).slice(0, 500)}`;
@@ -198,7 +160,7 @@ export function hitOf(message) {
 	words.dir = 'auto';
 	const snippet = message.snippet ?? [plain(message).slice(0, 300)];
 	words.append(...snippet.map((part, i) => (i % 2 ? make('mark', '', part) : part)));
-	const about = make('span', 'about', senderOf(message.sender), ` in #${message.room} · `, timeOf(message.at, true));
+	const about = make('span', 'about', senderOf(message.sender, message.by), ` in #${message.room} · `, timeOf(message.at, true));
 	const link = make('a', '', about, words);
 	link.href = `#${message.room}/${message.id}`;
 	return make('li', '', link);

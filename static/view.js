@@ -1,9 +1,12 @@
 // view.js: the document, but for what the other view-*.js do. No other file touches it.
+import { ChangeView } from './view-change.js';
 import { FormView } from './view-form.js';
 import { FoundView } from './view-found.js';
 import { buttons, keys } from './view-keys.js';
 import { LogView } from './view-log.js';
-import { byId, make, timeOf } from './view-rows.js';
+import { byId, make } from './view-parts.js';
+import { timeOf } from './view-rows.js';
+import { SignView } from './view-sign.js';
 
 export class View {
 	#state = { name: 'connecting' };
@@ -14,6 +17,8 @@ export class View {
 		this.form = new FormView(does);
 		this.log = new LogView(does);
 		this.found = new FoundView(does);
+		this.sign = new SignView(does);
+		this.change = new ChangeView(does);
 		buttons(this, does);
 		keys(this, does);
 		document.addEventListener('visibilitychange', () => does.woken());
@@ -67,12 +72,13 @@ export class View {
 		this.#state = state;
 		clearInterval(this.#ticker);
 		if (state.name === 'reconnecting') this.#ticker = setInterval(() => this.#tick(), 250);
-		byId('again').hidden = state.name !== 'reconnecting' && state.name !== 'offline';
+		byId('again').hidden = !['reconnecting', 'offline', 'refused'].includes(state.name);
 		const seconds = make('span', '');
 		seconds.ariaHidden = 'true';
 		const barred = this.#barred && state.name === 'connected';
 		byId('connection').className = barred ? 'offline' : state.name;
-		const words = barred ? 'Connected, sending is refused' : state.name[0].toUpperCase() + state.name.slice(1);
+		const word = state.name === 'refused' ? 'not signed in' : state.name;
+		const words = barred ? 'Connected, sending is refused' : word[0].toUpperCase() + word.slice(1);
 		byId('connection').replaceChildren(words, seconds);
 		this.#tick();
 	}

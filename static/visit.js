@@ -1,20 +1,24 @@
-// visit.js: the room that is open: the ways through it, and how far it was read.
+// visit.js: the room that is open, and the ways through it.
 import { allowed } from './prefs.js';
+import { Progress } from './progress.js';
 import { ROOM, offsetOf } from './query.js';
 import { Reader } from './reader.js';
 import { Timeline } from './timeline.js';
 import { fileItem, textItem } from './write.js';
 
 export class Visit {
-	#fresh = 0; // messages that came since a person was at the end
 	#goal = null; // goes where a person wanted to be, once the list is there
 	#remark = ''; // to be said in the list once it is there
 	#pending = false; // the list is about to be drawn
+	#named = false; // the address names the room
+	#barred = null; // why the room may not be read
+	#may = null; // what one may do there, as it was drawn
 	room = '';
 	reader = null;
 
 	constructor(parts) {
-		Object.assign(this, parts); // server, prefs, session, outbox, rooms, search, feed, view, dayOf
+		Object.assign(this, parts); // server, prefs, session, outbox, rooms, search, feed, view, sign, own, mend, dayOf
+		this.progress = new Progress(parts);
 	}
 
 	// The part of an address behind #: a room, and perhaps the number of a message.
@@ -22,6 +26,7 @@ export class Visit {
 		const [name = '', number = ''] = (allowed(() => decodeURIComponent(hash.slice(1))) ?? '').split('/');
 		const id = /^\d{1,15}$/.test(number) ? Number(number) : null;
 		const known = name === '' || ROOM.test(name);
+		this.#named = name !== '';
 		const next = known ? name || 'main' : 'main';
 		const changed = next !== this.room;
 		if (changed) this.#enter(next);
@@ -29,7 +34,7 @@ export class Visit {
 		const reveal = () => this.view.log.reveal(`message ${id}`, { target: true });
 		if (id && this.timeline.has(id)) reveal();
 		else if (id) this.#open({ around: id }, () => reveal() || this.say(`Message ${id} is not in this room, or no longer.`));
-		else if (changed) this.#open({});
+		else if (changed || this.#barred) this.#open({});
 		else this.say();
 	}
 
@@ -41,7 +46,7 @@ export class Visit {
 	submit(typed) {
 		this.outbox.add(textItem(this.room, typed));
 		this.prefs.setOf(this.room, 'drafts', null);
-		this.#mark(null);
+		this.progress.mark(null);
 		this.toNewest();
 	}
 
@@ -53,33 +58,66 @@ export class Visit {
 		this.toNewest();
 	}
 
+	// The server will not show what was asked for.
+	async refused(failure) {
+		this.rooms.refresh();
+		if (this.sign.refused(failure) || !failure.forbidden) {
+			this.say(failure.message);
+			return;
+		}
+		const { room } = this;
+		this.#barred = failure;
+		const other = this.#named ? null : await this.rooms.first(room);
+		if (room !== this.room || !this.#barred) return;
+		if (other) {
+			history.replaceState(null, '', `#${other}`);
+			this.follow(`#${other}`);
+			return;
+		}
+		this.say(`You may not read #${room}.`);
+		this.fence();
+	}
+
+	get mayWrite() {
+		return this.#barred ? this.#barred.may.includes('w') : this.rooms.mayWrite(this.room);
+	}
+
+	// Whether a message has a menu.
+	mayChange(message) {
+		return this.rooms.moderates(this.room) || (this.mayWrite && this.own.has(message));
+	}
+
+	// What may not be written has no field.
+	fence() {
+		const may = this.mayWrite;
+		const why = this.#barred ? `You may neither read nor write in #${this.room}.` : 'You may read here, not write.';
+		this.view.form.fence(may ? '' : why, this.sign.stranger);
+		const all = `${may} ${this.rooms.moderates(this.room)}`;
+		if (all !== this.#may && this.reader) this.#show(); // so say the menus beside messages
+		this.#may = all;
+	}
+
 	unsent(type, item, reply) {
+		if (item.code === 'forbidden_room' && item.state === 'failed') this.rooms.barred(item.room, 'r');
+		if (type === 'sent' && !this.rooms.mayWrite(item.room)) this.rooms.barred(item.room, 'rw');
+		this.fence();
 		if (item.room === this.room) this.timeline.outbox(type, item, reply);
 		this.#show();
 	}
 
-	changed(what) {
+	changed(what, deleted = []) {
+		this.progress.deleted(deleted);
 		if (what === 'far' && this.view.log.following) this.#open({});
 		if (what === 'opened') this.#arrive();
 		else this.#show();
 	}
 
 	arrived(messages) {
-		const { timeline, view } = this;
-		const { length } = messages;
-		const begin = messages[0].id - 1;
-		const marked = timeline.mark !== null && (timeline.newer !== null || timeline.after(timeline.mark) > length);
-		if (view.visible && view.log.following) {
-			const { id } = messages.at(-1);
-			if (!marked) this.#mark(id);
-			this.#read(id, 0);
-			view.log.announce(messages);
-			return;
-		}
-		this.#fresh += length;
-		const allRead = timeline.newer === null && timeline.after(this.rooms.readOf(this.room) ?? begin) <= length;
-		if (!marked || allRead) this.#mark(begin);
-		this.#newest();
+		const { visible, log } = this.view;
+		const seen = visible && log.following;
+		this.progress.arrived(messages, seen);
+		if (seen) log.announce(messages);
+		else this.#newest();
 	}
 
 	// Only a question about this room alone tells whether it lost something.
@@ -91,7 +129,7 @@ export class Visit {
 
 	reset() {
 		this.reader.unready();
-		this.#mark(null);
+		this.progress.mark(null);
 		this.#remark = 'The log on the server was replaced. This is what it holds now.';
 		this.#open({});
 	}
@@ -107,18 +145,18 @@ export class Visit {
 
 	look() {
 		this.view.log.backTo('mark');
-		if (this.view.log.following) this.#fresh = 0;
+		if (this.view.log.following) this.progress.fresh = 0;
 		this.#show();
 	}
 
 	ended(atEnd) {
-		if (atEnd) this.#fresh = 0;
+		if (atEnd) this.progress.fresh = 0;
 		this.#newest();
 	}
 
 	seen(id) {
 		const { newer } = this.reader;
-		if (this.view.visible && !newer.open) this.#read(id, this.timeline.after(id) + newer.known);
+		if (this.view.visible && !newer.open) this.progress.read(id, this.timeline.after(id) + newer.known);
 	}
 
 	toOldest() {
@@ -126,9 +164,9 @@ export class Visit {
 		else this.#open({ after: 0 }, () => this.view.log.toTop());
 	}
 
-	toNewest() {
-		this.#fresh = 0;
-		if (this.timeline.newer !== null) this.#open({});
+	toNewest(goal = null) {
+		this.progress.fresh = 0;
+		if (this.timeline.newer !== null) this.#open({}, goal);
 		else this.view.log.toEnd();
 		this.#newest();
 	}
@@ -146,23 +184,24 @@ export class Visit {
 	}
 
 	readAll() {
-		this.#mark(null);
+		this.progress.mark(null);
 		this.#show();
 	}
 
 	#enter(room) {
-		const here = this.reader ? null : this.session.get('mark'); // only after a reload
+		this.mend.leave();
 		this.reader?.stop();
 		this.room = room;
-		this.#fresh = 0;
+		this.#barred = null;
 		this.timeline = new Timeline();
 		for (const item of this.outbox.items) if (item.room === room) this.timeline.outbox('item', item);
-		this.#mark(here?.room === room ? here.id : this.rooms.readOf(room));
+		this.progress.enter(room, this.timeline);
 		this.reader = new Reader(this.server, { room, timeline: this.timeline, on: this });
 		this.view.room(room);
 		this.view.form.draft(this.prefs.of(room, 'drafts') ?? '');
 		if (this.feed.ready) this.reader.ready();
 		this.rooms.enter(room);
+		this.fence();
 	}
 
 	#open(where, goal = null) {
@@ -174,12 +213,14 @@ export class Visit {
 		const { timeline, view } = this;
 		const goal = this.#goal;
 		this.#goal = null;
+		this.#barred = null;
+		this.fence();
 		this.say();
 		this.#draw(goal ?? (() => {
 			view.log.toEnd();
 			view.log.backTo('mark');
 		}));
-		if (timeline.mark === null && timeline.newer === null) this.#mark(timeline.last);
+		if (timeline.mark === null && timeline.newer === null) this.progress.mark(timeline.last);
 		const above = timeline.mark !== null && timeline.older !== null && timeline.mark < timeline.first;
 		view.firstUnread(above && !goal);
 		this.#newest();
@@ -187,11 +228,15 @@ export class Visit {
 	}
 
 	#draw(place) {
-		const { reader, timeline, view } = this;
+		const { reader, timeline, view, own, mend } = this;
 		this.#pending = false;
 		reader.keep(view.log.following);
 		const complete = reader.opened && timeline.newer === null;
-		view.log.rows(timeline.rows(this.dayOf), { complete, busy: reader.busy, loaded: reader.opened, place });
+		own.learn(timeline.messages);
+		const marks = (message) => ({
+			mine: own.has(message), changes: this.mayChange(message), mending: message.id === mend.id,
+		});
+		view.log.rows(timeline.rows(this.dayOf, marks), { complete, busy: reader.busy, loaded: reader.opened || reader.refused, place });
 		this.#newest();
 	}
 
@@ -202,20 +247,7 @@ export class Visit {
 	}
 
 	#newest() {
-		this.view.newest({ hidden: this.view.log.following, fresh: this.#fresh, newer: this.reader.newer });
-	}
-
-	#mark(id) {
-		this.timeline.mark = id;
-		this.session.set('mark', id === null ? null : { room: this.room, id });
-		if (id === null) this.view.firstUnread(false);
-	}
-
-	#read(id, left) {
-		if (!this.rooms.read(this.room, id, left)) return;
-		const mark = this.rooms.markOf(this.room);
-		this.prefs.setOf(this.room, 'read', mark);
-		this.feed.tell({ type: 'read', room: this.room, mark });
-		this.rooms.show();
+		const hidden = this.view.log.following || (this.reader.refused && !this.reader.opened);
+		this.view.newest({ hidden, fresh: this.progress.fresh, newer: this.reader.newer });
 	}
 }

@@ -4,7 +4,7 @@ const FILE_MOST = 4_000_000; // bytes; the web server passes little more, longli
 const EVENT_BYTES = 128, SENDER_BYTES = 64;
 
 // Half a surrogate pair has no UTF-8 and would be refused.
-const wellFormed = (text) => text.replace(/\p{Surrogate}/gu, '\uFFFD');
+export const wellFormed = (text) => text.replace(/\p{Surrogate}/gu, '\uFFFD');
 
 // crypto.randomUUID is missing where the page is served by plain HTTP.
 export function newKey() {

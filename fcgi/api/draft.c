@@ -230,8 +230,9 @@ check_fields(struct draft *d)
 		    STR_ARGS(request_shown(f->v[DRAFT_ROOM])));
 	if (f->has[DRAFT_EVENT] && !message_event_ok(f->v[DRAFT_EVENT]))
 		fail(d, PROBLEM_BAD_FIELD,
-		    "'event' must be 1 to %d bytes, and no name that Socket.IO reserves; not '%.*s'", MESSAGE_EVENT_MAX,
-		    STR_ARGS(request_shown(f->v[DRAFT_EVENT])));
+		    "'event' must be 1 to %d bytes, and no name that Socket.IO reserves or that changes have; not "
+		    "'%.*s'",
+		    MESSAGE_EVENT_MAX, STR_ARGS(request_shown(f->v[DRAFT_EVENT])));
 	if (f->v[DRAFT_SENDER].n > MESSAGE_SENDER_MAX)
 		fail(d, PROBLEM_BAD_FIELD, "'sender' must be at most %d bytes, not %zu", MESSAGE_SENDER_MAX,
 		    f->v[DRAFT_SENDER].n);
@@ -292,11 +293,6 @@ draft_read(struct draft *d, struct request *r, const struct draft_limits *limits
 		fail(d, PROBLEM_BODY_TOO_LARGE, "the body is larger than %zu bytes (body-max)", limits->body_max);
 	if (!d->bad)
 		read_body(d, r, limits->depth_max);
-	if (r->user.n > 0) {
-		/* A name that nginx has checked wins over what the request says. */
-		d->f.v[DRAFT_SENDER] = r->user;
-		d->f.has[DRAFT_SENDER] = true;
-	}
 	check_fields(d);
 	check_body(d, limits->message_max);
 	simplify(d, limits->depth_max);

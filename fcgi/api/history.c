@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/container.h"
 #include "base/date.h"
 #include "errand.h"
 #include "live/commit.h"
+#include "live/gate.h"
 #include "live/room.h"
 #include "rooms_named.h"
 #include "store/terms.h"
@@ -15,20 +17,18 @@ enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 500, INDEX_WAIT_MS = 1000 };
 
 /* A page on its way through a reader, with copies of all that it needs. */
 struct reading {
+	struct errand errand;
 	struct history *h;
-	uint64_t handle; /* of the request */
 	struct store_page page;
 	bool search;
 	struct str if_none_match;
 	struct buf strings; /* what the views point to */
 };
 
-static void
-reading_free(struct reading *r)
+static struct reading *
+reading_of(struct errand *e)
 {
-	buf_fini(&r->page.json);
-	buf_fini(&r->strings);
-	free(r);
+	return CONTAINER(e, struct reading, errand);
 }
 
 static void
@@ -72,80 +72,71 @@ reply(struct reading *r, struct fcgi_conn *conn)
 }
 
 static void
-done(void *ctx, enum store_status status)
+answer(struct errand *e, struct fcgi_conn *conn, enum store_status status)
 {
-	struct reading *r = ctx;
+	struct reading *r = reading_of(e);
 	struct requests *requests = r->h->requests;
-	struct fcgi_conn *conn = errand_back(requests, r->handle);
 
-	if (conn != NULL) {
-		switch (status) {
-		case STORE_OK:
-			reply(r, conn);
-			break;
-		case STORE_SYNTAX:
-			request_fail(requests, conn, PROBLEM_BAD_SEARCH,
-			    "parameter 'q' has nothing to look for: give at least one word or \"phrase\" without -");
-			break;
-		case STORE_TIMEOUT:
-			request_fail(requests, conn, PROBLEM_SEARCH_TIMEOUT,
-			    "it took too long (search-timeout): ask for less, or for a shorter time");
-			break;
-		case STORE_BUSY:
-		case STORE_FULL:
-		case STORE_APART:
-		case STORE_FAILED:
-		case STORE_STOPPED:
-			request_fail(requests, conn, PROBLEM_STORE_FAILED, "the database cannot be read");
-			break;
-		}
+	switch (status) {
+	case STORE_OK:
+		reply(r, conn);
+		break;
+	case STORE_SYNTAX:
+		request_fail(requests, conn, PROBLEM_BAD_SEARCH,
+		    "parameter 'q' has nothing to look for: give at least one word or \"phrase\" without -");
+		break;
+	case STORE_TIMEOUT:
+		request_fail(requests, conn, PROBLEM_SEARCH_TIMEOUT,
+		    "it took too long (search-timeout): ask for less, or for a shorter time");
+		break;
+	case STORE_BUSY:
+	case STORE_FULL:
+	case STORE_APART:
+	case STORE_FAILED:
+	case STORE_STOPPED:
+	case STORE_STALE:
+		request_fail(requests, conn, PROBLEM_STORE_FAILED, "the database cannot be read");
+		break;
 	}
-	reading_free(r);
 }
 
-/* Too many wait, or there is no memory. */
-static void
-refuse(struct reading *r)
+static struct read *
+ask(struct errand *e)
 {
-	struct fcgi_conn *conn = fcgi_find(r->h->requests->fcgi, r->handle);
+	struct reading *r = reading_of(e);
 
-	if (conn != NULL)
-		request_refuse_busy(r->h->requests, conn);
-	reading_free(r);
-}
-
-static void
-submit(struct reading *r)
-{
-	struct fcgi_conn *conn = fcgi_find(r->h->requests->fcgi, r->handle);
-
-	if (conn == NULL) {
-		reading_free(r);
-		return;
-	}
+	r->page.rooms.sees = sight_sees(e->sight);
+	r->page.access_version = access_version(r->h->gate->access);
 	r->page.head = rooms_head(r->h->rooms);
-	if (!errand_begin(conn, r->search ? readers_search(r->h->readers, &r->page, done, r)
-	                                  : readers_history(r->h->readers, &r->page, done, r)))
-		refuse(r);
+	return (r->search ? readers_search : readers_history)(r->h->readers, &r->page, &e->turn, errand_done, e);
 }
 
 static void
-indexed(void *ctx, uint64_t handle, bool ok)
+forget(struct errand *e)
 {
-	(void)handle;
-	(void)ok;
-	submit(ctx);
+	buf_fini(&reading_of(e)->page.json);
 }
+
+static void
+reading_free(struct errand *e)
+{
+	struct reading *r = reading_of(e);
+
+	buf_fini(&r->strings);
+	free(r);
+}
+
+static const struct errand_kind KIND = {.ask = ask, .answer = answer, .forget = forget, .free = reading_free};
 
 /* What other programs have committed up to now is known; now the index. */
 static void
 looked(void *ctx, uint64_t handle, bool ok)
 {
-	struct reading *r = ctx;
+	struct errand *e = ctx;
 
 	(void)ok;
-	if (commit_want_index(r->h->commit, INDEX_WAIT_MS, indexed, r, handle) != 0)
-		refuse(r);
+	if (commit_want_index(e->gate->commit, INDEX_WAIT_MS, errand_looked, e, handle) != 0)
+		errand_refuse(e);
 }
 
 /* Whether the parameter is a cursor; if so, which. */
@@ -243,12 +234,12 @@ read_filter(struct request *r, struct store_page *page, struct str name, struct 
 
 /* false: answered. */
 static bool
-read_page(struct request *r, const struct query *q, struct store_page *page)
+read_page(struct gate *g, struct request *r, const struct query *q, struct store_page *page)
 {
 	int tz = 0;
 
 	*page = (struct store_page){.limit = LIMIT_DEFAULT, .from_ms = INT64_MIN, .until_ms = INT64_MAX};
-	if (!rooms_named(r, q, &page->rooms))
+	if (!rooms_named(g, r, q, &page->rooms))
 		return false;
 	/* The zone first: days and times are read by it. */
 	for (size_t i = 0; i < q->n; i++)
@@ -276,8 +267,9 @@ reading_new(struct history *h, struct request *request, const struct store_page 
 
 	if (r == NULL)
 		return NULL;
+	errand_init(&r->errand, &KIND, h->gate, request->conn);
+	r->errand.rooms = &r->page.rooms;
 	r->h = h;
-	r->handle = fcgi_handle(request->conn);
 	r->page = *page;
 	r->search = page->q.n > 0;
 	buf_init(&r->strings, room + 1);
@@ -302,16 +294,16 @@ history_request(struct history *h, struct request *r)
 	struct store_page page;
 	struct reading *reading;
 
-	if (!request_query(r, &q, known, "room"))
+	if (!gate_take(h->gate, r, GATE_READ) || !request_query(r, &q, known, "room"))
 		return;
-	if (read_page(r, &q, &page)) {
+	if (read_page(h->gate, r, &q, &page)) {
 		reading = reading_new(h, r, &page);
 		if (reading == NULL)
 			request_fail(r->all, r->conn, PROBLEM_BUSY, "no memory for another request");
 		else if (!reading->search)
-			submit(reading);
-		else if (commit_look(h->commit, looked, reading, reading->handle) != 0)
-			refuse(reading);
+			errand_read(&reading->errand);
+		else if (commit_look(h->commit, looked, &reading->errand, reading->errand.handle) != 0)
+			errand_refuse(&reading->errand);
 	}
 	query_fini(&q);
 }

@@ -10,6 +10,7 @@
 #include "web/request.h"
 
 struct commit;
+struct gate;
 struct readers;
 struct rooms;
 
@@ -18,6 +19,7 @@ struct history {
 	struct rooms *rooms;
 	struct readers *readers;
 	struct commit *commit;
+	struct gate *gate;
 };
 
 void history_request(struct history *h, struct request *r);

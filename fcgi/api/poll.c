@@ -18,7 +18,7 @@ poll_request(struct poll *p, struct request *r)
 	struct poll_ask ask;
 	struct str epoch;
 
-	if (!request_query(r, &q, known, "room"))
+	if (!gate_take(p->gate, r, GATE_HELD) || !request_query(r, &q, known, "room"))
 		return;
 	if (poll_ask_read(p, &ask, r, &q, &epoch)) {
 		if (epoch.p != NULL && !str_eq(epoch, str_of(rooms_epoch(p->rooms))))
@@ -31,7 +31,7 @@ poll_request(struct poll *p, struct request *r)
 
 struct poll *
 poll_new(struct loop *loop, const struct poll_options *options, struct requests *requests, struct rooms *rooms,
-    struct readers *readers, struct commit *commit)
+    struct readers *readers, struct commit *commit, struct gate *gate)
 {
 	struct poll *p = calloc(1, sizeof *p);
 
@@ -42,6 +42,7 @@ poll_new(struct loop *loop, const struct poll_options *options, struct requests 
 	    .rooms = rooms,
 	    .readers = readers,
 	    .commit = commit,
+	    .gate = gate,
 	    .options = *options};
 	buf_init(&p->body, SIZE_MAX);
 	poll_parking_init(p);

@@ -23,6 +23,7 @@
 #include "web/request.h"
 
 struct commit;
+struct gate;
 struct loop;
 struct poll;
 struct readers;
@@ -35,10 +36,13 @@ struct poll_options {
 
 /* NULL without memory. */
 struct poll *poll_new(struct loop *loop, const struct poll_options *options, struct requests *requests,
-    struct rooms *rooms, struct readers *readers, struct commit *commit);
+    struct rooms *rooms, struct readers *readers, struct commit *commit, struct gate *gate);
 void poll_free(struct poll *p);
 
 void poll_request(struct poll *p, struct request *r);
+
+/* Tokens or grants changed: a parked poll that may not wait for what it waits for any more is answered. */
+void poll_judge(struct poll *p, struct fcgi_conn *conn);
 
 /* The peer of a parked poll hung up. */
 void poll_gone(struct poll *p, struct fcgi_conn *conn);

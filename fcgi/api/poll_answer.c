@@ -118,7 +118,7 @@ add_room(struct poll_answer *a, const struct room *room, int64_t since)
 {
 	const struct ring_chain *chain = room_chain(room);
 
-	for (size_t i = ring_above(chain, since); i < chain->n; i++)
+	for (size_t i = room_above(room, since); i < chain->n; i = room_onward(room, i + 1))
 		if (!add_message(a, ring_at(chain, i)))
 			break;
 	a->gap = a->gap || (!a->no_gap && room_deleted(room) > since);
@@ -131,7 +131,7 @@ poll_answer_add_rooms(struct poll_answer *a, struct room *const *rooms, size_t n
 	size_t places[STORE_ROOMS_MAX];
 
 	for (size_t i = 0; i < n; i++) {
-		places[i] = rooms[i] == NULL ? 0 : ring_above(room_chain(rooms[i]), since);
+		places[i] = rooms[i] == NULL ? 0 : room_above(rooms[i], since);
 		a->gap = a->gap || (rooms[i] != NULL && !a->no_gap && room_deleted(rooms[i]) > since);
 	}
 	for (;;) {
@@ -149,7 +149,7 @@ poll_answer_add_rooms(struct poll_answer *a, struct room *const *rooms, size_t n
 			}
 		if (first == NULL || !add_message(a, first))
 			return a->n > 0 || a->gap;
-		places[from]++;
+		places[from] = room_onward(rooms[from], places[from] + 1);
 	}
 }
 
@@ -157,7 +157,7 @@ bool
 poll_answer_shared(struct poll *p, struct room *room, const struct poll_woken *woken, struct blob **reply)
 {
 	const struct ring_chain *chain = room_chain(room);
-	size_t place = ring_above(chain, woken->since);
+	size_t place = room_above(room, woken->since);
 	int64_t first = place < chain->n ? ring_at(chain, place)->f.id : 0;
 	struct room_answer *cached = room_answer(room, ROOM_POLL_ANSWER, woken->origin);
 	struct poll_answer a;

@@ -106,7 +106,7 @@ poll_ask_read(const struct poll *p, struct poll_ask *ask, struct request *r, con
 	    .preferred = -1,
 	    .wait_ms = WAIT_DEFAULT_MS < wait_max_ms ? WAIT_DEFAULT_MS : wait_max_ms};
 	*epoch = (struct str){NULL, 0};
-	if (!rooms_named(r, q, &ask->rooms))
+	if (!rooms_named(p->gate, r, q, &ask->rooms))
 		return false;
 	for (size_t i = 0; i < q->n; i++) {
 		struct str name = q->fields[i].name, value = q->fields[i].value;
@@ -140,11 +140,12 @@ poll_ask_read(const struct poll *p, struct poll_ask *ask, struct request *r, con
 }
 
 int
-poll_ask_rooms(const struct poll_ask *ask, struct rooms *rooms, bool make, struct room *found[STORE_ROOMS_MAX])
+poll_ask_rooms(const struct poll_ask *ask, struct rooms *rooms, struct sight *sight, bool make,
+    struct room *found[STORE_ROOMS_MAX])
 {
 	if (ask->rooms.all) {
-		found[0] = room_all(rooms);
-		return 0;
+		found[0] = sight_everywhere(sight, MAY_READ) ? room_all(rooms) : room_of_sight(rooms, sight);
+		return found[0] == NULL ? -1 : 0;
 	}
 	for (size_t i = 0; i < ask->rooms.n; i++) {
 		found[i] = make ? room_get(rooms, ask->rooms.names[i]) : room_find(rooms, ask->rooms.names[i]);

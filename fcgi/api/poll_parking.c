@@ -2,6 +2,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/clock.h"
 #include "event/loop.h"
 #include "poll_state.h"
 
@@ -17,15 +18,13 @@ struct many {
 /* A parked poll, in its connection's slot: every byte counts, there may be tens of thousands. */
 struct parked {
 	struct slot slot;
-	uint16_t limit;
-	int8_t preferred;
-	bool is_many;
 	union {
 		struct waiter one;
 		struct many *many;
 	} u;
 	struct timer timer;
 };
+_Static_assert(sizeof(struct parked) <= 72, "with its connection a held poll has 96 bytes");
 
 size_t
 poll_slot_size(void)
@@ -45,7 +44,7 @@ unpark(struct poll *p, struct parked *parked)
 {
 	parked->slot.parked = PARKED_NOT;
 	loop_timer_clear(p->loop, &parked->timer);
-	if (parked->is_many) {
+	if (parked->slot.poll.is_many) {
 		for (size_t i = 0; i < parked->u.many->n; i++)
 			room_unwait(&parked->u.many->waiters[i]);
 		free(parked->u.many);
@@ -61,13 +60,14 @@ unpark(struct poll *p, struct parked *parked)
 static void
 read_instead(struct poll *p, struct parked *parked, struct room *const *rooms, size_t n, int64_t since)
 {
-	struct poll_ask ask = {.since = since, .limit = parked->limit, .preferred = parked->preferred};
+	struct poll_ask ask = {
+	    .since = since, .limit = parked->slot.poll.limit, .preferred = parked->slot.poll.preferred};
 	char names[STORE_ROOMS_MAX][MESSAGE_ROOM_MAX]; /* a room may be freed when nobody waits in it any more */
 
 	for (size_t i = 0; i < n; i++) {
 		struct str name = room_name(rooms[i]);
 
-		ask.rooms.all = ask.rooms.all || rooms[i] == room_all(p->rooms);
+		ask.rooms.all = ask.rooms.all || room_is_all(rooms[i]);
 		memcpy(names[i], name.p, name.n);
 		ask.rooms.names[ask.rooms.n++] = (struct str){names[i], name.n};
 	}
@@ -75,18 +75,51 @@ read_instead(struct poll *p, struct parked *parked, struct room *const *rooms, s
 	poll_read_store(p, conn_of(parked), &ask);
 }
 
+/*
+ * Whether it may still be told of what is said in the room. false: answered. That is decided by the pass of this
+ * moment, so nothing goes to one that was revoked; a poll of `*` that sees other rooms now comes back, and waits among
+ * those that see the same.
+ */
+static bool
+still_may(struct poll *p, struct parked *parked, const struct room *room, int64_t cursor)
+{
+	struct fcgi_conn *conn = conn_of(parked);
+	const struct pass *pass = slot_pass(conn);
+	char name[MESSAGE_ROOM_MAX];
+	struct store_rooms rooms = {.names = {{name, room_name(room).n}}, .n = 1, .all = room_is_all(room)};
+	struct poll_ask ask = {
+	    .since = cursor, .limit = parked->slot.poll.limit, .preferred = parked->slot.poll.preferred};
+	bool moved = rooms.all && room_sight(room) != (sight_everywhere(pass->sight, MAY_READ) ? NULL : pass->sight);
+
+	if (!pass->revoked && pass->expires_ms > clock_wall_ms() && !moved &&
+	    (rooms.all || sight_may(pass->sight, room_name(room)) & MAY_READ))
+		return true;
+	/* The room may be freed with its waiter. */
+	memcpy(name, room_name(room).p, room_name(room).n);
+	unpark(p, parked);
+	if (!gate_still_may_read(p->gate, conn, &rooms))
+		return false;
+	/* What it sees now above its cursor, or that it is nothing: it may be more than it waited for. */
+	ask.rooms = rooms;
+	poll_read(p, conn, &ask);
+	return false;
+}
+
 /* Answers a poll of one room with what there is; false when there is nothing to tell, and it waits on. */
 static bool
 tell_one(struct poll *p, struct parked *parked, struct room *room)
 {
 	struct waiter *w = &parked->u.one;
-	struct poll_woken woken = {waiter_since(w), parked->limit, parked->preferred, parked->slot.origin};
+	struct poll_woken woken = {
+	    waiter_since(w), parked->slot.poll.limit, parked->slot.poll.preferred, parked->slot.origin};
 	struct blob *reply = NULL;
 
+	if (!still_may(p, parked, room, woken.since))
+		return true;
 	if (room_was_reset(p->rooms, w)) {
 		unpark(p, parked);
-		poll_answer_send_reset(p, conn_of(parked), parked->preferred);
-	} else if (woken.since < room_chain(room)->floor)
+		poll_answer_send_reset(p, conn_of(parked), parked->slot.poll.preferred);
+	} else if (woken.since < room_chain(room)->floor || room_is_far(room, woken.since))
 		read_instead(p, parked, &room, 1, woken.since);
 	else if (poll_answer_shared(p, room, &woken, &reply)) {
 		unpark(p, parked);
@@ -115,22 +148,24 @@ tell_many(struct poll *p, struct room *room, struct waiter *w)
 
 	for (size_t i = 0; i < many->n; i++) {
 		rooms[i] = i == waiter_index(w) ? room : many->waiters[i].room;
+		if (!still_may(p, parked, rooms[i], waiter_since(w)))
+			return true;
 		below = below || waiter_since(w) < room_chain(rooms[i])->floor;
 	}
 	if (room_was_reset(p->rooms, w)) {
 		unpark(p, parked);
-		poll_answer_send_reset(p, conn, parked->preferred);
+		poll_answer_send_reset(p, conn, parked->slot.poll.preferred);
 		return true;
 	}
 	if (below) {
 		read_instead(p, parked, rooms, many->n, waiter_since(w));
 		return true;
 	}
-	poll_answer_begin(&a, p, parked->limit, false);
+	poll_answer_begin(&a, p, parked->slot.poll.limit, false);
 	if (!poll_answer_add_rooms(&a, rooms, many->n, waiter_since(w)))
 		return false;
 	unpark(p, parked);
-	poll_answer_send(&a, conn, parked->preferred);
+	poll_answer_send(&a, conn, parked->slot.poll.preferred);
 	return true;
 }
 
@@ -150,16 +185,29 @@ wake_many(void *ctx, struct room *room, struct waiter *w)
 		room_wait(room, w, ROOM_POLL_MANY, waiter_since(w));
 }
 
+void
+poll_judge(struct poll *p, struct fcgi_conn *conn)
+{
+	struct parked *parked = fcgi_slot(conn);
+	struct many *many = parked->slot.poll.is_many ? parked->u.many : NULL;
+
+	if (many == NULL)
+		(void)still_may(p, parked, parked->u.one.room, waiter_since(&parked->u.one));
+	for (size_t i = 0; many != NULL && i < many->n; i++)
+		if (!still_may(p, parked, many->waiters[i].room, waiter_since(&many->waiters[i])))
+			return;
+}
+
 /* Ends a parked poll: with the messages that it would have been told in its turn of the round, or with none. */
 static void
 end_parked(struct poll *p, struct parked *parked)
 {
-	struct waiter *w = parked->is_many ? &parked->u.many->waiters[0] : &parked->u.one;
+	struct waiter *w = parked->slot.poll.is_many ? &parked->u.many->waiters[0] : &parked->u.one;
 
-	if (parked->is_many ? tell_many(p, w->room, w) : tell_one(p, parked, w->room))
+	if (parked->slot.poll.is_many ? tell_many(p, w->room, w) : tell_one(p, parked, w->room))
 		return;
 	unpark(p, parked);
-	poll_answer_send_empty(p, conn_of(parked), parked->preferred);
+	poll_answer_send_empty(p, conn_of(parked), parked->slot.poll.preferred);
 }
 
 static void
@@ -186,6 +234,17 @@ jitter_ms(struct poll *p, int64_t wait_ms)
 	return (int64_t)(p->random % (uint64_t)(most + 1));
 }
 
+/* How long it is held: not longer than its pass is good. */
+static int64_t
+hold_ms(struct poll *p, struct fcgi_conn *conn, int64_t wait_ms)
+{
+	const struct pass *pass = slot_pass(conn);
+	int64_t good_ms = pass->expires_ms == INT64_MAX ? INT64_MAX : pass->expires_ms - clock_wall_ms();
+	int64_t hold = wait_ms + jitter_ms(p, wait_ms);
+
+	return good_ms < hold ? (good_ms < 0 ? 0 : good_ms) : hold;
+}
+
 int
 poll_park(struct poll *p, struct fcgi_conn *conn, const struct poll_ask *ask, struct room *const *rooms)
 {
@@ -206,11 +265,11 @@ poll_park(struct poll *p, struct fcgi_conn *conn, const struct poll_ask *ask, st
 		parked->u.many = many;
 	} else
 		room_wait(rooms[0], &parked->u.one, ROOM_POLL, head);
-	parked->is_many = ask->rooms.n > 1;
+	parked->slot.poll.is_many = ask->rooms.n > 1;
 	parked->slot.parked = PARKED_POLL;
-	parked->limit = ask->limit;
-	parked->preferred = ask->preferred;
-	loop_timer_set(p->loop, &parked->timer, p->late_kind, ask->wait_ms + jitter_ms(p, ask->wait_ms));
+	parked->slot.poll.limit = ask->limit;
+	parked->slot.poll.preferred = ask->preferred;
+	loop_timer_set(p->loop, &parked->timer, p->late_kind, hold_ms(p, conn, ask->wait_ms));
 	p->n_parked++;
 	return 0;
 }

@@ -11,7 +11,9 @@ struct reading {
 	uint64_t handle; /* of the request */
 	struct poll_ask ask;
 	char names[STORE_ROOMS_MAX][MESSAGE_ROOM_MAX];
-	uint64_t resets; /* rooms_resets() when it began */
+	uint64_t resets;     /* rooms_resets() when it began */
+	struct sight *sight; /* held: what its request could see then */
+	struct read_turn turn;
 	struct store_poll read;
 };
 
@@ -26,6 +28,7 @@ reading_new(struct poll *p, struct fcgi_conn *conn, const struct poll_ask *ask)
 	r->poll = p;
 	r->handle = fcgi_handle(conn);
 	r->resets = rooms_resets(p->rooms);
+	r->sight = sight_hold(slot_pass(conn)->sight);
 	r->ask = *ask;
 	for (size_t i = 0; i < ask->rooms.n && !ask->rooms.all; i++) {
 		memcpy(r->names[i], ask->rooms.names[i].p, ask->rooms.names[i].n);
@@ -38,6 +41,8 @@ static void
 reading_free(struct reading *r)
 {
 	buf_fini(&r->read.json);
+	sight_drop(r->sight);
+	gate_end_read(r->poll->gate, &r->turn);
 	free(r);
 }
 
@@ -61,6 +66,13 @@ ask_above(struct reading *r, struct fcgi_conn *conn)
 	poll_read(r->poll, conn, &r->ask);
 }
 
+/* Whether memory goes on where the reader ended. */
+static bool
+goes_on(const struct reading *r)
+{
+	return !r->read.more && r->read.head >= rooms_floor(r->poll->rooms);
+}
+
 /* What a reader found, and what memory holds above it. */
 static void
 answer_read(struct reading *r, struct fcgi_conn *conn)
@@ -76,19 +88,50 @@ answer_read(struct reading *r, struct fcgi_conn *conn)
 	poll_answer_begin(&a, p, r->ask.limit, r->ask.no_gap);
 	poll_answer_add_read(&a, buf_str(&r->read.json), r->read.n, r->read.last_id);
 	a.gap = r->read.gap && !r->ask.no_gap;
-	if (r->read.more || r->read.head < rooms_floor(p->rooms) || !commit_current(p->commit)) {
+	if (!goes_on(r) || !r->ask.looked) {
 		/* The next poll goes on from the last message; without one, from where the reader looked. */
 		a.more = true;
 		if (a.n == 0)
 			a.last = r->read.head;
 	} else {
-		poll_ask_rooms(&r->ask, p->rooms, false, rooms);
-		poll_answer_add_rooms(&a, rooms, r->ask.rooms.n, r->read.head);
+		if (poll_ask_rooms(&r->ask, p->rooms, r->sight, false, rooms) == 0)
+			poll_answer_add_rooms(&a, rooms, r->ask.rooms.n, r->read.head);
 	}
 	if (a.n == 0 && !a.gap && !a.more)
 		ask_above(r, conn);
 	else
 		poll_answer_send(&a, conn, r->ask.preferred);
+}
+
+static void look(struct poll *p, struct fcgi_conn *conn, const struct poll_ask *ask);
+
+static void
+looked_above(void *ctx, uint64_t handle, bool ok)
+{
+	struct reading *r = ctx;
+	struct poll *p = r->poll;
+	struct fcgi_conn *conn = fcgi_find(p->requests->fcgi, handle);
+
+	r->ask.looked = true;
+	if (conn != NULL && gate_still_may_read(p->gate, conn, &r->ask.rooms) &&
+	    came_well(r, conn, r->resets != rooms_resets(p->rooms), ok)) {
+		if (slot_pass(conn)->sight != r->sight)
+			poll_read(p, conn, &r->ask);
+		else
+			answer_read(r, conn);
+	}
+	reading_free(r);
+}
+
+/* Another program may have deleted just now what memory would tell: whether that is looked at first. Not by answering
+ * with `more`: who sees nothing of what is written would notice that something is. */
+static bool
+looks_above(struct reading *r)
+{
+	struct poll *p = r->poll;
+
+	r->ask.looked = r->ask.looked || commit_current(p->commit);
+	return !r->ask.looked && goes_on(r) && commit_look(p->commit, looked_above, r, r->handle) == 0;
 }
 
 static void
@@ -98,8 +141,17 @@ done(void *ctx, enum store_status status)
 	struct poll *p = r->poll;
 	struct fcgi_conn *conn = errand_back(p->requests, r->handle);
 
-	if (conn != NULL && came_well(r, conn, r->resets != rooms_resets(p->rooms), status == STORE_OK))
-		answer_read(r, conn);
+	gate_end_read(p->gate, &r->turn);
+	if (conn != NULL && gate_still_may_read(p->gate, conn, &r->ask.rooms)) {
+		/* Tokens or grants changed meanwhile: it asks once more, with what they say now. */
+		if (status == STORE_STALE || slot_pass(conn)->sight != r->sight)
+			look(p, conn, &r->ask);
+		else if (came_well(r, conn, r->resets != rooms_resets(p->rooms), status == STORE_OK)) {
+			if (looks_above(r))
+				return;
+			answer_read(r, conn);
+		}
+	}
 	reading_free(r);
 }
 
@@ -113,10 +165,13 @@ poll_read_store(struct poll *p, struct fcgi_conn *conn, const struct poll_ask *a
 		    .newest = ask->newest,
 		    .head = rooms_head(p->rooms),
 		    .limit = ask->limit,
+		    .access_version = access_version(p->gate->access),
 		    .rooms = r->ask.rooms};
-		if (errand_begin(conn, readers_poll(p->readers, &r->read, done, r)))
+		r->read.rooms.sees = sight_sees(r->sight);
+		gate_begin_read(p->gate, conn, &r->turn);
+		if (errand_begin(conn, readers_poll(p->readers, &r->read, &r->turn, done, r)))
 			return;
-		free(r);
+		reading_free(r);
 	}
 	request_refuse_busy(p->requests, conn);
 }
@@ -130,7 +185,8 @@ looked(void *ctx, uint64_t handle, bool ok)
 	struct fcgi_conn *conn = fcgi_find(p->requests->fcgi, handle);
 	bool beyond = ok && r->ask.since > rooms_head(p->rooms);
 
-	if (conn != NULL && came_well(r, conn, r->resets != rooms_resets(p->rooms) || beyond, ok)) {
+	if (conn != NULL && gate_still_may_read(p->gate, conn, &r->ask.rooms) &&
+	    came_well(r, conn, r->resets != rooms_resets(p->rooms) || beyond, ok)) {
 		r->ask.looked = true;
 		poll_read(p, conn, &r->ask);
 	}
@@ -144,7 +200,8 @@ look(struct poll *p, struct fcgi_conn *conn, const struct poll_ask *ask)
 
 	if (r != NULL && commit_look(p->commit, looked, r, r->handle) == 0)
 		return;
-	free(r);
+	if (r != NULL)
+		reading_free(r);
 	request_refuse_busy(p->requests, conn);
 }
 
@@ -154,10 +211,18 @@ read_memory(struct poll *p, struct fcgi_conn *conn, const struct poll_ask *ask)
 {
 	struct room *rooms[STORE_ROOMS_MAX];
 	struct poll_answer a;
+	struct sight *sight = slot_pass(conn)->sight;
 	bool may_wait = ask->wait_ms > 0 && !p->draining;
 
 	poll_answer_begin(&a, p, ask->limit, ask->no_gap);
-	poll_ask_rooms(ask, p->rooms, false, rooms);
+	if (poll_ask_rooms(ask, p->rooms, sight, false, rooms) != 0) {
+		request_fail(p->requests, conn, PROBLEM_BUSY, "no memory for another held poll");
+		return;
+	}
+	if (rooms[0] != NULL && room_is_far(rooms[0], ask->since)) {
+		poll_read_store(p, conn, ask);
+		return;
+	}
 	if (poll_answer_add_rooms(&a, rooms, ask->rooms.n, ask->since)) {
 		/* Another program may have deleted just now what memory would tell. */
 		if (!ask->looked && !commit_current(p->commit))
@@ -167,32 +232,31 @@ read_memory(struct poll *p, struct fcgi_conn *conn, const struct poll_ask *ask)
 			poll_answer_send(&a, conn, ask->preferred);
 		return;
 	}
-	if (!may_wait)
+	/* Who does not wait is told what holds by now, be it that another program has just closed the room. */
+	if (ask->wait_ms == 0 && !ask->looked && !commit_current(p->commit))
+		look(p, conn, ask);
+	else if (!may_wait)
 		poll_answer_send_empty(p, conn, ask->preferred);
-	else if (poll_ask_rooms(ask, p->rooms, true, rooms) != 0 || poll_park(p, conn, ask, rooms) != 0)
+	else if (poll_ask_rooms(ask, p->rooms, sight, true, rooms) != 0 || poll_park(p, conn, ask, rooms) != 0)
 		request_fail(p->requests, conn, PROBLEM_BUSY, "no memory for another held poll");
 }
 
 /* since=-N where memory holds the N newest: the cursor, else -1. */
 static int64_t
-newest_in_memory(struct poll *p, const struct poll_ask *ask)
+newest_in_memory(struct poll *p, struct fcgi_conn *conn, const struct poll_ask *ask)
 {
 	struct room *rooms[STORE_ROOMS_MAX];
-	const struct ring_chain *chain;
 
-	if (ask->rooms.n > 1)
+	if (ask->rooms.n > 1 || poll_ask_rooms(ask, p->rooms, slot_pass(conn)->sight, false, rooms) != 0 ||
+	    rooms[0] == NULL)
 		return -1;
-	poll_ask_rooms(ask, p->rooms, false, rooms);
-	if (rooms[0] == NULL)
-		return -1;
-	chain = room_chain(rooms[0]);
-	return chain->n < (size_t)ask->newest ? -1 : ring_at(chain, chain->n - (size_t)ask->newest)->f.id - 1;
+	return room_before_newest(rooms[0], (size_t)ask->newest);
 }
 
 void
 poll_read(struct poll *p, struct fcgi_conn *conn, struct poll_ask *ask)
 {
-	int64_t since = ask->newest > 0 ? newest_in_memory(p, ask) : ask->since;
+	int64_t since = ask->newest > 0 ? newest_in_memory(p, conn, ask) : ask->since;
 
 	if (since > rooms_head(p->rooms))
 		look(p, conn, ask);

@@ -4,6 +4,7 @@
 #ifndef POLL_STATE_H
 #define POLL_STATE_H
 
+#include "live/gate.h"
 #include "live/room.h"
 #include "poll.h"
 #include "store/store.h"
@@ -14,6 +15,7 @@ struct poll {
 	struct rooms *rooms;
 	struct readers *readers;
 	struct commit *commit;
+	struct gate *gate;
 	struct poll_options options;
 	bool draining;
 
@@ -22,14 +24,15 @@ struct poll {
 	uint8_t late_kind;
 	uint64_t random; /* for jitter */
 
-	/* Answers: the bytes of the one in the making; for pages of each origin the ready one that says nothing came.
+	/* Answers: the bytes of the one in the making; for pages of each origin, and for those who are somebody, the
+	 * ready one that says nothing came.
 	 */
 	struct buf body;
 	struct poll_empty {
 		struct blob *reply;
 		int64_t head;
 		uint64_t resets; /* rooms_resets() when it was made */
-	} empty[ORIGIN_NAMED + ORIGINS_MAX];
+	} empty[ORIGINS_ALL];
 };
 
 /* ---- poll_ask.c ---- */
@@ -53,9 +56,10 @@ struct poll_ask {
 bool poll_ask_read(
     const struct poll *p, struct poll_ask *ask, struct request *r, const struct query *q, struct str *epoch);
 
-/* The rooms that are asked for, of `*` the whole log: NULL for one that memory knows nothing of, or with `make` a new
- * one. -1 without memory to make it. */
-int poll_ask_rooms(const struct poll_ask *ask, struct rooms *rooms, bool make, struct room *found[STORE_ROOMS_MAX]);
+/* The rooms that are asked for, of `*` what the sight sees of the log: NULL for one that memory knows nothing of, or
+ * with `make` a new one. -1 without memory to make it, or for what is seen of the log. */
+int poll_ask_rooms(const struct poll_ask *ask, struct rooms *rooms, struct sight *sight, bool make,
+    struct room *found[STORE_ROOMS_MAX]);
 
 /* ---- poll_read.c ---- */
 

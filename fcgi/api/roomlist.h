@@ -9,6 +9,7 @@
 
 #include "web/request.h"
 
+struct gate;
 struct readers;
 struct rooms;
 
@@ -16,6 +17,7 @@ struct roomlist {
 	struct requests *requests;
 	struct rooms *rooms;
 	struct readers *readers;
+	struct gate *gate;
 };
 
 void roomlist_request(struct roomlist *l, struct request *r);

@@ -1,7 +1,9 @@
 #include "rooms_named.h"
 
+#include "live/gate.h"
+
 bool
-rooms_named(struct request *r, const struct query *q, struct store_rooms *rooms)
+rooms_named(struct gate *g, struct request *r, const struct query *q, struct store_rooms *rooms)
 {
 	*rooms = (struct store_rooms){.n = 0};
 	for (size_t i = 0; i < q->n; i++) {
@@ -20,6 +22,9 @@ rooms_named(struct request *r, const struct query *q, struct store_rooms *rooms)
 			    MESSAGE_ROOM_MAX, STR_ARGS(request_shown(name)));
 			return false;
 		}
+		/* Beside a * too, or that would tell of it. */
+		if (!gate_may(g, r, MAY_READ, name))
+			return false;
 		for (size_t j = 0; j < rooms->n; j++)
 			known = known || str_eq(rooms->names[j], name);
 		if (known)
@@ -31,9 +36,16 @@ rooms_named(struct request *r, const struct query *q, struct store_rooms *rooms)
 		}
 		rooms->names[rooms->n++] = name;
 	}
-	if (rooms->all)
+	if (rooms->all) {
+		/* Its names are forgotten, so they cannot be asked about once more when it is read. */
+		bool sure = rooms->n == 0 || gate_sure(g, r);
+
 		rooms->n = 1;
-	else if (rooms->n == 0)
+		return sure;
+	}
+	if (rooms->n == 0) {
 		rooms->names[rooms->n++] = STR("main");
+		return gate_may(g, r, MAY_READ, STR("main"));
+	}
 	return true;
 }

@@ -7,11 +7,13 @@
 #include "store/store.h"
 #include "web/request.h"
 
+struct gate;
+
 /*
  * Those in `room` parameters, each once, as views into q. With a `*` among them it is all rooms: n is 1 then, and the
  * names say nothing. None at all is room main.
- * false, answered, when one is bad or there are more than STORE_ROOMS_MAX.
+ * false, answered (or put off), when one is bad or may not be read, or there are more than STORE_ROOMS_MAX.
  */
-bool rooms_named(struct request *r, const struct query *q, struct store_rooms *rooms);
+bool rooms_named(struct gate *g, struct request *r, const struct query *q, struct store_rooms *rooms);
 
 #endif

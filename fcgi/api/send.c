@@ -3,14 +3,14 @@
 #include <inttypes.h>
 
 #include "live/commit.h"
-#include "live/person.h"
+#include "live/gate.h"
 #include "store/message.h"
 
 static void
 reply_stored(
     struct requests *requests, struct fcgi_conn *conn, bool replayed, struct str room, int64_t id, int64_t at_ms)
 {
-	struct str headers = replayed ? STR(REQUEST_NO_STORE_LINE "Idempotent-Replayed: true\r\n") : REQUEST_NO_STORE;
+	struct str headers = replayed ? SEND_REPLAYED : REQUEST_NO_STORE;
 	char at[MESSAGE_TIME_SIZE];
 	struct buf body;
 
@@ -30,19 +30,20 @@ reply_stored(
 	buf_fini(&body);
 }
 
-static void
-sent(void *ctx, uint64_t handle, enum commit_outcome outcome, const struct message *m, int64_t id, int64_t at_ms)
-{
-	struct requests *requests = ((struct send *)ctx)->requests;
-	struct fcgi_conn *conn = fcgi_find(requests->fcgi, handle);
+enum { FULL_RETRY_S = 60 };
 
-	if (conn == NULL)
-		return; /* the client is gone */
+void
+send_failed(struct requests *requests, struct gate *gate, struct fcgi_conn *conn, enum commit_outcome outcome,
+    const struct message *m, int64_t id, int64_t at_ms)
+{
 	switch (outcome) {
 	case COMMIT_STORED:
 	case COMMIT_REPLAYED:
-		reply_stored(requests, conn, outcome == COMMIT_REPLAYED, m->f.room, id, at_ms);
-		return;
+	case COMMIT_SAME:
+	case COMMIT_GONE:
+	case COMMIT_ABSENT:
+	case COMMIT_OUTDATED:
+		return; /* no failures, or a change's own */
 	case COMMIT_KEY_CONFLICT:
 		request_fail(requests, conn, PROBLEM_KEY_CONFLICT,
 		    "key '%.*s' was used in room '%.*s' for another message, of id %" PRId64, STR_ARGS(m->f.key),
@@ -63,6 +64,29 @@ sent(void *ctx, uint64_t handle, enum commit_outcome outcome, const struct messa
 		request_fail(requests, conn, PROBLEM_DATABASE_LOCKED,
 		    "another program holds the database's lock or removed its file; nothing was stored");
 		return;
+	case COMMIT_REVOKED:
+		gate_refuse_pass(gate, conn, "this token was revoked, or has expired; nothing was stored");
+		return;
+	case COMMIT_FORBIDDEN:
+		gate_refuse_room(gate, conn, MAY_WRITE, m->f.room);
+		return;
+	case COMMIT_SENDER_TAKEN:
+		request_fail(requests, conn, PROBLEM_SENDER_TAKEN,
+		    "sender '%.*s' is somebody's name: choose another, or prove it by a token; nothing was stored",
+		    STR_ARGS(m->f.sender));
+		return;
+	case COMMIT_NEW_ROOM:
+		gate_refuse_rate(gate, conn, LIMIT_NEW_ROOMS, at_ms);
+		return;
+	case COMMIT_ROOMS_FULL:
+		request_fail_for_now(requests, conn, PROBLEM_STORAGE_FULL, FULL_RETRY_S, "rooms-max",
+		    "there are as many rooms as may be (rooms-max), so '%.*s' cannot be made; nothing was stored",
+		    STR_ARGS(m->f.room));
+		return;
+	case COMMIT_NO_DISK_SPACE:
+		request_fail_for_now(requests, conn, PROBLEM_STORAGE_FULL, FULL_RETRY_S, "disk-free-min",
+		    "the disk has too little space left (disk-free-min); nothing was stored");
+		return;
 	case COMMIT_SLOW:
 		request_fail(requests, conn, PROBLEM_WRITE_TIMEOUT,
 		    "a trigger in the database takes too long (write-timeout); nothing was stored");
@@ -71,13 +95,41 @@ sent(void *ctx, uint64_t handle, enum commit_outcome outcome, const struct messa
 }
 
 static void
+sent(void *ctx, uint64_t handle, enum commit_outcome outcome, const struct message *m, int64_t id, int64_t at_ms)
+{
+	struct send *s = ctx;
+	struct fcgi_conn *conn = fcgi_find(s->requests->fcgi, handle);
+
+	if (conn == NULL)
+		return; /* the client is gone */
+	if (outcome == COMMIT_STORED || outcome == COMMIT_REPLAYED)
+		reply_stored(s->requests, conn, outcome == COMMIT_REPLAYED, m->f.room, id, at_ms);
+	else
+		send_failed(s->requests, s->gate, conn, outcome, m, id, at_ms);
+}
+
+/* Whose name it has: what was proven wins over what the request says. */
+static struct str
+sender_of(const struct pass *pass, const struct draft *d)
+{
+	return pass->sender.n > 0 ? pass->sender : d->f.v[DRAFT_SENDER];
+}
+
+static void
 queue(struct send *s, struct request *r, const struct draft *d)
 {
 	const struct draft_fields *f = &d->f;
-	struct message *m = message_new(&(struct message_fields){
-	    .room = f->has[DRAFT_ROOM] ? f->v[DRAFT_ROOM] : STR("main"),
+	struct pass *pass = slot_pass(r->conn);
+	struct str room = f->has[DRAFT_ROOM] ? f->v[DRAFT_ROOM] : STR("main");
+	struct message *m;
+
+	if (!gate_may(s->gate, r, MAY_WRITE, room))
+		return;
+	m = message_new(&(struct message_fields){
+	    .room = room,
 	    .event = f->has[DRAFT_EVENT] ? f->v[DRAFT_EVENT] : STR("chat message"),
-	    .sender = f->v[DRAFT_SENDER],
+	    .sender = sender_of(pass, d),
+	    .by = pass->by,
 	    .key = f->v[DRAFT_KEY],
 	    .body = d->has_args ? d->args : f->v[DRAFT_TEXT],
 	    .is_args = d->has_args,
@@ -85,63 +137,23 @@ queue(struct send *s, struct request *r, const struct draft *d)
 	    .n_attachments = d->attachments.n > 0,
 	});
 
-	if (m != NULL && commit_add(s->commit, m, sent, s, fcgi_handle(r->conn)) == 0)
+	if (m != NULL && commit_add(s->commit, m, pass, sent, s, fcgi_handle(r->conn)) == 0)
 		return;
 	message_drop(m);
 	request_fail(r->all, r->conn, PROBLEM_QUEUE_FULL,
 	    "too many messages wait to be stored (queue-max, queue-bytes); nothing was stored");
 }
 
-/*
- * A page elsewhere may post a form or plain text without a preflight, so it must be refused here: any page that someone
- * behind the same firewall opens could write into the log. A browser that says itself whether the page is of our site
- * (Sec-Fetch-Site) knows better than a comparison with Host, which a proxy may have changed.
- */
-static bool
-origin_ok(const struct request *r)
-{
-	if (origins_let_in(&r->all->origins, origins_find(&r->all->origins, r->origin)))
-		return true;
-	if (str_eq(r->fetch_site, STR("same-origin")) || str_eq(r->fetch_site, STR("none")))
-		return true;
-	if (str_eq(r->fetch_site, STR("same-site")) || str_eq(r->fetch_site, STR("cross-site")))
-		return false;
-	return r->origin.n == 0 || origin_is_host(r->origin, r->host);
-}
-
-static void
-refuse_origin(struct request *r)
-{
-	if (r->origin.n == 0)
-		request_fail(
-		    r->all, r->conn, PROBLEM_FORBIDDEN_ORIGIN, "a page of another site may not send here (--cors)");
-	else
-		request_fail(r->all, r->conn, PROBLEM_FORBIDDEN_ORIGIN,
-		    "a page of origin '%.*s' may not send to '%.*s': --cors can let it in, and a proxy in front must "
-		    "pass on "
-		    "the Host that it was asked for",
-		    STR_ARGS(request_shown(r->origin)), STR_ARGS(request_shown(r->host)));
-}
-
-static void
-post(struct send *s, struct request *r)
+void
+send_request(struct send *s, struct request *r)
 {
 	struct draft d = {.bad = false};
 
-	if (person_ok(r) && draft_read(&d, r, &s->limits)) {
+	if (gate_take(s->gate, r, GATE_SEND) && draft_read(&d, r, &s->limits)) {
 		if (d.bad)
 			request_fail(r->all, r->conn, d.problem, "%s", d.detail);
 		else
 			queue(s, r, &d);
 	}
 	draft_fini(&d);
-}
-
-void
-send_request(struct send *s, struct request *r)
-{
-	if (origin_ok(r))
-		post(s, r);
-	else
-		refuse_origin(r);
 }

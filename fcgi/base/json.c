@@ -9,9 +9,10 @@ struct parse {
 	yajl_handle yajl;
 	struct str text;
 	bool want_array; /* the outermost value is an array, not an object */
-	size_t depth, depth_max, array_start;
-	size_t end; /* of the outermost value */
-	bool too_deep, not_wanted;
+	size_t depth, depth_max;
+	size_t start; /* of the array or object that is a member of the outermost one */
+	size_t end;   /* of the outermost value */
+	bool too_deep, not_wanted, no_memory;
 	struct buf name;
 	json_member_fn *fn;
 	void *ctx;
@@ -76,10 +77,21 @@ on_string(void *ctx, const unsigned char *s, size_t n)
 static int
 deeper(struct parse *p)
 {
+	if (p->depth == 1)
+		p->start = yajl_get_bytes_consumed(p->yajl) - 1;
 	/* The object around the members does not count: the depth is that of an array in it. */
 	p->depth++;
 	p->too_deep = p->depth - (p->want_array ? 0 : 1) > p->depth_max;
 	return !p->too_deep;
+}
+
+static int
+shallower(struct parse *p, enum json_type type)
+{
+	p->depth--;
+	p->end = yajl_get_bytes_consumed(p->yajl);
+	member(p, type, (struct str){p->text.p + p->start, p->end - p->start});
+	return 1;
 }
 
 static int
@@ -98,19 +110,15 @@ on_map_key(void *ctx, const unsigned char *s, size_t n)
 	if (p->depth == 1) {
 		buf_reset(&p->name, SIZE_MAX);
 		buf_add(&p->name, (struct str){(const char *)s, n});
+		p->no_memory = !buf_ok(&p->name);
 	}
-	return 1;
+	return !p->no_memory;
 }
 
 static int
 on_end_map(void *ctx)
 {
-	struct parse *p = ctx;
-
-	p->depth--;
-	p->end = yajl_get_bytes_consumed(p->yajl);
-	member(p, JSON_OTHER, STR(""));
-	return 1;
+	return shallower(ctx, JSON_OTHER);
 }
 
 static int
@@ -118,22 +126,13 @@ on_start_array(void *ctx)
 {
 	struct parse *p = ctx;
 
-	if (p->depth == 1)
-		p->array_start = yajl_get_bytes_consumed(p->yajl) - 1;
 	return outermost_ok(p, true, false) && deeper(p);
 }
 
 static int
 on_end_array(void *ctx)
 {
-	struct parse *p = ctx;
-	size_t end = yajl_get_bytes_consumed(p->yajl);
-
-	p->depth--;
-	p->end = end;
-	if (p->depth == 1)
-		member(p, JSON_ARRAY, (struct str){p->text.p + p->array_start, end - p->array_start});
-	return 1;
+	return shallower(ctx, JSON_ARRAY);
 }
 
 static void
@@ -182,7 +181,9 @@ parse(struct parse *p, char error[JSON_ERROR_SIZE])
 		return JSON_NO_MEMORY;
 	buf_init(&p->name, p->text.n + 1);
 	good = json_feed(p->yajl, p->text);
-	if (p->too_deep)
+	if (p->no_memory)
+		result = JSON_NO_MEMORY;
+	else if (p->too_deep)
 		result = JSON_TOO_DEEP;
 	else if (!good) {
 		result = JSON_BAD;
@@ -195,8 +196,7 @@ parse(struct parse *p, char error[JSON_ERROR_SIZE])
 		result = JSON_BAD;
 		if (error != NULL)
 			snprintf(error, JSON_ERROR_SIZE, "half of a surrogate pair is escaped without its other half");
-	} else if (!buf_ok(&p->name))
-		result = JSON_NO_MEMORY;
+	}
 	buf_fini(&p->name);
 	yajl_free(p->yajl);
 	return result;

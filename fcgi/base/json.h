@@ -11,8 +11,8 @@
 
 enum json_type { JSON_STRING, JSON_ARRAY, JSON_OTHER };
 
-/* A member of the outermost object: a string decoded, an array as it came, a number, true, false or null as its text,
- * an object with no value. */
+/* A member of the outermost object: a string decoded, an array or an object as it came, a number, true, false or null
+ * as its text. An object is a JSON_OTHER. */
 typedef void json_member_fn(void *ctx, struct str name, enum json_type type, struct str value);
 
 enum json_result { JSON_OK, JSON_BAD, JSON_TOO_DEEP, JSON_NO_MEMORY };

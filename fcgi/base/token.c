@@ -4,6 +4,7 @@
 #include <nettle/base64.h>
 #include <nettle/hmac.h>
 #include <nettle/memops.h>
+#include <nettle/sha2.h>
 #include <sys/random.h>
 
 enum { ID_BYTES = 15 };
@@ -47,15 +48,38 @@ token_secret(unsigned char secret[TOKEN_SECRET_SIZE])
 }
 
 void
+token_hash(struct str bytes, unsigned char hash[TOKEN_HASH_SIZE])
+{
+	struct sha256_ctx sha256;
+
+	sha256_init(&sha256);
+	sha256_update(&sha256, bytes.n, (const unsigned char *)bytes.p);
+	sha256_digest(&sha256, TOKEN_HASH_SIZE, hash);
+}
+
+void
+token_hmac(struct str key, struct str text, unsigned char hmac[TOKEN_HASH_SIZE])
+{
+	struct hmac_sha256_ctx context;
+
+	hmac_sha256_set_key(&context, key.n, (const unsigned char *)key.p);
+	hmac_sha256_update(&context, text.n, (const unsigned char *)text.p);
+	hmac_sha256_digest(&context, TOKEN_HASH_SIZE, hmac);
+}
+
+void
 token_sign(const unsigned char secret[TOKEN_SECRET_SIZE], struct str text, char signature[TOKEN_ID_SIZE])
 {
-	struct hmac_sha256_ctx hmac;
-	unsigned char digest[SHA256_DIGEST_SIZE];
+	unsigned char hmac[TOKEN_HASH_SIZE];
 
-	hmac_sha256_set_key(&hmac, TOKEN_SECRET_SIZE, secret);
-	hmac_sha256_update(&hmac, text.n, (const unsigned char *)text.p);
-	hmac_sha256_digest(&hmac, sizeof digest, digest);
-	to_text(signature, digest);
+	token_hmac((struct str){(const char *)secret, TOKEN_SECRET_SIZE}, text, hmac);
+	to_text(signature, hmac);
+}
+
+bool
+token_same(const void *a, const void *b, size_t n)
+{
+	return memeql_sec(a, b, n);
 }
 
 bool
@@ -64,7 +88,7 @@ token_check(const unsigned char secret[TOKEN_SECRET_SIZE], struct str text, stru
 	char right[TOKEN_ID_SIZE];
 
 	token_sign(secret, text, right);
-	return signature.n == TOKEN_ID_SIZE - 1 && memeql_sec(right, signature.p, signature.n);
+	return signature.n == TOKEN_ID_SIZE - 1 && token_same(right, signature.p, signature.n);
 }
 
 void
@@ -72,7 +96,8 @@ token_add_base64(struct buf *b, struct str bytes)
 {
 	size_t n = BASE64_ENCODE_RAW_LENGTH(bytes.n);
 
-	if (!buf_reserve(b, n))
+	/* Adding to a NULL pointer is undefined, and an empty buf has one. */
+	if (n == 0 || !buf_reserve(b, n))
 		return;
 	base64_encode_raw(b->p + b->n, bytes.n, (const unsigned char *)bytes.p);
 	b->n += n;
@@ -112,4 +137,29 @@ token_add_decoded(struct buf *b, struct str base64)
 			b->p[b->n++] = (char)(bits >> n & 0xFF);
 		}
 	}
+}
+
+bool
+token_add_base64url(struct buf *b, struct str base64url)
+{
+	unsigned bits = 0, n = 0;
+
+	if (base64url.n % 4 == 1)
+		return false;
+	buf_reserve(b, base64url.n);
+	for (size_t i = 0; i < base64url.n; i++) {
+		char c = base64url.p[i];
+		int v = c == '+' || c == '/' ? -1 : value_of(c);
+
+		if (v < 0)
+			return false;
+		bits = bits << 6 | (unsigned)v;
+		n += 6;
+		if (n >= 8) {
+			n -= 8;
+			buf_add_char(b, (char)(bits >> n & 0xFF));
+		}
+	}
+	/* What is left over carries nothing. */
+	return (bits & ((1U << n) - 1)) == 0;
 }

@@ -1,5 +1,5 @@
 /*
- * token: random ids, signatures, base64.
+ * token: random ids, hashes, signatures, base64.
  */
 #ifndef TOKEN_H
 #define TOKEN_H
@@ -20,10 +20,22 @@ void token_sign(const unsigned char secret[TOKEN_SECRET_SIZE], struct str text, 
 /* Whether signature is that of text; takes as long for any wrong one. */
 bool token_check(const unsigned char secret[TOKEN_SECRET_SIZE], struct str text, struct str signature);
 
+/* SHA-256, and HMAC with it (RFC 2104). */
+enum { TOKEN_HASH_SIZE = 32 };
+void token_hash(struct str bytes, unsigned char hash[TOKEN_HASH_SIZE]);
+void token_hmac(struct str key, struct str text, unsigned char hmac[TOKEN_HASH_SIZE]);
+
+/* Whether n bytes are the same; takes as long wherever they differ. */
+bool token_same(const void *a, const void *b, size_t n);
+
 /* Standard base64 with padding (RFC 4648 section 4). */
 void token_add_base64(struct buf *b, struct str bytes);
 
 /* The bytes of a base64 text as lenient decoders read it: padding optional, the URL alphabet too, others skipped. */
 void token_add_decoded(struct buf *b, struct str base64);
+
+/* The bytes of a base64url text without padding (RFC 4648 section 5, RFC 7515 section 2); false: it is none, as bytes
+ * have but one such text. Without memory b has failed. */
+bool token_add_base64url(struct buf *b, struct str base64url);
 
 #endif

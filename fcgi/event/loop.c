@@ -13,7 +13,7 @@
 enum {
 	EVENTS_MAX = 256, /* per turn */
 	SOURCES_MAX = 16,
-	KINDS_MAX = 16,
+	KINDS_MAX = 32,
 	CONN_KINDS_MAX = 4,
 	FD_BITS = 28,
 	HOOKS_MAX = 8,            /* per phase */

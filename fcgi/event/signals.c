@@ -72,6 +72,5 @@ signals_read(int fd, bool terminal)
 	 * kill(1) it is what makes other daemons read their files again. */
 	if (info.ssi_signo != SIGHUP || (terminal && (info.ssi_code == SI_KERNEL || !has_terminal())))
 		return (int)info.ssi_signo;
-	log_info("ignored", "signal=%u", info.ssi_signo);
-	return 0;
+	return SIGNALS_READ_AGAIN;
 }

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "loop.h"
 
 TAILQ_HEAD(jobs, job);
@@ -24,16 +25,16 @@ struct worker {
 	struct loop *loop;
 	int event_fd;
 	int nice;
-	size_t jobs_max, n_added; /* jobs that are not done yet, where the loop is to hurry meanwhile */
+	size_t n_added; /* jobs that are not done yet, where the loop is to hurry meanwhile */
 	int n_threads;
 	struct thread *threads;
 	void (*stop)(void *ctx, bool stop);
-	uint64_t n_cancelled, n_refused;
+	uint64_t n_taken, n_cancelled, n_refused;
 
 	pthread_mutex_t mutex; /* guards what follows */
 	pthread_cond_t more;
-	struct jobs waiting, done;
-	size_t n_waiting;
+	struct turns waiting;
+	struct jobs done;
 	bool closing;
 };
 
@@ -42,15 +43,15 @@ static struct job *
 take_job(struct thread *t)
 {
 	struct worker *w = t->worker;
+	struct turns_item *item;
 	struct job *job;
 
-	while (TAILQ_EMPTY(&w->waiting) && !w->closing)
+	while (w->waiting.n == 0 && !w->closing)
 		pthread_cond_wait(&w->more, &w->mutex);
-	job = TAILQ_FIRST(&w->waiting);
-	if (job == NULL)
+	item = turns_take(&w->waiting);
+	if (item == NULL)
 		return NULL;
-	TAILQ_REMOVE(&w->waiting, job, link);
-	w->n_waiting--;
+	job = CONTAINER(item, struct job, waiting);
 	job->state = JOB_RUNNING;
 	t->job = job;
 	if (w->stop != NULL)
@@ -76,6 +77,7 @@ run_thread(void *arg)
 	struct thread *t = arg;
 	struct worker *w = t->worker;
 	struct job *job;
+	int64_t began_us;
 
 	/* Linux gives each thread a niceness of its own; without the right to change it, it stays as it is. */
 	if (w->nice != 0)
@@ -83,7 +85,9 @@ run_thread(void *arg)
 	pthread_mutex_lock(&w->mutex);
 	while ((job = take_job(t)) != NULL) {
 		pthread_mutex_unlock(&w->mutex);
+		began_us = clock_us();
 		job->run(t->ctx, job);
+		job->took_us = clock_us() - began_us;
 		pthread_mutex_lock(&w->mutex);
 		t->job = NULL;
 		end_job(w, job);
@@ -136,14 +140,14 @@ worker_new(struct loop *loop, const struct worker_options *options)
 
 	if (w == NULL)
 		return NULL;
-	*w = (struct worker){.loop = loop, .nice = options->nice, .jobs_max = options->jobs_max, .stop = options->stop};
-	TAILQ_INIT(&w->waiting);
+	*w = (struct worker){.loop = loop, .nice = options->nice, .stop = options->stop};
 	TAILQ_INIT(&w->done);
 	pthread_mutex_init(&w->mutex, NULL);
 	pthread_cond_init(&w->more, NULL);
 	w->threads = calloc((size_t)options->threads, sizeof *w->threads);
 	w->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (w->threads == NULL || w->event_fd < 0 || loop_add_source(loop, w->event_fd, collect, w) != 0) {
+	if (turns_init(&w->waiting, options->jobs_max) != 0 || w->threads == NULL || w->event_fd < 0 ||
+	    loop_add_source(loop, w->event_fd, collect, w) != 0) {
 		worker_free(w);
 		return NULL;
 	}
@@ -171,17 +175,19 @@ worker_add(struct worker *w, struct job *job)
 	int result = -1;
 
 	pthread_mutex_lock(&w->mutex);
-	if (w->n_waiting < w->jobs_max) {
+	if (w->waiting.n < w->waiting.n_max) {
 		job->worker = w;
 		job->state = JOB_WAITING;
 		job->cancelled = false;
-		TAILQ_INSERT_TAIL(&w->waiting, job, link);
-		w->n_waiting++;
+		job->took_us = 0;
+		turns_add(&w->waiting, &job->waiting, job->turn);
 		pthread_cond_signal(&w->more);
 		result = 0;
 	}
 	pthread_mutex_unlock(&w->mutex);
-	if (result != 0)
+	if (result == 0)
+		w->n_taken++;
+	else
 		w->n_refused++;
 	if (result == 0 && w->nice > 0 && w->n_added++ == 0)
 		loop_hurry(w->loop, true);
@@ -208,8 +214,7 @@ worker_cancel(struct job *job)
 	job->cancelled = true;
 	pthread_mutex_lock(&w->mutex);
 	if (job->state == JOB_WAITING) {
-		TAILQ_REMOVE(&w->waiting, job, link);
-		w->n_waiting--;
+		turns_remove(&w->waiting, &job->waiting);
 		end_job(w, job);
 	} else if (job->state == JOB_RUNNING)
 		stop_running(w, job);
@@ -219,10 +224,10 @@ worker_cancel(struct job *job)
 struct worker_counts
 worker_counts(struct worker *w)
 {
-	struct worker_counts counts = {.cancelled = w->n_cancelled, .refused = w->n_refused};
+	struct worker_counts counts = {.taken = w->n_taken, .cancelled = w->n_cancelled, .refused = w->n_refused};
 
 	pthread_mutex_lock(&w->mutex);
-	counts.waiting = w->n_waiting;
+	counts.waiting = w->waiting.n;
 	pthread_mutex_unlock(&w->mutex);
 	return counts;
 }
@@ -231,7 +236,8 @@ worker_counts(struct worker *w)
 static void
 cancel_all(struct worker *w)
 {
-	TAILQ_CONCAT(&w->done, &w->waiting, link);
+	while (turns_take(&w->waiting) != NULL)
+		continue;
 	for (int i = 0; i < w->n_threads; i++)
 		if (w->threads[i].job != NULL)
 			w->stop(w->threads[i].ctx, true);
@@ -254,6 +260,7 @@ worker_free(struct worker *w)
 		loop_remove_source(w->loop, w->event_fd);
 		close(w->event_fd);
 	}
+	turns_fini(&w->waiting);
 	pthread_cond_destroy(&w->more);
 	pthread_mutex_destroy(&w->mutex);
 	free(w->threads);

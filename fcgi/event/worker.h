@@ -1,6 +1,8 @@
 /*
  * worker: threads with a queue of jobs; done jobs come back to the loop.
  *
+ * Threads take jobs in turns (base/turns.h): who has many of them waiting keeps nobody else's waiting.
+ *
  * The only seam between the loop and whatever may block. A job belongs to the loop until worker_add(), to a thread
  * while it runs, and to the loop again when its done function is called there.
  *
@@ -17,6 +19,7 @@
 #include <sys/queue.h>
 
 #include "base/container.h"
+#include "base/turns.h"
 
 struct loop;
 struct worker;
@@ -24,12 +27,17 @@ struct worker;
 enum job_state { JOB_IDLE, JOB_WAITING, JOB_RUNNING, JOB_ENDED };
 
 struct job {
-	TAILQ_ENTRY(job) link;
 	void (*run)(void *thread_ctx, struct job *job); /* in a thread */
 	void (*done)(struct job *job);                  /* in the loop, in the order in which jobs ended */
-	struct worker *worker;                          /* that has it now; the rest is worker's own */
+	const void *turn;                               /* whose it is, only compared; NULL: nobody else's */
+	bool cancelled;                                 /* for done: what it found, if it ran at all, is of no use */
+	int64_t took_us;                                /* for done: how long it ran; 0: it never did */
+
+	/* worker's own: */
+	struct worker *worker; /* that has it now */
 	enum job_state state;
-	bool cancelled; /* for done: what it found, if it ran at all, is of no use */
+	struct turns_item waiting;
+	TAILQ_ENTRY(job) link; /* of those that are done */
 };
 
 struct worker_options {
@@ -46,8 +54,9 @@ struct worker_options {
 };
 
 struct worker_counts {
-	size_t waiting;              /* jobs that no thread has taken yet */
-	uint64_t cancelled, refused; /* since the start; refused: jobs_max waited */
+	size_t waiting; /* jobs that no thread has taken yet */
+	/* Since the start: added; cancelled of these; refused, since jobs_max waited. */
+	uint64_t taken, cancelled, refused;
 };
 
 /* NULL without memory, threads or descriptors. */

@@ -2,12 +2,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access/access.h"
 #include "base/budget.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "commit_state.h"
 #include "room.h"
-
-enum { CROWD = 512 }; /* sends that wait; a batch of them takes some 10 ms */
+#include "store/disk.h"
 
 static struct commit *
 of_job(struct job *job)
@@ -32,10 +33,61 @@ run(void *store, struct job *job)
 		c->status = store_probe(store, c->failed);
 		break;
 	case CHORE:
-		c->status = chores_run(c->chore, store, c->floor, &c->news);
+		c->status = chores_run(c->chores, c->chore, store, c->floor, &c->news);
+		break;
+	case NOTE:
+		c->status = store_note_used(store, c->used, c->used_ms);
 		break;
 	}
 	c->took_us = clock_us() - began;
+}
+
+enum { ACCESS_STEP_MS = 50 }; /* between tries to keep tokens and grants */
+
+static void
+on_access_timer(void *ctx, struct timer *t)
+{
+	struct commit *c = ctx;
+
+	(void)t;
+	c->access_again = true;
+}
+
+/* What changed of tokens and grants; without memory nobody may do anything until a later job, which comes soon, has
+ * some. */
+static void
+take_access(struct commit *c)
+{
+	if (c->news.access != NULL) {
+		store_access_free(c->access);
+		c->access = c->news.access;
+		c->news.access = NULL;
+	}
+	if (c->access == NULL || c->options.access == NULL)
+		return;
+	if (access_set(c->options.access, c->access) == 0)
+		c->access = NULL;
+	else {
+		log_error("memory", "detail=\"tokens and grants cannot be kept: nobody may do anything\"");
+		loop_timer_set(c->loop, &c->access_timer, c->access_kind, ACCESS_STEP_MS);
+	}
+	c->access_changed = true;
+}
+
+static void
+publish_changes(struct rooms *rooms, const struct store_change *changes, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct str room = str_of(changes[i].room);
+
+		if (changes[i].pruned)
+			rooms_prune(rooms, room, changes[i].id,
+			    i + 1 == n || !changes[i + 1].pruned || strcmp(changes[i].room, changes[i + 1].room) != 0);
+		else if (changes[i].told && changes[i].message == NULL)
+			rooms_take_out(rooms, room, changes[i].id);
+		else
+			rooms_change(rooms, room, changes[i].id, changes[i].message);
+	}
 }
 
 /* News go to the rooms, whatever became of the job: what was told once is not told again. */
@@ -44,6 +96,8 @@ publish(struct commit *c)
 {
 	struct store_news *news = &c->news;
 
+	/* First: what was committed before the messages that follow holds for these. */
+	take_access(c);
 	signs_job_ended(c->signs, news);
 	chores_told(c->chores, news);
 	c->news_behind = news->more;
@@ -52,9 +106,7 @@ publish(struct commit *c)
 	else {
 		for (size_t i = 0; i < news->n_messages; i++)
 			rooms_publish(c->rooms, news->messages[i]);
-		for (size_t i = 0; i < news->n_changes; i++)
-			rooms_change(
-			    c->rooms, str_of(news->changes[i].room), news->changes[i].id, news->changes[i].message);
+		publish_changes(c->rooms, news->changes, news->n_changes);
 		if (news->head > rooms_head(c->rooms))
 			rooms_publish_end(c->rooms, news->head);
 		news->n_messages = news->n_changes = 0; /* their holdings were taken */
@@ -67,6 +119,7 @@ done(struct job *job)
 	struct commit *c = of_job(job);
 
 	c->running = false;
+	c->access_changed = false;
 	publish(c);
 	if (c->task == BATCH)
 		rooms_expect(c->rooms, false);
@@ -83,7 +136,13 @@ done(struct job *job)
 	case CHORE:
 		chores_ended(c->chores, c->chore, c->status, &c->news);
 		break;
+	case NOTE:
+		/* It says when a token was used last, to a day: what fails is not worth trying again. */
+		break;
 	}
+	/* Those of the batch that are told were stored before, or never. */
+	if (c->access_changed)
+		commit_bar_queue(c);
 	commit_end_look(c);
 	commit_tell_index(c);
 	store_news_fini(&c->news);
@@ -101,10 +160,38 @@ start(struct commit *c, enum task task)
 	c->running = true;
 	c->floor = rooms_floor(c->rooms);
 	signs_job_begins(c->signs, looks);
-	if (looks)
+	if (looks) {
+		c->access_again = false;
 		STAILQ_CONCAT(&c->looking, &c->looks);
+	}
 	/* One job at a time, and the queue has room for one. */
 	(void)worker_add(c->writer, &c->job);
+}
+
+/* Whether its room may be a new one: of those that memory knows none is. */
+static bool
+may_make_room(struct commit *c, struct entry *e)
+{
+	const struct room *room = room_find(c->rooms, e->message->f.room);
+
+	if (e->pass == NULL || c->options.persons == NULL || (room != NULL && room_chain(room)->n > 0))
+		return true;
+	if (!e->takes_room)
+		e->takes_room = limit_try(c->options.persons, e->pass->person, LIMIT_NEW_ROOMS, 1, clock_ms());
+	return e->takes_room;
+}
+
+static struct store_send
+send_of(struct commit *c, struct entry *e)
+{
+	const struct pass *p = e->pass;
+
+	return (struct store_send){.message = e->message,
+	    .access_version = p == NULL ? 0 : access_version(c->options.access),
+	    .claimed = p != NULL && (p->kind == PASS_STRANGER || p->claims) && e->message->f.sender.n > 0,
+	    .revision = e->revision,
+	    .no_new_room = e->message->f.changes == 0 && !may_make_room(c, e),
+	    .only_again = c->options.disk != NULL && disk_full(c->options.disk)};
 }
 
 /* Makes a batch of the sends that go now; false without memory, and the queue waits for a moment. */
@@ -113,8 +200,9 @@ take_queue(struct commit *c)
 {
 	struct entry *e;
 
-	if (c->cap_sends < c->queued) {
-		size_t cap = c->queued < 64 ? 64 : c->queued * 2;
+	commit_fill_batch(c);
+	if (c->cap_sends < c->n_batch) {
+		size_t cap = c->n_batch < 64 ? 64 : c->n_batch * 2;
 		struct store_send *sends = realloc(c->sends, cap * sizeof *sends);
 
 		if (sends == NULL) {
@@ -125,8 +213,8 @@ take_queue(struct commit *c)
 		c->cap_sends = cap;
 	}
 	c->n_sends = 0;
-	for (e = STAILQ_FIRST(&c->queue); c->n_sends < commit_part(c); e = STAILQ_NEXT(e, link))
-		c->sends[c->n_sends++] = (struct store_send){.message = e->message};
+	for (e = TAILQ_FIRST(&c->batch); c->n_sends < commit_part(c); e = TAILQ_NEXT(e, in_batch))
+		c->sends[c->n_sends++] = send_of(c, e);
 	return true;
 }
 
@@ -149,22 +237,24 @@ static bool
 turn(void *ctx)
 {
 	struct commit *c = ctx;
-	bool busy = c->queued > 0;
+	bool busy = c->queued > 0, more = commit_tell_barred(c);
 
 	if (c->running)
-		return false;
+		return more;
 	c->chore = chores_due(c->chores, busy, !STAILQ_EMPTY(&c->index));
 	if (busy && c->chore != CHORE_NONE && !look_first(c))
 		start(c, CHORE);
 	else if (batch_due(c) && take_queue(c))
 		start(c, BATCH);
-	else if (!STAILQ_EMPTY(&c->looks) || signs_look_due(c->signs))
+	else if (!STAILQ_EMPTY(&c->looks) || c->access_again || signs_look_due(c->signs))
 		start(c, LOOK);
 	else if (!STAILQ_EMPTY(&c->probes))
 		start(c, PROBE);
 	else if (c->chore != CHORE_NONE)
 		start(c, CHORE);
-	return false;
+	else if (!busy && c->options.access != NULL && access_next_used(c->options.access, c->used, &c->used_ms))
+		start(c, NOTE);
+	return more;
 }
 
 static void
@@ -193,16 +283,17 @@ commit_new(struct loop *loop, const struct commit_options *options, struct store
 	    options->budget, BUDGET_SENDS, BUDGET_LARGEST, budget_counts(options->budget).bytes_max / 2, NULL, NULL);
 	c->gather_fd = -1;
 	c->job = (struct job){.run = run, .done = done};
-	STAILQ_INIT(&c->queue);
 	STAILQ_INIT(&c->looks);
 	STAILQ_INIT(&c->looking);
 	STAILQ_INIT(&c->probes);
 	commit_init_index(c);
 	c->retry_kind = loop_timer_kind(loop, on_retry_timer, c);
+	c->access_kind = loop_timer_kind(loop, on_access_timer, c);
 	c->writer = worker_new(loop, &(struct worker_options){.threads = 1, .jobs_max = 1, .ctxs = &writer_ctx});
-	c->chores = chores_new(loop, checkpointer);
+	c->chores = chores_new(loop, checkpointer, options->scrub_after_ms);
 	c->signs = signs_new(loop, options->path);
-	if (c->writer == NULL || c->chores == NULL || c->signs == NULL || commit_init_gather(c) != 0) {
+	if (commit_init_queue(c) != 0 || c->writer == NULL || c->chores == NULL || c->signs == NULL ||
+	    commit_init_gather(c) != 0 || (c->options.keep != NULL && chores_keep(c->chores, c->options.keep) != 0)) {
 		commit_free(c);
 		return NULL;
 	}
@@ -213,62 +304,27 @@ commit_new(struct loop *loop, const struct commit_options *options, struct store
 void
 commit_free(struct commit *c)
 {
-	struct entry *e;
-
 	if (c == NULL)
 		return;
 	signs_free(c->signs);
 	commit_fini_gather(c);
 	loop_timer_clear(c->loop, &c->retry_timer);
+	loop_timer_clear(c->loop, &c->access_timer);
 	loop_timer_clear(c->loop, &c->index_timer);
 	worker_free(c->writer);
 	chores_free(c->chores);
 	store_news_fini(&c->news);
-	while ((e = STAILQ_FIRST(&c->queue)) != NULL) {
-		STAILQ_REMOVE_HEAD(&c->queue, link);
-		budget_sub(c->options.budget, BUDGET_SENDS, e->bytes);
-		message_drop(e->message);
-		free(e);
-	}
+	commit_fini_queue(c);
 	commit_drop_waiting(c);
+	store_access_free(c->access);
 	free(c->sends);
 	free(c);
-}
-
-int
-commit_add(struct commit *c, struct message *m, commit_sent_fn *fn, void *ctx, uint64_t handle)
-{
-	struct entry *e;
-	size_t bytes;
-
-	if (c->queued >= c->options.queue_max || (e = malloc(sizeof *e)) == NULL)
-		return -1;
-	bytes = budget_size(e) + budget_size(m);
-	if (bytes > c->options.queue_bytes_max - c->queued_bytes ||
-	    !budget_take(c->options.budget, BUDGET_SENDS, bytes)) {
-		free(e);
-		return -1;
-	}
-	*e = (struct entry){
-	    .message = m, .fn = fn, .ctx = ctx, .handle = handle, .since_us = clock_us(), .bytes = bytes};
-	STAILQ_INSERT_TAIL(&c->queue, e, link);
-	c->queued++;
-	c->queued_bytes += bytes;
-	rooms_expect(c->rooms, true);
-	return 0;
-}
-
-bool
-commit_crowded(const struct commit *c)
-{
-	return c->queued >= CROWD || c->queued * 2 >= c->options.queue_max ||
-	       c->queued_bytes >= c->options.queue_bytes_max / 2;
 }
 
 bool
 commit_idle(const struct commit *c)
 {
-	return c->queued == 0 && !(c->running && c->task == BATCH);
+	return c->queued == 0 && TAILQ_EMPTY(&c->barred) && !(c->running && c->task == BATCH);
 }
 
 struct commit_counts
@@ -278,5 +334,7 @@ commit_counts(const struct commit *c)
 
 	counts.queued = c->queued;
 	counts.indexed = chores_indexed(c->chores);
+	counts.pruning = chores_pruning(c->chores);
+	counts.erasing = chores_erasing(c->chores);
 	return counts;
 }

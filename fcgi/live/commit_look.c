@@ -27,7 +27,7 @@ commit_end_look(struct commit *c)
 {
 	bool ok = c->status == STORE_OK || c->status == STORE_BUSY;
 
-	if ((c->task == PROBE || c->task == CHORE) && ok)
+	if ((c->task == PROBE || c->task == CHORE || c->task == NOTE) && ok)
 		return;
 	signs_looked(c->signs, c->status == STORE_OK);
 	if (c->task == BATCH && !ok) {

@@ -5,7 +5,7 @@ commit_part(const struct commit *c)
 {
 	if (c->apart > 0)
 		return 1;
-	return c->part > 0 && c->part < c->queued ? c->part : c->queued;
+	return c->part > 0 && c->part < c->n_batch ? c->part : c->n_batch;
 }
 
 void

@@ -121,6 +121,15 @@ ring_reset(struct ring *r, int64_t floor)
 }
 
 void
+ring_forget(struct ring *r, int64_t up_to)
+{
+	while (r->all.n > 0 && ring_at(&r->all, 0)->f.id <= up_to)
+		remove_oldest(r);
+	if (r->floor < up_to)
+		r->floor = r->all.floor = up_to;
+}
+
+void
 ring_fini(struct ring *r)
 {
 	ring_reset(r, 0);
@@ -154,6 +163,14 @@ place_of(const struct ring_chain *chain, int64_t id)
 	size_t place = ring_above(chain, id - 1);
 
 	return place < chain->n && ring_at(chain, place)->f.id == id ? place : chain->n;
+}
+
+struct message *
+ring_find(const struct ring *r, int64_t id)
+{
+	size_t place = place_of(&r->all, id);
+
+	return place < r->all.n ? ring_at(&r->all, place) : NULL;
 }
 
 bool

@@ -33,6 +33,9 @@ void ring_fini(struct ring *r);
 /* Forgets all messages; those to come have ids above floor. */
 void ring_reset(struct ring *r, int64_t floor);
 
+/* Drops all messages up to this id: the floor is not below it. */
+void ring_forget(struct ring *r, int64_t up_to);
+
 /* Takes a holding of m, the newest message, into the ring and its room's chain. -1 without memory: then the floor is
  * m's id. */
 int ring_add(struct ring *r, struct ring_chain *chain, struct message *m);
@@ -40,6 +43,9 @@ int ring_add(struct ring *r, struct ring_chain *chain, struct message *m);
 /* Puts now (taking a holding) in the place of the message with its id, or removes that message (now is NULL). false:
  * it is not here. */
 bool ring_change(struct ring *r, int64_t id, struct message *now);
+
+/* The message with this id, as long as it is here; NULL: it is not. */
+struct message *ring_find(const struct ring *r, int64_t id);
 
 /* The place in the chain of the first message above id: 0 to chain->n. */
 size_t ring_above(const struct ring_chain *chain, int64_t id);

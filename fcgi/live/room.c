@@ -1,36 +1,11 @@
-#include "room.h"
-
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
-#include "base/table.h"
 #include "event/loop.h"
-#include "round.h"
-
-struct room {
-	struct rooms *rooms;
-	struct table_entry entry;
-	struct round round;
-	struct ring_chain chain;
-	const struct ring_chain *view; /* what its waiters read: chain, or for room_all the ring's */
-	int64_t deleted;
-	LIST_HEAD(, room_answer) answers; /* made when first asked for in a round; few */
-	uint8_t name_n;
-	char name[MESSAGE_ROOM_MAX];
-};
-
-struct rooms {
-	struct ring ring;
-	int64_t head;
-	uint64_t resets;
-	char epoch[32];
-	struct rounds rounds;
-	struct room all;
-	struct table table;
-};
+#include "room_state.h"
 
 static struct room *
 room_of(struct table_entry *e)
@@ -44,8 +19,8 @@ entry_name(const struct table_entry *e)
 	return room_name(CONTAINER(e, const struct room, entry));
 }
 
-static void
-init(struct rooms *rooms, struct room *room, struct str name)
+void
+room_init(struct rooms *rooms, struct room *room, struct str name)
 {
 	*room = (struct room){.rooms = rooms, .name_n = (uint8_t)name.n};
 	memcpy(room->name, name.p, name.n);
@@ -56,8 +31,8 @@ init(struct rooms *rooms, struct room *room, struct str name)
 }
 
 /* Called when the ready answers may hold what is no longer true. */
-static void
-forget_answers(struct room *room)
+void
+room_forget_answers(struct room *room)
 {
 	while (!LIST_EMPTY(&room->answers)) {
 		struct room_answer *a = LIST_FIRST(&room->answers);
@@ -68,24 +43,27 @@ forget_answers(struct room *room)
 	}
 }
 
-static void
-fini(struct room *room)
+void
+room_fini(struct room *room)
 {
 	ring_chain_fini(&room->chain);
 	round_fini(&room->round);
-	forget_answers(room);
+	room_forget_answers(room);
 }
 
-/* Frees it if nobody waits in it and memory knows nothing of it. */
-static void
-free_if_idle(struct room *room)
+void
+room_free_if_idle(struct room *room)
 {
 	struct rooms *rooms = room->rooms;
 
+	if (room->seen != NULL) {
+		room_sight_is_loose(room);
+		return;
+	}
 	if (room == &rooms->all || room->chain.n > 0 || room->deleted > rooms->ring.floor || !round_idle(&room->round))
 		return;
 	table_remove(&rooms->table, &room->entry);
-	fini(room);
+	room_fini(room);
 	free(room);
 }
 
@@ -93,7 +71,7 @@ static void
 chain_emptied(void *ctx, struct ring_chain *chain)
 {
 	(void)ctx;
-	free_if_idle(chain->owner);
+	room_free_if_idle(chain->owner);
 }
 
 static void
@@ -101,8 +79,8 @@ round_ended(struct round *round)
 {
 	struct room *room = round->owner;
 
-	forget_answers(room);
-	free_if_idle(room);
+	room_forget_answers(room);
+	room_free_if_idle(room);
 }
 
 struct rooms *
@@ -112,16 +90,19 @@ rooms_new(struct loop *loop, size_t ring_bytes_max)
 
 	if (rooms == NULL)
 		return NULL;
-	if (table_init(&rooms->table, entry_name) != 0) {
+	if (table_init(&rooms->table, entry_name) != 0 || rooms_init_sights(rooms) != 0) {
+		table_fini(&rooms->table);
 		free(rooms);
 		return NULL;
 	}
 	ring_init(&rooms->ring, ring_bytes_max, chain_emptied, rooms);
 	rounds_init(&rooms->rounds, loop, round_ended);
-	init(rooms, &rooms->all, STR("*"));
+	room_init(rooms, &rooms->all, STR("*"));
 	rooms->all.view = &rooms->ring.all;
+	loop_hook(loop, LOOP_WAKE, rooms_feed_sights, rooms);
 	loop_hook(loop, LOOP_WAKE, rounds_tell, &rooms->rounds);
 	loop_hook(loop, LOOP_SWEEP, rounds_are_due, &rooms->rounds);
+	loop_hook(loop, LOOP_SWEEP, rooms_sweep_sights, rooms);
 	return rooms;
 }
 
@@ -129,7 +110,7 @@ static void
 free_one(void *ctx, struct table_entry *e)
 {
 	(void)ctx;
-	fini(room_of(e));
+	room_fini(room_of(e));
 	free(room_of(e));
 }
 
@@ -139,8 +120,9 @@ rooms_free(struct rooms *rooms)
 	if (rooms == NULL)
 		return;
 	ring_fini(&rooms->ring);
+	rooms_free_sights(rooms);
 	table_each(&rooms->table, free_one, NULL);
-	fini(&rooms->all);
+	room_fini(&rooms->all);
 	table_fini(&rooms->table);
 	free(rooms);
 }
@@ -176,6 +158,12 @@ rooms_head(const struct rooms *rooms)
 	return rooms->head;
 }
 
+struct message *
+rooms_message(const struct rooms *rooms, int64_t id)
+{
+	return ring_find(&rooms->ring, id);
+}
+
 int64_t
 rooms_floor(const struct rooms *rooms)
 {
@@ -193,11 +181,11 @@ reset_one(void *ctx, struct table_entry *e)
 {
 	struct room *room = room_of(e);
 
-	room->deleted = 0;
+	room->deleted = room->pruned = 0;
 	room->chain.floor = *(int64_t *)ctx;
-	forget_answers(room);
+	room_forget_answers(room);
 	round_make_due_if_waited(&room->round);
-	free_if_idle(room);
+	room_free_if_idle(room);
 }
 
 void
@@ -207,10 +195,11 @@ rooms_reset(struct rooms *rooms, const char *epoch, int64_t head)
 	rooms->resets++;
 	rooms->head = head;
 	ring_reset(&rooms->ring, head);
-	rooms->all.deleted = 0;
-	forget_answers(&rooms->all);
+	rooms->all.deleted = rooms->all.pruned = 0;
+	room_forget_answers(&rooms->all);
 	room_make_due(&rooms->all);
 	table_each(&rooms->table, reset_one, &head);
+	rooms_reset_sights(rooms);
 }
 
 struct room *
@@ -232,7 +221,7 @@ room_get(struct rooms *rooms, struct str name)
 	room = malloc(sizeof *room);
 	if (room == NULL)
 		return NULL;
-	init(rooms, room, name);
+	room_init(rooms, room, name);
 	table_add(&rooms->table, &room->entry);
 	return room;
 }
@@ -266,6 +255,8 @@ room_answer(struct room *room, unsigned kind, unsigned origin)
 {
 	struct room_answer *a;
 
+	if (room_answers_are_old(room))
+		room_forget_answers(room);
 	LIST_FOREACH (a, &room->answers, link)
 		if (a->kind == kind && a->origin == origin)
 			return a;
@@ -312,6 +303,7 @@ rooms_publish(struct rooms *rooms, struct message *m)
 		/* Without memory for the room the message is found in the database, below the floor. */
 		ring_reset(&rooms->ring, m->f.id);
 		round_make_due_if_waited(&rooms->all.round);
+		rooms_tell_sights(rooms);
 		message_drop(m);
 		log_error("memory", "detail=\"a room could not be kept; readers go to the database\"");
 		return;
@@ -319,16 +311,39 @@ rooms_publish(struct rooms *rooms, struct message *m)
 	/* First: a room without waiters may be gone after a failure. */
 	round_make_due_if_waited(&room->round);
 	round_make_due_if_waited(&rooms->all.round);
+	rooms_tell_sights(rooms);
 	if (ring_add(&rooms->ring, &room->chain, m) != 0)
 		log_error("memory", "detail=\"a message could not be kept; readers go to the database\"");
 }
 
-static void
-note_deleted(struct room *room, int64_t id)
+void
+room_note_deleted(struct room *room, int64_t id)
 {
 	if (id > room->deleted)
 		room->deleted = id;
 	round_make_due_if_waited(&room->round);
+}
+
+/* Memory has what the log has now of a message above its floor. */
+static void
+replace(struct rooms *rooms, struct str name, int64_t id, struct message *now)
+{
+	struct room *room;
+
+	rooms->changes++;
+	if ((room = room_find(rooms, name)) != NULL)
+		room_forget_answers(room);
+	room_forget_answers(&rooms->all);
+	/* Last, since it may free the room with its last message. */
+	if (ring_change(&rooms->ring, id, now) || now == NULL || id > rooms->head)
+		return;
+	/* A row that was passed over has been mended: memory has no place for it, so readers go to the database. */
+	ring_reset(&rooms->ring, rooms->head);
+	round_make_due_if_waited(&rooms->all.round);
+	if ((room = room_find(rooms, name)) != NULL) {
+		room->chain.floor = rooms->head;
+		round_make_due_if_waited(&room->round);
+	}
 }
 
 void
@@ -341,22 +356,18 @@ rooms_change(struct rooms *rooms, struct str name, int64_t id, struct message *n
 		return;
 	}
 	if (now == NULL && (room = room_get(rooms, name)) != NULL) {
-		note_deleted(room, id);
-		note_deleted(&rooms->all, id);
+		room_note_deleted(room, id);
+		room_note_deleted(&rooms->all, id);
+		rooms_tell_sights_deleted(rooms, name, id, false);
 	}
-	if ((room = room_find(rooms, name)) != NULL)
-		forget_answers(room);
-	forget_answers(&rooms->all);
-	/* Last, since it may free the room with its last message. */
-	if (ring_change(&rooms->ring, id, now) || now == NULL || id > rooms->head)
-		return;
-	/* A row that was passed over has been mended: memory has no place for it, so readers go to the database. */
-	ring_reset(&rooms->ring, rooms->head);
-	round_make_due_if_waited(&rooms->all.round);
-	if ((room = room_find(rooms, name)) != NULL) {
-		room->chain.floor = rooms->head;
-		round_make_due_if_waited(&room->round);
-	}
+	replace(rooms, name, id, now);
+}
+
+void
+rooms_take_out(struct rooms *rooms, struct str name, int64_t id)
+{
+	if (id > rooms->ring.floor)
+		replace(rooms, name, id, NULL);
 }
 
 void
@@ -384,7 +395,7 @@ room_unwait(struct waiter *w)
 	if (room == NULL)
 		return;
 	round_remove(&room->round, w);
-	free_if_idle(room);
+	room_free_if_idle(room);
 }
 
 struct rooms_counts

@@ -10,7 +10,8 @@
  * under load there are fewer and fuller answers, and after a quiet moment the first message goes at once. round.h says
  * when a waiter is told.
  *
- * The whole log is a room too (room_all); its waiters are told of everything.
+ * The whole log is a room too (room_all); its waiters are told of everything. Those who may not read all of it share a
+ * room with all who have the same sight (room_of_sight); its waiters are told of what these see.
  * Invariants: a waiter is in exactly one list of its room or in none. Nothing above the head was shown to anybody.
  */
 #ifndef ROOM_H
@@ -24,6 +25,7 @@
 struct loop;
 struct room;
 struct rooms;
+struct sight;
 
 enum room_waiter_kind { ROOM_POLL, ROOM_POLL_MANY, ROOM_SESSION, ROOM_WAITER_KINDS };
 
@@ -85,6 +87,8 @@ void rooms_reset(struct rooms *rooms, const char *epoch, int64_t head);
 const char *rooms_epoch(const struct rooms *rooms);
 uint64_t rooms_resets(const struct rooms *rooms); /* how often rooms_reset() was called */
 int64_t rooms_head(const struct rooms *rooms);
+/* The message with this id, as memory has it until the next news; NULL: it has not. */
+struct message *rooms_message(const struct rooms *rooms, int64_t id);
 int64_t rooms_floor(const struct rooms *rooms); /* memory holds everything above */
 
 /* A new message, in the order of the log; takes a holding. Waiters are told in a later step of the loop. */
@@ -92,6 +96,16 @@ void rooms_publish(struct rooms *rooms, struct message *m);
 
 /* A message was updated (now, taking a holding) or deleted (NULL). */
 void rooms_change(struct rooms *rooms, struct str room, int64_t id, struct message *now);
+
+/* A message was deleted by a change, which is published: so it is no gap. */
+void rooms_take_out(struct rooms *rooms, struct str room, int64_t id);
+
+/*
+ * A message is not kept any more; last: nor are those of this room that were told before, in order, and no other is
+ * told before this. Nobody is woken: who waits has all that went. Who reads from below is told of the gap, as of a
+ * deletion.
+ */
+void rooms_prune(struct rooms *rooms, struct str room, int64_t id, bool last);
 
 /* The head, after a batch of new messages and changes. */
 void rooms_publish_end(struct rooms *rooms, int64_t head);
@@ -102,9 +116,27 @@ struct room *room_get(struct rooms *rooms, struct str name);
 struct room *room_find(struct rooms *rooms, struct str name); /* or NULL */
 struct room *room_all(struct rooms *rooms);
 
+/* The whole log as this sight sees it; NULL without memory. Likewise for the turn, and while it has a waiter or a round
+ * that is not idle. */
+struct room *room_of_sight(struct rooms *rooms, struct sight *sight);
+bool room_is_all(const struct room *room);               /* the whole log, or what a sight sees of it */
+const struct sight *room_sight(const struct room *room); /* NULL: all is seen */
+
+/*
+ * The place in room_chain() of the first message above an id that is to be seen, or of the first from a place on; the
+ * chain's n: there is none. Where room_is_far(), too many that are not to be seen lie in between, or it is not known
+ * what was deleted: then a reader is to be asked.
+ */
+size_t room_above(const struct room *room, int64_t since);
+size_t room_onward(const struct room *room, size_t place);
+bool room_is_far(const struct room *room, int64_t since);
+/* The id before the n-th newest message to be seen, changes not counted; -1: memory does not know. */
+int64_t room_before_newest(const struct room *room, size_t n);
+
 struct str room_name(const struct room *room); /* lives as long as the room */
 const struct ring_chain *room_chain(const struct room *room);
 int64_t room_deleted(const struct room *room); /* greatest id known to be deleted; 0: none above the floor */
+int64_t room_pruned(const struct room *room);  /* greatest id that is known not to be kept any more; 0 likewise */
 /* The answer of this kind for pages of one origin (of their slots), filled or not; NULL without memory. Forgotten with
  * the round. */
 struct room_answer *room_answer(struct room *room, unsigned kind, unsigned origin);

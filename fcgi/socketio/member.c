@@ -1,5 +1,4 @@
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,8 +137,7 @@ member_of(struct client *client, struct str nsp)
 	return NULL;
 }
 
-/* A member that has not joined yet; NULL without memory. */
-static struct member *
+struct member *
 member_new(struct members *all, struct session *s, struct str name)
 {
 	struct member *m = calloc(1, sizeof *m);
@@ -164,9 +162,8 @@ member_free(struct member *m)
 	free(m);
 }
 
-/* A member that will not join after all, though the application counted on it. */
-static void
-drop(struct member *m)
+void
+member_drop(struct member *m)
 {
 	const struct member_app *app = &m->nsp->all->app;
 
@@ -182,6 +179,7 @@ member_end(struct member *m, bool left)
 	const struct member_app *app = &m->nsp->all->app;
 
 	session_remove_cursor(&m->cursor);
+	member_drop_late(client, m);
 	app->disconnected(app->ctx, m, left);
 	LIST_REMOVE(m, link);
 	client->n--;
@@ -196,125 +194,6 @@ member_disconnect(struct member *m)
 	session_queue(m->session,
 	    member_make_packets(PACKET_DISCONNECT, member_namespace(m), -1, STR(""), STR(""), STR(""), NULL), 1);
 	member_end(m, false);
-}
-
-static void
-refuse(struct session *s, struct str nsp, struct str error)
-{
-	session_queue(s, member_make_packets(PACKET_CONNECT_ERROR, nsp, -1, STR(""), error, STR(""), NULL), 1);
-}
-
-/* The others that the session has joined go on. */
-static void
-refuse_one_more(struct members *all, struct session *s, struct str nsp)
-{
-	char error[96];
-
-	snprintf(error, sizeof error, "{\"message\":\"a session may join %zu namespaces at most\"}",
-	    all->options.namespaces_max);
-	refuse(s, nsp, str_of(error));
-}
-
-static void
-join(struct member *m, struct str auth, struct str reply)
-{
-	struct client *client = session_data(m->session);
-	const struct member_app *app = &m->nsp->all->app;
-	struct buf b;
-
-	LIST_INSERT_HEAD(&m->nsp->members, m, nsp_link);
-	table_add(&m->nsp->all->table, &m->entry);
-	LIST_INSERT_HEAD(&client->members, m, link);
-	client->n++;
-	session_connected(m->session);
-	buf_init(&b, 4096);
-	buf_printf(&b, "{\"sid\":\"%s\"", m->id);
-	buf_add(&b, reply);
-	buf_add_char(&b, '}');
-	session_queue_welcome(m->session,
-	    member_make_packets(PACKET_CONNECT, member_namespace(m), -1, STR(""), buf_str(&b), STR(""), NULL),
-	    &m->cursor);
-	buf_fini(&b);
-	app->connected(app->ctx, m, auth);
-}
-
-/* The application answers later, by member_accept(). false: no memory. */
-static bool
-put_off(struct client *client, struct member *m, struct str auth)
-{
-	struct joining *j = malloc(sizeof *j + auth.n);
-
-	if (j == NULL)
-		return false;
-	j->member = m;
-	j->auth_n = auth.n;
-	if (auth.n > 0)
-		memcpy(j->auth, auth.p, auth.n);
-	client->joining = j;
-	session_hold(m->session);
-	/* The client has done its part. */
-	session_connected(m->session);
-	return true;
-}
-
-bool
-member_connect(struct members *all, struct session *s, const struct packet *p)
-{
-	static const struct str unknown = {"{\"message\":\"Invalid namespace\"}", 31};
-	struct client *client = session_data(s);
-	struct member *m;
-	struct buf reply, error;
-	enum member_answer answer;
-	bool good = true;
-
-	if (p->nsp.n > MEMBER_NAMESPACE_MAX) {
-		refuse(s, p->nsp, unknown);
-		return true;
-	}
-	if (member_of(client, p->nsp) != NULL)
-		return false;
-	if (client->n >= all->options.namespaces_max) {
-		refuse_one_more(all, s, p->nsp);
-		return true;
-	}
-	m = member_new(all, s, p->nsp);
-	if (m == NULL)
-		return false;
-	buf_init(&reply, 4096);
-	buf_init(&error, 4096);
-	answer = all->app.connect(all->app.ctx, m, p->json, &reply, &error);
-	switch (answer) {
-	case MEMBER_ACCEPT:
-		join(m, p->json, buf_str(&reply));
-		break;
-	case MEMBER_LATER:
-		good = put_off(client, m, p->json);
-		if (!good)
-			drop(m);
-		break;
-	case MEMBER_REFUSE:
-	case MEMBER_UNKNOWN:
-		refuse(s, p->nsp, answer == MEMBER_UNKNOWN ? unknown : buf_str(&error));
-		member_free(m);
-		break;
-	}
-	buf_fini(&reply);
-	buf_fini(&error);
-	return good;
-}
-
-void
-member_accept(struct member *m, struct str reply)
-{
-	struct session *s = m->session;
-	struct client *client = session_data(s);
-	struct joining *j = client->joining;
-
-	assert(j != NULL && j->member == m);
-	client->joining = NULL;
-	session_release(s);
-	join(m, (struct str){j->auth, j->auth_n}, reply);
-	free(j);
 }
 
 /* ---- the layer ---- */
@@ -343,10 +222,11 @@ on_ended(void *ctx, struct session *s)
 	while (!LIST_EMPTY(&client->members))
 		member_end(LIST_FIRST(&client->members), false);
 	if (client->joining != NULL) {
-		drop(client->joining->member);
+		member_drop(client->joining->member);
 		free(client->joining);
 	}
 	member_drop_incoming(client);
+	member_drop_late(client, NULL);
 	free(client);
 	session_set_data(s, NULL);
 }
@@ -358,6 +238,21 @@ on_packets(void *ctx, struct session_cursor *c, struct message *message, struct 
 	struct member *m = CONTAINER(c, struct member, cursor);
 
 	return all->app.packets(all->app.ctx, m, message, body);
+}
+
+/* Those that may not stay go; the others of the session go on. */
+static void
+on_judge(void *ctx, struct session *s)
+{
+	struct members *all = ctx;
+	struct client *client = session_data(s);
+	struct member *m, *next;
+
+	for (m = LIST_FIRST(&client->members); all->app.stays != NULL && m != NULL; m = next) {
+		next = LIST_NEXT(m, link);
+		if (!all->app.stays(all->app.ctx, m))
+			member_disconnect(m);
+	}
 }
 
 static bool
@@ -383,6 +278,7 @@ members_new(const struct member_options *options, const struct member_app *app)
 	    .text = member_on_text,
 	    .binary = member_on_binary,
 	    .packets = on_packets,
+	    .judge = on_judge,
 	    .ended = on_ended};
 	budget_kind(options->budget, BUDGET_EVENTS, BUDGET_LARGEST, 0, member_end_incoming, all);
 	if (table_init(&all->nsps, nsp_name) == 0 && table_init(&all->table, member_entry_id) == 0)

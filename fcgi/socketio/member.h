@@ -7,7 +7,8 @@
  *
  * States of a namespace in a session: not joined -> (CONNECT, the application accepts) joined -> left, by DISCONNECT of
  * either side or the session's end. Where the application has to find out first, it is not joined -> (MEMBER_LATER)
- * joining -> (member_accept) joined; what the client sends meanwhile, to whichever namespace, waits in its POST.
+ * joining -> (member_accept) joined, or (member_refuse) not joined; what the client sends meanwhile, to whichever
+ * namespace, waits in its POST. So it does while an event is put off.
  * Anything that the protocol does not allow ends the session at once.
  */
 #ifndef MEMBER_H
@@ -36,17 +37,23 @@ struct member_app {
 	/*
 	 * A CONNECT: m is not joined yet; auth is its payload, "" for none. To refuse, add the error's JSON object to
 	 * error. The application may put members into the reply by reply (`,"pid":"…"`), and set a cursor. Or it
-	 * answers later: by member_accept(), or by ending the session.
+	 * answers later (MEMBER_LATER): by member_accept(), member_refuse() or ending the session; or it is asked once
+	 * more, by member_resume().
 	 */
 	enum member_answer (*connect)(
 	    void *ctx, struct member *m, struct str auth, struct buf *reply, struct buf *error);
 	/* It has joined, and the reply is queued. */
 	void (*connected)(void *ctx, struct member *m, struct str auth);
-	/* An event: p->event, p->args, p->has_id. bytes may be held by blob_hold(). */
-	void (*event)(void *ctx, struct member *m, const struct packet *p, const struct member_bytes *bytes);
+	/*
+	 * An event: p->event, p->args, p->has_id. bytes may be held by blob_hold(). false: not now; it is kept, and
+	 * comes once more by member_resume(). What the client sends meanwhile waits.
+	 */
+	bool (*event)(void *ctx, struct member *m, const struct packet *p, const struct member_bytes *bytes);
 	/* Whether events can be handled now; see session_layer. May be NULL. */
 	bool (*ready)(void *ctx);
-	/* It left; with `left` it said so itself. The last call for each that was accepted, or was to be later. */
+	/* Whether it may stay, after tokens or grants changed; or else it is disconnected. May be NULL. */
+	bool (*stays)(void *ctx, struct member *m);
+	/* It left, or was refused; with `left` it said so itself. The last call for each that asked to connect. */
 	void (*disconnected)(void *ctx, struct member *m, bool left);
 	/* The packets of a stored message for a member with a cursor; returns how many. May be NULL. */
 	unsigned (*packets)(void *ctx, struct member *m, struct message *message, struct buf *body);
@@ -80,6 +87,11 @@ void member_take_over(struct member *m);
 
 /* Answers the CONNECT that was put off; what the client has sent since is handled next. */
 void member_accept(struct member *m, struct str reply);
+/* The same with the JSON object of an error; it is gone when this returns. */
+void member_refuse(struct member *m, struct str error);
+
+/* Asks the application again what it has put off: the CONNECT of m, or an event. It may be gone when this returns. */
+void member_resume(struct member *m);
 
 /* What passes in its namespace; for session_add_cursor(). */
 struct session_channel *member_channel(struct member *m);

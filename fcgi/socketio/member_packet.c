@@ -5,10 +5,11 @@
 #include "base/json.h"
 #include "member_state.h"
 
-/* A binary packet, and those of its attachments that have come. */
+/* A binary packet, and those of its attachments that have come; or an event that is put off. */
 struct incoming {
 	struct members *all;
 	struct session *session;
+	const struct member *member; /* of an event that is put off; only compared */
 	struct budget_share share;
 	struct member_bytes bytes;
 	size_t size;      /* of text and bytes */
@@ -19,34 +20,13 @@ struct incoming {
 	char text[];
 };
 
-/* A whole packet for a namespace that is joined, its attachments included. */
-static void
-dispatch(struct members *all, struct member *m, const struct packet *p, const struct member_bytes *bytes)
-{
-	switch (p->type) {
-	case PACKET_EVENT:
-	case PACKET_BINARY_EVENT:
-		if (p->json.n > 0)
-			all->app.event(all->app.ctx, m, p, bytes);
-		return;
-	case PACKET_ACK:
-	case PACKET_BINARY_ACK:
-		member_acknowledged(m, p, bytes);
-		return;
-	case PACKET_DISCONNECT:
-		member_end(m, true);
-		return;
-	case PACKET_CONNECT:
-	case PACKET_CONNECT_ERROR:
-		return;
-	}
-}
-
 /* Counts what has come; false when it is the one that has to go for want of memory. */
 static bool
 count(struct incoming *in, size_t bytes)
 {
-	return budget_set(in->all->options.budget, &in->share, BUDGET_EVENTS, bytes);
+	bool kept = session_keep(in->session, bytes);
+
+	return budget_set(in->all->options.budget, &in->share, BUDGET_EVENTS, bytes) && kept;
 }
 
 static void
@@ -67,13 +47,73 @@ member_drop_incoming(struct client *client)
 }
 
 void
+member_drop_late(struct client *client, const struct member *m)
+{
+	struct incoming *late = client->late;
+	struct session *s;
+
+	if (late == NULL || (m != NULL && late->member != m))
+		return;
+	s = late->session;
+	client->late = NULL;
+	incoming_free(late);
+	session_release(s);
+}
+
+void
 member_end_incoming(void *ctx, struct budget_share *share)
 {
 	struct session *s = CONTAINER(share, struct incoming, share)->session;
 
 	(void)ctx;
+	/* It has one of these at most. */
 	member_drop_incoming(session_data(s));
+	member_drop_late(session_data(s), NULL);
 	session_doom(s);
+}
+
+/* Keeps an event that the application has put off. false: memory is short. */
+static bool
+put_off(struct members *all, struct member *m, struct str text, const struct member_bytes *bytes)
+{
+	struct client *client = session_data(m->session);
+	struct incoming *late = malloc(sizeof *late + text.n);
+
+	if (late == NULL)
+		return false;
+	*late = (struct incoming){
+	    .all = all, .session = m->session, .member = m, .memory = budget_size(late), .text_n = text.n};
+	memcpy(late->text, text.p, text.n);
+	for (unsigned i = 0; bytes != NULL && i < bytes->n; i++) {
+		late->bytes.v[late->bytes.n++] = blob_hold(bytes->v[i]);
+		late->memory += budget_size(bytes->v[i]);
+	}
+	client->late = late;
+	session_hold(m->session, true);
+	return count(late, late->memory);
+}
+
+/* A whole packet for a namespace that is joined, its attachments included. false: there is no memory to put it off. */
+static bool
+dispatch(
+    struct members *all, struct member *m, const struct packet *p, struct str text, const struct member_bytes *bytes)
+{
+	switch (p->type) {
+	case PACKET_EVENT:
+	case PACKET_BINARY_EVENT:
+		return p->json.n == 0 || all->app.event(all->app.ctx, m, p, bytes) || put_off(all, m, text, bytes);
+	case PACKET_ACK:
+	case PACKET_BINARY_ACK:
+		member_acknowledged(m, p, bytes);
+		return true;
+	case PACKET_DISCONNECT:
+		member_end(m, true);
+		return true;
+	case PACKET_CONNECT:
+	case PACKET_CONNECT_ERROR:
+		return true;
+	}
+	return true;
 }
 
 /* Some of it has come, and the next attachment must within its time. false: memory is short. */
@@ -137,10 +177,32 @@ on_packet(struct members *all, struct session *s, struct str text, const struct 
 	if (p.attachments > 0 && bytes == NULL)
 		good = expect(all, s, text, p.attachments);
 	else
-		dispatch(all, m, &p, bytes);
+		good = dispatch(all, m, &p, text, bytes);
 out:
 	buf_fini(&names);
 	return good;
+}
+
+void
+member_resume_event(struct session *s)
+{
+	struct client *client = session_data(s);
+	struct incoming *late = client->late;
+	bool good;
+
+	if (late == NULL)
+		return;
+	client->late = NULL;
+	(void)count(late, 0);
+	good = on_packet(late->all, s, (struct str){late->text, late->text_n}, late->bytes.n > 0 ? &late->bytes : NULL);
+	incoming_free(late);
+	client = session_data(s);
+	if (client == NULL)
+		return; /* that ended it */
+	if (!good)
+		session_end(s, STR("1"));
+	else if (client->late == NULL)
+		session_release(s);
 }
 
 bool

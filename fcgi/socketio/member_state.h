@@ -1,6 +1,6 @@
 /*
- * member_state: what the files of member share. member.c has namespaces and who is in them, member_event.c the packets
- * to clients and Socket.IO's rooms, member_packet.c the packets from clients.
+ * member_state: what the files of member share. member.c has namespaces and who is in them, member_connect.c how one
+ * comes in, member_event.c the packets to clients and Socket.IO's rooms, member_packet.c the packets from clients.
  */
 #ifndef MEMBER_STATE_H
 #define MEMBER_STATE_H
@@ -50,6 +50,7 @@ struct members {
 /* A member whose CONNECT is answered later; its session is held until then. */
 struct joining {
 	struct member *member;
+	bool first; /* the session has joined nothing before */
 	size_t auth_n;
 	char auth[];
 };
@@ -59,6 +60,7 @@ struct client {
 	LIST_HEAD(, member) members;
 	size_t n;
 	struct incoming *incoming; /* a binary packet whose attachments are still coming, or NULL */
+	struct incoming *late;     /* an event that the application has put off, or NULL */
 	struct joining *joining;   /* its CONNECT that the application has put off, or NULL */
 };
 
@@ -70,11 +72,19 @@ struct nsp *member_nsp(struct members *all, struct str name);
 /* The member of a client in this namespace, or NULL. */
 struct member *member_of(struct client *client, struct str nsp);
 
-/* CONNECT. false: it breaks the protocol. */
-bool member_connect(struct members *all, struct session *s, const struct packet *p);
+/* A member that has not joined yet; NULL without memory. */
+struct member *member_new(struct members *all, struct session *s, struct str name);
+
+/* One that will not join after all, though the application was asked. */
+void member_drop(struct member *m);
 
 /* Ends a member; the application has the last word. */
 void member_end(struct member *m, bool left);
+
+/* ---- member_connect.c ---- */
+
+/* CONNECT. false: it breaks the protocol. */
+bool member_connect(struct members *all, struct session *s, const struct packet *p);
 
 /* ---- member_event.c ---- */
 
@@ -95,6 +105,12 @@ bool member_on_binary(void *ctx, struct session *s, struct str bytes);
 
 /* Drops the binary packet whose attachments are still coming. */
 void member_drop_incoming(struct client *client);
+
+/* Drops the event that was put off, if it is m's (NULL: whosever it is), and what waited for it goes on. */
+void member_drop_late(struct client *client, const struct member *m);
+
+/* The event that was put off is handled, or once more not. */
+void member_resume_event(struct session *s);
 
 /* A budget_end_fn, for such packets. */
 void member_end_incoming(void *ctx, struct budget_share *share);

@@ -3,8 +3,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "live/person.h"
+#include "live/gate.h"
 #include "session.h"
+
+/* Sessions end by themselves within about this. */
+enum { SESSIONS_RETRY_MS = 30000 };
 
 /* The errors of Engine.IO's own server, whose body clients may show; in the order of their codes. */
 enum fault {
@@ -103,11 +106,19 @@ takes_few(struct str user_agent, struct str t)
 	return true;
 }
 
+/* What the request takes of its person's; false: answered, or put off. */
+static bool
+take(struct polling *p, struct request *r, unsigned takes)
+{
+	return p->gate == NULL || gate_take(p->gate, r, takes);
+}
+
 static void
 handshake(struct polling *p, struct request *r, const struct asked *a)
 {
 	struct session *s;
 	char body[256];
+	bool limited;
 	int n;
 
 	if (r->method != METHOD_GET) {
@@ -118,7 +129,13 @@ handshake(struct polling *p, struct request *r, const struct asked *a)
 		fail(r, UNSUPPORTED_PROTOCOL);
 		return;
 	}
-	s = session_new(p->sessions, p->layer, takes_few(r->user_agent, a->t), r->user);
+	if (!take(p, r, GATE_HANDSHAKE))
+		return;
+	s = session_new(p->sessions, p->layer, takes_few(r->user_agent, a->t), slot_pass(r->conn), &limited);
+	if (limited) {
+		gate_refuse_rate(p->gate, r->conn, LIMIT_SESSIONS, SESSIONS_RETRY_MS);
+		return;
+	}
 	if (s == NULL) {
 		request_fail(r->all, r->conn, PROBLEM_BUSY,
 		    "no session can begin now: there are too many (sessions-max), or the daemon stops");
@@ -146,7 +163,7 @@ polling_slot_size(void)
 	return sizeof(struct held);
 }
 
-/* Their origins: 0 to ORIGINS_MAX + 1. */
+/* Their origins: 0 to ORIGINS_ALL - 1. */
 static unsigned
 form(const struct session_outlet *o)
 {
@@ -183,6 +200,8 @@ get(struct polling *p, struct request *r, struct session *s)
 {
 	struct held *h = fcgi_slot(r->conn);
 
+	if (!take(p, r, GATE_HELD))
+		return;
 	if (session_is_attached(s)) {
 		/* Two clients with one session, or one that lost count: neither can go on. */
 		plain(r, 400, REQUEST_TEXT, STR(""));
@@ -238,7 +257,22 @@ post(struct polling *p, struct request *r, struct session *s)
 		fail(r, BAD_REQUEST);
 		return;
 	}
-	session_post(s, fcgi_handle(r->conn), r->body);
+	if (take(p, r, GATE_BYTES))
+		session_post(s, fcgi_handle(r->conn), r->body);
+}
+
+/* A request with the session's id, of whoever may use it. */
+static void
+serve_session(struct polling *p, struct request *r, struct session *s)
+{
+	if (p->gate != NULL && session_account(s) != NULL)
+		gate_count_for(p->gate, r->conn, session_account(s));
+	if (r->method == METHOD_GET)
+		get(p, r, s);
+	else if (r->method == METHOD_POST)
+		post(p, r, s);
+	else
+		plain(r, 500, REQUEST_TEXT, STR(""));
 }
 
 static void
@@ -255,16 +289,12 @@ serve(struct polling *p, struct request *r, const struct asked *a)
 		return;
 	}
 	s = session_find(p->sessions, p->layer, a->sid);
-	if (s == NULL || !session_is_for(s, r->user) || !session_alive(s))
+	if (s == NULL || !session_is_for(s, slot_pass(r->conn)) || !session_alive(s))
 		fail(r, UNKNOWN_SID);
 	else if (!str_eq(a->eio, STR("4")))
 		fail(r, BAD_REQUEST);
-	else if (r->method == METHOD_GET)
-		get(p, r, s);
-	else if (r->method == METHOD_POST)
-		post(p, r, s);
 	else
-		plain(r, 500, REQUEST_TEXT, STR(""));
+		serve_session(p, r, s);
 }
 
 void
@@ -277,8 +307,6 @@ polling_request(struct polling *p, struct request *r)
 		request_options(r, "GET,HEAD,PUT,PATCH,POST,DELETE");
 		return;
 	}
-	if (!person_ok(r))
-		return;
 	if (read_query(r, &q, &a))
 		serve(p, r, &a);
 	else

@@ -8,12 +8,14 @@
 
 #include "web/request.h"
 
+struct gate;
 struct session_layer;
 struct sessions;
 
 struct polling {
 	struct requests *requests;
 	struct sessions *sessions;
+	struct gate *gate; /* what requests take of their persons'; NULL: nothing */
 	const struct session_layer *layer;
 	int64_t ping_interval_ms, ping_timeout_ms;
 	size_t max_payload; /* bytes of a POST */

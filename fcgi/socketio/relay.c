@@ -1,7 +1,9 @@
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "relay_state.h"
 
@@ -16,9 +18,9 @@ relay_room(struct str nsp, struct str *room)
 
 /* What a client says of itself when it connects. */
 struct auth {
-	struct str name, pid, offset;
+	struct str name, pid, offset, token;
 	int64_t server_offset; /* -1: none */
-	bool meta;
+	bool meta, bad_token;
 	struct buf bytes;
 };
 
@@ -36,6 +38,10 @@ on_auth(void *ctx, struct str name, enum json_type type, struct str value)
 		    type != JSON_ARRAY && str_uint(value, (uint64_t)MESSAGE_ID_MAX, &n) ? (int64_t)n : -1;
 	else if (str_eq(name, STR("name")) && text)
 		a->name = buf_keep(&a->bytes, value);
+	else if (str_eq(name, STR("token")) && text)
+		a->token = buf_keep(&a->bytes, value);
+	else if (str_eq(name, STR("token")))
+		a->bad_token = type != JSON_OTHER || !str_eq(value, STR("null"));
 	else if (str_eq(name, STR("pid")) && text)
 		a->pid = buf_keep(&a->bytes, value);
 	else if (str_eq(name, STR("offset")) && text)
@@ -57,20 +63,18 @@ begin(struct relay *r, struct str room_name, int64_t server_offset)
 	return server_offset;
 }
 
+/* NULL without memory. */
 static struct participant *
 participant_new(struct member *m, const struct auth *a)
 {
 	struct participant *p = calloc(1, sizeof *p);
-	struct str sender = session_user(member_session(m));
 
 	if (p == NULL)
 		return NULL;
-	if (sender.n == 0)
-		sender = a->name;
 	p->member = m;
 	p->meta = a->meta;
-	p->sender_n = (uint8_t)sender.n;
-	memcpy(p->sender, sender.p == NULL ? "" : sender.p, sender.n);
+	p->sender_n = (uint8_t)a->name.n;
+	memcpy(p->sender, a->name.p == NULL ? "" : a->name.p, a->name.n);
 	LIST_INIT(&p->pending);
 	member_set_data(m, p);
 	return p;
@@ -89,10 +93,13 @@ relay_admit(
 {
 	struct member *m = p->member, *old;
 	struct str nsp = member_namespace(m), room;
-	int64_t head = back != NULL ? back->head : rooms_head(r->rooms);
+	int64_t since, first;
 	char pid[RELAY_PID_MAX];
 
 	relay_room(nsp, &room);
+	since = back != NULL ? back->since : begin(r, room, server_offset);
+	/* Not the head: a client that is cut off while it catches up behind serverOffset has not had all up to that. */
+	first = back != NULL ? back->first : since;
 	if (back != NULL) {
 		/* Its old session may not know yet that the network is gone; or this one is it, and what it said is
 		 * handled late. */
@@ -106,16 +113,17 @@ relay_admit(
 	}
 	memcpy(p->id, back != NULL ? back->id : member_id(m), sizeof p->id);
 	if (r->options.recovery) {
-		relay_make_pid(r, pid, str_of(p->id), nsp, session_user(member_session(m)), head);
+		relay_make_pid(r, pid, str_of(p->id), nsp, relay_by(p), first);
 		buf_printf(reply, ",\"pid\":\"%s\"", pid);
 	}
 	session_add_cursor(member_session(m), member_cursor(m),
 	    &(struct session_start){
 	        .room = room,
-	        .since = back != NULL ? back->since : begin(r, room, server_offset),
+	        .since = since,
 	        .newest_max = back != NULL ? 0 : (size_t)r->options.recovery_messages,
 	        .variant = variant_of(m, p),
 	        .replays = back != NULL,
+	        .pass = p->pass,
 	        .channel = member_channel(m),
 	    });
 }
@@ -129,8 +137,11 @@ admit(struct relay *r, struct participant *p, const struct auth *a, struct buf *
 	enum recovery recovery = RECOVERY_NO;
 
 	relay_room(nsp, &room);
-	if (a->pid.n > 0 && relay_read_pid(r, a->pid, a->offset, nsp, session_user(member_session(p->member)), &back))
+	if (a->pid.n > 0 && relay_read_pid(r, a->pid, a->offset, nsp, relay_by(p), &back))
 		recovery = relay_judge(r, room, back.since);
+	if (recovery == RECOVERY_ASK && relay_wait_reader(r, p))
+		return MEMBER_LATER;
+	p->paid = false;
 	if (recovery == RECOVERY_ASK) {
 		relay_look_up(r, p, room, &back, a->server_offset);
 		return MEMBER_LATER;
@@ -139,12 +150,82 @@ admit(struct relay *r, struct participant *p, const struct auth *a, struct buf *
 	return MEMBER_ACCEPT;
 }
 
+/* Whose it is, by what it says or by its session. PROBLEMS: it has a pass; PROBLEM_BUSY: there is no memory for one. */
+static enum problem
+identify(struct relay *r, struct participant *p, const struct auth *a, char detail[ACCESS_DETAIL_SIZE])
+{
+	struct pass *session = session_pass(member_session(p->member));
+
+	if (a->bad_token) {
+		snprintf(detail, ACCESS_DETAIL_SIZE, "auth.token must be a token, in a string");
+		return PROBLEM_UNAUTHORIZED;
+	}
+	if (r->options.access == NULL)
+		return PROBLEMS;
+	if (a->token.n > 0)
+		p->pass =
+		    access_pass(r->options.access, &(struct access_ask){.token = a->token}, clock_wall_ms(), detail);
+	else if (session != NULL)
+		p->pass = pass_hold(session);
+	if (a->token.n == 0 || p->pass != NULL)
+		return PROBLEMS;
+	return detail[0] == '\0' ? PROBLEM_BUSY : PROBLEM_UNAUTHORIZED;
+}
+
+/* Whether it may come in; or the error that says why not. */
+static enum problem
+let_in(struct relay *r, struct participant *p, const struct auth *a, struct buf *error)
+{
+	char detail[ACCESS_DETAIL_SIZE] = "";
+	enum problem why = p->pass != NULL ? PROBLEMS : identify(r, p, a, detail);
+	struct buf text;
+	struct str room;
+
+	buf_init(&text, 1024);
+	buf_add(&text, why == PROBLEM_BUSY ? STR("no memory") : str_of(detail));
+	(void)relay_room(member_namespace(p->member), &room);
+	if (why == PROBLEMS && (why = relay_may(p, MAY_READ, room)) != PROBLEMS)
+		relay_add_refusal(&text, p, why, MAY_READ, room);
+	if (why != PROBLEMS)
+		relay_add_error(error, why, buf_str(&text), STR(""));
+	buf_fini(&text);
+	return why;
+}
+
+/* A client whose auth can be read. */
+static enum member_answer
+receive(struct relay *r, struct participant *p, const struct auth *a, struct buf *reply, struct buf *error)
+{
+	enum problem why = let_in(r, p, a, error);
+	enum relay_look look =
+	    why == PROBLEM_UNAUTHORIZED || why == PROBLEM_FORBIDDEN_ROOM ? relay_wait_look(r, p) : LOOK_DONE;
+
+	if (look != LOOK_DONE) {
+		/* Another program may just have made it somebody else's. */
+		pass_drop(p->pass);
+		p->pass = NULL;
+		if (look == LOOK_FAILED)
+			session_close(member_session(p->member));
+		return MEMBER_LATER;
+	}
+	p->looked = false;
+	if (why != PROBLEMS)
+		return MEMBER_REFUSE;
+	if (p->pass != NULL && !session_move(member_session(p->member), p->pass)) {
+		relay_add_error(error, PROBLEM_RATE_LIMITED,
+		    STR("this token or user has too many sessions, or these take too much memory"),
+		    STR(",\"limit\":\"sessions\",\"retryAfter\":30"));
+		return MEMBER_REFUSE;
+	}
+	return admit(r, p, a, reply);
+}
+
 static enum member_answer
 connect(void *ctx, struct member *m, struct str auth, struct buf *reply, struct buf *error)
 {
 	struct relay *r = ctx;
 	struct auth a = {.server_offset = -1};
-	struct participant *p = NULL;
+	struct participant *p = member_data(m);
 	struct str room;
 	enum member_answer answer = MEMBER_REFUSE;
 
@@ -158,10 +239,10 @@ connect(void *ctx, struct member *m, struct str auth, struct buf *reply, struct 
 		buf_add(error, STR("{\"message\":\"auth.name must be at most 64 bytes\"}"));
 	else if (!message_sender_ok(a.name))
 		buf_add(error, STR("{\"message\":\"auth.name must be UTF-8 without control characters\"}"));
-	else if ((p = participant_new(m, &a)) == NULL)
+	else if (p == NULL && (p = participant_new(m, &a)) == NULL)
 		buf_add(error, STR("{\"message\":\"no memory\"}"));
 	else
-		answer = admit(r, p, &a, reply);
+		answer = receive(r, p, &a, reply, error);
 	buf_fini(&a.bytes);
 	return answer;
 }
@@ -186,8 +267,17 @@ disconnected(void *ctx, struct member *m, bool left)
 	if (left && str_eq(str_of(p->id), str_of(member_id(m))))
 		relay_note_left(r, str_of(p->id));
 	relay_forget_lookup(p);
+	relay_forget_delay(p);
 	relay_forget_pending(p);
+	pass_drop(p->pass);
 	free(p);
+}
+
+static bool
+stays(void *ctx, struct member *m)
+{
+	(void)ctx;
+	return session_sees(member_cursor(m));
 }
 
 /* ---- messages to clients ---- */
@@ -204,6 +294,10 @@ add_args(struct buf *b, const struct message *m, bool meta)
 		message_time(f->at_ms, at);
 		buf_printf(b, ",{\"id\":%" PRId64 ",\"room\":\"%.*s\",\"sender\":", f->id, STR_ARGS(f->room));
 		buf_add_json(b, f->sender);
+		if (f->by.n > 0) {
+			buf_add(b, STR(",\"by\":"));
+			buf_add_json(b, f->by);
+		}
 		buf_printf(b, ",\"at\":\"%s\"}", at);
 	}
 	buf_add(b, STR(",\""));
@@ -260,6 +354,7 @@ relay_new(const struct relay_options *options, struct rooms *rooms, struct commi
 		return NULL;
 	*r = (struct relay){.options = *options, .rooms = rooms, .commit = commit, .readers = readers};
 	LIST_INIT(&r->lookups);
+	relay_waits_init(r);
 	if (relay_left_init(r) == 0)
 		return r;
 	relay_free(r);
@@ -271,7 +366,9 @@ relay_free(struct relay *r)
 {
 	if (r == NULL)
 		return;
+	relay_free_pending(r);
 	relay_free_lookups(r);
+	relay_free_delays(r);
 	relay_left_fini(r);
 	free(r);
 }
@@ -284,6 +381,7 @@ relay_app(struct relay *r)
 	    .connected = connected,
 	    .event = relay_event,
 	    .ready = relay_ready,
+	    .stays = stays,
 	    .disconnected = disconnected,
 	    .packets = packets};
 }
@@ -292,4 +390,10 @@ void
 relay_set_members(struct relay *r, struct members *members)
 {
 	r->members = members;
+}
+
+uint64_t
+relay_dropped(const struct relay *r)
+{
+	return r->dropped;
 }

@@ -4,119 +4,12 @@
 #include <string.h>
 
 #include "base/budget.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "live/commit.h"
 #include "relay_state.h"
-#include "web/problem.h"
 
-/* A client's event on its way to the disk. */
-struct pending {
-	LIST_ENTRY(pending) link;
-	struct relay *relay;
-	struct participant *who; /* NULL: it left */
-	bool has_ack;
-	uint64_t ack;
-	char *both; /* the arguments of a `chat message` with a clientOffset, kept in case the key turns out to be taken
-	             */
-	size_t both_n;
-};
-
-static void
-pending_free(struct pending *pending)
-{
-	if (pending->who != NULL)
-		LIST_REMOVE(pending, link);
-	budget_sub(pending->relay->options.budget, BUDGET_SENDS, budget_size(pending) + budget_size(pending->both));
-	free(pending->both);
-	free(pending);
-}
-
-void
-relay_forget_pending(struct participant *who)
-{
-	struct pending *pending;
-
-	while ((pending = LIST_FIRST(&who->pending)) != NULL) {
-		LIST_REMOVE(pending, link);
-		pending->who = NULL;
-	}
-}
-
-/* Acknowledges an event that no repetition could store: a client with retries sends nothing else before an answer. */
-static void
-refuse(struct member *m, uint64_t ack, struct str error)
-{
-	struct buf args;
-
-	buf_init(&args, 1024);
-	buf_add(&args, STR("{\"error\":"));
-	buf_add_json(&args, error);
-	buf_printf(&args, ",\"code\":\"%s\"}", problem_code(PROBLEM_BAD_FIELD));
-	if (buf_ok(&args))
-		member_ack(m, ack, buf_str(&args), NULL);
-	buf_fini(&args);
-}
-
-static commit_sent_fn sent;
-
-/* The key belongs to another text, so the second argument was no offset: both arguments are stored, under a key made of
- * both. */
-static bool
-send_both(struct pending *pending, const struct message *m)
-{
-	struct message_fields f = m->f;
-	struct message *both;
-	struct buf text;
-	char key[TOKEN_ID_SIZE];
-
-	buf_init(&text, SIZE_MAX);
-	buf_add(&text, f.key);
-	buf_add(&text, (struct str){pending->both, pending->both_n});
-	token_sign(pending->relay->options.secret, buf_str(&text), key);
-	f.key = str_of(key);
-	f.body = (struct str){pending->both, pending->both_n};
-	f.is_args = true;
-	both = buf_ok(&text) ? message_new(&f) : NULL;
-	buf_fini(&text);
-	free(pending->both);
-	pending->both = NULL;
-	if (both != NULL && commit_add(pending->relay->commit, both, sent, pending, 0) == 0)
-		return true;
-	message_drop(both);
-	return false;
-}
-
-static void
-sent(void *ctx, uint64_t handle, enum commit_outcome outcome, const struct message *m, int64_t id, int64_t at_ms)
-{
-	struct pending *pending = ctx;
-	char args[64];
-
-	(void)handle;
-	(void)at_ms;
-	if (outcome == COMMIT_KEY_CONFLICT && pending->both != NULL && send_both(pending, m))
-		return;
-	if (pending->who != NULL && pending->has_ack)
-		switch (outcome) {
-		case COMMIT_STORED:
-		case COMMIT_REPLAYED:
-			snprintf(args, sizeof args, "{\"id\":%" PRId64 "}", id);
-			member_ack(pending->who->member, pending->ack, str_of(args), NULL);
-			break;
-		case COMMIT_REFUSED:
-			refuse(pending->who->member, pending->ack,
-			    STR("the database's rules refuse this message; nothing was stored"));
-			break;
-		case COMMIT_KEY_CONFLICT: /* it could not be queued once more */
-		case COMMIT_FULL:
-		case COMMIT_FAILED:
-		case COMMIT_LOCKED:
-		case COMMIT_SLOW:
-			/* Without an acknowledgement the client's retries repeat it. */
-			break;
-		}
-	pending_free(pending);
-}
+enum { WAIT_MAX_MS = 15000 };
 
 /* The arguments of an event: how many, and the first two if they are strings. */
 struct arguments {
@@ -224,22 +117,6 @@ pass_on(struct relay *r, struct member *m, const struct packet *p, const struct 
 	buf_fini(&args);
 }
 
-static struct pending *
-pending_new(struct relay *r, struct participant *who, const struct packet *p)
-{
-	struct pending *pending = calloc(1, sizeof *pending);
-
-	if (pending == NULL)
-		return NULL;
-	budget_add(r->options.budget, BUDGET_SENDS, budget_size(pending));
-	pending->relay = r;
-	pending->who = who;
-	pending->has_ack = p->has_id;
-	pending->ack = p->id;
-	LIST_INSERT_HEAD(&who->pending, pending, link);
-	return pending;
-}
-
 /* Fills in f from the arguments; array is them in brackets. */
 static void
 read_arguments(struct message_fields *f, struct pending *pending, struct arguments *a, struct str array)
@@ -264,6 +141,15 @@ read_arguments(struct message_fields *f, struct pending *pending, struct argumen
 	f->is_args = false;
 }
 
+/* Whose name its messages have: what was proven wins over what it says. */
+static struct str
+sender_of(const struct participant *who)
+{
+	if (who->pass != NULL && who->pass->sender.n > 0)
+		return who->pass->sender;
+	return (struct str){who->sender, who->sender_n};
+}
+
 /* The attachments as a message keeps them. */
 static void
 add_list(struct buf *list, const struct member_bytes *bytes)
@@ -284,30 +170,74 @@ relay_ready(void *ctx)
 	return !commit_crowded(r->commit);
 }
 
-void
-relay_event(void *ctx, struct member *m, const struct packet *p, const struct member_bytes *bytes)
+/* Its turn, of a limit. 0: now; > 0: it is counted, and to be done so many ms from now; < 0: it is too much, for so
+ * long (negated). All events of a POST together wait no longer than WAIT_MAX_MS. */
+static int64_t
+take_turn(struct relay *r, struct participant *who, enum limit l)
 {
-	struct relay *r = ctx;
-	struct participant *who = member_data(m);
-	struct message_fields f = {.event = p->event, .sender = {who->sender, who->sender_n}};
+	int64_t left = WAIT_MAX_MS - session_post_age(member_session(who->member));
+
+	if (who->paid || who->pass == NULL || r->options.persons == NULL)
+		return 0;
+	return limit_take(r->options.persons, who->pass->person, l, 1, left > 0 ? left : 0, clock_ms());
+}
+
+enum verdict { GO, REFUSED, LATER };
+
+/* Whether it may write there. */
+static enum verdict
+judge(struct relay *r, struct participant *who, const struct packet *p, struct str room)
+{
+	enum problem why = relay_may(who, MAY_WRITE, room);
+	enum relay_look look;
+	struct buf text;
+
+	if (why == PROBLEMS)
+		return GO;
+	look = relay_wait_look(r, who);
+	if (look == LOOK_WAITS)
+		return LATER;
+	if (look == LOOK_FAILED) {
+		session_end(member_session(who->member), STR("1"));
+		return REFUSED;
+	}
+	who->looked = who->paid = false;
+	if (!p->has_id) {
+		r->dropped++;
+		return REFUSED;
+	}
+	buf_init(&text, 1024);
+	relay_add_refusal(&text, who, why, MAY_WRITE, room);
+	relay_refuse_event(who->member, p->id, why, buf_str(&text), NULL, 0);
+	buf_fini(&text);
+	return REFUSED;
+}
+
+/* Whether it is its turn. */
+static enum verdict
+wait(struct relay *r, struct participant *who, const struct packet *p, enum limit l)
+{
+	int64_t wait_ms = take_turn(r, who, l);
+
+	if (wait_ms > 0 && relay_wait_turn(r, who, wait_ms))
+		return LATER;
+	who->looked = who->paid = false;
+	if (wait_ms == 0)
+		return GO;
+	relay_refuse_rate(who, p->has_id, p->id, l, wait_ms < 0 ? -wait_ms : wait_ms);
+	return REFUSED;
+}
+
+static void
+store(
+    struct relay *r, struct participant *who, const struct packet *p, const struct member_bytes *bytes, struct str room)
+{
+	struct message_fields f = {.event = p->event, .room = room, .by = relay_by(who), .sender = sender_of(who)};
 	struct arguments a = {.strings = true};
-	struct pending *pending;
-	struct message *message;
+	struct pending *pending = relay_pending_new(r, who, p);
 	struct buf array, list;
 
-	if (!message_event_ok(p->event)) {
-		if (p->has_id)
-			refuse(m, p->id, STR("an event's name must be a string of 1 to 128 bytes"));
-		return;
-	}
-	if (is_ephemeral(r, p->event)) {
-		pass_on(r, m, p, bytes);
-		/* A client with retries sends nothing else before this. */
-		if (p->has_id)
-			member_ack(m, p->id, STR(""), NULL);
-		return;
-	}
-	if ((pending = pending_new(r, who, p)) == NULL)
+	if (pending == NULL)
 		return;
 	buf_init(&array, p->args.n + 2);
 	buf_init(&a.bytes, p->args.n + 1);
@@ -317,17 +247,45 @@ relay_event(void *ctx, struct member *m, const struct packet *p, const struct me
 	/* Room at once for all that is kept: views must not move. */
 	if (buf_reserve(&a.bytes, p->args.n + 1))
 		(void)json_array(buf_str(&array), SIZE_MAX, on_argument, &a);
-	(void)relay_room(member_namespace(m), &f.room);
 	read_arguments(&f, pending, &a, buf_str(&array));
 	add_list(&list, bytes);
 	f.attachments = buf_str(&list);
 	f.n_attachments = bytes == NULL ? 0 : bytes->n;
-	message = buf_ok(&array) && buf_ok(&list) ? message_new(&f) : NULL;
-	if (message == NULL || commit_add(r->commit, message, sent, pending, 0) != 0) {
-		message_drop(message);
-		pending_free(pending);
-	}
+	relay_commit(pending, buf_ok(&array) && buf_ok(&list) ? message_new(&f) : NULL);
 	buf_fini(&a.bytes);
 	buf_fini(&list);
 	buf_fini(&array);
+}
+
+bool
+relay_event(void *ctx, struct member *m, const struct packet *p, const struct member_bytes *bytes)
+{
+	struct relay *r = ctx;
+	struct participant *who = member_data(m);
+	bool passes = is_ephemeral(r, p->event);
+	enum verdict verdict;
+	struct str room;
+
+	if (!message_event_ok(p->event)) {
+		if (p->has_id)
+			relay_refuse_event(m, p->id, PROBLEM_BAD_FIELD,
+			    STR("an event's name must be a string of 1 to 128 bytes, and none that changes have"), NULL,
+			    0);
+		return true;
+	}
+	(void)relay_room(member_namespace(m), &room);
+	verdict = judge(r, who, p, room);
+	if (verdict == GO)
+		verdict = wait(r, who, p, passes ? LIMIT_PASSING : LIMIT_MESSAGES);
+	if (verdict != GO)
+		return verdict == REFUSED;
+	if (!passes) {
+		store(r, who, p, bytes, room);
+		return true;
+	}
+	pass_on(r, m, p, bytes);
+	/* A client with retries sends nothing else before this. */
+	if (p->has_id)
+		member_ack(m, p->id, STR(""), NULL);
+	return true;
 }

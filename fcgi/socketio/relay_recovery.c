@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "relay_state.h"
 #include "store/readers.h"
 
@@ -10,24 +11,24 @@ enum { SIGNED_MAX = 320 };
 
 /* ---- pids ---- */
 
-/* What a pid's signature covers: the log's epoch, the id, the namespace, the head, and the user if there is one. */
+/* What a pid's signature covers: the log's epoch, the id, the namespace, where it began, and the user, if any. */
 static struct str
-signed_text(const struct relay *r, char text[SIGNED_MAX], struct str id, struct str nsp, struct str user, int64_t head)
+signed_text(const struct relay *r, char text[SIGNED_MAX], struct str id, struct str nsp, struct str user, int64_t first)
 {
 	int n = snprintf(text, SIGNED_MAX, "%s\n%.*s\n%.*s\n%" PRId64 "%s%.*s", rooms_epoch(r->rooms), STR_ARGS(id),
-	    STR_ARGS(nsp), head, user.n > 0 ? "\n" : "", STR_ARGS(user));
+	    STR_ARGS(nsp), first, user.n > 0 ? "\n" : "", STR_ARGS(user));
 
 	return (struct str){text, (size_t)n};
 }
 
 void
 relay_make_pid(
-    const struct relay *r, char pid[RELAY_PID_MAX], struct str id, struct str nsp, struct str user, int64_t head)
+    const struct relay *r, char pid[RELAY_PID_MAX], struct str id, struct str nsp, struct str user, int64_t first)
 {
 	char text[SIGNED_MAX], signature[TOKEN_ID_SIZE];
 
-	token_sign(r->options.secret, signed_text(r, text, id, nsp, user, head), signature);
-	snprintf(pid, RELAY_PID_MAX, "%.*s.%" PRId64 ".%s", STR_ARGS(id), head, signature);
+	token_sign(r->options.secret, signed_text(r, text, id, nsp, user, first), signature);
+	snprintf(pid, RELAY_PID_MAX, "%.*s.%" PRId64 ".%s", STR_ARGS(id), first, signature);
 }
 
 /* ---- clients that said good-bye ---- */
@@ -95,7 +96,7 @@ relay_read_pid(
 		return false;
 	if (has_left(r, id))
 		return false;
-	*back = (struct comeback){.since = (int64_t)n, .head = (int64_t)n};
+	*back = (struct comeback){.since = (int64_t)n, .first = (int64_t)n};
 	memcpy(back->id, id.p, id.n);
 	if (str_uint(offset, (uint64_t)MESSAGE_ID_MAX, &n) && (int64_t)n > back->since)
 		back->since = (int64_t)n;
@@ -124,6 +125,9 @@ relay_judge(const struct relay *r, struct str room_name, int64_t since)
 		return RECOVERY_YES;
 	if (since < (chain == NULL ? rooms_floor(r->rooms) : chain->floor))
 		return RECOVERY_ASK;
+	/* It would miss what is not kept any more. */
+	if (room != NULL && room_pruned(room) > since)
+		return RECOVERY_NO;
 	place = chain == NULL ? 0 : ring_above(chain, since);
 	if (chain == NULL || place == chain->n)
 		return RECOVERY_YES;
@@ -133,6 +137,8 @@ relay_judge(const struct relay *r, struct str room_name, int64_t since)
 /* A client that waits for what the database says. */
 struct lookup {
 	struct read *read;
+	struct read_turn turn;
+	struct pass *pass; /* for whom it is counted, held; or NULL */
 	LIST_ENTRY(lookup) link;
 	struct relay *relay;
 	struct participant *who; /* NULL: it left meanwhile */
@@ -144,29 +150,59 @@ struct lookup {
 };
 
 static void
+lookup_free(struct lookup *l)
+{
+	if (l != NULL)
+		pass_drop(l->pass);
+	free(l);
+}
+
+/* Its person pays for what it has cost. */
+static void
+pay(const struct lookup *l)
+{
+	if (l->pass != NULL)
+		limit_charge(l->relay->options.persons, l->pass->person, LIMIT_READING,
+		    (uint64_t)(l->turn.took_us + 500) / 1000, clock_ms());
+}
+
+/* It is known how much was missed. */
+static void
+answer(struct lookup *l, struct participant *who)
+{
+	struct relay *r = l->relay;
+	/* A count and a pid of a log that was replaced meanwhile say nothing. */
+	bool recovered = l->resets == rooms_resets(r->rooms) && !has_left(r, str_of(l->back.id)) && !l->missed.gap &&
+	                 within_limits(r, l->missed.n) == RECOVERY_YES;
+	struct buf reply;
+
+	buf_init(&reply, 4096);
+	relay_admit(r, who, recovered ? &l->back : NULL, l->server_offset, &reply);
+	member_accept(who->member, buf_str(&reply));
+	buf_fini(&reply);
+}
+
+static void
 looked_up(void *ctx, enum store_status status)
 {
 	struct lookup *l = ctx;
-	struct relay *r = l->relay;
 	struct participant *who = l->who;
-	struct buf reply;
 
 	LIST_REMOVE(l, link);
-	if (who != NULL && status != STORE_OK) {
+	pay(l);
+	if (who != NULL)
+		who->lookup = NULL;
+	/* Tokens or grants may have changed: all is asked again. */
+	if (who != NULL && (status == STORE_STALE || relay_may(who, MAY_READ, l->missed.room) != PROBLEMS)) {
+		who->looked = false;
+		if (relay_wait_look(l->relay, who) != LOOK_WAITS)
+			member_resume(who->member);
+	} else if (who != NULL && status != STORE_OK) {
 		/* It must not be admitted as a new client: it comes back with its pid and asks again. */
 		session_end(member_session(who->member), STR("1"));
-	} else if (who != NULL) {
-		/* A count and a pid of a log that was replaced meanwhile say nothing. */
-		bool recovered = l->resets == rooms_resets(r->rooms) && !has_left(r, str_of(l->back.id)) &&
-		                 within_limits(r, l->missed.n) == RECOVERY_YES;
-
-		who->lookup = NULL;
-		buf_init(&reply, 4096);
-		relay_admit(r, who, recovered ? &l->back : NULL, l->server_offset, &reply);
-		member_accept(who->member, buf_str(&reply));
-		buf_fini(&reply);
-	}
-	free(l);
+	} else if (who != NULL)
+		answer(l, who);
+	lookup_free(l);
 }
 
 void
@@ -181,19 +217,24 @@ relay_look_up(
 		    .back = *back,
 		    .server_offset = server_offset,
 		    .resets = rooms_resets(r->rooms)};
+		if (who->pass != NULL && r->options.persons != NULL) {
+			l->pass = pass_hold(who->pass);
+			l->turn.key = who->pass->person;
+		}
 		memcpy(l->room, room.p, room.n);
-		l->missed = (struct store_missed){.room = {l->room, room.n},
+		l->missed = (struct store_missed){.access_version = relay_access_version(r, who),
+		    .room = {l->room, room.n},
 		    .since = back->since,
 		    .head = rooms_head(r->rooms),
 		    .limit = r->options.recovery_messages + 1};
-		l->read = readers_missed(r->readers, &l->missed, looked_up, l);
+		l->read = readers_missed(r->readers, &l->missed, &l->turn, looked_up, l);
 	}
 	if (l != NULL && l->read != NULL) {
 		LIST_INSERT_HEAD(&r->lookups, l, link);
 		who->lookup = l;
 		return;
 	}
-	free(l);
+	lookup_free(l);
 	session_close(member_session(who->member));
 }
 
@@ -214,6 +255,6 @@ relay_free_lookups(struct relay *r)
 
 	while ((l = LIST_FIRST(&r->lookups)) != NULL) {
 		LIST_REMOVE(l, link);
-		free(l);
+		lookup_free(l);
 	}
 }

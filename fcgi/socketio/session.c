@@ -55,18 +55,6 @@ session_id(const struct session *s)
 	return s->id;
 }
 
-struct str
-session_user(const struct session *s)
-{
-	return (struct str){s->user, s->user_n};
-}
-
-bool
-session_is_for(const struct session *s, struct str user)
-{
-	return s->user_n == 0 || str_eq(session_user(s), user);
-}
-
 void *
 session_data(const struct session *s)
 {
@@ -93,7 +81,10 @@ session_wake(struct session *s)
 bool
 session_count(struct session *s)
 {
-	return budget_set(s->all->options.budget, &s->share, BUDGET_QUEUES, s->queue_bytes + s->backlog_bytes);
+	bool charged = session_charge(s);
+
+	return budget_set(s->all->options.budget, &s->share, BUDGET_QUEUES, s->queue_bytes + s->backlog_bytes) &&
+	       charged;
 }
 
 void
@@ -141,12 +132,14 @@ session_end(struct session *s, struct str packet)
 	session_say_last(s, packet);
 	loop_timer_clear(s->all->loop, &s->timer);
 	table_remove(&s->all->table, &s->entry);
+	TAILQ_REMOVE(&s->all->everyone, s, link);
 	session_no_longer_fresh(s);
 	s->layer->ended(s->layer->ctx, s);
 	assert(LIST_EMPTY(&s->cursors));
-	session_stop_reading(s);
+	session_stop_reading(s, NULL);
 	session_drop_queue(s);
 	session_drop_posts(s);
+	session_belong_no_more(s);
 	if (s->later)
 		TAILQ_REMOVE(&s->all->later, s, later_link);
 	TAILQ_INSERT_TAIL(&s->all->ended, s, later_link);
@@ -186,23 +179,29 @@ make_room(struct sessions *all)
 }
 
 struct session *
-session_new(struct sessions *all, const struct session_layer *layer, bool few, struct str user)
+session_new(struct sessions *all, const struct session_layer *layer, bool few, struct pass *pass, bool *limited)
 {
 	struct session *s;
 
-	assert(user.n <= MESSAGE_SENDER_MAX);
-	if (all->draining || !make_room(all) || (s = calloc(1, sizeof *s + user.n)) == NULL)
+	*limited = false;
+	if (all->draining)
 		return NULL;
+	*limited = !session_enter_person(all, pass);
+	if (*limited)
+		return NULL;
+	if (!make_room(all) || (s = calloc(1, sizeof *s)) == NULL) {
+		session_leave_person(all, pass);
+		return NULL;
+	}
 	s->all = all;
 	s->layer = layer;
 	s->few = few;
-	s->user_n = (uint8_t)user.n;
-	if (user.n > 0)
-		memcpy(s->user, user.p, user.n);
+	session_belong(s, pass);
 	TAILQ_INIT(&s->queue);
 	LIST_INIT(&s->cursors);
 	token_id(s->id);
 	table_add(&all->table, &s->entry);
+	TAILQ_INSERT_TAIL(&all->everyone, s, link);
 	s->fresh = true;
 	TAILQ_INSERT_TAIL(&all->fresh, s, fresh_link);
 	s->await_ms = INT64_MAX;
@@ -259,6 +258,7 @@ sessions_new(struct loop *loop, const struct session_options *options, struct ro
 		return NULL;
 	}
 	budget_kind(options->budget, BUDGET_QUEUES, BUDGET_LARGEST, 0, end_share, all);
+	TAILQ_INIT(&all->everyone);
 	TAILQ_INIT(&all->fresh);
 	TAILQ_INIT(&all->later);
 	TAILQ_INIT(&all->ended);
@@ -266,6 +266,8 @@ sessions_new(struct loop *loop, const struct session_options *options, struct ro
 	buf_init(&all->body, SIZE_MAX);
 	session_clock_init(all);
 	rooms_on_wake(rooms, ROOM_SESSION, session_on_wake, all);
+	loop_hook(loop, LOOP_WAKE, session_judge_some, all);
+	session_behind_init(all);
 	session_channels_init(all);
 	session_posts_init(all);
 	loop_hook(loop, LOOP_LATE, look_later, all);
@@ -303,7 +305,7 @@ end_one(void *ctx, struct table_entry *e)
 }
 
 void
-sessions_free(struct sessions *all)
+sessions_end(struct sessions *all)
 {
 	if (all == NULL)
 		return;
@@ -311,6 +313,15 @@ sessions_free(struct sessions *all)
 	sweep(all);
 	while (session_free_dropped(all))
 		;
+}
+
+void
+sessions_free(struct sessions *all)
+{
+	if (all == NULL)
+		return;
+	sessions_end(all);
+	session_free_readings(all);
 	buf_fini(&all->body);
 	table_fini(&all->table);
 	free(all);

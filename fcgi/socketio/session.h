@@ -31,6 +31,10 @@
 #include "live/room.h"
 #include "transport.h"
 
+struct access;
+struct commit;
+struct pass;
+struct persons;
 struct queued;
 struct readers;
 struct session;
@@ -94,6 +98,8 @@ struct session_cursor {
 	int64_t since;                            /* the greatest id given, or known to be nothing for it */
 	uint64_t resets;                          /* rooms_resets() of the log that since is of */
 	const char *room;                         /* its owner's, room_n bytes */
+	struct pass *pass;                        /* its owner's */
+	struct sight *sight;                      /* held: it saw the room by this one */
 	/* Read from the database, for want of memory, and not given yet: */
 	struct message **backlog;
 	uint16_t backlog_n, backlog_at;
@@ -102,6 +108,7 @@ struct session_cursor {
 	bool replays;           /* what was missed goes out before the welcome, as far as both fit into one reply */
 	bool gave;              /* messages to the reply that is being made, before the welcome */
 	bool waits;             /* in its channel */
+	bool blind;             /* it could not be told something, for its pass did not allow it: for good */
 	struct queued *welcome; /* still in the queue; NULL: it went out, or there is none */
 };
 
@@ -112,6 +119,7 @@ struct session_start {
 	size_t newest_max; /* > 0: no more than this many, the newest, of what the database has above since */
 	unsigned variant;  /* below SESSION_VARIANTS: cursors of a room with the same one are given the same packets */
 	bool replays;      /* see session_queue_welcome() */
+	struct pass *pass; /* who must be let read the room; lasts as long as the cursor. NULL: nobody is asked */
 	struct session_channel *channel; /* whose events it gets from now on; NULL: none */
 };
 
@@ -129,6 +137,8 @@ struct session_layer {
 	/* Adds the packets of a message, with separators between; returns how many. May be NULL where there are no
 	 * cursors. */
 	unsigned (*packets)(void *ctx, struct session_cursor *c, struct message *m, struct buf *body);
+	/* Tokens or grants have changed: what the session may not have any more ends. May be NULL. */
+	void (*judge)(void *ctx, struct session *s);
 	/* The last call for it. */
 	void (*ended)(void *ctx, struct session *s);
 };
@@ -136,14 +146,20 @@ struct session_layer {
 struct session_options {
 	int64_t ping_interval_ms, ping_timeout_ms, connect_timeout_ms;
 	size_t sessions_max;
-	size_t queue_bytes_max; /* memory of what waits for one session; it is ended when there is more */
-	size_t reply_max;       /* bytes of a reply, beyond its first packet */
-	struct budget *budget;  /* counts what waits for all of them, and ends the largest; NULL: nothing is counted */
+	size_t queue_bytes_max;  /* memory of what waits for one session; it is ended when there is more */
+	struct access *access;   /* whose changes end sessions; NULL: none do */
+	struct persons *persons; /* for whom they are counted; NULL: for nobody */
+	struct commit *commit;   /* is asked to look when a reader knows more than memory; NULL: the session ends */
+	size_t reply_max;        /* bytes of a reply, beyond its first packet */
+	struct budget *budget;   /* counts what waits for all of them, and ends the largest; NULL: nothing is counted */
 };
 
 /* NULL without memory. */
 struct sessions *sessions_new(
     struct loop *loop, const struct session_options *options, struct rooms *rooms, struct readers *readers);
+/* Ends all of them, at the daemon's end; what is being read for them is the readers' until these have ended. */
+void sessions_end(struct sessions *all);
+/* When the writer and the readers have ended. */
 void sessions_free(struct sessions *all);
 size_t sessions_count(const struct sessions *all);
 /* The session of this id, if it has this layer; or NULL. */
@@ -166,19 +182,43 @@ struct sessions_counts sessions_counts(const struct sessions *all);
  * When there are as many as there may be, the oldest that never had what it connected for is ended for the new one:
  * a stranger can begin any number, for the price of a GET each.
  *
- * few: the client takes no more than 16 packets in a reply; user: whose it is, as the web server checked
- * (message_sender_ok()); empty: nobody's. NULL: all of too many sessions have joined, or no memory.
+ * few: the client takes no more than 16 packets in a reply; pass: whose it is, held until it ends; NULL: nobody asked.
+ * NULL: its person has too many (*limited), all of too many sessions have joined, or no memory.
  */
-struct session *session_new(struct sessions *all, const struct session_layer *layer, bool few, struct str user);
-struct str session_user(const struct session *s);
-/* Whether a request of this user may use it: everybody who knows its id may, if it is nobody's. */
-bool session_is_for(const struct session *s, struct str user);
+struct session *session_new(
+    struct sessions *all, const struct session_layer *layer, bool few, struct pass *pass, bool *limited);
+
+/* ---- session_person.c: whose it is ---- */
+
+/*
+ * It is the proven person's who began it, and nobody else's requests may use it; one that a stranger began is
+ * everybody's who knows its id, for a stranger's address changes. When that pass ends, the session does.
+ *
+ * It is counted for that person, until a CONNECT proves another one.
+ */
+struct pass *session_pass(const struct session *s);    /* of its handshake; or NULL */
+struct pass *session_account(const struct session *s); /* for whom it is counted; or NULL */
+bool session_is_for(const struct session *s, const struct pass *pass);
+
+/* A stranger's session is counted for this proven person from now on, if for nobody who was proven yet. false: that
+ * person has too many sessions, or takes too much memory. */
+bool session_move(struct session *s, struct pass *pass);
+
+/* Its layer keeps so many bytes of what the client has begun. false: that is too much for its person, and it has to
+ * go. */
+bool session_keep(struct session *s, size_t bytes);
+
+/* Whether the cursor's room may be told to it now; once it may not, nothing is. */
+bool session_sees(struct session_cursor *c);
+
 const char *session_id(const struct session *s);
 void *session_data(const struct session *s);
 void session_set_data(struct session *s, void *data);
 
-/* The client has what it connected for: the connect timeout does not strike. */
-void session_connected(struct session *s);
+/* The client has what it connected for: the connect timeout does not strike. false: it had before. */
+bool session_connected(struct session *s);
+/* It has not, after all: the time for it begins anew. */
+void session_not_connected(struct session *s);
 
 /* Its outlet (transport.h). There must be none attached; o may be used or ended before this returns. */
 void session_attach(struct session *s, struct session_outlet *o);
@@ -198,8 +238,13 @@ enum session_posted { SESSION_POST_HANDLED, SESSION_POST_ENDED, SESSION_POST_REF
 typedef void session_posted_fn(void *ctx, uint64_t who, enum session_posted how);
 void sessions_on_posted(struct sessions *all, session_posted_fn *fn, void *ctx);
 
-/* The layer cannot handle the next message yet: it waits until the session is released, and all that is behind it. */
-void session_hold(struct session *s);
+/*
+ * The layer cannot handle the next message yet: it waits until the session is released, and all that is behind it. end:
+ * so does the end of the POST that brought the last one, and its client's good-bye.
+ */
+void session_hold(struct session *s, bool end);
+/* While a message is handled: ms since its POST came, or since the POST before that was handled. */
+int64_t session_post_age(const struct session *s);
 void session_release(struct session *s);
 
 /* Whether a request for it still counts: an absolute deadline is past before its timer strikes. Ends it if it is. */

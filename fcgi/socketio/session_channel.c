@@ -239,7 +239,7 @@ next_event(struct session_cursor *c)
 	struct session_channel *ch = c->channel;
 	int64_t now;
 
-	if (ch == NULL || c->passed == ch->next || c->welcome != NULL)
+	if (ch == NULL || c->passed == ch->next || c->welcome != NULL || !session_sees(c))
 		return NULL;
 	now = clock_ms();
 	if (c->passed < ch->first)

@@ -99,7 +99,8 @@ session_alive(struct session *s)
 		s->all->unfinished++;
 		session_end(s, STR("1"));
 	}
-	if (s->state != SESSION_ENDED && (s->doomed || (s->post == NULL && clock_ms() >= s->dead_ms)))
+	if (s->state != SESSION_ENDED &&
+	    (s->doomed || session_is_barred(s) || (s->post == NULL && clock_ms() >= s->dead_ms)))
 		session_end(s, STR("1"));
 	return s->state != SESSION_ENDED && !s->leaving;
 }
@@ -112,11 +113,25 @@ session_no_longer_fresh(struct session *s)
 	s->fresh = false;
 }
 
-void
+bool
 session_connected(struct session *s)
 {
+	bool first = s->fresh;
+
 	s->connect_ms = INT64_MAX;
 	session_no_longer_fresh(s);
+	return first;
+}
+
+void
+session_not_connected(struct session *s)
+{
+	if (s->fresh || s->state == SESSION_ENDED)
+		return;
+	s->fresh = true;
+	TAILQ_INSERT_TAIL(&s->all->fresh, s, fresh_link);
+	s->connect_ms = clock_ms() + s->all->options.connect_timeout_ms;
+	session_set_timer(s);
 }
 
 void

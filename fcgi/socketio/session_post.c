@@ -61,11 +61,14 @@ is_message(const struct packet_walk *walk)
 	return walk->rest.n > 0 && (walk->rest.p[0] == '4' || walk->rest.p[0] == 'b');
 }
 
-/* Whether it has to wait for what the layer is doing for this session; then it is in no list. */
+/* Whether it has to wait for what the layer is doing for this session; then it is in no list. If that is an event of
+ * its own, so does its end: a client is told of what it sent when it was handled, and says good-bye behind that. */
 static bool
 is_held(const struct session *s, const struct packet_walk *walk)
 {
-	return s->holds && s->state == SESSION_OPEN && is_message(walk);
+	bool ends = walk->rest.n == 0 || walk->rest.p[0] == '1';
+
+	return s->holds && s->state == SESSION_OPEN && (is_message(walk) || (s->holds_end && ends));
 }
 
 static bool
@@ -168,7 +171,7 @@ visit(struct session *s, struct packet_walk *walk)
 			return true;
 		}
 	}
-	return walk->ended || s->state != SESSION_OPEN || s->doomed;
+	return (walk->ended && !(s->holds && s->holds_end)) || s->state != SESSION_OPEN || s->doomed;
 }
 
 /* The session's POST is over: its client is told, and the next one begins. */
@@ -182,6 +185,7 @@ finish(struct session *s, bool handled)
 	tell(all, p->who, handled ? SESSION_POST_HANDLED : SESSION_POST_ENDED);
 	if (next != NULL && s->state != SESSION_ENDED) {
 		next->stopped_ms = p->stopped_ms;
+		next->begun_ms = clock_ms();
 		s->post = next;
 		if (!is_held(s, &next->walk))
 			list(all, next);
@@ -297,6 +301,7 @@ keep(struct session *s, uint64_t who, struct str body)
 		s->post->next = p;
 	else {
 		s->post = p;
+		p->begun_ms = clock_ms();
 		session_stop_clock(s);
 		if (!is_held(s, &p->walk))
 			list(s->all, p);
@@ -322,10 +327,17 @@ session_post(struct session *s, uint64_t who, struct str body)
 	keep(s, who, body);
 }
 
+int64_t
+session_post_age(const struct session *s)
+{
+	return s->post == NULL ? 0 : clock_ms() - s->post->begun_ms;
+}
+
 void
-session_hold(struct session *s)
+session_hold(struct session *s, bool end)
 {
 	s->holds = true;
+	s->holds_end = end;
 }
 
 void

@@ -171,7 +171,7 @@ only_news(struct session *s, struct news *news)
 	    LIST_NEXT(c, link) != NULL || session_first_event(s, &to) != NULL)
 		return false;
 	session_follow_reset(c);
-	if (c->backlog != NULL || c->since >= rooms_head(s->all->rooms))
+	if (!session_sees(c) || c->backlog != NULL || c->since >= rooms_head(s->all->rooms))
 		return false;
 	news->cursor = c;
 	news->room = room_find(s->all->rooms, session_cursor_room(c));
@@ -179,7 +179,7 @@ only_news(struct session *s, struct news *news)
 		return false;
 	chain = room_chain(news->room);
 	place = ring_above(chain, c->since);
-	if (c->since < chain->floor || place == chain->n)
+	if (c->since < chain->floor || place == chain->n || room_pruned(news->room) > c->since)
 		return false;
 	news->first = ring_at(chain, place)->f.id;
 	news->last = ring_at(chain, chain->n - 1)->f.id;
@@ -303,6 +303,10 @@ session_tell(struct session *s)
 	/* A doomed one lacks what could not be queued: nothing must go past that. */
 	if (!session_can_put(s) || s->reading != NULL || s->doomed)
 		return false;
+	if (session_is_barred(s)) {
+		session_end(s, STR("1"));
+		return true;
+	}
 	if (only_news(s, &news) && room_busy(news.room))
 		shared = shared_answer(s, &news);
 	if (shared == NULL || shared->reply == NULL)

@@ -1,7 +1,8 @@
 /*
- * session_state: what the files of session share. session.c has its life, session_clock.c its heartbeat, session_put.c
- * what goes out, session_read.c the cursors, session_queue.c what waits for one session
- * alone, session_channel.c what passes, session_post.c what clients send.
+ * session_state: what the files of session share. session.c has its life, session_person.c whose it is, session_clock.c
+ * its heartbeat, session_put.c what goes out, session_read.c the cursors, session_behind.c what memory does not hold
+ * for them, session_queue.c what waits for one session alone, session_channel.c what passes, session_post.c what
+ * clients send.
  */
 #ifndef SESSION_STATE_H
 #define SESSION_STATE_H
@@ -20,6 +21,7 @@ TAILQ_HEAD(queue, queued);
 /* There may be a hundred thousand, so every byte counts. */
 struct session {
 	struct table_entry entry;
+	TAILQ_ENTRY(session) link;       /* among all */
 	TAILQ_ENTRY(session) fresh_link; /* among those that did not join yet */
 	TAILQ_ENTRY(session) later_link; /* among those to be looked at, or freed, when the turn ends */
 	struct sessions *all;
@@ -33,16 +35,18 @@ struct session {
 	LIST_HEAD(, session_cursor) cursors;
 	size_t queue_bytes, backlog_bytes; /* memory of the queue, and of the cursors' backlogs */
 	struct budget_share share;
-	struct reading *reading; /* a job reads for one of its cursors */
-	uint8_t state;           /* enum session_life */
+	struct pass *pass, *account; /* of the handshake, and for whom it is counted; held. NULL: nobody asked */
+	size_t kept_bytes;           /* by its layer */
+	size_t memory;               /* counted for its person */
+	struct reading *reading;     /* a job reads for one of its cursors */
+	uint8_t state;               /* enum session_life */
 	bool ping_waits, pong_waits, extended, few, later, fresh;
-	bool blocked; /* its outlet takes nothing for the moment */
-	bool holds;   /* its layer cannot handle the next message yet */
-	bool leaving; /* nobody is there to be told; it ends when its POSTs are handled */
-	bool doomed;  /* it is ended when the turn is over: whoever queued may still use what it owns */
-	uint8_t user_n;
+	bool blocked;   /* its outlet takes nothing for the moment */
+	bool holds;     /* its layer cannot handle the next message yet, */
+	bool holds_end; /* nor is the last one over, so that its POST is not answered yet */
+	bool leaving;   /* nobody is there to be told; it ends when its POSTs are handled */
+	bool doomed;    /* it is ended when the turn is over: whoever queued may still use what it owns */
 	char id[TOKEN_ID_SIZE];
-	char user[];
 };
 
 TAILQ_HEAD(posts, post);
@@ -54,7 +58,11 @@ struct sessions {
 	void *posted_ctx;
 	struct rooms *rooms;
 	struct readers *readers;
-	struct table table;          /* by id */
+	struct table table;            /* by id */
+	LIST_HEAD(, reading) readings; /* of sessions that ended as well */
+	TAILQ_HEAD(, session) everyone;
+	size_t to_judge;             /* of these, the first, after tokens or grants changed */
+	uint64_t judged;             /* access_changes() that all were, or are being, judged by */
 	TAILQ_HEAD(, session) fresh; /* the oldest first */
 	TAILQ_HEAD(, session) later, ended;
 	struct queue dropped; /* what was queued for sessions that need it no more */
@@ -70,7 +78,7 @@ struct sessions {
 	TAILQ_HEAD(, session_channel) telling; /* channels that have something for those who wait in them */
 	struct session_channel *channel;       /* of which one is being told now; NULL: none, or it ended */
 	uint64_t serial;                       /* of what was queued or told last */
-	uint8_t timer_kind, channel_kind, rest_kind;
+	uint8_t timer_kind, channel_kind, rest_kind, read_kind;
 	bool draining;
 	struct buf body;
 };
@@ -79,6 +87,25 @@ struct sessions {
 
 /* Counts what waits for it: false when it is the one that has to go for want of memory. */
 bool session_count(struct session *s);
+
+/* ---- session_person.c ---- */
+
+/* A place among this person's sessions; false: there is none. */
+bool session_enter_person(struct sessions *all, const struct pass *pass);
+void session_leave_person(struct sessions *all, const struct pass *pass);
+
+/* It is this one's, who has such a place; and no more. */
+void session_belong(struct session *s, struct pass *pass);
+void session_belong_no_more(struct session *s);
+
+/* Counts for its person what it takes; false: that is too much, and it has to go. */
+bool session_charge(struct session *s);
+
+/* Whether its own pass has ended: nothing is to be told any more. */
+bool session_is_barred(const struct session *s);
+
+/* Judges some of all after a change; whether there are more. For LOOP_WAKE; all is a struct sessions. */
+bool session_judge_some(void *all);
 
 /* ---- session_clock.c ---- */
 
@@ -137,11 +164,16 @@ void session_drop_backlog(struct session_cursor *c);
 /* The cursor has given m. */
 void session_advance(struct session_cursor *c, struct message *m);
 
+/* ---- session_behind.c ---- */
+
 /* Begins to read for the cursor what memory does not hold. */
 void session_read_behind(struct session *s, struct session_cursor *c);
 
-/* The session ended: what is being read for it is for nobody. */
-void session_stop_reading(struct session *s);
+/* The session ended (NULL), or the cursor left: what is being read for it is for nobody. */
+void session_stop_reading(struct session *s, const struct session_cursor *c);
+void session_behind_init(struct sessions *all);
+/* No thread reads any more. */
+void session_free_readings(struct sessions *all);
 
 /* ---- session_queue.c ---- */
 
@@ -191,6 +223,7 @@ struct post {
 	struct post *next;  /* of the same session: the one that waits for this one */
 	uint64_t who;       /* is told; 0: nobody */
 	int64_t stopped_ms; /* clock_ms() since which the session's clock stands still */
+	int64_t begun_ms;   /* clock_ms() when it was the session's first */
 	struct packet_walk walk;
 	struct budget_share share;
 	bool old;           /* it has had a turn */

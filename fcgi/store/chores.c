@@ -10,6 +10,7 @@ enum {
 	REST_MS = 50,              /* without a send, before the index is filled */
 	REST_FAILED_MS = 1000,     /* after the index could not be filled */
 	INDEX_BEHIND_MAX = 100000, /* rows; then it is filled without a rest */
+	NOTES_MAX = 10000,         /* of changed and deleted rows; then it is filled while sends wait, too */
 
 	TRUNCATE_MS = 2000, /* without a commit, before the WAL is emptied */
 	TRUNCATE_AGAIN_MS = 10000,
@@ -20,10 +21,12 @@ enum {
 
 struct chores {
 	struct loop *loop;
+	struct pruning *pruning; /* NULL: all is kept */
 
 	/* The index: */
 	int64_t head;       /* of the log */
 	int64_t indexed;    /* greatest id in the index */
+	int64_t notes;      /* of changed and deleted rows, which it has to take */
 	bool fill_due;      /* something is missing in it */
 	bool fill_waits;    /* for the timer, after a failure */
 	bool filled_last;   /* a piece of it was the writer's last job */
@@ -43,6 +46,8 @@ struct chores {
 	bool large_logged;
 	struct timer truncate_timer;
 	uint8_t truncate_kind;
+
+	struct scrub scrub;
 };
 
 static void
@@ -118,7 +123,7 @@ on_truncate_timer(void *ctx, struct timer *t)
 }
 
 struct chores *
-chores_new(struct loop *loop, struct store *checkpointer)
+chores_new(struct loop *loop, struct store *checkpointer, int64_t scrub_after_ms)
 {
 	struct chores *c = calloc(1, sizeof *c);
 	void *ctx = checkpointer;
@@ -134,6 +139,7 @@ chores_new(struct loop *loop, struct store *checkpointer)
 	}
 	c->timer_kind = loop_timer_kind(loop, on_rested, c);
 	c->truncate_kind = loop_timer_kind(loop, on_truncate_timer, c);
+	scrub_init(&c->scrub, loop, scrub_after_ms);
 	/* There may be something left to index, and a WAL left by a crash. */
 	c->fill_due = true;
 	rest_for(c, REST_MS);
@@ -147,36 +153,82 @@ chores_free(struct chores *c)
 	if (c == NULL)
 		return;
 	worker_free(c->copier);
+	pruning_free(c->pruning);
 	loop_timer_clear(c->loop, &c->timer);
 	loop_timer_clear(c->loop, &c->truncate_timer);
+	scrub_fini(&c->scrub);
 	free(c);
+}
+
+int
+chores_keep(struct chores *c, const struct keep *keep)
+{
+	c->pruning = pruning_new(c->loop, keep);
+	return c->pruning == NULL ? -1 : 0;
+}
+
+struct pruning_counts
+chores_pruning(const struct chores *c)
+{
+	return pruning_counts(c->pruning);
 }
 
 enum chore
 chores_due(const struct chores *c, bool busy, bool searched)
 {
 	bool behind = c->head - c->indexed > INDEX_BEHIND_MAX;
-	bool now = busy ? searched && !c->filled_last : c->rested || searched || behind;
+	bool wanted = searched || c->notes > NOTES_MAX;
+	bool now = busy ? wanted && !c->filled_last : c->rested || wanted || behind;
 
 	if (c->restart && !c->copying)
 		return CHORE_RESTART_WAL;
-	return c->fill_due && !c->fill_waits && now ? CHORE_FILL : CHORE_NONE;
+	/* First: it rests between its pieces, and the others have their turn meanwhile. */
+	switch (scrub_due(&c->scrub, busy)) {
+	case SCRUB_PIECE:
+		return CHORE_SCRUB;
+	case SCRUB_WAL:
+		if (!c->copying)
+			return CHORE_ERASE_WAL;
+		break;
+	case SCRUB_NOTHING:
+		break;
+	}
+	now = now && c->fill_due && !c->fill_waits;
+	/* In turns, where both are due. */
+	if (!busy && pruning_due(c->pruning) && (!now || c->filled_last))
+		return CHORE_PRUNE;
+	return now ? CHORE_FILL : CHORE_NONE;
 }
 
 enum store_status
-chores_run(enum chore chore, struct store *writer, int64_t floor, struct store_news *news)
+chores_run(struct chores *c, enum chore chore, struct store *writer, int64_t floor, struct store_news *news)
 {
-	return chore == CHORE_FILL ? store_fill(writer, floor, news) : store_checkpoint(writer, false);
+	switch (chore) {
+	case CHORE_FILL:
+		return store_fill(writer, floor, news);
+	case CHORE_PRUNE:
+		return pruning_run(c->pruning, writer, floor, news);
+	case CHORE_SCRUB:
+		return store_scrub(writer, floor, news);
+	case CHORE_ERASE_WAL:
+		return store_scrub_end(writer, news);
+	default:
+		return store_checkpoint(writer, false);
+	}
 }
 
 void
 chores_told(struct chores *c, const struct store_news *news)
 {
 	c->filled_last = false;
+	scrub_told(&c->scrub, news);
 	if (news->n_messages > 0 || news->n_changes > 0 || news->reset)
 		c->fill_due = true;
-	if (news->reset)
-		c->indexed = 0;
+	c->notes += (int64_t)news->n_changes;
+	if (news->reset) {
+		c->indexed = c->notes = 0;
+		pruning_reset(c->pruning);
+	}
 	if (news->reset || news->head > c->head)
 		c->head = news->head;
 	if (news->wal_pages == 0)
@@ -196,19 +248,57 @@ end_fill(struct chores *c, enum store_status status, const struct store_news *ne
 	} else if (!news->reset && !news->more) {
 		c->fill_due = news->index_behind;
 		c->indexed = news->indexed;
+		c->notes = news->notes;
+		scrub_filled(&c->scrub, news);
 		truncate_in(c, TRUNCATE_MS);
 	}
+}
+
+static void
+end_scrub(struct chores *c, enum store_status status, const struct store_news *news)
+{
+	if (news->indexed > c->indexed)
+		c->indexed = news->indexed;
+	scrub_piece_ended(&c->scrub, status, news);
+	/* Whatever is in the WAL, so that little is left for the writer. */
+	if (news->scrubbed)
+		copy(c, false);
+	truncate_in(c, TRUNCATE_MS);
+}
+
+static void
+end_erase_wal(struct chores *c, enum store_status status, const struct store_news *news)
+{
+	if (status == STORE_OK) {
+		c->pages = c->copied = 0;
+		c->large_logged = false;
+	} else
+		copy(c, false);
+	scrub_wal_ended(&c->scrub, status, news);
 }
 
 void
 chores_ended(struct chores *c, enum chore chore, enum store_status status, const struct store_news *news)
 {
-	if (chore == CHORE_FILL) {
+	switch (chore) {
+	case CHORE_FILL:
 		end_fill(c, status, news);
-		return;
+		break;
+	case CHORE_PRUNE:
+		pruning_ended(c->pruning, status, c->rested);
+		if (news->wal_pages > 0)
+			truncate_in(c, TRUNCATE_MS);
+		break;
+	case CHORE_SCRUB:
+		end_scrub(c, status, news);
+		break;
+	case CHORE_ERASE_WAL:
+		end_erase_wal(c, status, news);
+		break;
+	default:
+		c->restart = false;
+		c->copied = c->pages;
 	}
-	c->restart = false;
-	c->copied = c->pages;
 }
 
 void
@@ -238,4 +328,10 @@ bool
 chores_indexed_up_to(const struct chores *c, int64_t id)
 {
 	return !c->fill_due || c->indexed >= id;
+}
+
+int64_t
+chores_erasing(const struct chores *c)
+{
+	return scrub_left(&c->scrub);
 }

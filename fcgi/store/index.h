@@ -5,7 +5,11 @@
  * was changed since it was indexed is not found until the index knows (triggers in sql/ note the old text in
  * `changed`).
  *
- * Files: index_fill.c, index_search.c, index_excerpt.c; terms.h says what a search consists of.
+ * What is taken out of it leaves its words, or the ends of them, in FTS5's segments until these are written anew: a
+ * scrub (index_scrub.c) does that. How many texts were taken out stands in the file, in the transaction that did it
+ * (meta: taken_out), and beside it how many of them are erased (erased).
+ *
+ * Files: index_fill.c, index_scrub.c, index_search.c, index_excerpt.c; terms.h says what a search consists of.
  */
 #ifndef INDEX_H
 #define INDEX_H
@@ -26,13 +30,48 @@ int64_t index_end(struct store *s);
  */
 int index_fill(struct store *s, int64_t head, struct store_news *news);
 
+/*
+ * Likewise, but only takes out what was changed or deleted, until clock_us() says until_us (one row at least); *more:
+ * there is more. An SQLite result code (SQLITE_DONE is good).
+ */
+int index_forget(struct store *s, int64_t until_us, bool *more);
+
+/*
+ * How many texts were taken out of it so far; how many of them no segment holds any more; and how many are not erased,
+ * with those that are still to be taken out.
+ */
+int64_t index_taken(struct store *s);
+int64_t index_erased(struct store *s);
+int64_t index_erasing(struct store *s);
+/* How many notes of changed and deleted messages it has to take. */
+int64_t index_notes(struct store *s);
+
+/* In a transaction: n texts were taken out; those up to the number `taken` are erased. SQLite result codes (SQLITE_DONE
+ * is good). */
+int index_taken_out(struct store *s, int64_t n);
+int index_set_erased(struct store *s, int64_t taken);
+
+/*
+ * In a transaction: writes about so many pages of it anew. first: those that are to be written anew are those it has
+ * now; later pieces go on with them. whole: nothing of them is left to be done. An SQLite result code (SQLITE_DONE is
+ * good).
+ */
+int index_scrub(struct store *s, int pages, bool first, bool *whole);
+
+/*
+ * In a transaction: each scrub leaves the index two more levels, all but one of them empty, and with 2,000 FTS5 takes
+ * it for damaged. Takes away empty ones when there are many. changed: it did, and the connection must be opened anew
+ * behind the transaction, since FTS5 remembers what it knew. An SQLite result code (SQLITE_DONE is good).
+ */
+int index_lower(struct store *s, bool *changed);
+
 /* In a transaction: empties it, to be filled anew. An SQLite result code (SQLITE_OK is good). */
 int index_clear(struct store *s);
 
 /*
- * Reads the page of a search, with at most reply_max bytes of messages beyond the first. An SQLite result code
- * (SQLITE_OK is good; SQLITE_EMPTY: there is nothing to look for in q).
+ * Reads the page of a search, in these rooms instead of the page's, with at most reply_max bytes of messages beyond the
+ * first. An SQLite result code (SQLITE_OK is good; SQLITE_EMPTY: there is nothing to look for in q).
  */
-int index_search(struct store *s, struct store_page *p, size_t reply_max);
+int index_search(struct store *s, struct store_page *p, const struct store_rooms *rooms, size_t reply_max);
 
 #endif

@@ -1,3 +1,6 @@
+#include <stdlib.h>
+
+#include "base/clock.h"
 #include "index.h"
 #include "store_sql.h"
 
@@ -13,7 +16,14 @@ enum {
 /* What a piece of the index still has to do, and what was put in so far. */
 struct piece {
 	int rows_left;
-	int64_t bytes; /* of text */
+	int64_t bytes;    /* of text */
+	int64_t notes;    /* that were taken away */
+	int64_t until_us; /* clock_us() at which no other row is begun; 0: any time */
+};
+
+/* Of a row that changed after it was put in. */
+struct note {
+	int64_t seq, id;
 };
 
 /* Whether it is the row (not the file) that the index cannot take: longer than is read, or an error to SQLite. */
@@ -70,29 +80,60 @@ changed_length(struct store *s, int64_t seq)
 	return n;
 }
 
+/* By their rows, and of each row the oldest first. */
+static int
+compare_notes(const void *one, const void *other)
+{
+	const struct note *a = one, *b = other;
+
+	if (a->id != b->id)
+		return a->id < b->id ? -1 : 1;
+	return a->seq < b->seq ? -1 : a->seq > b->seq;
+}
+
+/*
+ * The oldest notes, at most FILL_ROWS, in the order of their rows: FTS5 writes a segment of its own each time that a
+ * row comes after one with a greater id. SQLITE_DONE, or an error.
+ */
+static int
+read_notes(struct store *s, struct note notes[FILL_ROWS], size_t *n)
+{
+	sqlite3_stmt *stmt = store_prepare(s, "SELECT seq, id FROM changed ORDER BY seq LIMIT ?");
+	int code;
+
+	*n = 0;
+	if (stmt == NULL)
+		return store_trouble(s);
+	sqlite3_bind_int(stmt, 1, FILL_ROWS);
+	while ((code = sqlite3_step(stmt)) == SQLITE_ROW)
+		notes[(*n)++] =
+		    (struct note){.seq = sqlite3_column_int64(stmt, 0), .id = sqlite3_column_int64(stmt, 1)};
+	store_reset(s, stmt);
+	qsort(notes, *n, sizeof *notes, compare_notes);
+	return code;
+}
+
 static int
 fill_changes(struct store *s, int64_t indexed, struct piece *piece)
 {
-	int code = SQLITE_DONE;
+	struct note notes[FILL_ROWS];
+	size_t n;
+	int code = read_notes(s, notes, &n);
 
-	while (code == SQLITE_DONE && piece->rows_left > 0) {
-		/* The oldest note of a row is what the index holds of it, if it holds it. */
-		sqlite3_stmt *stmt = store_prepare(s, "SELECT seq, id FROM changed ORDER BY seq LIMIT 1");
-		int64_t seq, id;
-
-		if (stmt == NULL)
-			return store_trouble(s);
-		code = sqlite3_step(stmt);
-		seq = sqlite3_column_int64(stmt, 0);
-		id = sqlite3_column_int64(stmt, 1);
-		store_reset(s, stmt);
-		if (code != SQLITE_ROW)
-			return code;
+	for (size_t i = 0; i < n && code == SQLITE_DONE && piece->rows_left > 0; i++) {
+		/* The oldest note of a row is what the index holds of it, if it holds it; the others went with it. */
+		if (i > 0 && notes[i].id == notes[i - 1].id)
+			continue;
 		/* Out with the old and in with the new, which is taken to be as long. */
-		piece->bytes += 2 * changed_length(s, seq);
-		code = fill_changed(s, seq, id, indexed);
+		piece->bytes += 2 * changed_length(s, notes[i].seq);
+		code = fill_changed(s, notes[i].seq, notes[i].id, indexed);
 		piece->rows_left--;
+		piece->notes++;
+		if (piece->until_us != 0 && clock_us() >= piece->until_us)
+			piece->rows_left = 0;
 	}
+	if (n == FILL_ROWS)
+		piece->rows_left = 0; /* there may be more, which go before new rows */
 	return code;
 }
 
@@ -183,10 +224,32 @@ index_fill(struct store *s, int64_t head, struct store_news *news)
 	}
 	if (code == SQLITE_DONE)
 		code = merge(s, &piece);
+	if (code == SQLITE_DONE && piece.notes > 0)
+		code = index_taken_out(s, piece.notes);
 	if (code == SQLITE_DONE)
 		code = store_run_with(s, "UPDATE meta SET value = ? WHERE name = 'indexed'", end, 0);
+	news->erasing = index_erasing(s);
+	news->notes = index_notes(s);
 	news->indexed = end;
 	news->index_behind = piece.rows_left <= 0 || end < head;
+	return code;
+}
+
+int
+index_forget(struct store *s, int64_t until_us, bool *more)
+{
+	int64_t indexed = index_end(s);
+	struct piece piece = {.rows_left = FILL_ROWS, .until_us = until_us};
+	int code;
+
+	if (indexed < 0)
+		return SQLITE_CORRUPT;
+	code = fill_changes(s, indexed, &piece);
+	if (code == SQLITE_DONE)
+		code = merge(s, &piece);
+	if (code == SQLITE_DONE && piece.notes > 0)
+		code = index_taken_out(s, piece.notes);
+	*more = piece.rows_left <= 0;
 	return code;
 }
 
@@ -197,5 +260,7 @@ index_clear(struct store *s)
 
 	if (code == SQLITE_OK)
 		code = store_exec(s, "DELETE FROM changed");
+	if (code == SQLITE_OK && (code = index_taken_out(s, 1)) == SQLITE_DONE)
+		code = SQLITE_OK;
 	return code == SQLITE_OK ? store_exec(s, "UPDATE meta SET value = 0 WHERE name = 'indexed'") : code;
 }

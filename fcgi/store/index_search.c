@@ -48,7 +48,7 @@ add_token(struct buf *b, char kind, struct str s)
 
 /* The FTS5 expression (SQLite's documentation, FTS5 section 3); false when there is nothing to look for. */
 static bool
-expression(struct buf *b, const struct store_page *p)
+expression(struct buf *b, const struct store_page *p, const struct store_rooms *rooms)
 {
 	struct buf nots;
 
@@ -58,11 +58,11 @@ expression(struct buf *b, const struct store_page *p)
 	if (add_terms(b, p->q, false, STR(" ")) == 0)
 		return false;
 	buf_add(b, STR("))"));
-	if (!p->rooms.all) {
+	if (!rooms->all) {
 		buf_add(b, STR(" AND (room : ("));
-		for (size_t i = 0; i < p->rooms.n; i++) {
+		for (size_t i = 0; i < rooms->n; i++) {
 			buf_add(b, i == 0 ? STR("") : STR(" OR "));
-			add_token(b, 'r', p->rooms.names[i]);
+			add_token(b, 'r', rooms->names[i]);
 		}
 		buf_add(b, STR("))"));
 	}
@@ -100,7 +100,7 @@ read_hits(struct store *s, struct store_page *p, size_t reply_max, sqlite3_stmt 
 			break;
 		if (p->n > 0)
 			buf_add_char(&p->json, ',');
-		message_add_json(&p->json, &f, store_column(stmt, 8));
+		message_add_json(&p->json, &f, store_column(stmt, STORE_N_COLUMNS));
 		if (p->n > 0 && p->json.n > reply_max) {
 			p->json.n = at;
 			break;
@@ -116,10 +116,12 @@ read_hits(struct store *s, struct store_page *p, size_t reply_max, sqlite3_stmt 
 	return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-/* What changed since it was indexed is left out until the index knows: its snippet would not be its own. */
+/* What changed since it was indexed is left out until the index knows: its snippet would not be its own. The function
+ * sees() is store_sees.c's. */
 #define HITS                                                                        \
 	" FROM search JOIN messages m ON m.id = search.rowid"                       \
 	" WHERE search MATCH ?1 AND search.rowid < ?2 AND m.at >= ?3 AND m.at < ?4" \
+	" AND sees(m.room)"                                                         \
 	" AND search.rowid NOT IN (SELECT id FROM changed) ORDER BY search.rowid DESC"
 
 /* The hits below an id, by a statement that begins as given; NULL, noted, on failure. */
@@ -163,7 +165,9 @@ search(struct store *s, struct store_page *p, size_t reply_max, struct str match
 
 	do {
 		sqlite3_stmt *stmt = hits(s, p, match,
-		    "SELECT m.id, m.room, m.event, m.sender, m.text, m.args, m.at, m.attachments, excerpt(search)" HITS,
+		    "SELECT m.id, m.room, m.event, m.sender, m.text, m.args, m.at, m.attachments, m.\"by\","
+		    " m.changes, m.edited, NULL,"
+		    " excerpt(search)" HITS,
 		    below);
 
 		code = stmt == NULL ? store_trouble(s) : read_hits(s, p, reply_max, stmt, &below);
@@ -172,13 +176,13 @@ search(struct store *s, struct store_page *p, size_t reply_max, struct str match
 }
 
 int
-index_search(struct store *s, struct store_page *p, size_t reply_max)
+index_search(struct store *s, struct store_page *p, const struct store_rooms *rooms, size_t reply_max)
 {
 	struct buf match;
 	int code = SQLITE_EMPTY;
 
 	buf_init(&match, EXPRESSION_MAX);
-	if (expression(&match, p) && buf_ok(&match))
+	if (expression(&match, p, rooms) && buf_ok(&match))
 		code = search(s, p, reply_max, buf_str(&match));
 	buf_fini(&match);
 	return code;

@@ -19,7 +19,7 @@ put(char **at, struct str s)
 struct message *
 message_new(const struct message_fields *f)
 {
-	size_t n = f->room.n + f->event.n + f->sender.n + f->body.n + f->key.n + f->attachments.n;
+	size_t n = f->room.n + f->event.n + f->sender.n + f->body.n + f->key.n + f->by.n + f->attachments.n;
 	struct message *m = malloc(sizeof *m + n);
 	char *at;
 
@@ -32,6 +32,7 @@ message_new(const struct message_fields *f)
 	m->f.sender = put(&at, f->sender);
 	m->f.body = put(&at, f->body);
 	m->f.key = put(&at, f->key);
+	m->f.by = put(&at, f->by);
 	m->f.attachments = put(&at, f->attachments);
 	return m;
 }
@@ -119,12 +120,20 @@ add_content(struct buf *b, const struct message_fields *f, struct places *at)
 }
 
 static void
+add_time(struct buf *b, struct str name, int64_t ms)
+{
+	char text[MESSAGE_TIME_SIZE];
+
+	message_time(ms, text);
+	buf_add(b, name);
+	buf_add(b, str_of(text));
+	buf_add_char(b, '"');
+}
+
+static void
 add_json(struct buf *b, const struct message_fields *f, struct str snippet_json, struct places *places)
 {
-	char at[MESSAGE_TIME_SIZE];
-
-	message_time(f->at_ms, at);
-	buf_reserve(b, 128 + f->room.n + f->event.n + f->sender.n + f->body.n + f->attachments.n);
+	buf_reserve(b, 136 + f->room.n + f->event.n + f->sender.n + f->by.n + f->body.n + f->attachments.n);
 	buf_add(b, STR("{\"id\":"));
 	buf_add_int(b, f->id);
 	buf_add(b, STR(",\"room\":"));
@@ -133,17 +142,25 @@ add_json(struct buf *b, const struct message_fields *f, struct str snippet_json,
 	places->event = b->n;
 	buf_add_json(b, f->event);
 	places->event_n = b->n - places->event;
+	if (f->changes > 0) {
+		buf_add(b, STR(",\"changes\":"));
+		buf_add_int(b, f->changes);
+	}
 	buf_add(b, STR(",\"sender\":"));
 	buf_add_json(b, f->sender);
+	if (f->by.n > 0) {
+		buf_add(b, STR(",\"by\":"));
+		buf_add_json(b, f->by);
+	}
 	add_content(b, f, places);
 	if (f->n_attachments > 0) {
 		buf_add(b, STR(",\"attachments\":["));
 		buf_add(b, f->attachments);
 		buf_add_char(b, ']');
 	}
-	buf_add(b, STR(",\"at\":\""));
-	buf_add(b, str_of(at));
-	buf_add_char(b, '"');
+	add_time(b, STR(",\"at\":\""), f->at_ms);
+	if (f->edited_ms != 0)
+		add_time(b, STR(",\"edited_at\":\""), f->edited_ms);
 	if (snippet_json.n > 0) {
 		buf_add(b, STR(",\"snippet\":"));
 		buf_add(b, snippet_json);
@@ -159,19 +176,39 @@ message_add_json(struct buf *b, const struct message_fields *f, struct str snipp
 	add_json(b, f, snippet_json, &places);
 }
 
+/* The arguments of a change. */
+static void
+add_change(struct buf *b, const struct message_fields *f)
+{
+	buf_add_int(b, f->changes);
+	buf_add_char(b, ',');
+	if (f->is_args)
+		buf_add_utf8(b, f->body);
+	else
+		buf_add_json(b, f->body);
+}
+
 int
 message_encode(struct message *m)
 {
 	struct buf b;
 	struct places at;
+	size_t n;
 
 	buf_init(&b, SIZE_MAX);
 	add_json(&b, &m->f, STR(""), &at);
+	n = b.n;
+	if (m->f.changes > 0) {
+		/* Its arguments are not of the JSON: they stand behind it. */
+		add_change(&b, &m->f);
+		at.args = n;
+		at.args_n = b.n - n;
+	}
 	if (!buf_ok(&b)) {
 		buf_fini(&b);
 		return -1;
 	}
-	m->json = buf_str(&b);
+	m->json = (struct str){b.p, n};
 	m->json_bytes = b.p;
 	m->event_json = (struct str){b.p + at.event, at.event_n};
 	m->args_json = (struct str){b.p + at.args, at.args_n};
@@ -192,6 +229,11 @@ message_add_args(struct buf *b, const struct message *m)
 		return;
 	}
 	buf_add_json(b, m->f.event);
+	if (m->f.changes > 0) {
+		buf_add_char(b, ',');
+		add_change(b, &m->f);
+		return;
+	}
 	if (array.n > 0 || !m->f.is_args)
 		buf_add_char(b, ',');
 	if (m->f.is_args)
@@ -265,19 +307,32 @@ message_room_ok(struct str room)
 	return true;
 }
 
-bool
-message_sender_ok(struct str sender)
+/* Whether s is UTF-8 without control characters. */
+static bool
+printable(struct str s)
 {
-	if (sender.n > MESSAGE_SENDER_MAX || !str_utf8(sender))
+	if (!str_utf8(s))
 		return false;
-	for (size_t i = 0; i < sender.n; i++) {
-		unsigned char c = (unsigned char)sender.p[i];
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
 
 		/* Those of the second group are of two bytes, the first of which begins nothing else below U+00C0. */
-		if (c < 0x20 || c == 0x7F || (c == 0xC2 && (unsigned char)sender.p[i + 1] < 0xA0))
+		if (c < 0x20 || c == 0x7F || (c == 0xC2 && (unsigned char)s.p[i + 1] < 0xA0))
 			return false;
 	}
 	return true;
+}
+
+bool
+message_sender_ok(struct str sender)
+{
+	return sender.n <= MESSAGE_SENDER_MAX && printable(sender);
+}
+
+bool
+message_by_ok(struct str by)
+{
+	return by.n >= 1 && by.n <= MESSAGE_BY_MAX && printable(by);
 }
 
 bool
@@ -291,7 +346,14 @@ message_event_reserved(struct str event)
 }
 
 bool
+message_event_changes(struct str event)
+{
+	return str_eq(event, MESSAGE_CHANGED) || str_eq(event, MESSAGE_DELETED);
+}
+
+bool
 message_event_ok(struct str event)
 {
-	return event.n >= 1 && event.n <= MESSAGE_EVENT_MAX && str_utf8(event) && !message_event_reserved(event);
+	return event.n >= 1 && event.n <= MESSAGE_EVENT_MAX && str_utf8(event) && !message_event_reserved(event) &&
+	       !message_event_changes(event);
 }

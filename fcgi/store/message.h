@@ -16,6 +16,7 @@ enum {
 	MESSAGE_EVENT_MAX = 128,
 	MESSAGE_SENDER_MAX = 64,
 	MESSAGE_KEY_MAX = 128,
+	MESSAGE_BY_MAX = 128,
 	MESSAGE_BODY_MAX = 4000000, /* text or args */
 	MESSAGE_ATTACHMENTS_MAX = 10,
 };
@@ -27,13 +28,20 @@ struct message_fields {
 	int64_t id;
 	int64_t at_ms; /* since 1970 UTC */
 	struct str room, event, sender;
-	struct str body; /* the text, or the arguments as a JSON array */
-	struct str key;  /* empty: none */
-	bool is_args;    /* body is a JSON array */
+	struct str body;   /* the text, or the arguments as a JSON array */
+	struct str key;    /* empty: none */
+	struct str by;     /* who was proven to have sent it: a token's name, or `user:NAME`; empty: nobody */
+	bool is_args;      /* body is a JSON array */
+	int64_t changes;   /* the message that this one changes or, with event "message deleted", deletes; 0: none */
+	int64_t edited_ms; /* its body was changed last then; 0: never */
 	/* Binary arguments, for which placeholders stand in body: base64 in quotes, with commas between. */
 	struct str attachments;
 	unsigned n_attachments;
 };
+
+/* The events of changes, and of nothing else. */
+#define MESSAGE_CHANGED STR("message changed")
+#define MESSAGE_DELETED STR("message deleted")
 
 struct ring_chain;
 
@@ -44,7 +52,7 @@ struct message {
 	struct message_fields f;
 	struct str json;          /* made by message_encode */
 	struct str event_json;    /* of json: the event's name */
-	struct str args_json;     /* of json: the arguments, without brackets */
+	struct str args_json;     /* the arguments, without brackets */
 	char *json_bytes;         /* owns json */
 	struct ring_chain *chain; /* the ring's: where its room's messages are listed */
 	uint32_t holders;
@@ -65,7 +73,10 @@ int message_encode(struct message *m);
 /* The JSON object of a message. `snippet_json`, unless empty, is added as its member "snippet". */
 void message_add_json(struct buf *b, const struct message_fields *f, struct str snippet_json);
 
-/* The event's name and its arguments in JSON, with commas between; copied from m->json if that is made. */
+/*
+ * The event's name and its arguments in JSON, with commas between; copied from what message_encode() made. Those of a
+ * change are the id of what it changes and the new body: a string, or an array if it has args.
+ */
 void message_add_args(struct buf *b, const struct message *m);
 
 /* Takes the next one off a list of attachments: its base64, without the quotes; false after the last. */
@@ -81,10 +92,16 @@ bool message_room_ok(struct str room);
 /* Up to 64 bytes of UTF-8 without control characters (U+0000 to U+001F, U+007F to U+009F); may be empty. */
 bool message_sender_ok(struct str sender);
 
+/* 1-128 bytes of UTF-8 without control characters. */
+bool message_by_ok(struct str by);
+
 /* Whether Socket.IO keeps it for itself: a client that is sent an event of this name closes its connection. */
 bool message_event_reserved(struct str event);
 
-/* 1-128 bytes of UTF-8, and none of the names that Socket.IO keeps for itself. */
+/* Whether it is the event of a change. */
+bool message_event_changes(struct str event);
+
+/* 1-128 bytes of UTF-8, and neither a name that Socket.IO keeps for itself nor a change's. */
 bool message_event_ok(struct str event);
 
 #endif

@@ -5,7 +5,7 @@
 
 enum { NICE = 5 };
 
-enum question { POLL, HISTORY, SEARCH, LIST, TAIL, MISSED };
+enum question { POLL, HISTORY, SEARCH, LIST, TAIL, MISSED, ONE };
 
 struct read {
 	struct job job;
@@ -17,7 +17,9 @@ struct read {
 		struct store_list *list;
 		struct store_tail *tail;
 		struct store_missed *missed;
+		struct store_one *one;
 	} ask;
+	struct read_turn *turn; /* or NULL */
 	enum store_status status;
 	readers_done_fn *done;
 	void *ctx;
@@ -116,6 +118,9 @@ run(void *store, struct job *job)
 	case MISSED:
 		read->status = store_missed(store, read->ask.missed);
 		break;
+	case ONE:
+		read->status = store_one(store, read->ask.one);
+		break;
 	}
 }
 
@@ -125,6 +130,8 @@ finish(struct job *job)
 	struct read *read = CONTAINER(job, struct read, job);
 
 	LIST_REMOVE(read, link);
+	if (read->turn != NULL)
+		read->turn->took_us = job->took_us;
 	read->done(read->ctx, job->cancelled ? STORE_STOPPED : read->status);
 	free(read);
 }
@@ -137,7 +144,7 @@ ask(struct readers *r, struct read asked)
 	if (read == NULL)
 		return NULL;
 	*read = asked;
-	read->job = (struct job){.run = run, .done = finish};
+	read->job = (struct job){.run = run, .done = finish, .turn = asked.turn == NULL ? NULL : asked.turn->key};
 	if (worker_add(asked.question == SEARCH ? r->searches : r->pages, &read->job) != 0) {
 		free(read);
 		return NULL;
@@ -147,39 +154,45 @@ ask(struct readers *r, struct read asked)
 }
 
 struct read *
-readers_poll(struct readers *r, struct store_poll *poll, readers_done_fn *done, void *ctx)
+readers_poll(struct readers *r, struct store_poll *poll, struct read_turn *turn, readers_done_fn *done, void *ctx)
 {
-	return ask(r, (struct read){.question = POLL, .ask.poll = poll, .done = done, .ctx = ctx});
+	return ask(r, (struct read){.question = POLL, .ask.poll = poll, .turn = turn, .done = done, .ctx = ctx});
 }
 
 struct read *
-readers_history(struct readers *r, struct store_page *page, readers_done_fn *done, void *ctx)
+readers_history(struct readers *r, struct store_page *page, struct read_turn *turn, readers_done_fn *done, void *ctx)
 {
-	return ask(r, (struct read){.question = HISTORY, .ask.page = page, .done = done, .ctx = ctx});
+	return ask(r, (struct read){.question = HISTORY, .ask.page = page, .turn = turn, .done = done, .ctx = ctx});
 }
 
 struct read *
-readers_search(struct readers *r, struct store_page *page, readers_done_fn *done, void *ctx)
+readers_search(struct readers *r, struct store_page *page, struct read_turn *turn, readers_done_fn *done, void *ctx)
 {
-	return ask(r, (struct read){.question = SEARCH, .ask.page = page, .done = done, .ctx = ctx});
+	return ask(r, (struct read){.question = SEARCH, .ask.page = page, .turn = turn, .done = done, .ctx = ctx});
 }
 
 struct read *
-readers_list(struct readers *r, struct store_list *list, readers_done_fn *done, void *ctx)
+readers_list(struct readers *r, struct store_list *list, struct read_turn *turn, readers_done_fn *done, void *ctx)
 {
-	return ask(r, (struct read){.question = LIST, .ask.list = list, .done = done, .ctx = ctx});
+	return ask(r, (struct read){.question = LIST, .ask.list = list, .turn = turn, .done = done, .ctx = ctx});
 }
 
 struct read *
-readers_tail(struct readers *r, struct store_tail *tail, readers_done_fn *done, void *ctx)
+readers_tail(struct readers *r, struct store_tail *tail, struct read_turn *turn, readers_done_fn *done, void *ctx)
 {
-	return ask(r, (struct read){.question = TAIL, .ask.tail = tail, .done = done, .ctx = ctx});
+	return ask(r, (struct read){.question = TAIL, .ask.tail = tail, .turn = turn, .done = done, .ctx = ctx});
 }
 
 struct read *
-readers_missed(struct readers *r, struct store_missed *missed, readers_done_fn *done, void *ctx)
+readers_missed(struct readers *r, struct store_missed *missed, struct read_turn *turn, readers_done_fn *done, void *ctx)
 {
-	return ask(r, (struct read){.question = MISSED, .ask.missed = missed, .done = done, .ctx = ctx});
+	return ask(r, (struct read){.question = MISSED, .ask.missed = missed, .turn = turn, .done = done, .ctx = ctx});
+}
+
+struct read *
+readers_one(struct readers *r, struct store_one *one, struct read_turn *turn, readers_done_fn *done, void *ctx)
+{
+	return ask(r, (struct read){.question = ONE, .ask.one = one, .turn = turn, .done = done, .ctx = ctx});
 }
 
 void

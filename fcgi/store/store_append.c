@@ -73,6 +73,31 @@ leave_to_look(struct store *s, struct store_news *news)
 	news->more = true;
 }
 
+/* Whether one of the sends was let in by other tokens and grants than stand in the log now. */
+static bool
+let_in_by_others(const struct store *s, const struct store_send *sends, size_t n, const struct store_news *news)
+{
+	for (size_t i = 0; i < n; i++)
+		/* Those told now were not known when it was let in: another log counts versions of its own. */
+		if (sends[i].access_version != 0 &&
+		    (sends[i].access_version != s->access_version || news->access != NULL))
+			return true;
+	return false;
+}
+
+/* They have to be let in once more, by what the news have. */
+static enum store_status
+send_back(struct store *s, struct store_news *news)
+{
+	int code = news->access == NULL ? store_read_access(s, true, news) : SQLITE_DONE;
+
+	if (code != SQLITE_DONE)
+		return store_give_up(s, code, "read who may");
+	store_roll_back(s);
+	store_tell_state(s, news);
+	return STORE_BUSY;
+}
+
 /* The transaction is undone. What triggers do may concern one send only; which, is known of a single one. */
 static enum store_status
 give_up(struct store *s, struct store_send *sends, size_t n, int code)
@@ -86,6 +111,7 @@ give_up(struct store *s, struct store_send *sends, size_t n, int code)
 	switch (code & 0xFF) {
 	case SQLITE_CONSTRAINT:
 		sends[0].outcome = STORE_REFUSED;
+		sends[0].made_room = false;
 		return n == 1 ? STORE_OK : STORE_APART;
 	case SQLITE_ERROR:
 	case SQLITE_TOOBIG:
@@ -105,6 +131,8 @@ store_append(struct store *s, struct store_send *sends, size_t n, int64_t floor,
 
 	if (status != STORE_OK)
 		return status;
+	if (let_in_by_others(s, sends, n, news))
+		return send_back(s, news);
 	code = store_insert(s, sends, n, &what);
 	if (code != SQLITE_DONE)
 		return give_up(s, sends, n, code);
@@ -126,7 +154,8 @@ store_append(struct store *s, struct store_send *sends, size_t n, int64_t floor,
 		return begin_again(s, news);
 	if (!what.all_ours) {
 		leave_to_look(s, news);
-	} else if (tell_sends(s, sends, n, news) != SQLITE_OK) {
+	} else if (tell_sends(s, sends, n, news) != SQLITE_OK ||
+	           (what.changed && store_read_changes(s, floor, news) != SQLITE_DONE)) {
 		log_error("store", "doing=\"tell sends\" error=\"no memory\"");
 		leave_to_look(s, news);
 	}

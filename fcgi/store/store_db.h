@@ -11,11 +11,17 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "harden.h"
 #include "store.h"
 #include "store_sql.h"
 #include "walindex.h"
 
-enum { STORE_STATEMENTS = 48 };
+enum { STORE_STATEMENTS = 64, STORE_NAMES_KEPT = 256 };
+
+/* Some names that something is known of, each in its place by its hash; "": none. */
+struct store_names {
+	char v[STORE_NAMES_KEPT][MESSAGE_ROOM_MAX + 1];
+};
 
 struct store {
 	/* The connection: */
@@ -35,13 +41,15 @@ struct store {
 	ino_t wal_inode; /* and its WAL */
 
 	/* The job under way: */
-	int64_t busy_wait_ms;   /* how long a lock is waited for */
-	int64_t busy_since;     /* clock_ms() of the first try, 0: none */
-	int64_t deadline_us;    /* clock_us() at which what runs is cut; 0: none */
-	int trouble;            /* the first SQLite error of this job; set by store_note() */
-	char trouble_text[256]; /* SQLite's words for it: what is called next has others */
-	struct buf attachments; /* of the last row */
-	struct buf mended;      /* arguments of the last row */
+	int64_t busy_wait_ms;          /* how long a lock is waited for */
+	int64_t busy_since;            /* clock_ms() of the first try, 0: none */
+	int64_t deadline_us;           /* clock_us() at which what runs is cut; 0: none */
+	int trouble;                   /* the first SQLite error of this job; set by store_note() */
+	char trouble_text[256];        /* SQLite's words for it: what is called next has others */
+	const struct store_sees *sees; /* what the SQL function sees() asks; NULL: all is seen */
+	bool stale;                    /* see STORE_STALE */
+	struct buf attachments;        /* of the last row */
+	struct buf mended;             /* arguments of the last row */
 
 	/* What was logged: */
 	int64_t passed_ms;          /* clock_ms() when it was logged last that a row is passed over; 0: never */
@@ -70,6 +78,23 @@ struct store {
 	int64_t last_change;  /* the greatest changed.seq told so far */
 	int64_t data_version; /* of the database when it was last looked at; -1: look in any case */
 	int64_t wal_pages;    /* told by SQLite at the last commit */
+
+	/* The writer's: a scrub under way. */
+	struct {
+		enum { SCRUB_NONE, SCRUB_NOTES, SCRUB_INDEX } state;
+		int64_t notes; /* seq of the last note that is to be taken away first */
+		int64_t taken; /* index_taken() when it began */
+		int pages;     /* of the next piece; 0: not known */
+	} scrub;
+
+	/* The writer's: what it knows of who may. */
+	int64_t access_version; /* of the tokens and grants told last; 0: none were */
+	int64_t erase_asked;    /* how often a scrub was asked for at once, as the log said last */
+	int64_t by_since;       /* greatest id from before anybody was proven */
+	/* Until others write or a transaction is undone: */
+	struct store_names rooms_there;
+	struct store_names names_free; /* nobody's, as they are compared */
+	int64_t n_rooms;               /* counted up to rooms_max; -1: not counted */
 };
 
 /* In store_stmt.c. */
@@ -86,7 +111,24 @@ enum store_status store_failed(struct store *s, int code, const char *doing);
 /* Before the connection is closed. */
 void store_forget_statements(struct store *s);
 
+/* In store_sees.c: adds the SQL function sees(room) to a connection. An SQLite result code (SQLITE_OK is good). */
+int store_add_sees(struct store *s, sqlite3 *db);
+
+/* In store_access.c, in a transaction: the version of tokens and grants now. */
+int64_t store_access_version(struct store *s);
+
+/* In store_prune.c: the greatest id of the room that went by retention; 0: none. */
+int64_t store_pruned_id(struct store *s, struct str room);
+
 /* In store_row.c. */
+
+/* The row under stmt, as of store_row(), as a message of the caller's, ready to be sent to readers; NULL: it is passed
+ * over, or there is no memory, which is noted. */
+struct message *store_row_message(struct store *s, sqlite3_stmt *stmt);
+
+/* The same of the row that stmt selects by an id, its only parameter; NULL also if there is none. The reset is the
+ * caller's. */
+struct message *store_row_of(struct store *s, sqlite3_stmt *stmt, int64_t id);
 
 /* Longest text, BLOB or row that is read; SQLite fails a statement that meets a longer one with SQLITE_TOOBIG. A
  * message's excerpt may have six times its bytes. */
@@ -96,12 +138,6 @@ enum { STORE_LENGTH_MAX = 32 * 1024 * 1024, STORE_SQLITE_LENGTH_MAX = 1000000000
 const char *store_names_wrong(struct str event, struct str sender);
 
 /* In store.c: the file. */
-
-/*
- * What sqlite.org/security.html advises for files that others can write to, as far as it takes nothing away: nobody
- * writes to the index but by FTS5, and triggers of users' call what does no harm.
- */
-void store_harden(sqlite3 *db);
 
 /* Whether the path names another file than the one that is open, or none. */
 bool store_moved(const struct store *s);
@@ -120,6 +156,12 @@ int store_run_on(struct store *s);
 void store_run_out(struct store *s);
 
 /* In store_start.c: the schema. */
+
+/* Whether a file of this version can be ours: an empty one, or one with our mark; *unmarked: but for the mark. */
+bool store_version_ok(struct store *s, int64_t version, bool *unmarked, char error[STORE_ERROR_SIZE]);
+
+/* From now on the file does not grow beyond options.database_max: this connection's doing. */
+void store_limit_size(struct store *s);
 
 /* What errno says of this SQLite result code; see store_start(). */
 int store_errno(struct store *s, int code);

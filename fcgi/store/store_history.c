@@ -8,15 +8,13 @@ first_since(struct store *s, struct str room, int64_t moment)
 {
 	sqlite3_stmt *stmt = store_prepare(s, "SELECT id FROM messages INDEXED BY messages_at"
 	                                      " WHERE room = ? AND at >= ? ORDER BY at, id LIMIT 1");
-	int64_t id = 0;
+	int64_t id, before;
 
-	if (stmt == NULL)
-		return 0;
-	store_bind_str(stmt, 1, room);
-	sqlite3_bind_int64(stmt, 2, moment);
-	if (sqlite3_step(stmt) == SQLITE_ROW)
-		id = sqlite3_column_int64(stmt, 0);
-	store_reset(s, stmt);
+	if (stmt != NULL) {
+		store_bind_str(stmt, 1, room);
+		sqlite3_bind_int64(stmt, 2, moment);
+	}
+	id = store_first_number(s, stmt, 0);
 	stmt = store_prepare(s, "SELECT min(id) FROM (SELECT id, at FROM messages INDEXED BY messages_room"
 	                        " WHERE room = ? AND id < ? ORDER BY id DESC LIMIT 1000) WHERE at >= ?");
 	if (id == 0 || stmt == NULL)
@@ -24,28 +22,26 @@ first_since(struct store *s, struct str room, int64_t moment)
 	store_bind_str(stmt, 1, room);
 	sqlite3_bind_int64(stmt, 2, id);
 	sqlite3_bind_int64(stmt, 3, moment);
-	if (sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_int64(stmt, 0) > 0)
-		id = sqlite3_column_int64(stmt, 0);
-	store_reset(s, stmt);
-	return id;
+	before = store_first_number(s, stmt, 0);
+	return before > 0 ? before : id;
 }
 
 /* The id at which the page of a moment begins; above the head when nothing is that late. */
 static int64_t
-page_of_moment(struct store *s, const struct store_page *p)
+page_of_moment(struct store *s, const struct store_page *p, const struct store_rooms *rooms)
 {
 	int64_t first = p->head + 1;
 	sqlite3_stmt *stmt;
 
-	for (size_t i = 0; !p->rooms.all && i < p->rooms.n; i++) {
-		int64_t id = first_since(s, p->rooms.names[i], p->at);
+	for (size_t i = 0; !rooms->all && i < rooms->n; i++) {
+		int64_t id = first_since(s, rooms->names[i], p->at);
 
 		if (id > 0 && id < first)
 			first = id;
 	}
-	if (!p->rooms.all)
+	if (!rooms->all)
 		return first;
-	stmt = store_prepare(s, "SELECT name FROM rooms");
+	stmt = store_prepare(s, "SELECT name FROM rooms WHERE sees(name)");
 	while (stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW) {
 		int64_t id = first_since(s, store_column(stmt, 0), p->at);
 
@@ -133,16 +129,15 @@ page_around(struct store *s, struct store_page *p, const struct store_filter *f)
 enum store_status
 store_history(struct store *s, struct store_page *p)
 {
-	struct store_filter f = {.rooms = &p->rooms,
-	    .by_sender = p->by_sender,
-	    .sender = p->sender,
-	    .from_ms = p->from_ms,
-	    .until_ms = p->until_ms};
-	int code = store_read_begin(s);
+	struct store_filter f = {
+	    .by_sender = p->by_sender, .sender = p->sender, .from_ms = p->from_ms, .until_ms = p->until_ms};
+	struct store_few few;
+	int code = store_read_begin(s, p->rooms.all ? p->rooms.sees : NULL, p->access_version);
 
 	buf_init(&p->json, SIZE_MAX);
 	p->older = p->newer = -1;
 	if (code == SQLITE_OK) {
+		f.rooms = store_few_rooms(s, &p->rooms, &few);
 		f.by_time = store_short_span(s, &f);
 		switch (p->cursor) {
 		case STORE_NEWEST:
@@ -158,7 +153,7 @@ store_history(struct store *s, struct store_page *p)
 			code = page_around(s, p, &f);
 			break;
 		case STORE_ON:
-			code = page_up(s, p, &f, page_of_moment(s, p) - 1);
+			code = page_up(s, p, &f, page_of_moment(s, p, f.rooms) - 1);
 			break;
 		}
 	}
@@ -170,14 +165,15 @@ store_history(struct store *s, struct store_page *p)
 enum store_status
 store_search(struct store *s, struct store_page *p)
 {
-	int code = store_read_begin(s);
+	int code = store_read_begin(s, p->rooms.all ? p->rooms.sees : NULL, p->access_version);
 	enum store_status status;
+	struct store_few few;
 	bool nothing = false;
 
 	buf_init(&p->json, SIZE_MAX);
 	p->older = p->newer = -1;
 	if (code == SQLITE_OK) {
-		code = index_search(s, p, s->options.reply_max);
+		code = index_search(s, p, store_few_rooms(s, &p->rooms, &few), s->options.reply_max);
 		nothing = code == SQLITE_EMPTY;
 	}
 	status = store_read_end(s, nothing ? SQLITE_OK : code, "search");

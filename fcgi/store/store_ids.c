@@ -19,14 +19,17 @@ store_greatest_id(struct store *s)
  * for ever. %lld: the head and the last change that were told.
  */
 static const char STEPS[] =
-    "INSERT INTO strays SELECT id, room, event, sender, text, args, attachments, key, at FROM messages"
+    "INSERT INTO strays SELECT id, room, event, sender, text, args, attachments, key, at, \"by\", changes, edited"
+    " FROM messages"
     " WHERE id > " MAX ";"
     "DELETE FROM rooms WHERE name IN (SELECT room FROM messages WHERE id > " MAX ")"
     " AND NOT EXISTS (SELECT 1 FROM messages WHERE room = name AND id <= " MAX ");"
-    "UPDATE rooms SET n = n - (SELECT count(*) FROM messages WHERE room = name AND id > " MAX "),"
-    " (last, at) = (SELECT id, at FROM messages WHERE room = name AND id <= " MAX " ORDER BY id DESC LIMIT 1)"
+    "UPDATE rooms SET n = n - (SELECT count(*) FROM messages WHERE room = name AND id > " MAX
+    " AND changes IS NULL), (last, at) = (SELECT id, at FROM messages WHERE room = name AND id <= " MAX
+    " ORDER BY changes IS NOT NULL, id DESC LIMIT 1)"
     " WHERE name IN (SELECT room FROM messages WHERE id > " MAX ");"
     "DELETE FROM messages WHERE id > " MAX ";"
+    "DELETE FROM steps WHERE id > " MAX ";"
     "DELETE FROM rooms_recent WHERE block > " MAX " >> 10;"
     "INSERT OR IGNORE INTO rooms_recent SELECT last >> 10, name FROM rooms WHERE name IN (SELECT room FROM strays);"
     "UPDATE sqlite_sequence SET seq = max(%lld, coalesce((SELECT max(id) FROM messages), 0),"
@@ -37,7 +40,7 @@ static const char STEPS[] =
     "DELETE FROM changed WHERE id > " MAX ";"
     "INSERT INTO changed SELECT max(%lld, (SELECT coalesce(max(seq), 0) FROM changed WHERE seq <= " MAX "))"
     " + (SELECT count(*) FROM changed AS c WHERE c.seq > " MAX
-    " AND c.seq <= changed.seq), id, room, sender, text, args"
+    " AND c.seq <= changed.seq), id, room, sender, text, args, kind"
     " FROM changed WHERE seq > " MAX ";"
     "DELETE FROM changed WHERE seq > " MAX ";"
     "UPDATE sqlite_sequence SET seq = max(%lld, (SELECT coalesce(max(seq), 0) FROM changed))"

@@ -3,80 +3,6 @@
 #include "base/token.h"
 #include "store_writer.h"
 
-/* Whether two messages are the same to their readers; a foreign row may say in args what we say in text. Without memory
- * that is noted. */
-static bool
-same_message(struct store *s, struct message_fields a, struct message_fields b)
-{
-	struct buf json_a, json_b;
-	bool same;
-
-	if (!str_eq(a.attachments, b.attachments))
-		return false;
-	if (a.is_args == b.is_args && str_eq(a.body, b.body))
-		return str_eq(a.event, b.event) && str_eq(a.sender, b.sender);
-	a.id = b.id;
-	a.at_ms = b.at_ms;
-	buf_init(&json_a, SIZE_MAX);
-	buf_init(&json_b, SIZE_MAX);
-	message_add_json(&json_a, &a, STR(""));
-	message_add_json(&json_b, &b, STR(""));
-	if (!buf_ok(&json_a) || !buf_ok(&json_b))
-		store_note(s, SQLITE_NOMEM);
-	same = str_eq(buf_str(&json_a), buf_str(&json_b));
-	buf_fini(&json_a);
-	buf_fini(&json_b);
-	return same;
-}
-
-/* The id of the message that has this key, whatever else it says. */
-static int64_t
-id_of_key(struct store *s, const struct message_fields *f)
-{
-	sqlite3_stmt *stmt = store_prepare(s, "SELECT id FROM messages WHERE room = ? AND key = ?");
-	int64_t id = 0;
-
-	if (stmt == NULL)
-		return 0;
-	store_bind_str(stmt, 1, f->room);
-	store_bind_str(stmt, 2, f->key);
-	if (sqlite3_step(stmt) == SQLITE_ROW)
-		id = sqlite3_column_int64(stmt, 0);
-	store_reset(s, stmt);
-	return id;
-}
-
-/* The message that has this key already: its outcome for the send, or STORE_STORED when there is none. */
-static int
-find_key(struct store *s, struct store_send *send)
-{
-	const struct message_fields *f = &send->message->f;
-	sqlite3_stmt *stmt = store_prepare(s, "SELECT " STORE_COLUMNS " FROM messages WHERE room = ? AND key = ?");
-	struct message_fields was;
-	int code;
-
-	if (stmt == NULL)
-		return s->trouble;
-	store_bind_str(stmt, 1, f->room);
-	store_bind_str(stmt, 2, f->key);
-	code = sqlite3_step(stmt);
-	if (code == SQLITE_ROW) {
-		bool same = store_row(s, stmt, &was) && sqlite3_column_int(stmt, 7) == (int)f->n_attachments;
-
-		send->outcome = same && same_message(s, was, *f) ? STORE_REPLAYED : STORE_KEY_CONFLICT;
-		send->id = was.id;
-		send->at_ms = was.at_ms;
-	}
-	sqlite3_reset(stmt);
-	if (code == SQLITE_TOOBIG) {
-		send->outcome = STORE_KEY_CONFLICT;
-		send->id = id_of_key(s, f);
-	}
-	if (s->trouble != SQLITE_OK)
-		return s->trouble;
-	return code == SQLITE_ROW || code == SQLITE_TOOBIG ? SQLITE_DONE : code;
-}
-
 static int
 insert_attachments(struct store *s, int64_t id, const struct message_fields *f)
 {
@@ -106,11 +32,11 @@ insert_attachments(struct store *s, int64_t id, const struct message_fields *f)
 /* How many rows one INSERT may have: what it costs to run a statement, and to keep a way back from it, is shared. */
 #define RUN_ROWS_MAX 32
 
-#define ROW "(?, ?, ?, ?, ?, ?, ?, ?)"
+#define ROW "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
 #define TWO(rows) rows ", " rows
-#define INSERT(rows) "INSERT INTO messages (room, event, sender, text, args, key, at, attachments) VALUES " rows
+#define INSERT(rows) "INSERT INTO messages (room, event, sender, text, args, key, at, attachments, \"by\") VALUES " rows
 
-enum { COLUMNS = 8, SINGLY = 5 };
+enum { COLUMNS = 9, SINGLY = 5 };
 
 static const struct {
 	size_t rows;
@@ -138,6 +64,8 @@ bind(sqlite3_stmt *stmt, int column, struct store_send *send)
 	send->at_ms = clock_wall_ms();
 	sqlite3_bind_int64(stmt, column + 7, send->at_ms);
 	sqlite3_bind_int(stmt, column + 8, (int)f->n_attachments);
+	if (f->by.n > 0)
+		store_bind_str(stmt, column + 9, f->by);
 }
 
 /* Sends that are to be inserted next, in the order of their ids. */
@@ -253,22 +181,26 @@ insert_run(struct store *s, struct run *run)
 	return code;
 }
 
-/* Whether a send of the run has this room and key. */
+/* Whether a send of the run has this room, key and `by`. */
 static bool
 key_in(const struct run *run, const struct message_fields *f)
 {
-	for (size_t i = 0; i < run->n; i++)
-		if (str_eq(run->sends[i]->message->f.key, f->key) && str_eq(run->sends[i]->message->f.room, f->room))
+	for (size_t i = 0; i < run->n; i++) {
+		const struct message_fields *other = &run->sends[i]->message->f;
+
+		if (str_eq(other->key, f->key) && str_eq(other->room, f->room) && str_eq(other->by, f->by))
 			return true;
+	}
 	return false;
 }
 
 /*
  * True if `changes` are exactly those of our inserts: no trigger of the user's did anything. A user may have triggers
- * that insert answers, correct what was inserted, or delete what is old.
+ * that insert answers, correct what was inserted, or delete what is old. changed: some of ours changed or deleted
+ * others, which is not counted here, and is told in any case.
  */
 static bool
-only_ours(struct store *s, const struct store_send *sends, size_t n, int changes)
+only_ours(struct store *s, const struct store_send *sends, size_t n, int changes, bool changed)
 {
 	int64_t stored = 0;
 
@@ -277,9 +209,56 @@ only_ours(struct store *s, const struct store_send *sends, size_t n, int changes
 			stored++;
 			changes -= 2 + (int)sends[i].message->f.n_attachments; /* its row, and its room's */
 		}
-	return changes == 0 ||
+	return (changes == 0 && !changed) ||
 	       (store_number(s, "SELECT seq FROM sqlite_sequence WHERE name = 'messages'", 0) == s->head + stored &&
-	           store_number(s, "SELECT max(seq) FROM changed", 0) <= s->last_change);
+	           (changed || store_number(s, "SELECT max(seq) FROM changed", 0) <= s->last_change) &&
+	           store_access_version(s) == s->access_version);
+}
+
+/* What is known before it is inserted: a replay, a name that is somebody's, a room that may not be made. */
+static int
+look_up(struct store *s, struct run *run, struct store_send *send)
+{
+	const struct message_fields *f = &send->message->f;
+	int code = SQLITE_DONE;
+
+	send->outcome = STORE_STORED;
+	send->made_room = false;
+	if (f->key.n > 0 && key_in(run, f))
+		code = insert_run(s, run);
+	if (f->key.n > 0 && code == SQLITE_DONE)
+		code = store_find_key(s, send);
+	if (code == SQLITE_DONE && send->outcome == STORE_STORED)
+		code = store_allow(s, send, run->sends, run->n);
+	return code;
+}
+
+/* No room was made by a send that was not stored, and a name that it had is not proven. */
+static void
+forget_refused(struct store *s, struct store_send *sends, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (sends[i].outcome == STORE_REFUSED) {
+			sends[i].made_room = false;
+			store_forget_names(s);
+		}
+}
+
+/* A change goes by itself, behind those before it: what these have stored it may change. */
+static int
+insert_change(struct store *s, struct run *run, struct store_send *send, bool *changed)
+{
+	int code = insert_run(s, run);
+
+	send->outcome = STORE_STORED;
+	send->made_room = false;
+	if (code == SQLITE_DONE && !run->odd && send->message->f.key.n > 0)
+		code = store_find_key(s, send);
+	if (code == SQLITE_DONE && !run->odd && send->outcome == STORE_STORED) {
+		code = store_insert_change(s, send);
+		*changed = *changed || send->outcome == STORE_STORED;
+	}
+	return code;
 }
 
 int
@@ -289,23 +268,25 @@ store_insert(struct store *s, struct store_send *sends, size_t n, struct store_i
 	struct run run = {.n = 0};
 	int code = SQLITE_DONE;
 
+	what->changed = false;
 	for (size_t i = 0; i < n && code == SQLITE_DONE; i++) {
-		const struct message_fields *f = &sends[i].message->f;
-
-		sends[i].outcome = STORE_STORED;
-		if (f->key.n > 0 && key_in(&run, f))
-			code = insert_run(s, &run);
-		if (f->key.n > 0 && code == SQLITE_DONE)
-			code = find_key(s, &sends[i]);
+		if (sends[i].message->f.changes > 0) {
+			code = insert_change(s, &run, &sends[i], &what->changed);
+			continue;
+		}
+		code = look_up(s, &run, &sends[i]);
 		if (sends[i].outcome == STORE_STORED)
 			run.sends[run.n++] = &sends[i];
-		if (run.n == RUN_ROWS_MAX && code == SQLITE_DONE)
+		if (code == SQLITE_DONE && (run.n == RUN_ROWS_MAX || s->singly))
 			code = insert_run(s, &run);
+		if (s->singly)
+			forget_refused(s, &sends[i], 1); /* the next one may make the room */
 	}
 	if (code == SQLITE_DONE)
 		code = insert_run(s, &run);
-	what->all_ours =
-	    code == SQLITE_DONE && !run.odd && only_ours(s, sends, n, sqlite3_total_changes(s->db) - changes);
+	forget_refused(s, sends, n);
+	what->all_ours = code == SQLITE_DONE && !run.odd &&
+	                 only_ours(s, sends, n, sqlite3_total_changes(s->db) - changes, what->changed);
 	/* A single row has its id, whatever else happened; of several, which is whose is not known. */
 	what->unsure = code == SQLITE_DONE && (run.odd || (!what->all_ours && n > 1));
 	return code == SQLITE_DONE && s->trouble != SQLITE_OK ? s->trouble : code;

@@ -45,27 +45,8 @@ store_news_fini(struct store_news *news)
 		message_drop(news->changes[i].message);
 	free(news->messages);
 	free(news->changes);
+	store_access_free(news->access);
 	*news = (struct store_news){0};
-}
-
-/* The row under stmt as a message ready to be sent to readers; NULL when it is passed over, or without memory, which is
- * noted. */
-static struct message *
-row_message(struct store *s, sqlite3_stmt *stmt)
-{
-	struct message_fields f;
-	struct message *m;
-
-	if (!store_row(s, stmt, &f))
-		return NULL;
-	m = message_new(&f);
-	if (m != NULL && message_encode(m) != 0) {
-		message_drop(m);
-		m = NULL;
-	}
-	if (m == NULL)
-		store_note(s, SQLITE_NOMEM);
-	return m;
 }
 
 /* What one answer still has room for. */
@@ -91,7 +72,7 @@ read_some(struct store *s, struct store_news *news, struct room_left *left)
 			news->more = true;
 			break;
 		}
-		m = row_message(s, stmt);
+		m = store_row_message(s, stmt);
 		if (m != NULL && store_news_add(news, m) != SQLITE_OK) {
 			message_drop(m);
 			store_note(s, SQLITE_NOMEM);
@@ -145,19 +126,11 @@ static struct message *
 row_now(struct store *s, int64_t id)
 {
 	sqlite3_stmt *stmt = store_prepare(s, "SELECT " STORE_COLUMNS " FROM messages WHERE id = ?");
-	struct message *m = NULL;
-	int code;
+	struct message *m;
 
 	if (stmt == NULL)
 		return NULL;
-	sqlite3_bind_int64(stmt, 1, id);
-	code = sqlite3_step(stmt);
-	if (code == SQLITE_ROW)
-		m = row_message(s, stmt);
-	else if (code == SQLITE_TOOBIG)
-		store_passed_over(s, id, "it has more bytes than are read");
-	else if (code != SQLITE_DONE)
-		store_note(s, code);
+	m = store_row_of(s, stmt, id);
 	sqlite3_reset(stmt);
 	return m;
 }
@@ -175,7 +148,7 @@ add_change(struct store *s, sqlite3_stmt *stmt, int64_t floor, struct store_news
 	if (!message_room_ok(room))
 		return true;
 	c += news->n_changes++;
-	*c = (struct store_change){.id = sqlite3_column_int64(stmt, 1)};
+	*c = (struct store_change){.id = sqlite3_column_int64(stmt, 1), .told = sqlite3_column_int(stmt, 3) == 1};
 	memcpy(c->room, room.p, room.n);
 	/* Memory does not hold what is below its floor. */
 	if (c->id > floor)
@@ -186,7 +159,7 @@ add_change(struct store *s, sqlite3_stmt *stmt, int64_t floor, struct store_news
 static int
 read_some_changes(struct store *s, int64_t floor, struct store_news *news)
 {
-	sqlite3_stmt *stmt = store_prepare(s, "SELECT seq, id, room FROM changed WHERE seq > ? ORDER BY seq");
+	sqlite3_stmt *stmt = store_prepare(s, "SELECT seq, id, room, kind FROM changed WHERE seq > ? ORDER BY seq");
 	int code;
 
 	if (stmt == NULL)
@@ -207,8 +180,8 @@ read_some_changes(struct store *s, int64_t floor, struct store_news *news)
 	return code == SQLITE_ROW ? SQLITE_DONE : code;
 }
 
-static int
-read_changes(struct store *s, int64_t floor, struct store_news *news)
+int
+store_read_changes(struct store *s, int64_t floor, struct store_news *news)
 {
 	int code;
 
@@ -236,6 +209,15 @@ same_epoch(struct store *s)
 	return same;
 }
 
+static void
+read_asked(struct store *s, struct store_news *news)
+{
+	int64_t asked = store_number(s, "SELECT value FROM meta WHERE name = 'erase_asked'", 0);
+
+	news->erase_now = asked != s->erase_asked;
+	s->erase_asked = asked;
+}
+
 int
 store_read_news(struct store *s, int64_t floor, struct store_news *news)
 {
@@ -244,7 +226,8 @@ store_read_news(struct store *s, int64_t floor, struct store_news *news)
 	int code;
 
 	if (version >= 0 && version == s->data_version)
-		return SQLITE_DONE;
+		return s->access_version == 0 ? store_read_access(s, false, news) : SQLITE_DONE;
+	store_forget_names(s);
 	head = store_greatest_id(s);
 	known = store_number(s, "PRAGMA user_version", 0) == schema_version && head >= s->head && same_epoch(s);
 	if (s->trouble != SQLITE_OK)
@@ -257,9 +240,13 @@ store_read_news(struct store *s, int64_t floor, struct store_news *news)
 	if (head > MESSAGE_ID_MAX && (code = store_mend_ids(s)) != SQLITE_OK)
 		return code;
 	head = store_greatest_id(s);
-	code = read_rows(s, news);
+	read_asked(s, news);
+	/* First: whoever may read them no more must not be told of the rows. */
+	code = store_read_access(s, false, news);
 	if (code == SQLITE_DONE)
-		code = read_changes(s, floor, news);
+		code = read_rows(s, news);
+	if (code == SQLITE_DONE)
+		code = store_read_changes(s, floor, news);
 	if (code == SQLITE_DONE && s->trouble != SQLITE_OK)
 		code = s->trouble;
 	if (code != SQLITE_DONE)

@@ -2,16 +2,23 @@
 
 #include "store_rows.h"
 
-/* The greatest id deleted from any of the rooms. */
+/*
+ * The greatest id deleted from any of the rooms, also from such as are not there any more. Of rooms without a mark of
+ * their own that of the empty name tells (store_gone.c).
+ */
 static int64_t
 deleted_id(struct store *s, const struct store_rooms *rooms)
 {
 	int64_t greatest = 0;
 
 	if (rooms->all)
-		return store_number(s, "SELECT max(id) FROM deleted", 0);
+		return store_number(s,
+		    rooms->sees == NULL ? "SELECT max(id) FROM deleted"
+		                        : "SELECT max(id) FROM deleted WHERE room = '' OR sees(room)",
+		    0);
 	for (size_t i = 0; i < rooms->n; i++) {
-		sqlite3_stmt *stmt = store_prepare(s, "SELECT id FROM deleted WHERE room = ?");
+		sqlite3_stmt *stmt =
+		    store_prepare(s, "SELECT id FROM deleted WHERE room IN (?, '') ORDER BY room DESC LIMIT 1");
 
 		if (stmt == NULL)
 			return greatest;
@@ -23,13 +30,16 @@ deleted_id(struct store *s, const struct store_rooms *rooms)
 	return greatest;
 }
 
-/* The id before the newest-th newest message; 0 when there are fewer. */
+/* The id before the newest-th newest message, changes not counted; 0, and *fewer, when there are fewer. */
 static int64_t
-before_newest(struct store *s, const struct store_filter *f, int64_t head, int64_t newest)
+before_newest(struct store *s, const struct store_filter *all, int64_t head, int64_t newest, bool *fewer)
 {
-	sqlite3_stmt *stmt = store_select(s, f, "id", 0, head, true, (size_t)newest);
+	struct store_filter f = *all;
+	sqlite3_stmt *stmt;
 	int64_t id = 0, n = 0;
 
+	f.changes = false;
+	stmt = store_select(s, &f, "id", 0, head, true, (size_t)newest);
 	if (stmt == NULL)
 		return 0;
 	while (sqlite3_step(stmt) == SQLITE_ROW) {
@@ -37,22 +47,27 @@ before_newest(struct store *s, const struct store_filter *f, int64_t head, int64
 		n++;
 	}
 	store_reset(s, stmt);
-	return n < newest ? 0 : id - 1;
+	*fewer = n < newest;
+	return *fewer ? 0 : id - 1;
 }
 
 enum store_status
 store_poll(struct store *s, struct store_poll *p)
 {
-	struct store_filter f = {.rooms = &p->rooms, .from_ms = INT64_MIN, .until_ms = INT64_MAX};
+	struct store_filter f = {.from_ms = INT64_MIN, .until_ms = INT64_MAX, .changes = true};
 	struct store_found rows = {0};
-	int code = store_read_begin(s);
+	struct store_few few;
+	bool fewer = false;
+	int code = store_read_begin(s, p->rooms.all ? p->rooms.sees : NULL, p->access_version);
 
 	buf_init(&p->json, SIZE_MAX);
 	if (code == SQLITE_OK) {
+		f.rooms = store_few_rooms(s, &p->rooms, &few);
 		if (p->newest > 0)
-			p->since = before_newest(s, &f, p->head, p->newest);
+			p->since = before_newest(s, &f, p->head, p->newest, &fewer);
 		code = store_find_rows(s, &rows, &f, p->since, p->head, false, p->limit);
-		p->gap = deleted_id(s, &p->rooms) > p->since;
+		/* Who asks for the newest, and gets all that are kept, misses nothing. */
+		p->gap = !fewer && deleted_id(s, &p->rooms) > p->since;
 	}
 	for (size_t i = 0; i < rows.n; i++)
 		store_add_found(&p->json, &rows, i, i > 0);
@@ -69,17 +84,19 @@ enum store_status
 store_tail(struct store *s, struct store_tail *t)
 {
 	struct store_rooms rooms = {.names = {t->room}, .n = 1};
-	struct store_filter f = {.rooms = &rooms, .from_ms = INT64_MIN, .until_ms = INT64_MAX};
+	struct store_filter f = {.rooms = &rooms, .from_ms = INT64_MIN, .until_ms = INT64_MAX, .changes = true};
 	struct store_walk w = {.f = &f, .up_to = t->head, .rows = t->limit};
 	struct message_fields fields;
-	int code = store_read_begin(s);
+	int code = store_read_begin(s, NULL, t->access_version);
 	size_t bytes = 0;
 
 	if (code == SQLITE_OK) {
-		int64_t least = t->newest_max > 0 ? before_newest(s, &f, t->head, (int64_t)t->newest_max) : 0;
+		bool fewer;
+		int64_t least = t->newest_max > 0 ? before_newest(s, &f, t->head, (int64_t)t->newest_max, &fewer) : 0;
 
 		if (t->since < least)
 			t->since = least;
+		t->gap = t->newest_max == 0 && store_pruned_id(s, t->room) > t->since;
 		w.above = t->since;
 		t->messages = calloc(t->limit, sizeof *t->messages);
 		code = t->messages == NULL ? SQLITE_NOMEM : SQLITE_ROW;
@@ -110,8 +127,8 @@ enum store_status
 store_missed(struct store *s, struct store_missed *m)
 {
 	struct store_rooms rooms = {.names = {m->room}, .n = 1};
-	struct store_filter f = {.rooms = &rooms, .from_ms = INT64_MIN, .until_ms = INT64_MAX};
-	int code = store_read_begin(s);
+	struct store_filter f = {.rooms = &rooms, .from_ms = INT64_MIN, .until_ms = INT64_MAX, .changes = true};
+	int code = store_read_begin(s, NULL, m->access_version);
 	sqlite3_stmt *stmt;
 
 	m->n = 0;
@@ -123,6 +140,7 @@ store_missed(struct store *s, struct store_missed *m)
 			m->n++;
 		if (stmt != NULL)
 			store_reset(s, stmt);
+		m->gap = store_pruned_id(s, m->room) > m->since;
 	}
 	return store_read_end(s, code == SQLITE_DONE ? SQLITE_OK : code, "count what a client missed");
 }

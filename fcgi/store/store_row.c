@@ -146,7 +146,17 @@ store_row(struct store *s, sqlite3_stmt *stmt, struct message_fields *f)
 	    .at_ms = sqlite3_column_int64(stmt, 6),
 	};
 	f->body = store_column(stmt, f->is_args ? 5 : 4);
+	if (sqlite3_column_type(stmt, 8) == SQLITE_TEXT && message_by_ok(store_column(stmt, 8)))
+		f->by = store_column(stmt, 8);
+	f->changes = sqlite3_column_int64(stmt, 9);
+	f->edited_ms = sqlite3_column_int64(stmt, 10);
+	if (sqlite3_column_type(stmt, 11) == SQLITE_TEXT && sqlite3_column_bytes(stmt, 11) <= MESSAGE_KEY_MAX)
+		f->key = store_column(stmt, 11);
 	why = wrong(f, room_type);
+	if (f->changes <= 0 && message_event_changes(f->event))
+		/* From before there were changes. */
+		f->event =
+		    str_eq(f->event, MESSAGE_CHANGED) ? STR("message changed, once") : STR("message deleted, once");
 	if (why == NULL && f->is_args)
 		mend_args(s, f);
 	if (why == NULL && sqlite3_column_int(stmt, 7) > 0)
@@ -154,4 +164,38 @@ store_row(struct store *s, sqlite3_stmt *stmt, struct message_fields *f)
 	if (why != NULL)
 		store_passed_over(s, f->id, why);
 	return why == NULL;
+}
+
+struct message *
+store_row_message(struct store *s, sqlite3_stmt *stmt)
+{
+	struct message_fields f;
+	struct message *m;
+
+	if (!store_row(s, stmt, &f))
+		return NULL;
+	m = message_new(&f);
+	if (m != NULL && message_encode(m) != 0) {
+		message_drop(m);
+		m = NULL;
+	}
+	if (m == NULL)
+		store_note(s, SQLITE_NOMEM);
+	return m;
+}
+
+struct message *
+store_row_of(struct store *s, sqlite3_stmt *stmt, int64_t id)
+{
+	int code;
+
+	sqlite3_bind_int64(stmt, 1, id);
+	code = sqlite3_step(stmt);
+	if (code == SQLITE_ROW)
+		return store_row_message(s, stmt);
+	if (code == SQLITE_TOOBIG)
+		store_passed_over(s, id, "it has more bytes than are read");
+	else if (code != SQLITE_DONE)
+		store_note(s, code);
+	return NULL;
 }

@@ -22,7 +22,8 @@ static void
 add_room_list(struct buf *sql, const struct store_rooms *rooms)
 {
 	if (rooms->all) {
-		buf_add(sql, STR("room IN (SELECT name FROM rooms)"));
+		buf_add(sql, rooms->sees == NULL ? STR("room IN (SELECT name FROM rooms)")
+		                                 : STR("room IN (SELECT name FROM rooms WHERE sees(name))"));
 		return;
 	}
 	buf_add(sql, STR("room IN ("));
@@ -46,11 +47,15 @@ add_walk(struct buf *sql, const struct store_filter *f, size_t room, bool descen
 		else
 			buf_add(sql, STR("WHERE "));
 		buf_add(sql, STR("id > ?1 AND id <= ?2"));
+		if (room == 0 && f->rooms->sees != NULL)
+			buf_add(sql, STR(" AND sees(room)"));
 		if (timed(f))
 			buf_add(sql, STR(" AND +at >= ?5 AND +at < ?6"));
 	}
 	if (f->by_sender)
 		buf_add(sql, STR(" AND +sender = ?4"));
+	if (!f->changes)
+		buf_add(sql, STR(" AND +changes IS NULL"));
 	buf_printf(sql, " ORDER BY id %s LIMIT ?3", descending ? "DESC" : "ASC");
 }
 
@@ -216,10 +221,11 @@ store_short_span(struct store *s, const struct store_filter *f)
 }
 
 int
-store_read_begin(struct store *s)
+store_read_begin(struct store *s, const struct store_sees *sees, int64_t access_version)
 {
 	int code;
 
+	s->stale = false;
 	if (store_stopped(s))
 		return SQLITE_INTERRUPT;
 	if ((s->db == NULL || store_moved(s)) && store_reopen(s, false) != 0)
@@ -229,7 +235,13 @@ store_read_begin(struct store *s)
 	s->trouble = SQLITE_OK;
 	/* One view of the database for all statements of an answer. */
 	code = store_run_on(s);
-	return code == SQLITE_OK ? store_exec(s, "BEGIN") : code;
+	if (code == SQLITE_OK)
+		code = store_exec(s, "BEGIN");
+	if (code != SQLITE_OK)
+		return code;
+	s->sees = sees;
+	s->stale = access_version != 0 && store_access_version(s) != access_version && s->trouble == SQLITE_OK;
+	return s->stale ? SQLITE_ABORT : s->trouble;
 }
 
 enum store_status
@@ -238,8 +250,11 @@ store_read_end(struct store *s, int code, const char *doing)
 	enum store_status status = STORE_OK;
 
 	s->deadline_us = 0;
+	s->sees = NULL;
 	store_run_out(s);
-	if (code == SQLITE_OK)
+	if (s->stale)
+		code = SQLITE_OK;
+	else if (code == SQLITE_OK)
 		code = s->trouble;
 	if (code != SQLITE_OK)
 		status = s->db == NULL ? STORE_FAILED : store_failed(s, code, doing);
@@ -248,5 +263,5 @@ store_read_end(struct store *s, int code, const char *doing)
 		store_exec(s, "COMMIT");
 	if (code != SQLITE_OK && (code & 0xFF) != SQLITE_BUSY && (code & 0xFF) != SQLITE_INTERRUPT && s->db != NULL)
 		(void)store_reopen(s, false);
-	return status;
+	return s->stale ? STORE_STALE : status;
 }

@@ -13,6 +13,7 @@ struct store_filter {
 	struct str sender;
 	int64_t from_ms, until_ms;
 	bool by_time; /* find them by the index over time */
+	bool changes; /* those that change others, too */
 };
 
 /* Rows of an answer, encoded, in the order in which they were read. */
@@ -26,10 +27,22 @@ struct store_found {
 	bool more; /* there was another */
 };
 
-/* Around the statements of an answer; they are cut after search_timeout_ms. An SQLite result code (SQLITE_OK is good).
+/*
+ * Around the statements of an answer; they are cut after search_timeout_ms, and tell only of rooms that are seen (NULL:
+ * all are). access_version: as in store.h. An SQLite result code (SQLITE_OK is good).
  */
-int store_read_begin(struct store *s);
+int store_read_begin(struct store *s, const struct store_sees *sees, int64_t access_version);
 enum store_status store_read_end(struct store *s, int code, const char *doing);
+
+/*
+ * In store_sees.c: if few of all rooms are seen, exactly these, whose names are kept in *few; else what was asked for.
+ * So who sees one small room of a large log does not have all of it walked through.
+ */
+struct store_few {
+	struct store_rooms rooms;
+	char names[STORE_ROOMS_MAX][MESSAGE_ROOM_MAX + 1];
+};
+const struct store_rooms *store_few_rooms(struct store *s, const struct store_rooms *asked, struct store_few *few);
 
 /* The statement of the rows above `above` and up to `up_to`, at most limit; NULL on failure. */
 sqlite3_stmt *store_select(struct store *s, const struct store_filter *f, const char *columns, int64_t above,

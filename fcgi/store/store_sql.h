@@ -40,7 +40,11 @@ int store_run_with(struct store *s, const char *sql, int64_t a, int64_t b);
 /* sql without parameters or rows. An SQLite result code (SQLITE_OK is good). */
 int store_exec(struct store *s, const char *sql);
 
-/* The first column of the first row of sql as a number, or otherwise (also on errors, which are noted). */
+/* The first column of the first row of stmt, with what is bound to it, as a number, or otherwise (also on errors, which
+ * are noted, and when stmt is NULL); ends it. */
+int64_t store_first_number(struct store *s, sqlite3_stmt *stmt, int64_t otherwise);
+
+/* The same of sql. */
 int64_t store_number(struct store *s, const char *sql, int64_t otherwise);
 
 /* The same, or 0, for sql with the number a, and b if it has two parameters. */
@@ -55,12 +59,14 @@ void store_bind_str(sqlite3_stmt *stmt, int parameter, struct str value);
  *
  * The rules of a message stand in the file, but another program can turn them off (PRAGMA ignore_check_constraints), or
  * make the file itself. What such a row says is mended where it can be: U+FFFD for bytes that are no UTF-8 and for
- * halves of surrogate pairs, a text for arguments that are no JSON, the calendar's end for a time beyond it. Otherwise
- * the row is passed over, as if it were not there, by all who read messages.
+ * halves of surrogate pairs, a text for arguments that are no JSON, the calendar's end for a time beyond it. A `by`
+ * that breaks its rules is left out: nobody was proven. Otherwise the row is passed over, as if it were not there, by
+ * all who read messages.
  */
 
 /* What a row says that begins with these columns; false: it is passed over. Views end with the next step or row. */
-#define STORE_COLUMNS "id, room, event, sender, text, args, at, attachments"
+#define STORE_COLUMNS "id, room, event, sender, text, args, at, attachments, \"by\", changes, edited, key"
+enum { STORE_N_COLUMNS = 12 }; /* column numbers: attachments is 7, by is 8 */
 bool store_row(struct store *s, sqlite3_stmt *stmt, struct message_fields *f);
 
 /* Counts a row that is passed over, and logs it now and then. */

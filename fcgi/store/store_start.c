@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "index.h"
 #include "schema.h"
-#include "store_db.h"
+#include "store_writer.h"
 
 /* "Long" in ASCII: says whose file this is (PRAGMA application_id in sql/001-log.sql). */
 #define APPLICATION_ID "1282371175"
@@ -68,9 +68,8 @@ adopt(struct store *s, int64_t *version)
 	return sqlite3_exec(s->db, pragmas, NULL, NULL, NULL);
 }
 
-/* Whether a file of this version can be ours: an empty one, or one with our mark; *unmarked: but for the mark. */
-static bool
-version_ok(struct store *s, int64_t version, bool *unmarked, char error[STORE_ERROR_SIZE])
+bool
+store_version_ok(struct store *s, int64_t version, bool *unmarked, char error[STORE_ERROR_SIZE])
 {
 	int64_t id = store_number(s, "PRAGMA application_id", 0);
 	int64_t tables = store_number(s, "SELECT count(*) FROM sqlite_master", 0);
@@ -101,8 +100,8 @@ version_ok(struct store *s, int64_t version, bool *unmarked, char error[STORE_ER
 }
 
 /*
- * A log that was wiped gives its ids anew. What the index and the marks of deletion say of the old ones would be taken
- * for the new ones', so they go, and the index is filled again.
+ * A log that was wiped gives its ids anew. What the index, the marks of deletion and time, and by_since say of the old
+ * would be taken for the new ones', so they go, and the index is filled again.
  */
 static int
 mend(struct store *s)
@@ -118,6 +117,12 @@ mend(struct store *s)
 		    store_exec(s, "DELETE FROM deleted"
 		                  " WHERE id > coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'messages'), 0)");
 	if (code == SQLITE_OK)
+		code = store_exec(s,
+		    "DELETE FROM meta WHERE name GLOB 'clock:*' OR name GLOB 'pruned:*'"
+		    " AND value > coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'messages'), 0)");
+	if (code == SQLITE_OK)
+		code = store_exec(s, "UPDATE meta SET value = 0 WHERE name = 'by_since'");
+	if (code == SQLITE_OK)
 		s->wiped = false;
 	return code;
 }
@@ -131,7 +136,7 @@ start_transaction(struct store *s, char error[STORE_ERROR_SIZE], int *code)
 	if ((*code = store_exec(s, "BEGIN IMMEDIATE")) != SQLITE_OK)
 		return -1;
 	version = store_number(s, "PRAGMA user_version", -1);
-	if (!version_ok(s, version, &unmarked, error))
+	if (!store_version_ok(s, version, &unmarked, error))
 		return -1;
 	if (unmarked && (*code = adopt(s, &version)) != SQLITE_OK)
 		return -1;
@@ -170,7 +175,25 @@ read_state(struct store *s)
 	s->head = store_greatest_id(s);
 	s->last_id = s->head;
 	s->last_change = store_number(s, "SELECT seq FROM sqlite_sequence WHERE name = 'changed'", 0);
+	s->by_since = store_number(s, "SELECT value FROM meta WHERE name = 'by_since'", 0);
+	s->erase_asked = store_number(s, "SELECT value FROM meta WHERE name = 'erase_asked'", 0);
+	s->access_version = 0;
+	store_forget_names(s);
 	return s->trouble;
+}
+
+void
+store_limit_size(struct store *s)
+{
+	int64_t page = store_number(s, "PRAGMA page_size", 4096);
+	char pragma[64];
+
+	if (s->options.database_max <= 0 || page <= 0)
+		return;
+	/* Never less than the file has: SQLite sees to that. */
+	snprintf(pragma, sizeof pragma, "PRAGMA max_page_count = %lld",
+	    (long long)(s->options.database_max / page > 1 ? s->options.database_max / page : 1));
+	(void)sqlite3_exec(s->db, pragma, NULL, NULL, NULL);
 }
 
 int
@@ -206,7 +229,7 @@ store_start(struct store *s, int64_t lock_wait_ms, char error[STORE_ERROR_SIZE])
 	error[0] = '\0';
 	s->trouble = SQLITE_OK;
 	/* Looked at before anything is changed: it may be somebody else's file. */
-	if (!version_ok(s, store_number(s, "PRAGMA user_version", 0), &unmarked, error)) {
+	if (!store_version_ok(s, store_number(s, "PRAGMA user_version", 0), &unmarked, error)) {
 		errno = store_errno(s, s->trouble);
 		return -1;
 	}
@@ -224,7 +247,9 @@ store_start(struct store *s, int64_t lock_wait_ms, char error[STORE_ERROR_SIZE])
 	s->options.new_epoch = false;
 	s->wal_inode = store_wal_inode(s);
 	s->started = error[0] == '\0';
-	if (!s->started)
+	if (s->started)
+		store_limit_size(s);
+	else
 		errno = reason;
 	return s->started ? 0 : -1;
 }

@@ -134,9 +134,8 @@ store_exec(struct store *s, const char *sql)
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-/* The number in the first row of stmt, which may be NULL. */
-static int64_t
-first_number(struct store *s, sqlite3_stmt *stmt, int64_t otherwise)
+int64_t
+store_first_number(struct store *s, sqlite3_stmt *stmt, int64_t otherwise)
 {
 	int64_t n = otherwise;
 
@@ -151,13 +150,13 @@ first_number(struct store *s, sqlite3_stmt *stmt, int64_t otherwise)
 int64_t
 store_number(struct store *s, const char *sql, int64_t otherwise)
 {
-	return first_number(s, store_prepare(s, sql), otherwise);
+	return store_first_number(s, store_prepare(s, sql), otherwise);
 }
 
 int64_t
 store_number_with(struct store *s, const char *sql, int64_t a, int64_t b)
 {
-	return first_number(s, prepare_with(s, sql, a, b), 0);
+	return store_first_number(s, prepare_with(s, sql, a, b), 0);
 }
 
 void

@@ -23,13 +23,19 @@ leave(struct store_walk *w)
  * one, is asked for alone. An SQLite result code (SQLITE_OK is good).
  */
 static int
-pass_over_next(struct store *s, struct store_walk *w, bool by_sender)
+pass_over_next(struct store *s, struct store_walk *w, bool by_names)
 {
 	struct store_filter f = *w->f;
+	struct store_rooms rooms;
 	sqlite3_stmt *stmt;
 	int code;
 
-	f.by_sender = by_sender;
+	if (!by_names) {
+		rooms = *f.rooms;
+		rooms.sees = NULL;
+		f.rooms = &rooms;
+		f.by_sender = false;
+	}
 	stmt = store_select(s, &f, "id", w->above, w->up_to, w->descending, 1);
 	if (stmt == NULL)
 		return s->trouble;
@@ -39,8 +45,8 @@ pass_over_next(struct store *s, struct store_walk *w, bool by_sender)
 		store_passed_over(s, sqlite3_column_int64(stmt, 0), "it has more bytes than are read");
 	}
 	sqlite3_reset(stmt);
-	if (code == SQLITE_TOOBIG && by_sender)
-		return pass_over_next(s, w, false); /* it is the sender */
+	if (code == SQLITE_TOOBIG && by_names)
+		return pass_over_next(s, w, false); /* it is the sender, or the room */
 	return code == SQLITE_ROW ? SQLITE_OK : code == SQLITE_DONE ? SQLITE_TOOBIG : code;
 }
 
@@ -70,7 +76,7 @@ store_walk_next(struct store *s, struct store_walk *w, struct message_fields *fi
 		}
 		leave(w);
 		if (code == SQLITE_TOOBIG)
-			code = pass_over_next(s, w, w->f->by_sender);
+			code = pass_over_next(s, w, true);
 		else if (code == SQLITE_DONE && w->left == 0)
 			code = SQLITE_OK; /* rows that were passed over took the places of others */
 		if (code != SQLITE_OK)

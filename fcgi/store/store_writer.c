@@ -12,6 +12,19 @@ enum {
 	START_ANEW_MS = 20, /* for a lock; our own readers may hold one on a file that was overwritten under them */
 };
 
+/* Of a log that is taken up; if it cannot be read now, the next look tells it. */
+static void
+tell_access(struct store *s, struct store_news *news)
+{
+	int code = store_begin(s, false);
+
+	if (code == SQLITE_OK && store_read_access(s, false, news) == SQLITE_DONE && s->trouble == SQLITE_OK)
+		code = store_commit(s);
+	store_roll_back(s);
+	s->trouble = SQLITE_OK;
+	s->seen = 0; /* the rest of its news is still to be looked for */
+}
+
 enum store_status
 store_start_anew(struct store *s, struct store_news *news)
 {
@@ -20,6 +33,7 @@ store_start_anew(struct store *s, struct store_news *news)
 	store_news_fini(news);
 	s->data_version = -1;
 	s->seen = 0; /* another file counts anew, and may come to the same number */
+	s->scrub.state = SCRUB_NONE;
 	s->options.new_epoch = true;
 	s->started = false;
 	if (store_start(s, START_ANEW_MS, error) != 0) {
@@ -32,6 +46,7 @@ store_start_anew(struct store *s, struct store_news *news)
 		return STORE_FAILED;
 	}
 	s->anew_logged = false;
+	tell_access(s, news);
 	log_warning("new_epoch", "file=\"%s\" epoch=%s head=%lld detail=\"the log was replaced, wiped or restored\"",
 	    s->options.path, s->epoch, (long long)s->head);
 	news->reset = true;
@@ -111,6 +126,7 @@ void
 store_roll_back(struct store *s)
 {
 	s->deadline_us = 0;
+	store_forget_names(s);
 	if (s->db != NULL && !sqlite3_get_autocommit(s->db))
 		store_exec(s, "ROLLBACK");
 }
@@ -129,36 +145,72 @@ store_give_up(struct store *s, int code, const char *doing)
 	return status;
 }
 
-/* Reads the news, and fills the index if it should. */
-static enum store_status
-read_news(struct store *s, int64_t floor, struct store_news *news, bool fill)
+void
+store_sync(struct store *s, bool sync)
 {
-	enum store_status status = store_ready(s, news);
+	if (s->db == NULL)
+		return;
+	/* No send may ever be committed without it; a connection that is opened anew has it. */
+	if (store_exec(s, sync ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL") != SQLITE_OK && sync)
+		(void)store_reopen(s, false);
+}
+
+bool
+store_ready_to_tell(struct store *s, struct store_news *news, enum store_status *status)
+{
+	*status = store_ready(s, news);
+	if (*status == STORE_OK && !news->reset)
+		return true;
+	if (s->started)
+		store_tell_state(s, news);
+	return false;
+}
+
+static const char *const DOING[] = {"look", "fill the index", "take what was deleted out of the index", "scrub"};
+
+/* What is done to the index behind the news. An SQLite result code (SQLITE_DONE is good). */
+static int
+work(struct store *s, struct store_news *news, enum store_filling filling, int64_t until_us, bool *more)
+{
+	switch (filling) {
+	case STORE_ONLY_LOOK:
+		break;
+	case STORE_FILL:
+		return index_fill(s, s->head, news);
+	case STORE_FORGET:
+		return index_forget(s, until_us, more);
+	case STORE_SCRUB:
+		return store_scrub_piece(s, news);
+	}
+	return SQLITE_DONE;
+}
+
+enum store_status
+store_tell(
+    struct store *s, int64_t floor, struct store_news *news, enum store_filling filling, int64_t until_us, bool *more)
+{
+	enum store_status status;
 	int code;
 
-	if (status != STORE_OK || news->reset) {
-		if (s->started)
-			store_tell_state(s, news);
+	if (!store_ready_to_tell(s, news, &status))
 		return status;
-	}
 	/* Losing the end of the index in a power cut is no loss: what is missing is filled again. */
-	if (fill)
-		store_exec(s, "PRAGMA synchronous = NORMAL");
-	code = store_begin(s, fill);
+	if (filling != STORE_ONLY_LOOK)
+		store_sync(s, false);
+	code = store_begin(s, filling != STORE_ONLY_LOOK);
 	if (code == SQLITE_OK)
 		code = store_read_news(s, floor, news);
 	/* Notes are only taken away once they were told. */
-	if (fill && code == SQLITE_DONE && !news->reset && !news->more)
-		code = index_fill(s, s->head, news);
+	if (code == SQLITE_DONE && !news->reset && !news->more)
+		code = work(s, news, filling, until_us, more);
 	if (code == SQLITE_DONE && s->trouble != SQLITE_OK)
 		code = s->trouble;
 	if (code == SQLITE_DONE)
 		code = store_commit(s);
 	if (code != SQLITE_OK)
-		status = store_give_up(s, code, fill ? "fill the index" : "look");
-	/* No send may ever be committed without it; a connection that is opened anew has it. */
-	if (fill && s->db != NULL && store_exec(s, "PRAGMA synchronous = FULL") != SQLITE_OK)
-		(void)store_reopen(s, false);
+		status = store_give_up(s, code, DOING[filling]);
+	if (filling != STORE_ONLY_LOOK)
+		store_sync(s, true);
 	if (status == STORE_OK && news->reset)
 		status = store_start_anew(s, news);
 	if (s->started)
@@ -169,13 +221,23 @@ read_news(struct store *s, int64_t floor, struct store_news *news, bool fill)
 enum store_status
 store_look(struct store *s, int64_t floor, struct store_news *news)
 {
-	return read_news(s, floor, news, false);
+	return store_tell(s, floor, news, STORE_ONLY_LOOK, 0, NULL);
 }
 
 enum store_status
 store_fill(struct store *s, int64_t floor, struct store_news *news)
 {
-	return read_news(s, floor, news, true);
+	return store_tell(s, floor, news, STORE_FILL, 0, NULL);
+}
+
+enum store_status
+store_scrub(struct store *s, int64_t floor, struct store_news *news)
+{
+	enum store_status status = store_tell(s, floor, news, STORE_SCRUB, 0, NULL);
+
+	if (status != STORE_OK && status != STORE_BUSY)
+		s->scrub.state = SCRUB_NONE;
+	return status;
 }
 
 static int
@@ -210,6 +272,29 @@ store_probe(struct store *s, bool thorough)
 	if (code == SQLITE_OK && thorough)
 		code = write_probe(s, 0);
 	return code == SQLITE_OK ? STORE_OK : store_give_up(s, code, "probe");
+}
+
+enum store_status
+store_note_used(struct store *s, const char *name, int64_t at_ms)
+{
+	sqlite3_stmt *stmt;
+	int code;
+
+	/* Another file is taken up by the next job. */
+	if (s->db == NULL || !s->started || store_moved(s))
+		return STORE_BUSY;
+	code = store_begin(s, true);
+	stmt = code == SQLITE_OK ? store_prepare(s, "UPDATE tokens SET used = ? WHERE name = ?") : NULL;
+	if (stmt != NULL) {
+		sqlite3_bind_int64(stmt, 1, at_ms);
+		store_bind_str(stmt, 2, str_of(name));
+		code = store_run(stmt);
+	} else if (code == SQLITE_OK)
+		code = s->trouble;
+	if (code == SQLITE_DONE)
+		code = store_commit(s);
+	s->seen = 0; /* what others committed before it was not told */
+	return code == SQLITE_OK ? STORE_OK : store_give_up(s, code, "note that a token was used");
 }
 
 enum store_status

@@ -1,6 +1,7 @@
 /*
  * store_writer: what the files of the writer share: store_writer.c (its jobs begin and end), store_news.c,
- * store_append.c, store_insert.c and store_overwritten.c.
+ * store_append.c, store_insert.c, store_change.c, store_key.c, store_allow.c, store_access.c, store_overwritten.c,
+ * store_keep.c, store_prune.c and store_scrub.c.
  */
 #ifndef STORE_WRITER_H
 #define STORE_WRITER_H
@@ -25,10 +26,25 @@ enum store_status store_start_anew(struct store *s, struct store_news *news);
 /* After a job: what the log is called, where it ends, and which state that is. */
 void store_tell_state(struct store *s, struct store_news *news);
 
+/* Both, for a job that has to tell more than that there is another log; false: that is all it does, and *status is what
+ * became of it. */
+bool store_ready_to_tell(struct store *s, struct store_news *news, enum store_status *status);
+
 /* Begins and ends a transaction of the writer. SQLite result codes. */
 int store_begin(struct store *s, bool write);
 int store_commit(struct store *s);
 void store_roll_back(struct store *s);
+
+/*
+ * A job that tells the news, alone or with what is done to the index in the same transaction: filled, or of deleted
+ * rows forgotten, until clock_us() says until_us; *more: there are more of these.
+ */
+enum store_filling { STORE_ONLY_LOOK, STORE_FILL, STORE_FORGET, STORE_SCRUB };
+enum store_status store_tell(
+    struct store *s, int64_t floor, struct store_news *news, enum store_filling filling, int64_t until_us, bool *more);
+
+/* From now on, or no more, commits are not synced. No send may ever be committed so. */
+void store_sync(struct store *s, bool sync);
 
 /* After an error: what was read may not be true; the next job begins with a look, or with the file opened again. */
 enum store_status store_give_up(struct store *s, int code, const char *doing);
@@ -45,7 +61,11 @@ void store_write_over(struct store *s);
  */
 int store_read_news(struct store *s, int64_t floor, struct store_news *news);
 
+/* What table changed has that was not told yet, likewise. */
+int store_read_changes(struct store *s, int64_t floor, struct store_news *news);
+
 struct store_inserted {
+	bool changed;  /* a change was stored: what it did to others stands in table changed */
 	bool all_ours; /* nothing else happened in the transaction: no trigger of the user's did anything */
 	bool unsure;   /* what became of the sends is not said: it is known only of rows inserted singly (s->singly) */
 };
@@ -55,6 +75,39 @@ struct store_inserted {
  * (SQLITE_DONE is good).
  */
 int store_insert(struct store *s, struct store_send *sends, size_t n, struct store_inserted *what);
+
+/*
+ * In store_change.c: inserts a send that is a change, unless there is nothing (left) to change, and says so in its
+ * outcome. An SQLite result code (SQLITE_DONE is good).
+ */
+int store_insert_change(struct store *s, struct store_send *send);
+
+/*
+ * In store_key.c: whether there is a message with the send's room, `by` and key already: then its outcome is a replay
+ * or a conflict. Somebody who is proven may have sent it before the log knew of that (row `by_since` of table meta),
+ * under the same name: that is a replay too. An SQLite result code (SQLITE_DONE is good).
+ */
+int store_find_key(struct store *s, struct store_send *send);
+
+/*
+ * In store_allow.c: whether the send may have the sender that it claims, and be in its room; says so in its outcome,
+ * and whether it makes the room. `before` are those that will be inserted before it and are not yet. An SQLite result
+ * code (SQLITE_DONE is good).
+ */
+int store_allow(struct store *s, struct store_send *send, struct store_send *const *before, size_t n);
+
+/*
+ * In store_scrub.c: in a transaction whose news are told to the end, a piece of a scrub. An SQLite result code
+ * (SQLITE_DONE is good).
+ */
+int store_scrub_piece(struct store *s, struct store_news *news);
+
+/* Nothing is known of rooms and names any more: somebody else may have changed them, or what was stored is undone. */
+void store_forget_names(struct store *s);
+
+/* In store_access.c, in a transaction: tells tokens and grants in the news, if they changed since they were told last,
+ * or (again) in any case. An SQLite result code (SQLITE_DONE is good). */
+int store_read_access(struct store *s, bool again, struct store_news *news);
 
 /* Puts m, taking a holding, at the end of the news. An SQLite result code (SQLITE_OK is good). */
 int store_news_add(struct store_news *news, struct message *m);

@@ -59,7 +59,7 @@ listen_again(void *ctx, struct timer *t)
 void
 fcgi_end_io(struct fcgi *f, struct fcgi_conn *c)
 {
-	if (c->state == IDLE || c->io == NULL)
+	if (c->state == IDLE || c->postponed || c->io == NULL)
 		return;
 	loop_timer_clear(f->loop, &c->io->timer);
 	buf_fini(&c->io->in);
@@ -67,7 +67,9 @@ fcgi_end_io(struct fcgi *f, struct fcgi_conn *c)
 		f->counts.writing--;
 		output_fini(&c->io->out, &f->pieces);
 	}
-	budget_set(f->options.budget, &c->io->share, c->io->share.kind, 0);
+	if (c->io->debtor != NULL)
+		(void)f->handler.owes(f->handler.ctx, c->io->debtor, c->io->owed, 0);
+	budget_set(f->options.budget, &c->io->counted.share, c->io->counted.share.kind, 0);
 	free(c->io);
 	c->io = NULL;
 }
@@ -79,7 +81,7 @@ fcgi_begin_io(struct fcgi *f, struct fcgi_conn *c, int64_t wait_ms)
 
 	if (io == NULL)
 		return NULL;
-	io->conn = c;
+	io->counted.conn = c;
 	/* Records of a few bytes each may double a body, but not more. */
 	buf_init(&io->in, 2 * f->options.body_max + 4 * (size_t)RECORD_PARAMS_MAX);
 	loop_timer_set(f->loop, &io->timer, f->late_kind, wait_ms);
@@ -91,9 +93,15 @@ bool
 fcgi_count_io(struct fcgi *f, struct fcgi_conn *c)
 {
 	struct fcgi_io *io = c->io;
+	size_t own = budget_size(io) + budget_size(io->in.p), owed = own + unread_owed(&io->out.unread);
 
-	return budget_set(f->options.budget, &io->share, c->state == READING ? BUDGET_REQUESTS : BUDGET_ANSWERS,
-	    budget_size(io) + budget_size(io->in.p) + unread_size(&io->out.unread));
+	if (io->debtor != NULL) {
+		if (!f->handler.owes(f->handler.ctx, io->debtor, io->owed, owed))
+			return false;
+		io->owed = owed;
+	}
+	return budget_set(f->options.budget, &io->counted.share, c->state == READING ? BUDGET_REQUESTS : BUDGET_ANSWERS,
+	    own + unread_size(&io->out.unread));
 }
 
 void
@@ -102,6 +110,7 @@ fcgi_close(struct fcgi *f, struct fcgi_conn *c)
 	if (c->state == CLOSED)
 		return;
 	fcgi_end_io(f, c);
+	fcgi_forget_kept(f, c);
 	f->counts.idle_closed += c->state == IDLE && c->asked;
 	if (c->state == OPEN || c->state == STREAMING)
 		f->counts.open--;
@@ -111,7 +120,18 @@ fcgi_close(struct fcgi *f, struct fcgi_conn *c)
 	if (c->fd >= 0)
 		close(c->fd);
 	f->counts.conns--;
+	fcgi_tell_ended(f, c);
 	listen_start(f);
+}
+
+void
+fcgi_tell_ended(struct fcgi *f, struct fcgi_conn *c)
+{
+	bool handed = c->handed;
+
+	c->handed = false;
+	if (handed && f->handler.ended != NULL)
+		f->handler.ended(f->handler.ctx, c);
 }
 
 void
@@ -128,7 +148,7 @@ fcgi_lose(struct fcgi *f, struct fcgi_conn *c)
 static void
 end_share(void *ctx, struct budget_share *share)
 {
-	fcgi_lose(ctx, CONTAINER(share, struct fcgi_io, share)->conn);
+	fcgi_lose(ctx, CONTAINER(share, struct fcgi_counted, share)->conn);
 }
 
 static void
@@ -137,11 +157,11 @@ late(void *ctx, struct timer *t)
 	struct fcgi *f = ctx;
 	struct fcgi_io *io = CONTAINER(t, struct fcgi_io, timer);
 
-	if (io->conn->state != READING && fcgi_output_moves(f, io->conn))
+	if (io->counted.conn->state != READING && fcgi_output_moves(f, io->counted.conn))
 		return;
 	f->counts.late++;
-	log_info(io->conn->state == READING ? "request_late" : "reader_late", "fd=%d", io->conn->fd);
-	fcgi_lose(f, io->conn);
+	log_info(io->counted.conn->state == READING ? "request_late" : "reader_late", "fd=%d", io->counted.conn->fd);
+	fcgi_lose(f, io->counted.conn);
 }
 
 /* An event may be old: the turn before left it, and what it told of was read by one that came after it. Else it is the
@@ -351,6 +371,25 @@ fcgi_drain(struct fcgi *f)
 	listen_stop(f);
 	loop_timer_clear(f->loop, &f->listen_timer);
 	f->draining = true;
+}
+
+int
+fcgi_walk_open(
+    struct fcgi *f, int from, size_t most, size_t ends, void (*fn)(void *ctx, struct fcgi_conn *conn), void *ctx)
+{
+	size_t looked = 0, ended = 0;
+
+	for (int fd = from; fd <= f->highest_fd; fd++) {
+		struct fcgi_conn *c = fcgi_at(f, fd);
+
+		if (looked++ == most || ended == ends)
+			return fd;
+		if (c->state != OPEN)
+			continue;
+		fn(ctx, c);
+		ended += c->state != OPEN;
+	}
+	return -1;
 }
 
 void

@@ -10,18 +10,20 @@
  * - READING: part of a request is here, in a buffer -> OPEN by fcgi_input_more(); closed by late() or bad records, or
  *   as the largest of them when memory is short (budget.h)
  * - OPEN: a request waits for its answer -> WRITING or IDLE by fcgi_reply(), STREAMING by fcgi_more(); gone() when the
- *   peer hangs up
+ *   peer hangs up. Its views are gone when the handler returns, unless it was put off (fcgi_postpone()): then all of it
+ *   is kept, and the handler is called once more by fcgi_resume(); gone() also as the largest when memory is short
  * - STREAMING: part of an answer was given, and more will be, once the peer has taken it (drained()) -> WRITING or IDLE
  *   by fcgi_end(); gone() when the peer hangs up, when it is late(), or as the slowest when memory is short
  * - WRITING: part of the answer waits for the socket -> IDLE by fcgi_output(); closed by late(), or as the slowest of
  *   them when memory is short
  *
- * Invariants: exactly one of reply, end and gone ends OPEN and STREAMING. A connection closed in a turn is not used
- * again in it: its generation has changed. No function here waits for a peer.
+ * Invariants: exactly one of reply, end and gone ends OPEN and STREAMING, and ended() comes once behind it, however
+ * often the request was put off. A connection closed in a turn is not used again in it: its generation has changed. No
+ * function here waits for a peer.
  *
  * Files: fcgi.c (the listener, the table of connections, their events and ends), fcgi_idle.c (those that the web server
- * keeps, and how they make room for others), fcgi_read.c (from bytes to a request, by libfcgi), fcgi_write.c (answers);
- * fcgi_state.h is theirs alone.
+ * keeps, and how they make room for others), fcgi_read.c (from bytes to a request, by libfcgi), fcgi_postpone.c
+ * (requests that are put off), fcgi_write.c (answers); fcgi_state.h is theirs alone.
  */
 #ifndef FCGI_H
 #define FCGI_H
@@ -34,6 +36,7 @@ struct budget;
 struct loop;
 struct fcgi;
 struct fcgi_conn;
+struct fcgi_kept;
 
 struct fcgi_param {
 	struct str name, value;
@@ -48,18 +51,32 @@ struct fcgi_request {
 	size_t n_params;
 	bool cut; /* a parameter had a byte 0, and ends there */
 	struct str body;
-	bool body_too_large; /* it was longer than body_max; what was over is not kept */
+	bool body_too_large;    /* it was longer than body_max; what was over is not kept */
+	struct fcgi_kept *kept; /* fcgi's own: where the views are, of one that was put off */
 };
 
 struct fcgi_handler {
 	void *ctx;
-	/* Must answer by fcgi_reply(), now or later. */
+	/* Must answer by fcgi_reply(), now or later, or put it off by fcgi_postpone(). */
 	void (*request)(void *ctx, struct fcgi_request *r);
 	/* The peer hung up on an open request, or was too slow to take what goes on: forget it, and do not reply. For
-	 * want of memory this may come from within fcgi_reply() or fcgi_more() of another request. */
+	 * want of memory this may come from within fcgi_reply(), fcgi_more() or fcgi_postpone() of another request. */
 	void (*gone)(void *ctx, struct fcgi_conn *conn);
 	/* All that fcgi_more() gave was taken. NULL where that is never called. */
 	void (*drained)(void *ctx, struct fcgi_conn *conn);
+	/*
+	 * A request that was handed to request() has ended: all of its answer was given by fcgi_reply() or fcgi_end(),
+	 * from within which this comes, or it is gone (behind gone()), or its connection was closed, also by
+	 * fcgi_free(). Once for each; the slot can still be read, to release what it holds. NULL: nobody asks.
+	 */
+	void (*ended)(void *ctx, struct fcgi_conn *conn);
+	/*
+	 * An answer waits for its peer to take it: whose memory that is, held by the connection; NULL: nobody's. And
+	 * what it was and is now, in bytes: false: it is too much, and the answer has to go. 0: it is over, and the
+	 * holding ends. Both NULL: nobody counts it.
+	 */
+	void *(*debtor)(void *ctx, struct fcgi_conn *conn);
+	bool (*owes)(void *ctx, void *debtor, size_t was, size_t now);
 };
 
 struct fcgi_options {
@@ -87,6 +104,19 @@ void fcgi_free(struct fcgi *f);
  * false: it was closed, and the peer cannot have all of the reply.
  */
 bool fcgi_reply(struct fcgi *f, struct fcgi_conn *conn, struct blob *reply);
+
+/*
+ * Puts off a request, in place of answering it, from within request(): all of it is kept, and it stays OPEN until
+ * fcgi_resume(), or is answered without. It is counted in the budget as a request, and the largest of these goes first.
+ * false: no memory, or no room for this one; r is as it was, to be answered.
+ */
+bool fcgi_postpone(struct fcgi *f, struct fcgi_request *r);
+
+/* Hands a request that was put off to request() once more, with the same views; it may be put off again. */
+void fcgi_resume(struct fcgi *f, struct fcgi_conn *conn);
+
+/* Whether it was put off, and neither resumed nor answered since. */
+bool fcgi_is_postponed(const struct fcgi_conn *conn);
 
 /* The records of an answer: head is CGI headers with their empty line. NULL without memory. */
 struct blob *fcgi_frame(struct str head, struct str body);
@@ -117,6 +147,13 @@ void fcgi_drain(struct fcgi *f);
 
 /* Calls fn for every request that is open and whose answer has not begun. fn may reply. */
 void fcgi_each_open(struct fcgi *f, void (*fn)(void *ctx, struct fcgi_conn *conn), void *ctx);
+
+/*
+ * The same for some of them: those of the descriptors from `from` on, at most `most` of these, until fn has answered
+ * `ends` of them. Where to go on; -1: these were all.
+ */
+int fcgi_walk_open(
+    struct fcgi *f, int from, size_t most, size_t ends, void (*fn)(void *ctx, struct fcgi_conn *conn), void *ctx);
 
 struct fcgi_counts fcgi_counts(const struct fcgi *f);
 

@@ -118,6 +118,7 @@ open_request(struct fcgi *f, struct fcgi_conn *c, struct str records, const stru
 	fcgi_end_idle(f, c, OPEN);
 	c->state = OPEN;
 	c->serial++;
+	c->handed = true;
 	c->keep = walk->keep;
 	c->request_id = walk->request_id;
 	f->counts.open++;

@@ -15,17 +15,24 @@ enum { FCGI_READ_SIZE = 64 * 1024 };
 
 enum fcgi_state { CLOSED, IDLE, READING, OPEN, STREAMING, WRITING };
 
+/* What is counted of a connection, and has to go with it. */
+struct fcgi_counted {
+	struct budget_share share;
+	struct fcgi_conn *conn;
+};
+
 /* What only a connection needs that is READING, WRITING, or STREAMING while that is blocked. */
 struct fcgi_io {
 	struct timer timer;
-	struct fcgi_conn *conn;
 	struct record_walk walk; /* READING */
 	struct buf in;
 	bool over;      /* part of the body was left out */
 	size_t dropped; /* bytes of it */
 	struct output out;
-	bool last; /* STREAMING: it ends behind that */
-	struct budget_share share;
+	bool last;    /* STREAMING: it ends behind that */
+	void *debtor; /* of handler.debtor() */
+	size_t owed;  /* what it was told last */
+	struct fcgi_counted counted;
 };
 
 struct fcgi_conn {
@@ -38,8 +45,11 @@ struct fcgi_conn {
 	};
 	uint8_t state;
 	bool keep : 1, asked : 1; /* asked: to be closed by the web server, which kept it IDLE */
+	bool handed : 1;          /* its request was handed to request(), and has not ended */
+	bool postponed : 1;       /* OPEN, and `kept` is all of it */
 	union {
 		struct fcgi_io *io; /* or NULL */
+		struct fcgi_kept *kept;
 		struct {
 			int before, after; /* descriptors, -1 for none */
 		} idle;                    /* IDLE: in the list of those, the longest idle first */
@@ -100,6 +110,12 @@ void fcgi_close(struct fcgi *f, struct fcgi_conn *c);
 
 /* The same, and whoever has its request, which has not ended, is told. */
 void fcgi_lose(struct fcgi *f, struct fcgi_conn *c);
+
+/* Whoever had its request is told that it has ended, if they were not yet. */
+void fcgi_tell_ended(struct fcgi *f, struct fcgi_conn *c);
+
+/* fcgi_postpone.c: c is put off no more; nothing, if it is not. */
+void fcgi_forget_kept(struct fcgi *f, struct fcgi_conn *c);
 
 /* fcgi_read.c: whether this libfcgi reads what it is given here. */
 bool fcgi_can_parse(void);

@@ -51,7 +51,7 @@ fcgi_output(struct fcgi *f, struct fcgi_conn *c)
 
 	if (io == NULL)
 		return;
-	switch (output_go_on(&io->out, c->fd, &f->pieces, &io->share, &n)) {
+	switch (output_go_on(&io->out, c->fd, &f->pieces, &io->counted.share, &n)) {
 	case OUTPUT_SENT:
 		loop_spend(f->loop, n);
 		end_output(f, c);
@@ -199,6 +199,8 @@ keep(struct fcgi *f, struct fcgi_conn *c, struct blob *b, size_t sent)
 	if (fcgi_begin_io(f, c, f->options.send_wait_ms) == NULL || output_keep(&c->io->out, &f->pieces, b, sent) != 0)
 		return false;
 	f->counts.writing++;
+	if (f->handler.debtor != NULL)
+		c->io->debtor = f->handler.debtor(f->handler.ctx, c);
 	return fcgi_count_io(f, c) && loop_want_output(f->loop, f->conn_kind, c->fd, c->generation, true) == 0;
 }
 
@@ -231,6 +233,7 @@ send_last(struct fcgi *f, struct fcgi_conn *c, struct blob *reply)
 		fcgi_close(f, c);
 		result = OUTPUT_GONE;
 	}
+	fcgi_tell_ended(f, c);
 	blob_drop(reply);
 	return result != OUTPUT_GONE;
 }
@@ -239,6 +242,7 @@ bool
 fcgi_reply(struct fcgi *f, struct fcgi_conn *c, struct blob *reply)
 {
 	assert(c->state == OPEN);
+	fcgi_forget_kept(f, c);
 	return send_last(f, c, reply);
 }
 
@@ -251,6 +255,7 @@ fcgi_more(struct fcgi *f, struct fcgi_conn *c, struct blob *part)
 	size_t sent;
 
 	assert(c->state == OPEN || (c->state == STREAMING && c->io == NULL));
+	fcgi_forget_kept(f, c);
 	c->state = STREAMING;
 	part = addressed(f, c, part, false);
 	if (part != NULL) {
@@ -269,8 +274,9 @@ void
 fcgi_end(struct fcgi *f, struct fcgi_conn *c)
 {
 	assert(c->state == STREAMING);
-	if (c->io != NULL)
+	if (c->io != NULL) {
 		c->io->last = true;
-	else
+		fcgi_tell_ended(f, c);
+	} else
 		(void)send_last(f, c, fcgi_frame(STR(""), STR("")));
 }

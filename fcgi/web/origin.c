@@ -171,3 +171,29 @@ origin_is_host(struct str origin, struct str host)
 		site.port.n = 0;
 	return site.host.n > 0 && str_eq_nocase(page.host, site.host) && str_eq(page.port, site.port);
 }
+
+static bool
+has_bearer(struct str authorization)
+{
+	struct str scheme = str_cut(&authorization, ' ');
+
+	return authorization.n > 0 && str_eq_nocase(scheme, STR("Bearer"));
+}
+
+bool
+origins_ok(const struct origins *o, const struct origin_ask *ask, bool linked)
+{
+	unsigned who = origins_find(o, ask->origin);
+	bool somebody = ask->named || ask->authorization.n > 0;
+
+	if (has_bearer(ask->authorization))
+		return true;
+	/* Its browser sends passwords and cookies along with a form, whatever * promises. */
+	if (origins_let_in(o, who) && (who != ORIGIN_OTHER || !somebody))
+		return true;
+	if (str_eq(ask->site, STR("same-origin")) || str_eq(ask->site, STR("none")))
+		return true;
+	if (str_eq(ask->site, STR("same-site")) || str_eq(ask->site, STR("cross-site")))
+		return linked && str_eq(ask->destination, STR("document"));
+	return ask->origin.n == 0 || origin_is_host(ask->origin, ask->host);
+}

@@ -19,6 +19,8 @@ struct origins {
 
 /* What an answer says to a page: nothing; what it says to all who are not named; ORIGIN_NAMED + i, to named[i]. */
 enum { ORIGIN_NONE, ORIGIN_OTHER, ORIGIN_NAMED };
+/* Added to it: the answer is for somebody who was proven, and for nobody else. */
+enum { ORIGIN_SOMEBODY = 64, ORIGINS_ALL = ORIGIN_SOMEBODY + ORIGIN_NAMED + ORIGINS_MAX };
 
 /*
  * Lets in "*", which is all, or one origin as browsers write it; one that is let in already counts once. The text is
@@ -37,5 +39,26 @@ bool origins_let_in(const struct origins *o, unsigned who);
  * port that the origin's scheme has by default; schemes are not, since TLS may end before us.
  */
 bool origin_is_host(struct str origin, struct str host);
+
+/* What a request says of where it comes from; empty is what it does not say. */
+struct origin_ask {
+	struct str origin, host, authorization;
+	struct str site, destination; /* Sec-Fetch-Site, Sec-Fetch-Dest */
+	bool named;                   /* the web server has checked a name, with a password or a cookie */
+};
+
+/*
+ * Whether a request may be answered at all, whatever its page can read of it. A page elsewhere may post a form or plain
+ * text, and load what it likes as a script or an image, without asking first: any page that someone behind the same
+ * firewall opens could write into the log, and tell from times and sizes what is in it. These may:
+ *
+ *	a page that is let in (--cors), by * alone only without passwords and cookies that say who asks
+ *	Authorization: Bearer              a page elsewhere must ask first whether it may say so, and --cors decides
+ *	Sec-Fetch-Site: same-origin, none  surer than a comparison with Host, which a proxy may have changed
+ *	a link that was followed           where linked: into a tab of its own, which no other page sees
+ *	neither that header nor Origin     no browser
+ *	an Origin that is our own          and no Sec-Fetch-Site that is known
+ */
+bool origins_ok(const struct origins *o, const struct origin_ask *ask, bool linked);
 
 #endif

@@ -16,14 +16,20 @@ static const struct {
     [PROBLEM_TOO_DEEP] = {400, "too_deep"},
     [PROBLEM_BAD_SEARCH] = {400, "bad_search"},
     [PROBLEM_BAD_NAME] = {400, "bad_name"},
+    [PROBLEM_SENDER_TAKEN] = {400, "sender_taken"},
+    [PROBLEM_UNAUTHORIZED] = {401, "unauthorized"},
     [PROBLEM_FORBIDDEN_ORIGIN] = {403, "forbidden_origin"},
+    [PROBLEM_FORBIDDEN_ROOM] = {403, "forbidden_room"},
+    [PROBLEM_FORBIDDEN_MESSAGE] = {403, "forbidden_message"},
     [PROBLEM_NOT_FOUND] = {404, "not_found"},
     [PROBLEM_METHOD_NOT_ALLOWED] = {405, "method_not_allowed"},
+    [PROBLEM_PRECONDITION_FAILED] = {412, "precondition_failed"},
     [PROBLEM_BODY_TOO_LARGE] = {413, "body_too_large"},
     [PROBLEM_MESSAGE_TOO_LARGE] = {413, "message_too_large"},
     [PROBLEM_UNSUPPORTED_MEDIA_TYPE] = {415, "unsupported_media_type"},
     [PROBLEM_UNKNOWN_HOST] = {421, "unknown_host"},
     [PROBLEM_KEY_CONFLICT] = {422, "key_conflict"},
+    [PROBLEM_RATE_LIMITED] = {429, "rate_limited"},
     [PROBLEM_INTERNAL] = {500, "internal"},
     [PROBLEM_QUEUE_FULL] = {503, "queue_full"},
     [PROBLEM_BUSY] = {503, "busy"},
@@ -32,6 +38,7 @@ static const struct {
     [PROBLEM_DATABASE_LOCKED] = {503, "database_locked"},
     [PROBLEM_WRITE_TIMEOUT] = {503, "write_timeout"},
     [PROBLEM_SEARCH_TIMEOUT] = {503, "search_timeout"},
+    [PROBLEM_STORAGE_FULL] = {507, "storage_full"},
 };
 
 int
@@ -60,12 +67,16 @@ problem_title(int status)
 		return "Not Modified";
 	case 400:
 		return "Bad Request";
+	case 401:
+		return "Unauthorized";
 	case 403:
 		return "Forbidden";
 	case 404:
 		return "Not Found";
 	case 405:
 		return "Method Not Allowed";
+	case 412:
+		return "Precondition Failed";
 	case 413:
 		return "Content Too Large";
 	case 415:
@@ -74,19 +85,25 @@ problem_title(int status)
 		return "Misdirected Request";
 	case 422:
 		return "Unprocessable Content";
+	case 429:
+		return "Too Many Requests";
 	case 503:
 		return "Service Unavailable";
+	case 507:
+		return "Insufficient Storage";
 	default:
 		return "Internal Server Error";
 	}
 }
 
 void
-problem_add_json(struct buf *b, enum problem p, struct str detail)
+problem_add_json(struct buf *b, enum problem p, struct str detail, struct str members)
 {
 	buf_add(b, STR("{\"type\":\"about:blank\",\"title\":"));
 	buf_add_json(b, str_of(problem_title(problem_status(p))));
 	buf_printf(b, ",\"status\":%d,\"detail\":", problem_status(p));
 	buf_add_json(b, detail);
-	buf_printf(b, ",\"code\":\"%s\"}\n", problem_code(p));
+	buf_printf(b, ",\"code\":\"%s\"", problem_code(p));
+	buf_add(b, members);
+	buf_add(b, STR("}\n"));
 }

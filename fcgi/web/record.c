@@ -81,6 +81,19 @@ step(struct record_walk *w, const unsigned char *p, size_t n)
 	return p[1] == STDIN;
 }
 
+/* The header of the record at p, if it is there whole: how long its content is, and all of the record. */
+static enum record_result
+read_header(const unsigned char *p, size_t left, size_t *n, size_t *whole)
+{
+	if (left > 0 && p[0] != VERSION)
+		return RECORD_BAD;
+	if (left < HEADER)
+		return RECORD_PART;
+	*n = number(p + 4);
+	*whole = HEADER + *n + p[6];
+	return RECORD_WHOLE;
+}
+
 enum record_result
 record_walk(struct record_walk *w, struct str bytes, size_t body_max, size_t *over)
 {
@@ -88,13 +101,10 @@ record_walk(struct record_walk *w, struct str bytes, size_t body_max, size_t *ov
 	while (w->expects != RECORD_END) {
 		const unsigned char *p = (const unsigned char *)bytes.p + w->done;
 		size_t left = bytes.n - w->done, n, whole;
+		enum record_result header = read_header(p, left, &n, &whole);
 
-		if (left > 0 && p[0] != VERSION)
-			return RECORD_BAD;
-		if (left < HEADER)
-			return RECORD_PART;
-		n = number(p + 4);
-		whole = HEADER + n + p[6];
+		if (header != RECORD_WHOLE)
+			return header;
 		/* What can only become bad is refused before its content has come. */
 		if (p[1] != BEGIN && p[1] != PARAMS && p[1] != STDIN)
 			return RECORD_BAD;
@@ -118,13 +128,10 @@ record_skip(const struct record_walk *w, struct str bytes, size_t *at)
 	for (;;) {
 		const unsigned char *p = (const unsigned char *)bytes.p + *at;
 		size_t left = bytes.n - *at, n, whole;
+		enum record_result header = read_header(p, left, &n, &whole);
 
-		if (left > 0 && p[0] != VERSION)
-			return RECORD_BAD;
-		if (left < HEADER)
-			return RECORD_PART;
-		n = number(p + 4);
-		whole = HEADER + n + p[6];
+		if (header != RECORD_WHOLE)
+			return header;
 		if (p[1] != STDIN || number(p + 2) != w->request_id)
 			return RECORD_BAD;
 		if (left < whole)

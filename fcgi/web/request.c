@@ -18,7 +18,27 @@ method_of(struct str s)
 		return METHOD_HEAD;
 	if (str_eq(s, STR("POST")))
 		return METHOD_POST;
+	if (str_eq(s, STR("PATCH")))
+		return METHOD_PATCH;
+	if (str_eq(s, STR("DELETE")))
+		return METHOD_DELETE;
 	return str_eq(s, STR("OPTIONS")) ? METHOD_OPTIONS : METHOD_OTHER;
+}
+
+/* Where the last segment but one begins, if it is "/messages" and a number follows; or else `last`. */
+static size_t
+of_message(struct str path, size_t last)
+{
+	static const struct str messages = {"/messages", 9};
+	struct str number = str_skip(path, last);
+
+	if (last < messages.n || number.n < 2 ||
+	    !str_eq((struct str){path.p + last - messages.n, messages.n}, messages))
+		return last;
+	for (size_t i = 1; i < number.n; i++)
+		if (number.p[i] < '0' || number.p[i] > '9')
+			return last;
+	return last - messages.n;
 }
 
 /* The part of a path that says what is asked for, wherever the site has put us. */
@@ -33,7 +53,7 @@ tail_of(struct str path)
 			return str_skip(path, at);
 	while (i > 0 && path.p[i - 1] != '/')
 		i--;
-	return i == 0 ? path : (struct str){path.p + i - 1, path.n - i + 1};
+	return i == 0 ? path : str_skip(path, of_message(path, i - 1));
 }
 
 static void
@@ -49,10 +69,16 @@ take_param(struct request *r, struct str name, struct str value)
 	    {{"HTTP_HOST", 9}, offsetof(struct request, host)},
 	    {{"HTTP_ORIGIN", 11}, offsetof(struct request, origin)},
 	    {{"HTTP_SEC_FETCH_SITE", 19}, offsetof(struct request, fetch_site)},
+	    {{"HTTP_SEC_FETCH_DEST", 19}, offsetof(struct request, fetch_dest)},
 	    {{"HTTP_PREFER", 11}, offsetof(struct request, prefer)},
+	    {{"HTTP_IF_MATCH", 13}, offsetof(struct request, if_match)},
 	    {{"HTTP_IF_NONE_MATCH", 18}, offsetof(struct request, if_none_match)},
+	    {{"HTTP_IF_KEY", 11}, offsetof(struct request, if_key)},
 	    {{"HTTP_IDEMPOTENCY_KEY", 20}, offsetof(struct request, idempotency_key)},
 	    {{"HTTP_USER_AGENT", 15}, offsetof(struct request, user_agent)},
+	    {{"HTTP_AUTHORIZATION", 18}, offsetof(struct request, authorization)},
+	    {{"REMOTE_ADDR", 11}, offsetof(struct request, address)},
+	    {{"HTTP_X_FORWARDED_FOR", 20}, offsetof(struct request, forwarded)},
 	    {{"HTTP_ACCESS_CONTROL_REQUEST_HEADERS", 35}, offsetof(struct request, cors_headers)},
 	};
 
@@ -68,13 +94,17 @@ take_param(struct request *r, struct str name, struct str value)
 void
 request_init(struct request *r, struct requests *all, const struct fcgi_request *from, size_t slot_size)
 {
+	struct slot *slot = fcgi_slot(from->conn), was = *slot;
+
 	*r = (struct request){.all = all,
 	    .conn = from->conn,
 	    .method = METHOD_OTHER,
 	    .cut = from->cut,
 	    .body = from->body,
 	    .body_too_large = from->body_too_large};
-	memset(fcgi_slot(from->conn), 0, slot_size);
+	memset(slot, 0, slot_size);
+	if (was.parked == PARKED_LATE)
+		*slot = (struct slot){.pass = was.pass, .entered = was.entered, .since_ms = was.since_ms};
 	for (size_t i = 0; i < from->n_params; i++)
 		take_param(r, from->params[i].name, from->params[i].value);
 }
@@ -91,8 +121,6 @@ request_open_cors(struct request *r)
 static void
 add_cors(struct buf *head, const struct origins *origins, unsigned origin)
 {
-	if (origins->n > 0)
-		buf_add(head, STR("Vary: Origin\r\n"));
 	if (!origins_let_in(origins, origin))
 		return;
 	buf_add(head, STR("Access-Control-Allow-Origin: "));
@@ -123,8 +151,12 @@ frame(struct requests *all, unsigned origin, int status, struct str type, struct
 		buf_add(&head, STR("\r\n"));
 	}
 	buf_add(&head, headers);
-	if (origin != ORIGIN_NONE)
-		add_cors(&head, &all->origins, origin);
+	/* What a page elsewhere gets is another answer, be it a refusal. */
+	buf_add(&head, STR("Vary: Origin\r\n"));
+	if (origin & ORIGIN_SOMEBODY)
+		buf_add(&head, STR("Cache-Control: private\r\nVary: Authorization\r\n"));
+	if ((origin & ~(unsigned)ORIGIN_SOMEBODY) != ORIGIN_NONE)
+		add_cors(&head, &all->origins, origin & ~(unsigned)ORIGIN_SOMEBODY);
 	buf_add(&head, STR("\r\n"));
 	if (buf_ok(&head))
 		b = fcgi_frame(buf_str(&head), body);
@@ -155,7 +187,7 @@ make_etag(char etag[64], struct str body)
 	snprintf(etag, 64, "\"%016" PRIx64 "-%zx\"", hash_fnv1a(body), body.n);
 }
 
-/* If-None-Match (RFC 9110 section 13.1.2): *, or a list of tags, compared weakly. */
+/* If-Match and If-None-Match (RFC 9110 sections 13.1.1 and 13.1.2): *, or a list of tags, compared weakly. */
 static bool
 matches(struct str header, struct str etag)
 {
@@ -185,6 +217,15 @@ request_tagged(struct requests *all, struct fcgi_conn *conn, struct str if_none_
 		request_reply(all, conn, 200, REQUEST_JSON, str_of(headers), body);
 }
 
+bool
+request_matches(struct str if_match, struct str body)
+{
+	char etag[64];
+
+	make_etag(etag, body);
+	return matches(if_match, str_of(etag));
+}
+
 struct blob *
 request_json(struct requests *all, unsigned origin, struct str headers, struct str body)
 {
@@ -205,26 +246,66 @@ request_text(struct requests *all, unsigned origin, struct str body)
 	return frame(all, origin, 200, REQUEST_TEXT, REQUEST_NO_STORE, body);
 }
 
-void
-request_fail(struct requests *all, struct fcgi_conn *conn, enum problem p, const char *format, ...)
+static void fail(struct requests *all, struct fcgi_conn *conn, enum problem p, struct str headers, struct str members,
+    const char *format, va_list ap) __attribute__((format(printf, 6, 0)));
+
+static void
+fail(struct requests *all, struct fcgi_conn *conn, enum problem p, struct str headers, struct str members,
+    const char *format, va_list ap)
 {
 	char detail[DETAIL_MAX];
-	struct buf body;
-	va_list ap;
-	int n;
+	struct buf head, body;
+	int n = vsnprintf(detail, sizeof detail, format, ap);
 
-	va_start(ap, format);
-	n = vsnprintf(detail, sizeof detail, format, ap);
-	va_end(ap);
 	if (n < 0)
 		n = 0;
 	all->problems[p]++;
+	buf_init(&head, 4096);
 	buf_init(&body, 16 * 1024);
-	problem_add_json(&body, p, (struct str){detail, (size_t)n < sizeof detail ? (size_t)n : sizeof detail - 1});
-	request_reply(all, conn, problem_status(p), STR("application/problem+json"),
-	    problem_status(p) == 503 ? STR(REQUEST_NO_STORE_LINE "Retry-After: 1\r\n") : REQUEST_NO_STORE,
-	    buf_str(&body));
+	buf_add(&head, REQUEST_NO_STORE);
+	buf_add(&head, headers);
+	problem_add_json(
+	    &body, p, (struct str){detail, (size_t)n < sizeof detail ? (size_t)n : sizeof detail - 1}, members);
+	request_reply(all, conn, problem_status(p), STR("application/problem+json"), buf_str(&head), buf_str(&body));
 	buf_fini(&body);
+	buf_fini(&head);
+}
+
+void
+request_fail(struct requests *all, struct fcgi_conn *conn, enum problem p, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	fail(all, conn, p, problem_status(p) == 503 ? STR("Retry-After: 1\r\n") : STR(""), STR(""), format, ap);
+	va_end(ap);
+}
+
+void
+request_fail_with(struct requests *all, struct fcgi_conn *conn, enum problem p, struct str headers, struct str members,
+    const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	fail(all, conn, p, headers, members, format, ap);
+	va_end(ap);
+}
+
+void
+request_fail_for_now(struct requests *all, struct fcgi_conn *conn, enum problem p, int64_t retry_s, const char *limit,
+    const char *format, ...)
+{
+	char headers[48], members[96] = "";
+	va_list ap;
+
+	retry_s = retry_s < 1 ? 1 : retry_s;
+	snprintf(headers, sizeof headers, "Retry-After: %" PRId64 "\r\n", retry_s);
+	if (limit != NULL)
+		snprintf(members, sizeof members, ",\"limit\":\"%s\",\"retryAfter\":%" PRId64, limit, retry_s);
+	va_start(ap, format);
+	fail(all, conn, p, str_of(headers), str_of(members), format, ap);
+	va_end(ap);
 }
 
 void
@@ -269,7 +350,7 @@ request_options(struct request *r, const char *allowed)
 
 	buf_init(&headers, 4096);
 	buf_printf(&headers, "Allow: %s\r\n" REQUEST_NO_STORE_LINE, allowed);
-	if (origins_let_in(&r->all->origins, slot->origin)) {
+	if (origins_let_in(&r->all->origins, slot->origin & ~(unsigned)ORIGIN_SOMEBODY)) {
 		buf_printf(&headers,
 		    "Access-Control-Allow-Methods: %s\r\nAccess-Control-Max-Age: 600\r\n"
 		    "Vary: Access-Control-Request-Headers\r\n",
@@ -293,7 +374,7 @@ refuse_method(struct request *r, const char *allowed)
 	buf_init(&headers, 512);
 	buf_init(&body, 4096);
 	buf_printf(&headers, "Allow: %s\r\n" REQUEST_NO_STORE_LINE, allowed);
-	problem_add_json(&body, PROBLEM_METHOD_NOT_ALLOWED, str_of(detail));
+	problem_add_json(&body, PROBLEM_METHOD_NOT_ALLOWED, str_of(detail), STR(""));
 	request_reply(r->all, r->conn, 405, STR("application/problem+json"), buf_str(&headers), buf_str(&body));
 	buf_fini(&headers);
 	buf_fini(&body);

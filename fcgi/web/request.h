@@ -19,7 +19,7 @@
 #define REQUEST_NO_STORE_LINE "Cache-Control: no-store\r\n"
 #define REQUEST_NO_STORE STR(REQUEST_NO_STORE_LINE)
 
-enum method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OPTIONS, METHOD_OTHER };
+enum method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_PATCH, METHOD_DELETE, METHOD_OPTIONS, METHOD_OTHER };
 
 /* What requests of one daemon have in common. */
 struct requests {
@@ -34,24 +34,41 @@ struct request {
 	struct requests *all;
 	struct fcgi_conn *conn;
 	enum method method;
-	struct str path; /* its last segment, or from /socket.io/ on: "/send" */
-	struct str query, content_type, user, host, origin, fetch_site, prefer, if_none_match, idempotency_key,
-	    cors_headers, user_agent;
+	struct str path; /* its last segment, or from /socket.io/ or /messages/ID on: "/send" */
+	struct str query, content_type, user, host, origin, fetch_site, fetch_dest, prefer, if_match, if_none_match,
+	    if_key, idempotency_key, cors_headers, user_agent, authorization, address, forwarded;
 	struct str body;
 	bool cut; /* as of struct fcgi_request */
 	bool body_too_large;
 };
 
 /* What a connection is parked for: that is told when its peer hangs up. */
-enum parked_kind { PARKED_NOT, PARKED_POLL, PARKED_SESSION, PARKED_ERRAND };
+enum parked_kind { PARKED_NOT, PARKED_LATE, PARKED_POLL, PARKED_SESSION, PARKED_ERRAND };
 
 /* Begins every slot of a connection; what parks puts more behind it. */
 struct slot {
-	uint8_t origin; /* what answers say to the page that asked: ORIGIN_NONE and so on */
+	struct pass *pass; /* whose request it is; held by live/gate.h until it is ended. NULL: nobody asked */
+	uint8_t origin;    /* what answers say to the page that asked: ORIGIN_NONE and so on, and ORIGIN_SOMEBODY */
 	uint8_t parked;
+	uint8_t entered; /* live/gate.h's: what it has taken */
+	union {
+		uint32_t since_ms; /* likewise: clock_ms() when it first waited for a count; 0: it did not */
+		struct {
+			uint16_t limit;
+			int8_t preferred;
+			bool is_many;
+		} poll; /* api/poll.h's, once it is held: there may be tens of thousands */
+	};
 };
 
-/* Makes a request of what FastCGI brought; clears the connection's slot. */
+static inline struct pass *
+slot_pass(struct fcgi_conn *conn)
+{
+	return ((struct slot *)fcgi_slot(conn))->pass;
+}
+
+/* Makes a request of what FastCGI brought; clears the connection's slot, but for what it has of a request that was put
+ * off (PARKED_LATE) and comes again. */
 void request_init(struct request *r, struct requests *all, const struct fcgi_request *from, size_t slot_size);
 
 /* The answers to this request may be read by pages of other origins, as far as these are let in. */
@@ -64,6 +81,10 @@ void request_reply(
 /* 200 with JSON and an ETag of its own; or 304, when the header If-None-Match names that. */
 void request_tagged(struct requests *all, struct fcgi_conn *conn, struct str if_none_match, struct str body);
 
+/* Whether If-Match (RFC 9110 section 13.1.1) names the ETag that this body has, or W/ and that: nginx calls weak what
+ * it has compressed. */
+bool request_matches(struct str if_match, struct str body);
+
 /* 200 with JSON, not to be stored: the ready-made records, to be sent by request_send() to any number of connections
  * whose slots have this origin. */
 struct blob *request_json(struct requests *all, unsigned origin, struct str headers, struct str body);
@@ -75,6 +96,16 @@ bool request_send(struct requests *all, struct fcgi_conn *conn, struct blob *rep
 /* Answers with an error; the format says what was wrong and what was expected. */
 void request_fail(struct requests *all, struct fcgi_conn *conn, enum problem p, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/*
+ * The same with more to say: whole header lines, and members of the problem document, each with a comma before it.
+ */
+void request_fail_with(struct requests *all, struct fcgi_conn *conn, enum problem p, struct str headers,
+    struct str members, const char *format, ...) __attribute__((format(printf, 6, 7)));
+
+/* 429, 507 or 503: it may work after this many seconds (at least 1). limit: what it was too much of; NULL: left out. */
+void request_fail_for_now(struct requests *all, struct fcgi_conn *conn, enum problem p, int64_t retry_s,
+    const char *limit, const char *format, ...) __attribute__((format(printf, 6, 7)));
 
 /* The same for two errors that many paths have: too much waits for the database; a parameter is not as expected (always
  * false, for whoever reads it). */

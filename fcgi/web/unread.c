@@ -98,6 +98,8 @@ pieces_of(const struct unread *u)
 static int
 keep_blob(struct unread *u, struct unread_pieces *all, struct blob *reply)
 {
+	if (reply->holders == 1)
+		u->made = budget_size(reply);
 	u->blob = blob_hold(reply);
 	if (reply->unread++ == 0)
 		budget_add(all->budget, BUDGET_ANSWERS, budget_size(reply));
@@ -120,6 +122,8 @@ keep_pieces(struct unread *u, struct unread_pieces *all, const struct blob *repl
 			unread_fini(u, all);
 			return -1;
 		}
+		if (u->pieces[i]->holders == 1)
+			u->made += budget_size(u->pieces[i]);
 	}
 	return 0;
 }
@@ -183,4 +187,10 @@ size_t
 unread_size(const struct unread *u)
 {
 	return budget_size(u->pieces);
+}
+
+size_t
+unread_owed(const struct unread *u)
+{
+	return unread_size(u) + u->made;
 }

@@ -31,6 +31,7 @@ struct unread {
 	struct blob *blob;            /* the whole answer; or */
 	struct unread_piece **pieces; /* of it, NULL for those that were sent */
 	size_t size, sent;            /* bytes */
+	size_t made;                  /* of memory: what was held by nobody else when it came */
 };
 
 /* Keeps reply, of which `sent` bytes were sent, without taking a holding; -1 without memory, and there is nothing. */
@@ -43,7 +44,9 @@ int unread_parts(const struct unread *u, struct iovec *parts, int n);
 /* n bytes more were sent. */
 void unread_advance(struct unread *u, struct unread_pieces *all, size_t n);
 
-/* Memory that it has for itself, beside what is counted for all who hold it. */
+/* Memory that it has for itself, beside what is counted for all who hold it; and with what of that is there because of
+ * it: what its reader is to be charged. */
 size_t unread_size(const struct unread *u);
+size_t unread_owed(const struct unread *u);
 
 #endif

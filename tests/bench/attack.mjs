@@ -1,103 +1,12 @@
-// attack.mjs NAME PORT MS: one stranger, or many, for so many milliseconds at a server on this machine, as a process of
-// its own so that whoever measures meanwhile is not held up. Everything is bounded: connections, bytes and time.
+// attack.mjs NAME PORT MS [ADDRESS TLS_PORT]: one stranger, or many, for so many milliseconds at a server on this machine, as
+// a process of its own so that whoever measures meanwhile is not held up. Everything is bounded: connections, bytes and time.
 //
 // Prints a line of JSON at its end: how much it got done.
-import http from 'node:http';
 import net from 'node:net';
+import { BROWSER, IO, all, ask, collide, count, dropping, flood, going, letters, lines, ms, over, packets, port, session, sleep, told } from './attacker.mjs';
+import { AGAIN, stranger } from './stranger.mjs';
 
-const [name, port, ms] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])];
-const over = performance.now() + ms;
-const going = () => performance.now() < over;
-const sleep = (n) => new Promise((resolve) => setTimeout(resolve, n));
-const told = { done: 0, refused: 0, lost: 0 };
-const agent = new http.Agent({ keepAlive: true, maxSockets: 12_000 });
-const IO = '/socket.io/?EIO=4&transport=polling';
-const BROWSER = { 'User-Agent': 'Mozilla/5.0' };
-
-/** One request; resolves to {status, text}, or status 0 when the connection was lost. */
-function ask(method, path, body, headers = {}) {
-	return new Promise((resolve) => {
-		const req = http.request({ port, host: '127.0.0.1', method, path, agent, headers: { ...BROWSER, ...headers } }, (res) => {
-			let text = '';
-			res.setEncoding('latin1').on('data', (chunk) => {
-				text += chunk;
-			}).on('end', () => resolve({ status: res.statusCode, text })).on('error', () => resolve({ status: 0, text: '' }));
-		});
-		req.on('error', () => resolve({ status: 0, text: '' }));
-		setTimeout(() => req.destroy(), Math.max(0, over - performance.now()) + 2000).unref();
-		req.end(body);
-	});
-}
-
-const count = ({ status }) => {
-	told[status === 0 ? 'lost' : status < 400 ? 'done' : 'refused']++;
-	return status;
-};
-const all = (n, fn) => Promise.all(Array.from({ length: n }, (_, i) => fn(i)));
-
-/** A new session in the namespace where the crowd is; undefined when there can be none. */
-async function session(connect = '40/b1,') {
-	const { status, text } = await ask('GET', IO);
-	if (status !== 200)
-		return undefined;
-	const path = `${IO}&sid=${JSON.parse(text.slice(1)).sid}`;
-	if (connect)
-		await ask('POST', path, connect);
-	return path;
-}
-
-/** As many copies as make about so many bytes. */
-const packets = (one, bytes) => Array(Math.floor(bytes / (one.length + 1))).fill(one).join('\x1e');
-
-/** n clients that POST such bodies without pause. */
-const flood = (n, body) => all(n, async () => {
-	while (going()) {
-		const path = await session();
-		while (path !== undefined && going() && count(await ask('POST', path, body)) === 200)
-			;
-		await sleep(10);
-	}
-});
-
-/** FNV-1a with 64 bits, folded to 32, by halves: the prime is 2^40 + 0x1b3. */
-function fnv(text) {
-	let low = 0x84222325, high = 0xcbf29ce4;
-	for (let i = 0; i < text.length; i++) {
-		low = (low ^ text.charCodeAt(i)) >>> 0;
-		const product = low * 0x1b3;
-		high = (high * 0x1b3 + Math.floor(product / 2 ** 32) + low * 256) % 2 ** 32;
-		low = product % 2 ** 32;
-	}
-	return (low ^ high) >>> 0;
-}
-
-/** Names whose hashes end with the same 12 bits. */
-function collide(n) {
-	const found = [];
-	for (let i = 0; found.length < n; i++)
-		if ((fnv(i.toString(36)) & 0xfff) === 0)
-			found.push(i.toString(36));
-	return found;
-}
-
-/** A request that is sent and dropped a moment later. */
-function drop(path) {
-	return new Promise((resolve) => {
-		const conn = net.connect(port, '127.0.0.1');
-		conn.on('error', resolve).on('close', resolve);
-		conn.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`, () => setTimeout(() => conn.destroy(), 5));
-		told.done++;
-	});
-}
-
-const dropping = (n, path) => all(n, async (i) => {
-	while (going()) {
-		await drop(typeof path === 'function' ? path(i) : path);
-		await sleep(20);
-	}
-});
-
-const letters = (i) => String.fromCharCode(97 + i % 26) + String.fromCharCode(97 + Math.floor(i / 26) % 26);
+const name = process.argv[2];
 
 const attacks = {
 	'small-events-4': () => flood(4, packets('42/b1,["typing"]', 990_000)),
@@ -171,7 +80,7 @@ const attacks = {
 	async 'slow-readers'() {
 		const conns = await all(100, () => new Promise((resolve) => {
 			const conn = net.connect(port, '127.0.0.1', () => {
-				conn.write('GET /poll?room=big&since=all HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+				conn.write(`GET /poll?room=big&since=all HTTP/1.1\r\nHost: 127.0.0.1\r\n${lines()}\r\n`);
 				conn.pause();
 				told.done++;
 				resolve(conn);
@@ -202,8 +111,10 @@ const attacks = {
 	},
 };
 
+Object.assign(attacks, Object.fromEntries(AGAIN.map((one) => [`one-${one}`, attacks[one]])), stranger);
+
 if (!attacks[name] || !(port > 0) || !(ms > 0 && ms <= 600_000)) {
-	console.error(`attack: NAME PORT MS, NAME one of ${Object.keys(attacks).join(' ')}`);
+	console.error(`attack: NAME PORT MS [ADDRESS TLS_PORT], NAME one of ${Object.keys(attacks).join(' ')}`);
 	process.exit(2);
 }
 // What it cannot end by itself does not outlive its time.

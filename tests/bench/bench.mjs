@@ -6,10 +6,14 @@
 //              NGINX_WORKERS  of the nginx with the polls of `held`, who need two descriptors each (4)
 //              PAIRS    how often the servers take turns (5)
 //              SECONDS  of each run in a closed loop (1)
+//              OLD      another longlined, for the part `beside`, which is only measured when it is named
 //              ROWS     lengths of the logs, with commas between (10,000 and 1,000,000)
 import fs from 'node:fs';
 import path from 'node:path';
+import { access } from './access.mjs';
+import { beside } from './beside.mjs';
 import { bounds } from './bounds.mjs';
+import { changes } from './changes.mjs';
 import { fanout, saturation } from './fanout.mjs';
 import { pin } from './generator.mjs';
 import { held } from './held.mjs';
@@ -20,7 +24,9 @@ import { rooms } from './rooms.mjs';
 import { sends } from './sends.mjs';
 import { about, quiet } from './servers.mjs';
 
-const parts = { fanout, saturation, held, rooms, sends, reads, growth, bounds };
+const parts = { fanout, saturation, held, rooms, sends, reads, growth, bounds, access, changes };
+/** Of what is measured only when it is named. */
+const named = { beside };
 
 const number = (name, fallback) => {
 	const value = Number(process.env[name] || fallback);
@@ -33,14 +39,14 @@ const options = { n: number('N', 5_000), pairs: number('PAIRS', 5), seconds: num
 options.rows = (process.env.ROWS || '10000,1000000').split(',').map(Number);
 pin(process.pid);
 const names = (process.env.BENCH || Object.keys(parts).join()).split(',');
-const unknown = names.find((name) => !parts[name]);
+const unknown = names.find((name) => !parts[name] && !named[name]);
 if (unknown)
-	throw new Error(`there is no part '${unknown}'; there are ${Object.keys(parts).join(', ')}`);
+	throw new Error(`there is no part '${unknown}'; there are ${Object.keys({ ...parts, ...named }).join(', ')}`);
 fs.mkdirSync(folder, { recursive: true });
 
 async function measure(name) {
 	const began = Date.now();
-	const result = { part: name, about: about(), options, ...await quiet(() => parts[name](options)) };
+	const result = { part: name, about: about(), options, ...await quiet(() => (parts[name] ?? named[name])(options)) };
 	fs.writeFileSync(path.join(folder, `${name}.json`), `${JSON.stringify(result, null, '\t')}\n`);
 	const { text, plots } = report(result);
 	for (const [plot, svg] of Object.entries(plots))

@@ -1,15 +1,30 @@
 # What it does under load, beside floors and peers.
 
 BENCH_CFLAGS = -O2 -g
-LOAD = load crowd rate pace held conn dialect proc
+LOAD = load crowd rate pace held conn dialect proc header
 
 bench: $(B)/longlined build/bench/load build/bench/floor build/bench/insert build/bench/longlined-heap ## measure; BENCH=fanout,sends N=1000 PAIRS=5 choose what
 	@[ tests/bench/node_modules/.package-lock.json -nt tests/bench/package-lock.json ] || ! command -v npm >/dev/null || \
 		npm --prefix tests/bench ci --no-audit --no-fund || echo "bench: without the reference server of Socket.IO" >&2
 	@BENCH='$(BENCH)' N='$(N)' PAIRS='$(PAIRS)' SECONDS='$(SECONDS)' ROWS='$(ROWS)' ROOMS='$(ROOMS)' node tests/bench/bench.mjs
 
-hostile: $(B)/longlined build/bench/load ## attacks by strangers, and what others notice; ATTACKS=small-events-4,handshakes RUNS=5 SECONDS=3
+hostile: $(B)/longlined build/bench/load build/bench/floor ## attacks by strangers, and what others notice; ATTACKS=small-events-4,one-* RUNS=5 SECONDS=3
 	@ATTACKS='$(ATTACKS)' RUNS='$(RUNS)' SECONDS='$(SECONDS)' node tests/bench/hostile.mjs
+
+access-cost: $(B)/longlined build/bench/load ## what tokens, grants and limits cost, on beside off; PAIRS=5 SECONDS=1
+	@BENCH=access PAIRS='$(PAIRS)' SECONDS='$(SECONDS)' node tests/bench/bench.mjs
+
+changes-cost: $(B)/longlined build/bench/load ## what 100 edits a second cost those who send; PAIRS=5 SECONDS=1
+	@BENCH=changes PAIRS='$(PAIRS)' SECONDS='$(SECONDS)' node tests/bench/bench.mjs
+
+beside: $(B)/longlined build/bench/load ## this daemon beside another build of it; OLD=DIR/build/longlined PAIRS=5 SECONDS=1 FLAGS=
+	@BENCH=beside OLD='$(OLD)' FLAGS='$(FLAGS)' PAIRS='$(PAIRS)' SECONDS='$(SECONDS)' node tests/bench/bench.mjs
+
+retention-cost: $(B)/longlined build/bench/load ## what others notice while half of a log goes; ROWS=2000000 SECONDS=2 RATE=200 TURNS=40
+	@ROWS='$(ROWS)' SECONDS='$(SECONDS)' RATE='$(RATE)' TURNS='$(TURNS)' node tests/bench/retention.mjs
+
+scrub-cost: $(B)/longlined build/bench/load build/bench/insert ## how long what was deleted stays in the files, and what others notice; ROWS=600000 RATE=200
+	@ROWS='$(ROWS)' RATE='$(RATE)' node tests/bench/scrub.mjs
 
 bench-docs: ## put the figures of the last bench into docs/PERFORMANCE.md
 	@node tests/bench/report.mjs
@@ -30,4 +45,4 @@ build/bench/longlined-heap: tests/bench/heap.c build/main.o build/longline.a | b
 build/bench:
 	@mkdir -p $@
 
-.PHONY: bench hostile bench-docs
+.PHONY: bench hostile access-cost changes-cost beside retention-cost scrub-cost bench-docs

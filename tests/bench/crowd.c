@@ -21,6 +21,7 @@ static struct message {
 } messages[SEQ_MAX];
 
 unsigned run_id;
+char crowd_room[64];
 static long n_messages;
 static const struct dialect *dialect;
 static struct conn *subscribers;

@@ -12,8 +12,8 @@ enum { HANDSHAKE, CONNECT, CONNECTED, HOLD, PONG };
 size_t
 request_head(char *out, const char *method, const char *path, const char *type, size_t body_n)
 {
-	int n = snprintf(out, REQUEST_MAX, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUser-Agent: node (bench)\r\n",
-	    method, path, load_port);
+	int n = snprintf(out, REQUEST_MAX, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUser-Agent: node (bench)\r\n%s",
+	    method, path, load_port, header_next());
 
 	if (type != NULL)
 		n += snprintf(
@@ -57,6 +57,8 @@ poll_next(const struct conn *c, char *request)
 		n = snprintf(path, sizeof path, "/poll?since=%lld&wait=55", c->cursor);
 	if (c->room != 0)
 		snprintf(path + n, sizeof path - (size_t)n, "&room=" HEARD_ROOM "%u", c->room);
+	else if (crowd_room[0] != '\0')
+		snprintf(path + n, sizeof path - (size_t)n, "&%s", crowd_room);
 	return request_get(request, path);
 }
 

@@ -6,22 +6,26 @@
 // a standstill does not hide itself. The attack is another process, below their priority: what it takes from the
 // generator's processor is not counted.
 //
-// Environment: ATTACKS   names, with commas between (all)
+// All come from this machine, whom nobody counts, but for the attacks that begin with `one-`: there the attacker is one
+// stranger, and the others are 200, each with an address of their own.
+//
+// Environment: ATTACKS   names, with commas between (all); a * at the end stands for anything
 //              RUNS      how often each is measured (5)
 //              SECONDS   of each run (3)
 //              NGINX_WORKERS (1)
 //              FLOOR     1: a loop in memory stands in the daemon's place: what of it is the web server's
 //              BENCH_SERVERS, BENCH_GENERATOR  processors of the servers, and of all others (0, 1)
 import { spawn } from 'node:child_process';
+import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { root, run, sleep, until } from '../e2e/harness.mjs';
+import { run, sleep, tempDir, until } from '../e2e/harness.mjs';
 import { memory, quantile } from '../e2e/load.mjs';
 import { cpus, generator, pin } from './generator.mjs';
 import { round } from './figures.mjs';
-import { grown } from './growth.mjs';
-import { floor, longline } from './servers.mjs';
+import { grown, grownFolder } from './growth.mjs';
+import { floor, longline, quiet, site } from './servers.mjs';
 
 const EVERY_MS = 8, HELD = 20, KINDS = 'send,poll,history,healthz';
 const MB = 1e6;
@@ -31,11 +35,12 @@ const file = path.join(path.dirname(fileURLToPath(import.meta.url)), 'attack.mjs
 const workers = Number(process.env.NGINX_WORKERS || 1);
 const runs = Number(process.env.RUNS || 5), ms = 1000 * Number(process.env.SECONDS || 3);
 
+const own = () => longline({ workers });
 const logged = () => grown(100_000);
 
 /** A log of so many rooms. */
-async function manyRooms(n) {
-	const server = await longline({ workers });
+async function manyRooms(n, start = own) {
+	const server = await start();
 	const { code, stderr } = await run('sqlite3', ['-bail', server.db], { input: `.timeout 10000
 		WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${n})
 		INSERT INTO messages(room, text) SELECT 'room-' || i, 'x' FROM n;` });
@@ -46,8 +51,8 @@ async function manyRooms(n) {
 }
 
 /** One message as large as there may be. */
-async function large() {
-	const server = await longline({ flags: '--body-max 5000000', workers });
+async function large(start = () => longline({ flags: '--body-max 5000000', workers })) {
+	const server = await start();
 	await run('sqlite3', [server.db], { input: `.timeout 10000
 		INSERT INTO messages(room, text) VALUES ('big', replace(hex(zeroblob(2000000)), '00', 'xx'));` });
 	await sleep(300);
@@ -73,9 +78,55 @@ const attacks = {
 	'idle-connections': { begin: () => longline({ flags: '--connections-max 100', workers }) },
 };
 
+// ---- one stranger among others ----
+
+const STRANGER = '203.0.113.66';
+
+/** Who the others are: nginx believes it. */
+const addresses = (() => {
+	const file = path.join(tempDir(), 'addresses');
+	fs.writeFileSync(file, Array.from({ length: 200 }, (_, i) => `X-Forwarded-For: 198.51.100.${i}\n`).join(''));
+	return file;
+})();
+
+const among = (flags, more) => site({ flags, workers, ...more });
+const loggedAmong = async () => among('', await grownFolder(100_000));
+
+/** A closed log in which everybody may do everything but what the stranger wants. */
+async function closed() {
+	const server = await among();
+	await run('sqlite3', ['-bail', server.db], { input: ".timeout 10000\nINSERT INTO grants VALUES ('anyone', '*', 'rw'), ('anyone', 'secret*', '');" });
+	await until(async () => await server.metric(/access_closed/) === 1, { what: 'the log to be closed' });
+	return server;
+}
+
+function withKey() {
+	const file = path.join(tempDir(), 'jwt.key');
+	fs.writeFileSync(file, 'Rk9PK2Jhci1iYXotcXV4LXRoZS1rZXktb2YtdGVzdHM', { mode: 0o600 });
+	return among(`--jwt-key ${file}`);
+}
+
+const one = {
+	requests: {}, 'requests-dropped': {}, messages: {}, bytes: {},
+	'day-bytes': { begin: () => among('--limit day-bytes=2M') },
+	handshakes: {}, sessions: {}, passing: { crowd: 20 }, held: {}, 'held-dropped': {},
+	reading: { begin: loggedAmong }, reads: { begin: loggedAmong }, 'new-rooms': {},
+	'bad-tokens': {}, 'bad-tokens-dropped': {}, 'bad-jwts': { begin: withKey },
+	forbidden: { begin: closed }, 'forbidden-sends': { begin: closed },
+	h2: { begin: loggedAmong }, 'h2-messages': {}, 'h2-cancelled': { begin: loggedAmong },
+	// What many do above, done by one.
+	'small-events-1000': { crowd: 500 }, 'bodies-1000': {}, 'stored-events-4': { crowd: 20 },
+	'searches-dropped': { begin: loggedAmong }, 'searches-dropped-100': { begin: loggedAmong }, 'pages-dropped': { begin: loggedAmong },
+	'rooms-dropped': { begin: () => manyRooms(300_000, () => among('--rooms-max 0')) },
+	'acks-unread': {}, 'half-events': {}, 'slow-readers': { begin: () => large(() => among('--body-max 5000000')) },
+};
+for (const [name, { begin = among, ...more }] of Object.entries(one))
+	attacks[`one-${name}`] = { begin, ...more, address: STRANGER };
+
 /** An attack under way; `ended` resolves to what it got done. */
-function attack(name, port, forMs) {
-	const proc = spawn('taskset', ['-c', cpus.generator, process.execPath, file, name, String(port), String(forMs)], { stdio: ['ignore', 'pipe', 'inherit'] });
+function attack(name, { port, tlsPort }, forMs) {
+	const words = [name, port, forMs, attacks[name].address ?? '', tlsPort ?? ''].map(String);
+	const proc = spawn('taskset', ['-c', cpus.generator, process.execPath, file, ...words], { stdio: ['ignore', 'pipe', 'inherit'] });
 	os.setPriority(proc.pid, 15);
 	let text = '';
 	proc.stdout.on('data', (chunk) => {
@@ -102,9 +153,13 @@ const kinds = KINDS.split(',');
 const turn = async (server) => (process.env.FLOOR ? 0 : 1000 * await server.metric(/turn_seconds_max/));
 
 async function measure(name, fullRing) {
-	const { crowd = 0, begin = () => longline({ workers }) } = attacks[name];
-	const server = await (process.env.FLOOR ? floor() : begin());
+	const { crowd = 0, begin = own, address } = attacks[name];
+	const server = await (process.env.FLOOR ? address ? site({ daemon: 'build/bench/floor', workers }) : floor() : begin());
 	const load = await generator('poll', server.port), sessions = crowd ? await generator('socketio', server.port) : undefined;
+	if (address) {
+		await load.ask(`headers ${addresses}`);
+		await sessions?.ask(`headers ${addresses}`);
+	}
 	await load.ask(`open ${HELD}`);
 	await sessions?.ask(`open ${crowd} 1`); // in a namespace of its own, where the attack takes place
 	const pulse = () => load.ask(`pulse ${EVERY_MS} ${ms} ${KINDS}`, { lax: true });
@@ -115,7 +170,7 @@ async function measure(name, fullRing) {
 		idle.push(await pulse());
 		await turn(server); // from now on
 		const told = await watched(server, async () => {
-			const one = attack(name, server.port, ms + 1500);
+			const one = attack(name, server, ms + 1500);
 			await sleep(1000); // for it to begin
 			const figures = await pulse();
 			return { figures, done: await one.ended };
@@ -154,8 +209,9 @@ async function withFullRing() {
 	return bytes;
 }
 
-const names = (process.env.ATTACKS || Object.keys(attacks).join()).split(',');
-const unknown = names.find((name) => !attacks[name]);
+const fits = (word) => Object.keys(attacks).filter((name) => (word.endsWith('*') ? name.startsWith(word.slice(0, -1)) : name === word));
+const words = (process.env.ATTACKS || '*').split(','), names = words.flatMap(fits);
+const unknown = words.find((word) => fits(word).length === 0);
 if (unknown) {
 	console.error(`hostile: there is no attack '${unknown}'; there are ${Object.keys(attacks).join(', ')}`);
 	process.exit(2);
@@ -167,9 +223,9 @@ try {
 	console.log(`Others' p50/p99 in ms, alone -> during the attack (p99 at most); the median of ${runs} runs of ${ms / 1000} s.\n`);
 	let failed = 0;
 	for (const name of names) {
-		const row = await measure(name, fullRing);
+		const row = await quiet(() => measure(name, fullRing));
 		failed += !row.met;
-		console.log(`${name.padEnd(22)} ${row.met ? 'met    ' : 'NOT MET'} ${String(row.most).padStart(4)} MB  turn ${row.turn} ms  refused ${row.bad}${row.why ? ` (${row.why})` : ''}  attack ${JSON.stringify(row.done)}`);
+		console.log(`${name.padEnd(22)} ${row.met ? 'met    ' : 'NOT MET'} ${String(row.most).padStart(4)} MB  turn ${row.turn} ms  refused ${row.bad}${row.why ? ` (${row.why})` : ''}  attack ${JSON.stringify(row.done)}${row.elsewhere > 0.1 ? `  (others used ${row.elsewhere} CPUs)` : ''}`);
 		for (const [kind, { i50, i99, d50, d99, bar }] of Object.entries(row.kinds))
 			console.log(`    ${kind.padEnd(8)} ${i50}/${i99} -> ${d50}/${d99} (${bar})`);
 	}

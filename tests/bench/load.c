@@ -2,6 +2,8 @@
  * load: the commands. usage: load DIALECT PORT, then one command a line on standard input:
  *
  *	groups NAME=PID[,PID...] ...   processes whose CPU time is told
+ *	headers FILE                   a header more in each request: the lines of the file in turn
+ *	hear QUERY                     what subscribers ask for, such as room=*
  *	open N [ROOMS] | close         subscribers, in as many rooms
  *	fanout                         one message to all of them
  *	saturate WINDOW MS             at most so many messages under way
@@ -35,6 +37,11 @@ command(char *line)
 	rest = rest == NULL ? line + strlen(line) : rest + 1;
 	if (strncmp(line, "groups ", 7) == 0) {
 		groups_set(rest);
+		printf("{}\n");
+	} else if (strncmp(line, "headers ", 8) == 0)
+		headers_read(rest);
+	else if (strncmp(line, "hear ", 5) == 0) {
+		snprintf(crowd_room, sizeof crowd_room, "%s", rest);
 		printf("{}\n");
 	} else if (sscanf(line, "open %ld %ld", &a, &b) >= 1)
 		crowd_open(dialect, (size_t)a, (size_t)b);

@@ -10,6 +10,7 @@
  * conn.c    connections: requests out, whole answers in
  * dialect.c how to subscribe and send: Longline's /poll, Socket.IO's polling, nchan's long-polling
  * proc.c    what the servers' processes used
+ * header.c  who asks: a header more in each request
  */
 #ifndef LOAD_H
 #define LOAD_H
@@ -25,6 +26,7 @@ enum {
 	ANSWER_MAX = 4 << 20,
 	SEQ_MAX = 4 << 20, /* messages of one run */
 	TEXT_BYTES = 100,
+	HEADER_MAX = 512,
 	GROUPS_MAX = 4,
 	PIDS_MAX = 64,
 };
@@ -84,6 +86,10 @@ size_t request_get(char *out, const char *path);
 size_t request_send(char *out, const char *path, const char *text);
 size_t request_head(char *out, const char *method, const char *path, const char *type, size_t body_n);
 
+/* header.c */
+void headers_read(const char *file); /* prints how many there are */
+const char *header_next(void);       /* a line with its end, or an empty text */
+
 /* proc.c */
 void groups_set(char *words); /* NAME=PID,PID NAME=PID */
 struct usage {
@@ -94,7 +100,8 @@ struct usage groups_usage(void); /* CPU time of each group so far */
 void groups_print(const struct usage *from, const struct usage *to);
 
 /* crowd.c */
-extern unsigned run_id; /* in each text, so that an older run's are not taken for ours */
+extern unsigned run_id;     /* in each text, so that an older run's are not taken for ours */
+extern char crowd_room[64]; /* what a subscriber hears that is in no numbered room: a query; empty: what it is */
 void crowd_open(const struct dialect *, size_t n, size_t rooms);
 void crowd_close(void);
 void crowd_fanout(void);

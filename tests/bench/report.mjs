@@ -190,7 +190,43 @@ function bounds({ others, inserts, restart }) {
 	};
 }
 
-const writers = { fanout, saturation, held, rooms, sends, reads, growth, bounds };
+/** What is told of pairs, with the bars of those figures that have one. */
+const paired = (told, bars, [first, second]) => table(['', first, second, 'ratio', ''], Object.entries(told).flatMap(([what, figures]) =>
+	Object.entries(figures).map(([name, one]) => [what ? `${what}: ${name}` : name, one[first], one[second], one.ratio, bars[name] ? met(bars[name](one.ratio)) : ''])));
+
+/** How much more times and CPU may be, at most. */
+const most = (max) => ({ 'a second': (ratio) => ratio >= 1 / max, 'CPU, us': (ratio) => ratio <= max, 'the last has it, ms': (ratio) => ratio <= max });
+
+/** What tokens, grants and limits may cost, in times and CPU. */
+const ACCESS_MAX = 1.05, PERSON_MAX = 128;
+
+function access({ cost: { persons, ...cost } }) {
+	return {
+		text: ['A closed log with 1,000 grants, limits that are far away, and 50 tokens, beside an open log without limits; medians, and the median of the ratios of pairs. CPU is of nginx and the daemon for each delivery with its next poll, or for each send. Bar: 5 % more. Of a held poll 96 bytes are the daemon\'s own, in both; the compiler looks after that.',
+			paired(cost, most(ACCESS_MAX), ['on', 'off']),
+			`A person takes ${persons.bytes} bytes (of ${count(persons.n)}; bar: ${PERSON_MAX}, with what finds it ${PERSON_MAX + 16}): ${met(persons.bytes <= PERSON_MAX + 16)}.`].join('\n\n'),
+		plots: {},
+	};
+}
+
+/** What 100 edits a second beside them may cost those who send. */
+const CHANGES_MAX = 1.05;
+
+const changes = ({ told, edits_s: edits }) => ({
+	text: [`16 connections that send, beside ${round(edits)} edits a second and without; medians, and the median of the ratios of pairs. CPU is of nginx and the daemon for each send, with that of the edits. Bar: ${CHANGES_MAX}.`,
+		paired({ '': told }, { 'a second': most(CHANGES_MAX)['a second'] }, ['edits', 'none'])].join('\n\n'),
+	plots: {},
+});
+
+/** What a build may cost more than the one before. */
+const BESIDE_MAX = 1.03;
+
+const beside = ({ told }) => ({
+	text: [`Two builds of the daemon in turns; medians, and the median of the ratios of pairs. Bar: ${BESIDE_MAX}.`, paired(told, most(BESIDE_MAX), ['new', 'old'])].join('\n\n'),
+	plots: {},
+});
+
+const writers = { fanout, saturation, held, rooms, sends, reads, growth, bounds, access, changes, beside };
 
 /** A part as {text, plots: {name: svg}}. */
 export function report(result) {

@@ -7,8 +7,9 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { child, freePort, request, root, start, tempDir, until } from '../e2e/harness.mjs';
+import { child, client, freePort, metric, request, root, start, tempDir, until } from '../e2e/harness.mjs';
 import { descendants, memory } from '../e2e/load.mjs';
+import { snippets } from '../e2e/nginx.mjs';
 import { cpus } from './generator.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -40,9 +41,9 @@ const module = (file) => {
 };
 
 /** The same settings as scripts/run gives its nginx, where they matter. */
-const conf = ({ port, modules = [], http = '', locations }) => `
+const conf = ({ port, modules = [], workers = 1, http = '', locations }) => `
 ${process.getuid() ? '' : 'user root;'}
-worker_processes 1;
+worker_processes ${workers};
 worker_rlimit_nofile 20000;
 pid nginx.pid;
 ${modules.map((file) => `load_module ${file};`).join('\n')}
@@ -53,18 +54,18 @@ http {
 	tcp_nopush on;
 	keepalive_requests 1000000;
 	client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+	client_header_buffer_size 2k;
+	client_body_buffer_size 128k;
 	${http}
 	server {
 		listen 127.0.0.1:${port} reuseport backlog=65535;
-		client_header_buffer_size 2k;
-		client_body_buffer_size 128k;
 		${locations}
 	}
 }
 `;
 
 async function nginx(name, { behind, ...parts }) {
-	const dir = tempDir('longline-bench-'), port = await freePort();
+	const dir = tempDir('longline-bench-'), port = parts.port ?? await freePort();
 	fs.chmodSync(dir, 0o755);
 	const others = behind ? behind(dir) : {};
 	fs.writeFileSync(path.join(dir, 'nginx.conf'), conf({ port, ...parts }));
@@ -75,7 +76,7 @@ async function nginx(name, { behind, ...parts }) {
 		throw new Error(`${name}: nginx ended: ${web.output}`);
 	const groups = { nginx: [web.pid, ...descendants(web.pid, 'nginx')], ...Object.fromEntries(Object.entries(others).map(([key, proc]) => [key, [proc.pid]])) };
 	return {
-		name, port, url, groups, memory: () => used(groups), errors: () => lastLines(path.join(dir, 'error.log')),
+		name, port, url, dir, groups, memory: () => used(groups), errors: () => lastLines(path.join(dir, 'error.log')),
 		async stop() {
 			web.signal('SIGTERM');
 			Object.values(others).forEach((proc) => proc.signal('SIGTERM'));
@@ -83,6 +84,34 @@ async function nginx(name, { behind, ...parts }) {
 			fs.rmSync(dir, { recursive: true, force: true });
 		},
 	};
+}
+
+/**
+ * Longline where those who come are not all of this machine: nginx believes X-Forwarded-For of a proxy, who is whoever asks,
+ * so one program is as many strangers as it says. The site is that of site-example.conf: TLS with HTTP/2 (at tlsPort), and
+ * longline-limits.conf, unless `bare`.
+ */
+export async function site({ name = 'longline', daemon: program = 'build/longlined', flags = '', dataDir, workers = 1, bare = false } = {}) {
+	const parts = snippets({ socket: 'longlined.sock' }), port = await freePort(), db = dataDir && path.join(dataDir, 'longline.db');
+	let tlsPort = port;
+	while (tlsPort === port)
+		tlsPort = await freePort();
+	const server = await nginx(name, {
+		port, workers,
+		behind(dir) {
+			execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=localhost', '-keyout', 'key.pem', '-out', 'cert.pem'], { cwd: dir, stdio: 'ignore' });
+			return { daemon: child('taskset', ['-c', cpus.servers, path.join(root, program), '--socket', 'longlined.sock', '--database', db ?? 'longline.db', ...flags.split(' ').filter(Boolean)], { cwd: dir }) };
+		},
+		http: parts.http,
+		locations: `
+		listen 127.0.0.1:${tlsPort} ssl http2 reuseport backlog=16384;
+		ssl_certificate cert.pem; ssl_certificate_key key.pem;
+		set_real_ip_from 127.0.0.1; real_ip_header X-Forwarded-For; real_ip_recursive on;
+		${parts.server}
+		${bare ? '' : parts.limits}`,
+	});
+	const [daemon] = server.groups.daemon, ask = client(server.url);
+	return Object.assign(server, ask, { tlsPort, db: db ?? path.join(server.dir, 'longline.db'), pid: () => daemon, metric: (pattern) => metric(ask, pattern) });
 }
 
 /** nginx alone, that answers everything with these bytes. */

@@ -27,6 +27,8 @@ export function socket(t, make, url, options = {}) {
 	const self = make(url, { ...QUICK, ...options });
 	t.after(() => {
 		self.close();
+		// Another namespace of its connection would have that come back for ever.
+		self.io.reconnection(false);
 		self.io.engine?.close?.();
 	});
 	self.happened = [];

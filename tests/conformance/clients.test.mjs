@@ -23,8 +23,9 @@ async function restart(s) {
 	}, { what: 'another daemon' });
 }
 
-for (const [version, io] of clients) {
-	describe(`socket.io-client ${version}`, () => {
+/** One client's tests, in their order; they have servers of their own, and wait most of the time. */
+const each = ([version, io]) => {
+	describe(`socket.io-client ${version}`, { concurrency: 1 }, () => {
 		const s = conformance();
 		const join = (t, path = '', options = {}) => connected(t, io, s.url + path, options);
 
@@ -231,7 +232,7 @@ for (const [version, io] of clients) {
 		});
 	});
 
-	describe(`socket.io-client ${version}, heartbeat 300 and 200 ms`, () => {
+	describe(`socket.io-client ${version}, heartbeat 300 and 200 ms`, { concurrency: 1 }, () => {
 		const s = conformance({ brisk: true });
 
 		it('stays for many heartbeats', async (t) => {
@@ -298,7 +299,8 @@ for (const [version, io] of clients) {
 			assert.ok(asked > 100, `${asked} asked`);
 		});
 	});
-}
+};
+describe('unmodified', { concurrency: 2 }, () => clients.forEach(each));
 
 describe('socket.io-client 4.8, as only newer clients can', () => {
 	const s = conformance();

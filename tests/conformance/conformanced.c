@@ -182,7 +182,7 @@ on_main(struct daemon *d, struct member *m, const struct packet *p, const struct
 	buf_fini(&first.text);
 }
 
-static void
+static bool
 app_event(void *ctx, struct member *m, const struct packet *p, const struct member_bytes *bytes)
 {
 	if (str_eq(p->event, STR("message")))
@@ -192,6 +192,7 @@ app_event(void *ctx, struct member *m, const struct packet *p, const struct memb
 			member_ack(m, p->id, p->args, bytes);
 	} else if (str_eq(member_namespace(m), STR("/")))
 		on_main(ctx, m, p, bytes);
+	return true;
 }
 
 /* ---- bare Engine.IO: an echo ---- */

@@ -133,21 +133,16 @@ for (const path of ['/engine.io/', '/socket.io/']) {
 				await gone(session);
 			});
 
-			it('counts from a pong that was not asked for', async (t) => {
-				let session, opened, before;
-				do {
-					// A busy machine may let a moment pass unused; then there is nothing to learn.
-					session = await begin(t);
-					opened = performance.now();
-					await sleep(INTERVAL / 2);
-					before = performance.now();
-				} while (before - opened > INTERVAL);
+			it('counts from a pong that was not asked for', (t) => tries(async () => {
+				const session = await begin(t);
+				await sleep(INTERVAL / 2);
+				const before = performance.now();
 				await session.send('3');
 				const res = await session.get();
 				const time = performance.now() - before;
 				assert.equal(res.text, '2');
 				assert.ok(time > INTERVAL - 10, `ping ${time} ms after the pong`);
-			});
+			}));
 
 			it('keeps a session that answers, for many heartbeats', (t) => tries(async () => {
 				const session = await joined(t);

@@ -34,7 +34,7 @@ async function works(front, base) {
 }
 
 /** The example of a whole site, with a certificate of our own and other ports: TLS, HTTP/2, the redirect. */
-async function complete(t, { http, site, snippet, base }) {
+async function complete(t, { http, site, snippet, share, base }) {
 	const folder = tempDir();
 	const [cert, key] = [path.join(folder, 'cert.pem'), path.join(folder, 'key.pem')];
 	await run('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=longline.example', '-keyout', key, '-out', cert]);
@@ -45,7 +45,8 @@ async function complete(t, { http, site, snippet, base }) {
 		.replace(/listen 443 /, `listen 127.0.0.1:${port} `)
 		.replace(/ssl_certificate .*;/, `ssl_certificate ${cert};`)
 		.replace(/ssl_certificate_key .*;/, `ssl_certificate_key ${key};`)
-		.replace(/include \S*\/longline\.conf;/, `include ${snippet}/server.conf;`) });
+		.replace(/include \S*\/longline\.conf;/, `include ${snippet}/server.conf;`)
+		.replace(/include \S*\/(longline-\w+\.conf);/g, `include ${share}/$1;`) });
 	const name = `https://longline.example:${front.port}`;
 	const ask = (...args) => curl('--cacert', cert, '--resolve', `longline.example:${front.port}:127.0.0.1`, ...args);
 	const page = await ask('--http2', '-o', '/dev/null', '-w', '%{http_code} %{http_version}', `${name}${base}/`);
@@ -122,11 +123,18 @@ for (const BASE of ['', '/chat']) {
 			assert.ok(!d.done, d.output);
 			const front = await nginx({ http: http.replaceAll(socket, d.socket), server: server.replaceAll(shown, path.join(DESTDIR, shown)), t });
 			await works(front, BASE);
-			const site = fs.readFileSync(find(/\/nginx\/site-example\.conf$/), 'utf8');
-			await complete(t, { http: http.replaceAll(socket, d.socket), site, snippet: front.folder, base: BASE });
+			const example = find(/\/nginx\/site-example\.conf$/);
+			const site = fs.readFileSync(example, 'utf8');
+			await complete(t, { http: http.replaceAll(socket, d.socket), site, snippet: front.folder, share: path.dirname(example), base: BASE });
 			const version = await run(installed, ['--version']);
 			assert.equal(version.code, 0);
 			assert.equal(version.stdout, (await run(binary, ['--version'])).stdout);
+			find(/\/share\/longline\/grafana\/longline-dashboard\.json$/);
+			find(/\/share\/longline\/prometheus\/longline\.rules\.yml$/);
+
+			const undone = await run('make', ['-s', '-C', root, 'uninstall', `DESTDIR=${DESTDIR}`, 'PREFIX=/usr/local', `BASE=${BASE}`], { env });
+			assert.equal(undone.code, 0, undone.stderr);
+			assert.equal(execFileSync('find', [DESTDIR, '-not', '-type', 'd'], { encoding: 'utf8' }), '');
 		});
 	});
 }

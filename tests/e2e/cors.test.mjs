@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { pending, problem, room, server } from './harness.mjs';
+import { headersOf, site, user } from './persons.mjs';
 
 const ORIGIN = 'https://page.example';
 const OTHER = 'https://other.example';
@@ -30,15 +31,81 @@ describe('cors: off, as by default', () => {
 	const s = server();
 
 	it('sends no CORS header, and refuses a foreign send', async () => {
-		for (const [name, res, status] of await tour(s, ORIGIN)) {
-			// A foreign send is refused for what it is; which of two faults is named first is nobody's business.
-			assert.ok(res.status === 403 || (res.status === status && name !== 'send'), `${name}: ${res.status}`);
+		for (const [name, res] of await tour(s, ORIGIN)) {
+			assert.equal(res.status, name === 'too large for nginx' ? 413 : 403, name);
 			assert.deepEqual(cors(res), [], name);
 		}
 		problem(assert, await s.post('/send', 'x', { Origin: ORIGIN }), 403, 'forbidden_origin');
 		const flight = await preflight(s, '/send', ORIGIN);
 		assert.equal(flight.status, 204);
 		assert.deepEqual(cors(flight), []);
+	});
+
+	it('says that answers differ by Origin, whatever they are', async () => {
+		for (const headers of [{}, { Origin: s.url }, { Origin: ORIGIN }])
+			for (const target of ['/poll?wait=0', '/poll?wait=0.1', '/history', '/history?x=1', '/rooms', '/socket.io/?EIO=4&transport=polling'])
+				assert.match((await s.get(target, headers)).headers.vary ?? '', /Origin/, target);
+		const { etag } = (await s.get('/rooms')).headers;
+		const same = await s.get('/rooms', { 'If-None-Match': etag });
+		assert.equal(same.status, 304);
+		assert.match(same.headers.vary, /Origin/);
+	});
+});
+
+/** Every way into the daemon: [method, target, whether a link may lead there]. */
+const DOORS = [
+	['POST', '/send', false], ['GET', '/poll?wait=0', true], ['HEAD', '/history', true], ['GET', '/history', true], ['GET', '/rooms', true],
+	['GET', '/socket.io/?EIO=4&transport=polling', false], ['POST', '/socket.io/?EIO=4&transport=polling&sid=none', false], ['GET', '/socket.io', false],
+];
+const refused = ({ status, json }) => status === 403 && (json === undefined || json.code === 'forbidden_origin');
+
+describe('cors: who may come in at each door', () => {
+	const s = server({ flags: ['--cors', ORIGIN] });
+	const tries = [ // what a request says, whether it may come in, and whether it may as a link
+		[{}, true],
+		[{ 'Sec-Fetch-Site': 'none', 'Sec-Fetch-Dest': 'document' }, true],
+		[{ 'Sec-Fetch-Site': 'same-origin', Origin: OTHER }, true],
+		[{ Origin: ORIGIN }, true],
+		[{ Origin: ORIGIN, 'Sec-Fetch-Site': 'cross-site' }, true],
+		[{ Origin: OTHER }, false],
+		[{ Origin: 'null' }, false],
+		[{ Origin: OTHER, 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'cors', 'Sec-Fetch-Dest': 'empty' }, false],
+		[{ 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'no-cors', 'Sec-Fetch-Dest': 'script' }, false],
+		[{ 'Sec-Fetch-Site': 'same-site', 'Sec-Fetch-Mode': 'no-cors', 'Sec-Fetch-Dest': 'image' }, false],
+		[{ 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'iframe' }, false],
+		[{ 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document' }, false, true],
+		// A form that another page submits is a navigation, too, but no link.
+		[{ 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document', Origin: OTHER }, false, true],
+		[{ Origin: OTHER, Authorization: 'Basic OmxsX3g=' }, false], // browsers add it by themselves
+	];
+
+	for (const [method, target, linked] of DOORS)
+		it(`${method} ${target}`, async () => {
+			for (const [headers, ok, link = ok] of tries) {
+				const res = await s.request(target, { method, headers, body: method === 'POST' ? 'x' : undefined });
+				assert.equal(refused(res), !(linked ? link : ok), `${JSON.stringify(headers)}: ${res.status} ${res.text}`);
+			}
+		});
+
+	it('whoever says Bearer is not asked for an origin, but for what he says', async () => {
+		for (const [method, target] of DOORS) {
+			const res = await s.request(target, { method, headers: { Origin: OTHER, Authorization: 'Bearer ll_none' }, body: method === 'POST' ? 'x' : undefined });
+			assert.ok(!refused(res), `${method} ${target}`);
+		}
+	});
+
+	it('a page elsewhere may see that the daemon lives, and what is nowhere', async () => {
+		assert.equal((await s.get('/healthz', { Origin: OTHER, 'Sec-Fetch-Site': 'cross-site' })).status, 200);
+		problem(assert, await s.get('/none', { Origin: OTHER, 'Sec-Fetch-Site': 'cross-site' }), 404, 'not_found');
+	});
+
+	it('a refusal stores nothing, and begins no session', async () => {
+		const r = room();
+		await s.post(`/send?room=${r}`, 'x', { Origin: OTHER });
+		assert.equal((await s.poll({ room: r, since: 'all', wait: 0 })).json.messages.length, 0);
+		const before = (await s.get('/metrics')).text.match(/^longline_\w*sessions\w* .*/gm);
+		await s.get('/socket.io/?EIO=4&transport=polling', { Origin: OTHER });
+		assert.deepEqual((await s.get('/metrics')).text.match(/^longline_\w*sessions\w* .*/gm), before);
 	});
 });
 
@@ -143,7 +210,7 @@ describe('cors: two origins, one of them an app', () => {
 	it('keeps answers that polls share for each origin', async () => {
 		for (const last of [{ text: 'news' }, null]) {
 			const r = room();
-			const origins = [ORIGIN, APP, undefined, OTHER, APP, ORIGIN, undefined];
+			const origins = [ORIGIN, APP, undefined, APP, ORIGIN, undefined];
 			const held = origins.map((Origin) => s.poll({ room: r, wait: last ? 50 : 0.5 }, { headers: Origin ? { Origin } : {} }));
 			await s.parked(origins.length);
 			if (last)
@@ -157,7 +224,7 @@ describe('cors: two origins, one of them an app', () => {
 
 	it('keeps answers that sessions share for each origin', async () => {
 		const r = room();
-		const sessions = await Promise.all([ORIGIN, APP, undefined, OTHER, APP, ORIGIN].map(async (Origin) => {
+		const sessions = await Promise.all([ORIGIN, APP, undefined, APP, ORIGIN].map(async (Origin) => {
 			const headers = { 'User-Agent': 'browser', ...(Origin && { Origin }) };
 			const { sid } = JSON.parse((await s.get('/socket.io/?EIO=4&transport=polling', headers)).text.slice(1));
 			const target = `/socket.io/?EIO=4&transport=polling&sid=${sid}`;
@@ -187,6 +254,18 @@ describe('cors: all, and one by its name', () => {
 			}
 		}
 	});
+});
+
+it('cors: * lets no page write as a user whom the web server has checked', async (t) => {
+	const s = await site(t, { flags: ['--cors', '*', '--cors', ORIGIN] });
+	const send = (Origin, headers) => s.post('/send', 'x', { 'Content-Type': 'text/plain', Origin, ...headers });
+	const ann = headersOf(user('ann'));
+	problem(assert, await send(OTHER, ann), 403, 'forbidden_origin');
+	problem(assert, await send(OTHER, { Authorization: 'Basic YTpi' }), 403, 'forbidden_origin');
+	assert.equal((await send(OTHER, {})).status, 201, 'a stranger');
+	assert.equal((await send(ORIGIN, ann)).status, 201, 'a page that is named');
+	assert.equal((await s.post('/send', 'x', ann)).status, 201, 'no page');
+	assert.deepEqual((await s.rows('SELECT "by" FROM messages')).map(({ by }) => by), [null, 'user:ann', 'user:ann']);
 });
 
 describe('cors: what is the same site', () => {

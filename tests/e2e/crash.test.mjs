@@ -5,23 +5,13 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { it } from 'node:test';
-import { alive, binary, ms, sleep, start, until } from './harness.mjs';
+import { alive, binary, ms, newPid, sleep, start, until } from './harness.mjs';
 import { assertSaw, assertStored, descendants, fewer, follow, pick, random, sender, stored } from './load.mjs';
 import { followSocket, socketSender } from './sockets.mjs';
 
 const cycles = Number(process.env.CRASH_CYCLES || fewer(100, 10));
 const rooms = ['main', 'ops', 'a.b-c_d'];
 const ROWS_OF_READERS = [['*'], ['*'], ['main'], ['ops'], rooms, ['main', 'ops'], ['a.b-c_d'], ['*', 'main']];
-
-/** The daemon's pid once its file is there and names a living process other than the one before. */
-const newPid = (server, before) => until(() => {
-	try {
-		const pid = server.pid();
-		return pid !== before && alive(pid) && pid;
-	} catch {
-		return false; // between two daemons there is no file
-	}
-}, { timeout: ms(30_000), every: 2, what: 'the daemon to be started again' });
 
 /** Kills a daemon that has not served yet: while it recovers the database, or binds its socket. */
 async function killWhileStarting(server, before) {

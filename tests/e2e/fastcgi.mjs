@@ -1,6 +1,8 @@
 // fastcgi.mjs: a tiny FastCGI client, to speak to the daemon's socket without nginx between.
 //
-// For what nginx would never send or never lets through: REMOTE_USER, odd parameters, a body split anywhere.
+// For what nginx would never send or never lets through: REMOTE_USER, odd parameters, a body split anywhere. And a server
+// in the daemon's place, for what nginx sends and what it makes of answers.
+import { once } from 'node:events';
 import net from 'node:net';
 
 export const BEGIN = 1, ABORT = 2, END = 3, PARAMS = 4, STDIN = 5, STDOUT = 6, STDERR = 7, DATA = 8, GET_VALUES = 9;
@@ -28,6 +30,23 @@ export function pairs(params) {
 		const [n, v] = [Buffer.from(name), Buffer.isBuffer(value) ? value : Buffer.from(String(value))];
 		return [size(n.length), size(v.length), n, v];
 	}));
+}
+
+/** The reverse of pairs(). */
+function unpaired(bytes) {
+	const params = {};
+	let at = 0;
+	const length = () => {
+		const n = bytes[at] < 128 ? bytes[at] : bytes.readUInt32BE(at) & 0x7fffffff;
+		at += bytes[at] < 128 ? 1 : 4;
+		return n;
+	};
+	while (at < bytes.length) {
+		const [n, v] = [length(), length()];
+		params[bytes.toString('utf8', at, at + n)] = bytes.toString('utf8', at + n, at + n + v);
+		at += n + v;
+	}
+	return params;
 }
 
 const split = (type, content) => {
@@ -66,6 +85,35 @@ export function decode(bytes) {
 
 /** What a server of its own answers a request with. */
 export const response = (cgi) => Buffer.concat([...split(STDOUT, Buffer.from(cgi)), record(END, Buffer.alloc(8))]);
+
+/**
+ * A server in the daemon's place, until the test `t` ends; answers each request with what `answer(params)` gives, or
+ * promises: a CGI reply. Gives the socket, and `asked`: the parameters of all requests so far.
+ */
+export async function backend(t, socket, answer) {
+	const asked = [];
+	const server = net.createServer((conn) => {
+		let bytes = Buffer.alloc(0), params = [];
+		conn.on('error', () => {});
+		conn.on('data', async (part) => {
+			const { records, rest } = decode(Buffer.concat([bytes, part]));
+			bytes = rest;
+			for (const { type, content } of records) {
+				if (type === PARAMS)
+					params.push(content);
+				if (type !== STDIN || content.length > 0)
+					continue;
+				const names = unpaired(Buffer.concat(params));
+				params = [];
+				asked.push(names);
+				conn.write(response(await answer(names)));
+			}
+		});
+	}).listen(socket);
+	await once(server, 'listening');
+	t.after(() => server.close());
+	return { socket, asked };
+}
 
 /** A CGI reply (headers, blank line, body) as {status, headers, body, text, json}. */
 export function reply(bytes) {

@@ -17,7 +17,8 @@ async function large(rows = ROWS) {
 	await sql(path.join(dataDir, 'longline.db'), `PRAGMA synchronous = OFF;
 		INSERT INTO messages (room, text) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${rows})
 		SELECT 'r' || i, ${Array.from({ length: 8 }, (_, k) => `'word${k}' || (i % ${61 + k}) || ' '`).join(' || ')} || i FROM n;`);
-	return { dataDir };
+	// One person's share would keep most of what follows from beginning at all.
+	return { dataDir, flags: '--limit reads=off --limit reading=off' };
 }
 
 const indexed = (s) => until(async () => await s.metric(/^longline_indexed$/) >= SEARCHED, { timeout: ms(120_000), what: 'the index' });
@@ -41,16 +42,27 @@ async function stranger(s, target) {
 	return res.took;
 }
 
+/**
+ * What a request for `target` takes after fn() is compared with what it takes alone. A fault makes a stranger wait for
+ * seconds, each time; a busy machine may do so once.
+ */
+async function atOnce(s, target, fn, tries = 3) {
+	const alone = await stranger(s, target);
+	await fn();
+	const after = await stranger(s, target);
+	if (after >= alone + ms(300) && tries > 1)
+		return atOnce(s, target, fn, tries - 1);
+	return assert.ok(after < alone + ms(300), `${after} ms, and alone ${alone} ms`);
+}
+
 describe('gone: a stranger does not wait for searches', () => {
 	const s = server(() => large(SEARCHED));
 	const search = (q) => `/history?room=*&q=${encodeURIComponent(q)}`;
 
 	it('of many beginnings, sent and dropped', async () => {
 		await indexed(s);
-		const alone = await stranger(s, search('4711'));
-		await dropped(s, search(PREFIXES), 500, () => until(async () => await s.metric(/^longline_searches_queued$/) > 300, { timeout: ms(10_000), what: 'searches' }));
-		const after = await stranger(s, search('4711'));
-		assert.ok(after < alone + ms(300), `${after} ms, and alone ${alone} ms`);
+		await atOnce(s, search('4711'), () =>
+			dropped(s, search(PREFIXES), 500, () => until(async () => await s.metric(/^longline_searches_queued$/) > 300, { timeout: ms(10_000), what: 'searches' })));
 		assert.ok(await s.metric(/^longline_searches_cancelled_total$/) > 300);
 		assert.equal(await s.metric(/^longline_searches_queued$/), 0);
 	});
@@ -60,23 +72,15 @@ describe('gone: a stranger does not wait for reads', () => {
 	const s = server(() => large());
 
 	it('of pages whose filter fits nothing', async () => {
-		const alone = await stranger(s, '/history?room=r4711');
-		await dropped(s, '/history?room=*&sender=nobody', 200, open(s, 150));
-		const after = await stranger(s, '/history?room=r4711');
-		assert.ok(after < alone + ms(300), `${after} ms, and alone ${alone} ms`);
+		await atOnce(s, '/history?room=r4711', () => dropped(s, '/history?room=*&sender=nobody', 200, open(s, 150)));
 	});
 
 	it('of catch-ups', async () => {
-		await dropped(s, '/poll?room=*&since=1&limit=1000', 200, () => sleep(5));
-		const after = await stranger(s, '/poll?room=r4711&since=1');
-		assert.ok(after < ms(300), `${after} ms`);
+		await atOnce(s, '/poll?room=r4711&since=1', () => dropped(s, '/poll?room=*&since=1&limit=1000', 200, () => sleep(5)));
 	});
 
 	it('of lists of rooms', async () => {
-		const alone = await stranger(s, '/history?room=r4711');
-		await dropped(s, '/rooms?limit=1000', 200, () => sleep(30));
-		const after = await stranger(s, '/history?room=r4711');
-		assert.ok(after < alone + ms(300), `${after} ms, and alone ${alone} ms`);
+		await atOnce(s, '/history?room=r4711', () => dropped(s, '/rooms?limit=1000', 200, () => sleep(30)));
 	});
 });
 

@@ -26,6 +26,8 @@ export { sleep };
 
 /** Milliseconds, longer where everything is slower. */
 export const ms = (n) => n * slow;
+/** Likewise for what a test waits for to the end, as an expiry: no longer than it must be. */
+export const span = (n) => n * Math.min(slow, 2);
 
 const SANITIZER = /ERROR: AddressSanitizer|runtime error:|WARNING: ThreadSanitizer|LeakSanitizer/;
 
@@ -144,6 +146,16 @@ export async function pending(promise, time = ms(150)) {
 	const mark = {};
 	return await Promise.race([promise.then(() => null, () => null), sleep(time, mark)]) === mark;
 }
+
+/** The daemon's process id, once scripts/run has another one than this in its place. */
+export const newPid = (server, before) => until(() => {
+	try {
+		const pid = server.pid();
+		return pid !== before && alive(pid) && pid;
+	} catch {
+		return false; // between two daemons there is no file
+	}
+}, { timeout: ms(30_000), every: 2, what: 'the daemon to be started again' });
 
 /** A port nobody listens on. */
 export async function freePort() {
@@ -378,6 +390,9 @@ export function server(options = {}) {
 // The daemon alone, for what scripts/run would hide: how it ends, and what it says when it cannot start
 
 export const binary = path.resolve(root, process.env.LONGLINED || 'build/longlined');
+
+/** The tool: the one beside the daemon, if there is one. */
+export const longline = [path.join(path.dirname(binary), 'longline'), path.join(root, 'build/longline')].find((file, i, { length }) => i === length - 1 || fs.existsSync(file));
 
 /**
  * Starts the daemon without scripts/run and nginx. Options: dir (for all files), flags (a list), socket, db, program, env,

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { describe, it } from 'node:test';
-import { ms, problem, request, room, root, server, start, session, until } from './harness.mjs';
+import { binary, ms, problem, request, room, root, run, server, start, session, until } from './harness.mjs';
 
 describe('health: /healthz', () => {
 	const s = server();
@@ -114,6 +114,32 @@ describe('health: /metrics', () => {
 		const names = Object.keys(await figures()).join('\n');
 		for (const what of [/parked/, /send/, /commit/, /lag/, /error.*code="/, /session/, /wal/, /database|db/])
 			assert.match(names, what);
+	});
+
+	it('says which version runs, with which SQLite, and since when', async () => {
+		const all = await figures();
+		const [name] = Object.keys(all).filter((key) => key.startsWith('longline_build_info'));
+		const told = (await run(binary, ['--version'])).stdout.trim().split(' ')[1];
+		assert.match(name, new RegExp(`^longline_build_info\\{version="${told.replaceAll(/[.+]/g, '\\$&')}",sqlite="3\\.\\d+\\.\\d+"\\}$`));
+		assert.equal(all[name], 1);
+		const started = all.longline_process_start_time_seconds, now = Date.now() / 1000;
+		assert.ok(started <= now && started > now - 3600 * 24, `${started}, and it is ${now}`);
+		assert.equal((await figures()).longline_process_start_time_seconds, started);
+	});
+
+	it('times each transaction, and each message up to its publication', async () => {
+		const before = await figures();
+		for (let i = 0; i < 4; i++)
+			await s.sent('x', { room: room() });
+		const key = { 'Idempotency-Key': 'once' };
+		await s.post('/send', 'x', key);
+		await s.post('/send', 'x', key);
+		const after = await figures();
+		const grew = (name) => after[name] - before[name];
+		assert.equal(grew('longline_delivery_seconds_count'), 5, 'a repetition is no delivery');
+		assert.equal(grew('longline_commit_seconds_count'), grew('longline_commits_total'));
+		assert.ok(grew('longline_delivery_seconds_sum') > 0);
+		assert.ok(Math.abs(grew('longline_commit_seconds_sum') - grew('longline_commit_seconds_total')) < 1e-5);
 	});
 
 	it('counts sends, refusals and held polls', async () => {

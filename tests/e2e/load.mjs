@@ -56,13 +56,14 @@ const gone = (server) => server.proc?.done;
  *   rest        milliseconds between an answer and the next poll; none: at once
  *   patient     failures (a 502, a connection cut) are expected: ask again after a moment; else they end it
  *   onMessage   is told of each message, at once
+ *   sees        whether it may read a room, for what it is to get
  * Where it begins is known once `start()` has resolved.
  */
-export function follow(server, { rooms: names = ['*'], wait = 10, limit, drop, rest, patient = false, onMessage } = {}) {
+export function follow(server, { rooms: names = ['*'], wait = 10, limit, drop, rest, patient = false, onMessage, sees } = {}) {
 	const value = (option) => (typeof option === 'function' ? option() : option);
 	const content = crypto.createHash('sha256');
-	const self = { rooms: names, ids: [], polls: 0, dropped: 0, failures: [], odd: [], from: undefined, start, reach, stop };
-	let cursor, epoch, hangUp, running, stopping = false;
+	const self = { rooms: names, sees, ids: [], polls: 0, dropped: 0, failures: [], odd: [], from: undefined, start, reach, stop };
+	let cursor, epoch, hangUp, running, asked, stopping = false;
 
 	async function start() {
 		const { json } = await server.poll({ room: names, wait: 0 });
@@ -90,6 +91,7 @@ export function follow(server, { rooms: names = ['*'], wait = 10, limit, drop, r
 		const time = value(drop);
 		const timer = time === undefined ? undefined : setTimeout(() => hangUp.abort(), time);
 		self.polls++;
+		asked = performance.now();
 		try {
 			const params = { room: names, since: cursor, epoch, wait: value(wait), limit: value(limit) };
 			const res = await server.poll(params, { signal: hangUp.signal });
@@ -126,7 +128,10 @@ export function follow(server, { rooms: names = ['*'], wait = 10, limit, drop, r
 	/** Waits until it has been told of everything that is stored for it. */
 	function reach(log, timeout = ms(30_000)) {
 		const head = dueTo(self, log).at(-1)?.id ?? 0;
-		return until(() => cursor >= head || (!patient && self.failures.length > 0), { timeout, what: `a reader at ${cursor} to reach ${head}` });
+		return until(() => cursor >= head || (!patient && self.failures.length > 0), { timeout, what: `a reader at ${cursor} to reach ${head}` }).catch((error) => {
+			error.message += `; it is at ${cursor} now, its poll was sent ${(performance.now() - asked).toFixed(0)} ms ago, its last failure was ${self.failures.at(-1)}`;
+			throw error;
+		});
 	}
 
 	async function stop() {
@@ -228,7 +233,7 @@ export const stored = (server) => rows(server.db, 'SELECT id, room, text, key FR
 
 /** The rows that a reader should see. */
 const dueTo = (reader, log) => log.filter(({ id, room }) =>
-	id > reader.from && (reader.rooms.includes('*') || reader.rooms.includes(room)));
+	id > reader.from && (reader.rooms.includes('*') || reader.rooms.includes(room)) && (reader.sees?.(room) ?? true));
 
 /** Whether the reader saw each stored row of its rooms above where it began, once, in order, unchanged. */
 export function assertSaw(reader, log) {

@@ -6,7 +6,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { STDERR, STDIN, connect, decode, encode, fastcgi, record, response } from './fastcgi.mjs';
-import { daemon, ms, room, server as shared, session, sleep, start, tempDir, until, within } from './harness.mjs';
+import { daemon, ms, room, server as shared, session, sleep, span, start, tempDir, until, within } from './harness.mjs';
 import { nginx, snippets } from './nginx.mjs';
 
 const MB = 1e6;
@@ -193,9 +193,9 @@ async function open(server, nsp = '') {
 }
 
 describe('memory: sessions', () => {
-	const flags = ['--memory-max', '20000000', '--max-payload', '4000000', '--body-max', '4000000', '--session-queue', '16000000'];
+	const flags = ['--memory-max', '20000000', '--max-payload', '4000000', '--body-max', '4000000', '--session-queue', '16000000', '--lock-wait', '100'];
 	const server = shared({
-		flags: [...flags, '--attachment-wait', String(ms(1500)), '--event-wait', String(ms(4000))],
+		flags: [...flags, '--attachment-wait', String(span(1500)), '--event-wait', String(span(4000))],
 	});
 	const gone = async (one) => {
 		const { status, text } = await one.get();
@@ -250,24 +250,24 @@ describe('memory: sessions', () => {
 		const began = performance.now();
 		let ended;
 		for (let i = 0; i < 9 && !ended; i++) {
-			await sleep(ms(800));
+			await sleep(span(800));
 			ended = (await other.post('bYWJj')).status !== 200 && performance.now() - began;
 			if (i === 2)
 				assert.ok(await gone(one), 'a session whose attachment did not come is ended');
 		}
-		assert.ok(ended >= ms(3900) && ended < ms(6500), `the other ended after ${ended} ms`);
+		assert.ok(ended >= span(3900) && ended < ms(6500), `the other ended after ${ended} ms`);
 		assert.equal(await figure(server.socket, 'sessions_unfinished_total'), before + 2);
 		// Whoever finishes is not bothered.
 		const good = await open(server);
 		await good.post(`${half}YWJj`);
-		await sleep(ms(800));
+		await sleep(span(800));
 		await good.post('bYWJj');
-		await sleep(ms(2000));
+		await sleep(span(2000));
 		assert.equal((await good.post('42["y"]')).text, 'ok');
 	});
 
-	it('POSTs that are not handled yet, and events that pass', async () => {
-		const quiet = await open(server), many = [];
+	it('POSTs that are not handled yet, and events that pass', async (t) => {
+		const quiet = await open(server), busy = await open(server), many = [];
 		for (let i = 0; i < 30; i++)
 			many.push(await open(server, `/p${i}`));
 		// All that a channel keeps is less than a MB.
@@ -275,13 +275,18 @@ describe('memory: sessions', () => {
 			await one.post(`42/p${i},["typing","${'x'.repeat(900_000)}"]`);
 		assert.ok(await figure(server.socket, 'memory_ended_total{kind="passing"}') >= 5);
 		assert.ok(await figure(server.socket, 'memory_bytes{kind="passing"}') <= 20 * MB);
-		const answers = [];
+		// While the disk is behind, no event of anybody's is taken.
+		const lock = session(server.db, { t });
+		await lock.run('BEGIN IMMEDIATE;');
+		const answers = [busy.post(Array.from({ length: 600 }, () => '42["m"]').join('\x1e'))];
+		await until(async () => await figure(server.socket, 'sends_queued') >= 512, { what: 'sends to wait' });
 		for (const [i, one] of many.entries()) {
 			answers.push(one.post(Array.from({ length: 100_000 }, () => `42/p${i},["typing"]`).join('\x1e')).catch(() => {}));
 			await sleep(20); // or there would be too many requests in part
 		}
-		await until(async () => await figure(server.socket, 'memory_ended_total{kind="posts"}') >= 1, { every: 1, what: 'one to go' });
+		await until(async () => await figure(server.socket, 'memory_ended_total{kind="posts"}') >= 1, { what: 'one to go' });
 		assert.ok(await figure(server.socket, 'memory_bytes{kind="posts"}') <= 20 * MB);
+		await lock.run('COMMIT;');
 		assert.equal((await quiet.post('42["x"]')).text, 'ok');
 		await within(ms(60_000), Promise.all(answers), 'all POSTs');
 		await until(async () => await figure(server.socket, 'memory_bytes{kind="posts"}') === 0);
@@ -366,7 +371,8 @@ describe('memory: sessions-max', () => {
 	});
 });
 
-describe('memory: connections-max', () => {
+// Each has a daemon of its own, and waits for most of the time.
+describe('memory: connections-max', { concurrency: true }, () => {
 	/** Connections that were used once; `told` and `closed` say which were told to go, and which went. */
 	async function keep(d, n, obeys) {
 		const all = { conns: [], told: [], closed: [] };

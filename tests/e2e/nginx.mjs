@@ -11,18 +11,20 @@ export function snippets({ socket, base = '', cors = '', client = path.join(root
 	const read = (name) => fs.readFileSync(path.join(root, 'nginx', `${name}.in`), 'utf8')
 		.replaceAll('@SOCKET@', socket).replaceAll('@CORS@', cors).replaceAll('@STATIC@', path.join(root, 'static'))
 		.replaceAll('@CLIENT@', client).replaceAll('@BASE@', base);
-	return { http: read('longline-http.conf'), server: read('longline.conf'), auth: read('longline-auth.conf') };
+	return { http: read('longline-http.conf'), server: read('longline.conf'), auth: read('longline-auth.conf'), limits: read('longline-limits.conf') };
 }
 
 /**
- * Starts nginx with these snippets; auth.conf beside them is the one for names. `extra` is more for the server { };
- * `site(port)` makes other text for the whole of it. Gives a client for it, with url, port, `error()` (its error log) and `stop()`.
+ * Starts nginx with these snippets; auth.conf and limits.conf beside them are those for names and for numbers. `extra` is
+ * more for the server { }; `site(port)` makes other text for the whole of it. Gives a client for it, with url, port, `error()`
+ * (its error log) and `stop()`.
  */
-export async function nginx({ http, server, auth = '', extra = '', log = 'access_log off;', site, connections = 1024, t }) {
+export async function nginx({ http, server, auth = '', limits = '', extra = '', log = 'access_log off;', site, connections = 1024, t }) {
 	const folder = tempDir();
 	fs.writeFileSync(path.join(folder, 'http.conf'), http);
 	fs.writeFileSync(path.join(folder, 'server.conf'), server);
 	fs.writeFileSync(path.join(folder, 'auth.conf'), auth);
+	fs.writeFileSync(path.join(folder, 'limits.conf'), limits);
 	const port = await freePort();
 	fs.writeFileSync(path.join(folder, 'site.conf'), site?.(port) ?? `
 server {

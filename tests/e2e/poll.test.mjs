@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { connect, encode } from './fastcgi.mjs';
-import { ms, pending, problem, room, server, sleep, sql, start, until, within } from './harness.mjs';
+import { ms, pending, problem, room, server, session, sleep, sql, start, until, within } from './harness.mjs';
 
 const FOUR = ['epoch', 'messages', 'next', 'more'];
 const texts = (res) => res.json.messages.map((m) => m.text);
@@ -517,7 +517,12 @@ describe('poll: reset', () => {
 
 describe('poll: gap', () => {
 	const s = server();
-	const remove = (...list) => s.sql(`DELETE FROM messages WHERE id IN (${list})`);
+	/** The daemon takes a moment to see what another program has deleted. */
+	const seen = (id) => until(async () => (await s.poll({ room: '*', since: id - 1, wait: 0 })).json.gap, { what: 'the deletion to be seen' });
+	const remove = async (...list) => {
+		await s.sql(`DELETE FROM messages WHERE id IN (${list})`);
+		await seen(Math.min(...list));
+	};
 
 	it('is said when the cursor is below a deleted row, and only then', async () => {
 		const r = room();
@@ -564,6 +569,7 @@ describe('poll: gap', () => {
 		const r = room();
 		const [a, , c] = await sendAll(s, r, ['a', 'b', 'c']);
 		await s.sql(`DELETE FROM messages WHERE room = '${r}'`);
+		await seen(a);
 		for (const since of [0, a, c - 1]) {
 			const res = await s.poll({ room: r, since, wait: 50 });
 			assert.equal(res.json.gap, true, `since=${since}`);
@@ -713,11 +719,33 @@ describe('poll: older than memory', () => {
 			assert.deepEqual(got, sent);
 	});
 
+	it('says `more` only of more, whatever other programs write elsewhere', async (t) => {
+		const own = await start({ t, flags: '--ring-bytes 1000000' });
+		await own.sql(`INSERT INTO messages(room, text) VALUES('few', '1'), ('few', '2'), ('few', '3');
+			WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
+			INSERT INTO messages(room, text) SELECT 'noise', printf('%1000d', i) FROM n;`);
+		await until(async () => await own.head() >= 3003, { what: 'all of that to be taken in' });
+		const { run, close } = session(own.db, { t });
+		let writes = true, written = 0;
+		const noise = (async () => {
+			for (; writes; written++)
+				await run(`INSERT INTO messages(room, text) VALUES('noise', '${'x'.repeat(500)}');`);
+		})();
+		for (let i = 0; i < 300; i++) {
+			const { messages, more } = (await own.poll({ room: 'few', since: 0, wait: 0 })).json;
+			assert.deepEqual([messages.length, more], [3, false], `poll ${i}, after ${written} writes`);
+		}
+		writes = false;
+		await noise;
+		await close();
+	});
+
 	it('says gap below memory too', async () => {
 		const r = room();
 		const [a, b, c] = await sendAll(s, r, ['a', 'b', 'c']);
 		await Promise.all(range(100).map(() => s.sent('x'.repeat(100), { room: room('noise') })));
 		await s.sql(`DELETE FROM messages WHERE id = ${b}`);
+		await until(async () => (await s.poll({ room: r, since: a, wait: 0 })).json.gap, { what: 'the deletion to be seen' });
 		const res = await s.poll({ room: r, since: a });
 		assert.deepEqual(ids(res), [c]);
 		assert.equal(res.json.gap, true);
@@ -725,14 +753,14 @@ describe('poll: older than memory', () => {
 });
 
 // On the daemon's own socket, since nginx would take the whole reply off its hands.
-describe('poll: slow clients', () => {
+describe('poll: slow clients', { concurrency: true }, () => {
 	const s = server({ flags: '--send-timeout 1' });
 	const TEXT = 'x'.repeat(900_000);
 
 	it('closes one that makes no progress for send-timeout', async () => {
 		const r = room();
 		await s.sent(TEXT, { room: r });
-		const { conn } = await connect(s.socket);
+		const { conn } = await connect(s.socket), late = await s.metric(/late_total/);
 		conn.pause();
 		let bytes = 0;
 		conn.on('data', (part) => {
@@ -740,7 +768,7 @@ describe('poll: slow clients', () => {
 		});
 		conn.pause();
 		conn.write(encode({ path: '/poll', query: `room=${r}&since=all` }));
-		await sleep(ms(4_000));
+		await until(async () => await s.metric(/late_total/) > late, { what: 'it to be given up' });
 		const closed = new Promise((resolve) => conn.once('close', resolve));
 		conn.resume();
 		await within(ms(10_000), closed, 'the close');

@@ -873,7 +873,7 @@ describe('relay: recovery', () => {
 	}
 
 	it('what a session still has to say does not harm the one that has taken over', async (t) => {
-		const { own, pid } = await missed(t, `${NO_MEMORY} --readers 1 --reads-max 100000`, 5);
+		const { own, pid } = await missed(t, `${NO_MEMORY} --readers 1 --reads-max 100000 --limit reads=off --limit reading=off`, 5);
 		const pages = await occupy(own, ms(500));
 		const waits = `40${JSON.stringify({ pid })}`; // for the reader, and what is behind it as well
 		const first = await open(t, own);
@@ -904,7 +904,7 @@ describe('relay: recovery', () => {
 
 	it('takes the time it takes: no connect timeout strikes, and who leaves meanwhile is forgotten', async (t) => {
 		const timeout = ms(500);
-		const { own, sid, pid } = await missed(t, `${NO_MEMORY} --readers 1 --reads-max 100000 --connect-timeout ${timeout}`, 5);
+		const { own, sid, pid } = await missed(t, `${NO_MEMORY} --readers 1 --reads-max 100000 --limit reads=off --limit reading=off --connect-timeout ${timeout}`, 5);
 		const pages = await occupy(own, 3 * timeout);
 		const connect = `40${JSON.stringify({ pid })}`;
 		const began = performance.now();
@@ -995,6 +995,30 @@ describe('relay: the reply to CONNECT and what was missed', () => {
 			assert.match(first.shift(), /^40/);
 			assert.deepEqual([...first, ...await session.packets(299 - first.length)].map(idOf), ids.slice(1));
 		});
+
+	for (const [where, flags, forget] of kinds)
+		for (const told of [true, false])
+			it(`cut off behind a serverOffset, ${told ? 'after a part' : 'before the first'}: it goes on from there, ${where}`, async (t) => {
+				const s = await start({ t, flags });
+				const { ids } = await missed(t, s, 600);
+				const cut = await open(t, s);
+				await cut.send(`40${JSON.stringify({ serverOffset: ids[0] })}`);
+				const first = await list(cut), { sid, pid } = JSON.parse(first.shift().slice(2));
+				const had = told ? first.map(idOf) : [];
+				assert.ok(had.length < 599, 'a part');
+				await cut.leave();
+				await forget?.(s);
+				const session = await open(t, s);
+				await session.send(`40${JSON.stringify({ pid, offset: had.length ? String(had.at(-1)) : undefined })}`);
+				const rest = [];
+				for (let welcome; rest.length < 599 - had.length || !welcome;) {
+					const packets = await within(ms(10_000), list(session), 'the rest');
+					welcome ??= packets.find((one) => one.startsWith('40'));
+					rest.push(...packets.filter((one) => one.startsWith('42')).map(idOf));
+					assert.ok(!welcome || JSON.parse(welcome.slice(2)).sid === sid);
+				}
+				assert.deepEqual([...had, ...rest], ids.slice(1));
+			});
 
 	it('several at once: none has to wait for another reply once its messages came', async (t) => {
 		const s = await start({ t });

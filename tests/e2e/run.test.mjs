@@ -28,11 +28,11 @@ async function another(s, pid) {
 	await until(async () => (await s.get('/healthz')).status === 200, { what: 'it to answer' });
 }
 
-/** A copy of the checkout without what git ignores. */
+/** A copy of the checkout without what git ignores, but for the client file. */
 async function copy(to) {
 	fs.cpSync(root, to, {
 		recursive: true, preserveTimestamps: true, verbatimSymlinks: true,
-		filter: (from) => !/^(\.git|data|node_modules|tests)$/.test(path.relative(root, from)),
+		filter: (from) => !/^(\.git|data|node_modules|tests|build\/(?!client).*)$/.test(path.relative(root, from)),
 	});
 }
 
@@ -147,7 +147,7 @@ describe('run: its arguments', () => {
 			assert.equal(code, 0);
 			assert.equal(stderr, '');
 			const table = fs.readFileSync(path.join(root, 'README.md'), 'utf8').split('\n').filter((line) => /^\| `[A-Z_]+` \| /.test(line));
-			const names = table.map((line) => /`(\w+)`/.exec(line)[1]).filter((name) => !/^(PREFIX|DESTDIR|BASE|SOCKET|CORS)$/.test(name));
+			const names = table.map((line) => /`(\w+)`/.exec(line)[1]).filter((name) => !/^(PREFIX|DESTDIR|BASE|SOCKET|CORS|UNITS)$/.test(name));
 			assert.ok(names.length >= 5);
 			for (const name of names)
 				assert.match(stdout, new RegExp(`^\\s+${name}\\s`, 'm'));
@@ -321,7 +321,7 @@ describe('run: what is in the way', () => {
 		});
 });
 
-describe('run: a daemon that dies', () => {
+describe('run: a daemon that dies', { concurrency: true }, () => {
 	it('by kill -9, is said and started again at once, and nothing is lost', async (t) => {
 		const s = await start({ t });
 		for (let i = 1; i <= 3; i++) {
@@ -360,14 +360,12 @@ describe('run: a daemon that dies', () => {
 			const dataDir = tempDir();
 			if (status === 3)
 				fs.writeFileSync(path.join(dataDir, 'longline.db'), 'a shopping list, and a long one\n'.repeat(100));
-			const began = Date.now();
 			const proc = launch({ port: await freePort(), dataDir, flags: status === 2 ? '--colour red' : '' });
 			const { code } = await within(ms(60_000), proc.ended, 'scripts/run');
 			assert.notEqual(code, 0);
 			assert.match(proc.output, new RegExp(`longlined cannot start \\(it ended with status ${status}\\)`));
 			assert.match(proc.output, status === 2 ? /there is no option --colour/ : /longline\.db: file is not a database/, 'it shows what the daemon said');
-			assert.doesNotMatch(proc.output, /trying again|is ready/);
-			assert.ok(Date.now() - began < ms(8_000));
+			assert.doesNotMatch(proc.output, /trying again|is ready|did not stop in time/);
 		});
 	}
 

@@ -16,7 +16,7 @@ const closeBehind = (server, one) => server.proc.ended.then(() => one.close());
  * Follows a room from the head on: it recovers, or (versions that cannot) goes on behind auth.serverOffset. What it saw is
  * as follow()'s of load.mjs, for assertSaw(). `connects` says of each connection whether it was recovered.
  */
-export function followSocket(server, room, version = '4.8') {
+export function followSocket(server, room, version = '4.8', auth = {}) {
 	const [, make] = clients.find(([one]) => one === version);
 	const content = crypto.createHash('sha256');
 	const self = { rooms: [room], version, ids: [], odd: [], connects: [], from: undefined, start, reach, stop };
@@ -24,7 +24,7 @@ export function followSocket(server, room, version = '4.8') {
 
 	async function start() {
 		self.from = await server.head();
-		one = make(`${server.url}/${room}`, { ...QUICK, auth: { serverOffset: self.from } });
+		one = make(`${server.url}/${room}`, { ...QUICK, auth: { ...auth, serverOffset: self.from } });
 		closeBehind(server, one);
 		one.on('connect', () => self.connects.push({ recovered: one.recovered, id: one.id }));
 		one.onAny((event, text, offset, ...more) => {
@@ -56,10 +56,10 @@ export function followSocket(server, room, version = '4.8') {
  * acknowledged: when it has connected again, or much later, since an ack that comes too late would be for nothing, again and
  * again on a slow machine. With `ahead` it does not wait for the acks of the last so many. As sender() of load.mjs.
  */
-export function socketSender(server, name, room, { size = 200, ahead = 0 } = {}) {
+export function socketSender(server, name, room, { size = 200, ahead = 0, auth = {} } = {}) {
 	const self = { answered: new Map(), failures: [], connects: 0, took: [], stop };
 	const prefix = `${name}_${crypto.randomBytes(12).toString('base64url')}`.replaceAll('-', '_');
-	const one = io(`${server.url}/${room}`, { ...QUICK, auth: { name }, ackTimeout: ms(20_000), retries: 10_000 });
+	const one = io(`${server.url}/${room}`, { ...QUICK, auth: { name, ...auth }, ackTimeout: ms(20_000), retries: 10_000 });
 	closeBehind(server, one);
 	let stopping = false, waiting = 0;
 	one.on('connect', () => self.connects++);

@@ -27,6 +27,16 @@ describe('sql: rows by other programs', () => {
 		}
 	});
 
+	it('says who is proven to have sent it, where a row does', async () => {
+		const r = room();
+		const id = Number(await s.sql(`INSERT INTO messages(room, sender, text, "by") VALUES('${r}', 'Builder', 'built', 'ci') RETURNING id`));
+		assert.equal((await one(s, r)).by, 'ci');
+		assert.equal((await s.history({ room: r })).json.messages[0].by, 'ci');
+		assert.equal((await until(async () => (await s.history({ room: r, q: 'built' })).json.messages[0])).by, 'ci');
+		await s.sql(`UPDATE messages SET "by" = NULL WHERE id = ${id}`);
+		await until(async () => (await one(s, r)).by === undefined, { what: 'the change to be told' });
+	});
+
 	it('wakes within a moment, not by the poll\'s time-out', async (t) => {
 		const other = session(s.db, { t });
 		const r = room();

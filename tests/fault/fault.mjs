@@ -9,7 +9,9 @@ import { root, sleep, start, tempDir, until } from '../e2e/harness.mjs';
 import { assertSaw, assertStored, follow, stored } from '../e2e/load.mjs';
 
 /** The kinds of inject.c, in its order. */
-export const KINDS = ['allocate', 'read', 'write', 'full', 'sync', 'open', 'lock', 'shm', 'db-allocate'];
+export const KINDS = ['allocate', 'read', 'write', 'full', 'sync', 'open', 'lock', 'shm', 'db-allocate', 'statvfs'];
+/** And what a program does with files itself: not tried unless it is named. */
+const ALL_KINDS = [...KINDS, 'files'];
 const OFFSET = { kind: 0, forever: 4, left: 8, failed: 16, clock: 24, seen: 32 };
 
 /** What the daemon has for this are timers: a probe that failed is believed for 1 s, a look comes 500 ms after another. */
@@ -26,7 +28,7 @@ export class Faults {
 		// The daemon of a test that runs as root does not.
 		fs.chmodSync(path.dirname(this.path), 0o755);
 		fs.chmodSync(this.path, 0o666);
-		fs.ftruncateSync(this.fd, OFFSET.seen + 8 * KINDS.length);
+		fs.ftruncateSync(this.fd, OFFSET.seen + 8 * ALL_KINDS.length);
 		this.disarm();
 		this.env = { LONGLINED: faulty, LONGLINE_FAULT: this.path };
 	}
@@ -43,17 +45,17 @@ export class Faults {
 		return Number(bytes.readBigInt64LE());
 	}
 
-	/** The call of this kind that comes after `skip` others fails, and with `forever` all that follow. */
+	/** The call of this kind that comes after `skip` others fails, and with `forever` all that follow; 'killed': it ends the program. */
 	arm(kind, skip = 0, forever = false) {
 		this.disarm();
 		this.#put(OFFSET.failed, 0);
 		this.#put(OFFSET.left, skip);
-		this.#put(OFFSET.forever, forever ? 1 : 0, false);
-		this.#put(OFFSET.kind, KINDS.indexOf(kind), false);
+		this.#put(OFFSET.forever, forever === 'killed' ? 2 : forever ? 1 : 0, false);
+		this.#put(OFFSET.kind, ALL_KINDS.indexOf(kind), false);
 	}
 
 	disarm() {
-		this.#put(OFFSET.kind, KINDS.length, false);
+		this.#put(OFFSET.kind, ALL_KINDS.length, false);
 	}
 
 	/** How many calls have been made to fail since it was armed. */
@@ -63,7 +65,7 @@ export class Faults {
 
 	/** How many calls of a kind there have been. */
 	seen(kind) {
-		return this.#get(OFFSET.seen + 8 * KINDS.indexOf(kind));
+		return this.#get(OFFSET.seen + 8 * ALL_KINDS.indexOf(kind));
 	}
 
 	/** Sets the time of day off by so many milliseconds, as the daemon and its SQLite see it. */
@@ -72,8 +74,11 @@ export class Faults {
 	}
 }
 
-/** A request that may fail, but only as requests may: resolves to the response, or null if the connection was cut. */
-export async function attempt(promise) {
+/**
+ * A request that may fail, but only as requests may: resolves to the response, or null if the connection was cut. `also`: what
+ * else it may be answered with, such as 401 where a token is not good; nothing that fails makes a good one bad.
+ */
+export async function attempt(promise, also = []) {
 	let res;
 	try {
 		res = await promise;
@@ -83,15 +88,15 @@ export async function attempt(promise) {
 		return null;
 	}
 	// What cannot be told apart from a session that ended is 400.
-	assert.ok([200, 201, 304, 400, 500, 502, 503].includes(res.status), `${res.status}: ${res.text}`);
+	assert.ok([200, 201, 304, 400, 500, 502, 503, ...also].includes(res.status), `${res.status}: ${res.text}`);
 	return res;
 }
 
 /** Sends until it is answered: what was stored by an attempt that failed must not be stored again. */
-async function deliver(server, log, text, rooms) {
+async function deliver(door, log, text, room) {
 	const key = text.split(' ')[0];
 	for (;;) {
-		const res = await attempt(server.send({ text, key, room: rooms }));
+		const res = await attempt(door.send({ text, key, room }), [429]);
 		if (res?.status === 201 || res?.status === 200) {
 			log.answered.set(text, res.json.id);
 			return;
@@ -105,14 +110,15 @@ async function deliver(server, log, text, rooms) {
  * Goes through a scenario with each point of each kind failing: once, and from then on until the scenario is over. After
  * each the daemon must serve again; at the end nothing answered may be lost or doubled, a reader that went on from its
  * cursor all the time has seen each message once and in order, and AddressSanitizer has found nothing, leaks included.
- * `scenario(server, tag)` gets a new word each time, makes its requests through attempt(), and gives [[text, room]] of
- * the messages that it tried to send, all with the text's first word as key.
+ * `scenario(server, tag)` gets a new word each time, makes its requests through attempt(), and gives [[text, room, door]] of
+ * the messages that it tried to send, all with the text's first word as key, and of who sends them (the server: anybody).
+ * `reader`: gives who may read all of it. `allocations`: each n-th of SQLite's is enough, where they are many and alike.
  */
-export async function torture(t, scenario, { kinds = process.env.FAULT_KINDS?.split(',') ?? KINDS, prepare, flags = '' } = {}) {
+export async function torture(t, scenario, { kinds = process.env.FAULT_KINDS?.split(',') ?? KINDS, prepare, reader: readerOf, allocations = 1, flags = '' } = {}) {
 	const faults = new Faults();
 	const server = await start({ t, env: faults.env, flags: `--lock-wait 1 ${flags}` });
 	await prepare?.(server);
-	const reader = await follow(server, { patient: true, wait: 5 }).start();
+	const reader = await follow(readerOf?.(server) ?? server, { patient: true, wait: 5 }).start();
 	const pid = server.pid();
 	const log = { answered: new Map() };
 	let n = 0, armed = 0, slowest = { ms: 0, where: 'nowhere' }, where = 'nothing';
@@ -128,8 +134,8 @@ export async function torture(t, scenario, { kinds = process.env.FAULT_KINDS?.sp
 			faults.disarm();
 		}
 		const began = performance.now();
-		for (const [text, room] of sent)
-			await deliver(server, log, text, room);
+		for (const [text, room, door] of sent)
+			await deliver(door ?? server, log, text, room);
 		await until(async () => (await attempt(server.get('/healthz')))?.status === 200,
 			{ timeout: WELL_MS, what: `the daemon to be well again after ${tag}` });
 		const took = performance.now() - began;
@@ -143,7 +149,7 @@ export async function torture(t, scenario, { kinds = process.env.FAULT_KINDS?.sp
 		await go();
 		await go();
 		const points = Math.ceil((faults.seen(kind) - before) / 2);
-		for (let point = 0; point < points; point += step) {
+		for (let point = 0; point < points; point += kind === 'db-allocate' ? allocations * step : step) {
 			for (const forever of [false, true]) {
 				let failed;
 				where = `${kind} ${point} of ${points}${forever ? ' and on' : ''}`;

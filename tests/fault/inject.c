@@ -1,32 +1,53 @@
 /*
- * inject.c: makes the daemon's own allocations, its database's calls to the disk and its clock fail when it is told to.
+ * inject.c: makes a program's own allocations, its database's calls to the disk, its looks at how much room there is,
+ * and its clock fail when it is told to.
  *
- * It is linked with the daemon's unchanged objects into longlined-fault: the linker's --wrap leads the allocations of
- * our files here, and a VFS that stands before SQLite's own is made the default one, as SQLite is started before main.
- * A file named by LONGLINE_FAULT is mapped as struct control; the test writes into it while the daemon runs, and so
- * arms the next failure between two requests. Without the variable nothing fails.
+ * It is linked with the unchanged objects into longlined-fault, and into longline-fault, the tool: the linker's --wrap
+ * leads the allocations of our files here, and a VFS that stands before SQLite's own is made the default one, as SQLite
+ * is started before main. A file named by LONGLINE_FAULT is mapped as struct control; the test writes into it while the
+ * daemon runs, and so arms the next failure between two requests. Without the variable nothing fails.
  *
- * A point is one call of a kind. Armed with n, the n-th call from now fails; with `forever`, all after it as well.
+ * A point is one call of a kind. Armed with n, the n-th call from now fails; with `forever`, all after it as well, or
+ * the program is killed there instead.
  */
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 /* The order is known to fault.mjs. */
-enum kind { ALLOCATE, DB_READ, DB_WRITE, DB_FULL, DB_SYNC, DB_OPEN, DB_LOCK, DB_SHM, DB_ALLOCATE, KINDS };
+enum kind {
+	ALLOCATE,
+	DB_READ,
+	DB_WRITE,
+	DB_FULL,
+	DB_SYNC,
+	DB_OPEN,
+	DB_LOCK,
+	DB_SHM,
+	DB_ALLOCATE,
+	STATVFS,
+	FILES,
+	KINDS
+};
+
+enum { ONCE, FOREVER, KILLED };
 
 struct control {
 	_Atomic uint32_t kind;       /* KINDS: nothing is armed */
-	_Atomic uint32_t forever;    /* not only the n-th call */
+	_Atomic uint32_t forever;    /* FOREVER: not only the n-th call; KILLED: the program ends at it */
 	_Atomic int64_t left;        /* calls of this kind until the one that fails */
 	_Atomic int64_t failed;      /* calls that were made to fail since it was armed */
 	_Atomic int64_t clock_ms;    /* added to the time of day */
@@ -34,17 +55,30 @@ struct control {
 };
 
 static struct control *control;
+static bool begun; /* all that follows is the program's own */
 
 void *__real_malloc(size_t);
 void *__real_calloc(size_t, size_t);
 void *__real_realloc(void *, size_t);
 char *__real_strdup(const char *);
 int __real_clock_gettime(clockid_t, struct timespec *);
+int __real_statvfs(const char *, struct statvfs *);
 void *__wrap_malloc(size_t);
 void *__wrap_calloc(size_t, size_t);
 void *__wrap_realloc(void *, size_t);
 char *__wrap_strdup(const char *);
 int __wrap_clock_gettime(clockid_t, struct timespec *);
+int __wrap_statvfs(const char *, struct statvfs *);
+int __real_link(const char *, const char *);
+int __real_unlink(const char *);
+int __real_rename(const char *, const char *);
+int __real_renameat2(int, const char *, int, const char *, unsigned);
+int __real_fsync(int);
+int __wrap_link(const char *, const char *);
+int __wrap_unlink(const char *);
+int __wrap_rename(const char *, const char *);
+int __wrap_renameat2(int, const char *, int, const char *, unsigned);
+int __wrap_fsync(int);
 
 /* Whether this call is to fail. */
 static int
@@ -52,7 +86,7 @@ due(enum kind kind)
 {
 	int64_t left;
 
-	if (control == NULL)
+	if (!begun)
 		return 0;
 	atomic_fetch_add(&control->seen[kind], 1);
 	/* Running out of space is a way for a write to fail, so each write is a point of both kinds. */
@@ -61,8 +95,10 @@ due(enum kind kind)
 	if (control->kind != kind && !(kind == DB_WRITE && control->kind == DB_FULL))
 		return 0;
 	left = atomic_fetch_sub(&control->left, 1);
-	if (left != 0 && (left > 0 || !control->forever))
+	if (left != 0 && (left > 0 || control->forever != FOREVER))
 		return 0;
+	if (control->forever == KILLED)
+		raise(SIGKILL);
 	atomic_fetch_add(&control->failed, 1);
 	return 1;
 }
@@ -102,6 +138,56 @@ __wrap_clock_gettime(clockid_t which, struct timespec *t)
 	if (control != NULL && which == CLOCK_REALTIME)
 		t->tv_sec += control->clock_ms / 1000;
 	return status;
+}
+
+int
+__wrap_statvfs(const char *path, struct statvfs *found)
+{
+	if (!due(STATVFS))
+		return __real_statvfs(path, found);
+	errno = EIO;
+	return -1;
+}
+
+/* ---- what we do with files ourselves ---- */
+
+static bool
+file_due(void)
+{
+	if (!due(FILES))
+		return false;
+	errno = EIO;
+	return true;
+}
+
+int
+__wrap_link(const char *from, const char *to)
+{
+	return file_due() ? -1 : __real_link(from, to);
+}
+
+int
+__wrap_unlink(const char *path)
+{
+	return file_due() ? -1 : __real_unlink(path);
+}
+
+int
+__wrap_rename(const char *from, const char *to)
+{
+	return file_due() ? -1 : __real_rename(from, to);
+}
+
+int
+__wrap_renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags)
+{
+	return file_due() ? -1 : __real_renameat2(from_fd, from, to_fd, to, flags);
+}
+
+int
+__wrap_fsync(int fd)
+{
+	return file_due() ? -1 : __real_fsync(fd);
 }
 
 /* ---- SQLite's allocations ---- */
@@ -319,4 +405,5 @@ inject(void)
 	shim.xDelete = vfs_delete;
 	shim.xCurrentTimeInt64 = vfs_time;
 	sqlite3_vfs_register(&shim, 1);
+	begun = true;
 }

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { fastcgi } from '../e2e/fastcgi.mjs';
-import { child, ms, sql, tempDir, until, within } from '../e2e/harness.mjs';
+import { child, ms, run, sql, tempDir, until, within } from '../e2e/harness.mjs';
 import { Faults, faulty, KINDS, step } from './fault.mjs';
 
 /** Starts a daemon on the files in `dir`; resolves when it serves or has ended: {done, code, stop()}. */
@@ -72,5 +72,29 @@ describe('startup', { concurrency: 2 }, () => {
 		await sql(old, fs.readFileSync(new URL('../../sql/001-log.sql', import.meta.url), 'utf8')
 			+ "; PRAGMA user_version = 1; INSERT INTO messages(text) VALUES('one'), ('two')");
 		await startup(t, (dir) => fs.cpSync(path.dirname(old), dir, { recursive: true }));
+	});
+	it('a dry run (--check) finds nothing wrong or says what failed, and touches nothing', async (t) => {
+		const faults = new Faults(), dir = tempDir(), db = path.join(dir, 'longline.db');
+		assert.equal(await end(await begin(dir, faults), dir), 0);
+		const state = () => fs.readdirSync(dir).map((name) => `${name} ${fs.statSync(path.join(dir, name)).mtimeMs}`);
+		const check = () => run(faulty, ['--check', '--socket', path.join(dir, 'sock'), '--database', db], { env: faults.env });
+		const before = state();
+		let good = 0, wrong = 0;
+		for (const kind of KINDS) {
+			const seen = faults.seen(kind);
+			assert.equal((await check()).code, 0);
+			const points = faults.seen(kind) - seen;
+			for (let point = 0; point < points; point += kind === 'db-allocate' ? 29 * step : 1) {
+				faults.arm(kind, point, point % 2 === 1);
+				const { code, stdout, stderr } = await check();
+				faults.disarm();
+				const where = `${kind} ${point} of ${points}: exit ${code}\n${stdout}${stderr}`;
+				assert.doesNotMatch(stderr, /Sanitizer|runtime error/, where);
+				assert.ok(code === 0 ? stderr === '' && /can start/.test(stdout) : code === 3 && /\S/.test(stderr), where);
+				assert.deepEqual(state(), before, where);
+				code === 0 ? good++ : wrong++;
+			}
+		}
+		t.diagnostic(`${good} found nothing wrong, ${wrong} said what failed`);
 	});
 });

@@ -33,8 +33,8 @@ describe('torture', { concurrency: 2 }, () => {
 		if (head === undefined)
 			return sent;
 		const held = [
-			attempt(server.poll({ since: head, wait: 1 })), attempt(server.poll({ room: ['main', 'a', 'b'], since: head, wait: 1 })),
-			attempt(server.poll({ room: '*', since: head, wait: 1 })),
+			attempt(server.poll({ since: head, wait: 0.5 })), attempt(server.poll({ room: ['main', 'a', 'b'], since: head, wait: 0.5 })),
+			attempt(server.poll({ room: '*', since: head, wait: 0.5 })),
 		];
 		const since = Number(tag.slice(1)) * 37 % 280;
 		const old = await attempt(server.poll({ room: 'old', since, limit: 3 }));

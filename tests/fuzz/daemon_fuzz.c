@@ -1,5 +1,5 @@
 /*
- * The whole daemon in this process, wired by its own main.c on a folder in memory, spoken to over its socket while
+ * The whole daemon in this process, started by its own main.c on a folder in memory, spoken to over its socket while
  * somebody else uses it (bystander.h): after every input it is well, it has let go of what the input's connections
  * held, and a message of the other's comes to all of his readers. Every 1000 inputs it must have no more memory,
  * sessions and polls than before, and is started anew on the same log.
@@ -265,10 +265,9 @@ start_daemon(void)
 	MUST(config_read(&w.d.config, (int)(sizeof argv / sizeof argv[0]) - 1, argv) < 0);
 	log_set_level(w.d.config.log_level);
 	setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1);
-	MUST(open_files(&w.d) == 0 && open_log(&w.d) == 0 && open_socket(&w.d) == 0);
-	wire(&w.d);
+	MUST(open_all(&w.d) == 0);
 	w.event_fd = eventfd(1, EFD_CLOEXEC);
-	MUST(w.event_fd >= 0 && loop_add_source(w.d.loop, w.event_fd, on_turn, NULL) == 0);
+	MUST(w.event_fd >= 0 && loop_add_source(w.d.wiring.loop, w.event_fd, on_turn, NULL) == 0);
 	bystander_begin(&w.other, w.socket);
 	MUST(sqlite3_open(w.database, &w.db) == SQLITE_OK && sqlite3_busy_timeout(w.db, 10000) == SQLITE_OK);
 }
@@ -277,7 +276,7 @@ static void
 stop_daemon(void)
 {
 	bystander_end(&w.other);
-	loop_remove_source(w.d.loop, w.event_fd);
+	loop_remove_source(w.d.wiring.loop, w.event_fd);
 	close(w.event_fd);
 	close_all(&w.d);
 }
@@ -318,7 +317,7 @@ end_life(void)
 	        "a?\x1D"
 	        "a?\x1D"
 	        "a?"));
-	MUST(sessions_counts(w.d.sessions).sessions == 1 && fcgi_counts(w.d.requests.fcgi).open == 2);
+	MUST(sessions_counts(w.d.wiring.sessions).sessions == 1 && fcgi_counts(w.d.wiring.requests.fcgi).open == 2);
 	check_database();
 	/* As long as it has the file open, SQLite closes no descriptor of it. */
 	MUST(sqlite3_close(w.db) == SQLITE_OK);
@@ -486,21 +485,21 @@ on_turn(void *ctx)
 		next_steps();
 		return;
 	case SETTLING:
-		if (w.quiet < QUIET_TURNS || !commit_idle(w.d.commit))
+		if (w.quiet < QUIET_TURNS || !commit_idle(w.d.wiring.commit))
 			return;
 		for (int i = 0; i < CONNS; i++)
 			peer_close(&w.conns[i]);
 		w.phase = CLOSING;
 		return;
 	case CLOSING:
-		if (fcgi_counts(w.d.requests.fcgi).conns != bystander_conns(&w.other))
+		if (fcgi_counts(w.d.wiring.requests.fcgi).conns != bystander_conns(&w.other))
 			return;
 		bystander_say(&w.other);
 		w.phase = SAYING;
 		return;
 	case SAYING:
-		if (bystander_content(&w.other) && poll_parked(w.d.poll) == 1)
-			loop_stop(w.d.loop);
+		if (bystander_content(&w.other) && poll_parked(w.d.wiring.poll) == 1)
+			loop_stop(w.d.wiring.loop);
 		return;
 	}
 }
@@ -512,14 +511,14 @@ run(struct str steps)
 	w.phase = STEPS;
 	w.quiet = w.wait = w.late = 0;
 	w.since = clock();
-	loop_run(w.d.loop);
+	loop_run(w.d.wiring.loop);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	w.outside += heap() - w.left;
-	if (w.d.loop == NULL)
+	if (w.d.wiring.loop == NULL)
 		open_world();
 	w.names = (struct names){.n_sids = 0};
 	run((struct str){(const char *)bytes, n});

@@ -95,7 +95,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	p.by_sender = (bytes[0] & 2) != 0;
 	p.sender = STR("ann");
 	buf_init(&match, EXPRESSION_MAX);
-	if (expression(&match, &p) && buf_ok(&match)) {
+	if (expression(&match, &p, &p.rooms) && buf_ok(&match)) {
 		(void)run(syntax, buf_str(&match));
 		if ((bytes[0] & 12) == 0) /* it takes ten times as long */
 			check_found(p.q, buf_str(&match));

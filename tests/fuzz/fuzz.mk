@@ -3,7 +3,8 @@
 FUZZ = $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
 FUZZ_SECONDS ?= 30
 
-replay: $(FUZZ:%=$(B)/replay/%) ## run the fuzz targets over their kept inputs
+replay-built: $(FUZZ:%=$(B)/replay/%)
+replay: replay-built ## run the fuzz targets over their kept inputs
 	@for t in $(FUZZ); do echo "== replay $$t"; $(B)/replay/$$t tests/fuzz/corpus/$$t || exit 1; done
 
 # A target's source, and the stubs that it includes.
@@ -29,4 +30,4 @@ $(B)/fuzz/%: tests/fuzz/%_fuzz.c $(wildcard tests/*.h tests/fuzz/*.h) $(LIB) | $
 $(B)/fuzz $(B)/replay:
 	@mkdir -p $@
 
-.PHONY: replay fuzz fuzz-run
+.PHONY: replay replay-built fuzz fuzz-run

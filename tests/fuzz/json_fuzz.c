@@ -70,7 +70,8 @@ on_member(void *ctx, struct str name, enum json_type type, struct str value)
 		MUST(value.p[0] == '[' && value.p[value.n - 1] == ']');
 		break;
 	case JSON_OTHER:
-		MUST(value.n == 0 || scalar(value));
+		MUST(value.n > 0);
+		MUST(value.p[0] == '{' ? value.n >= 2 && value.p[value.n - 1] == '}' : scalar(value));
 		break;
 	}
 }

@@ -18,10 +18,12 @@
 #include "api/poll.h"
 #include "api/roomlist.h"
 #include "api/send.h"
+#include "api/single.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "event/loop.h"
 #include "health.h"
+#include "live/gate.h"
 #include "live/room.h"
 #include "route.h"
 #include "socketio/polling.h"
@@ -36,6 +38,7 @@ static struct world {
 	struct requests requests;
 	struct poll *poll;
 	struct send send;
+	struct single single;
 	struct history history;
 	struct roomlist roomlist;
 	struct health health;
@@ -45,6 +48,10 @@ static struct world {
 	struct sessions *sessions;
 	struct polling polling;
 	struct routes routes;
+	struct persons *persons;
+	struct access *access;
+	struct gate gate;
+	struct buf texts[STUB_CONNS];       /* their requests */
 	char sids[SIDS_MAX][TOKEN_ID_SIZE]; /* of an input, of those that ended as well */
 	size_t n_sids;
 	struct str rest;
@@ -65,7 +72,10 @@ gone(struct fcgi_conn *c)
 		polling_gone(c);
 	else if (slot->parked == PARKED_ERRAND)
 		errand_gone(c);
-	c->open = false;
+	else if (slot->parked == PARKED_LATE)
+		gate_gone(&w.gate, c);
+	c->open = c->postponed = false;
+	gate_ended(&w.gate, c);
 }
 
 /* Whether it is answered, or waits for something. */
@@ -92,24 +102,34 @@ check_host(struct str header)
 		MUST(hosts_know(&all, header));
 }
 
+/* A request has come, for the first time or again. */
+static void
+handle(struct fcgi_conn *c)
+{
+	struct fcgi_request from = {.conn = c};
+	struct request r;
+
+	stub_read(&from, buf_str(&w.texts[c - stub.conns]));
+	request_init(&r, &w.requests, &from, sizeof c->slot);
+	check_host(r.host);
+	route_request(&w.routes, &r, &from);
+	check_open(c);
+}
+
+static void
+on_ended(struct fcgi_conn *c)
+{
+	gate_ended(&w.gate, c);
+}
+
 static void
 request(size_t i, struct str text)
 {
-	struct fcgi_request from = {.conn = &stub.conns[i]};
-	struct request r;
-	struct buf b;
-
 	gone(&stub.conns[i]);
-	buf_init(&b, SIZE_MAX);
-	names_expand(&b, text, &stub.names);
-	MUST(buf_ok(&b));
-	stub_read(&from, buf_str(&b));
-	stub_open(i);
-	request_init(&r, &w.requests, &from, sizeof stub.conns[i].slot);
-	check_host(r.host);
-	route_request(&w.routes, &r);
-	check_open(&stub.conns[i]);
-	buf_fini(&b);
+	buf_reset(&w.texts[i], SIZE_MAX);
+	names_expand(&w.texts[i], text, &stub.names);
+	MUST(buf_ok(&w.texts[i]));
+	handle(stub_open(i));
 }
 
 static void
@@ -129,7 +149,7 @@ end_send(enum commit_outcome outcome)
 	struct stub_send send = stub_take_send();
 	int64_t id = 1;
 
-	if (outcome > COMMIT_SLOW)
+	if (outcome > COMMIT_OUTDATED || (outcome > COMMIT_NO_DISK_SPACE && send.message->f.changes == 0))
 		outcome = COMMIT_STORED;
 	if (outcome == COMMIT_STORED) {
 		publish(send.message);
@@ -152,7 +172,7 @@ end_read(unsigned how)
 {
 	stub.missed = how >> 4 & 3;
 	/* Nothing but a search has a syntax or an end. */
-	stub_end_read((enum store_status)(how % (STORE_SYNTAX + 1)));
+	stub_end_read(how % 16 == 15 ? STORE_STALE : (enum store_status)(how % (STORE_SYNTAX + 1)));
 }
 
 /* A row as any program may insert it: its text may have any bytes. */
@@ -199,7 +219,7 @@ step(struct str text)
 		return false;
 	case 's':
 		if (stub.n_sends > 0)
-			end_send((enum commit_outcome)(n & 7));
+			end_send((enum commit_outcome)(n & 15));
 		return true;
 	case 'l':
 		if (stub.n_looks > 0)
@@ -259,8 +279,13 @@ on_answer(struct str cgi)
 static void
 open_socketio(void)
 {
-	struct relay_options relay = {
-	    .ephemeral = "typing", .recovery = true, .recovery_messages = 3, .message_max = 100000};
+	struct relay_options relay = {.ephemeral = "typing",
+	    .recovery = true,
+	    .recovery_messages = 3,
+	    .message_max = 100000,
+	    .loop = w.loop,
+	    .access = w.access,
+	    .persons = w.persons};
 	struct member_options member = {.depth_max = 1000,
 	    .message_max = 100000,
 	    .namespaces_max = 4,
@@ -272,7 +297,9 @@ open_socketio(void)
 	    .connect_timeout_ms = 4500,
 	    .sessions_max = SESSIONS_MAX,
 	    .queue_bytes_max = 100000,
-	    .reply_max = 1000};
+	    .reply_max = 1000,
+	    .access = w.access,
+	    .persons = w.persons};
 	struct member_app app;
 
 	token_secret(relay.secret);
@@ -285,6 +312,7 @@ open_socketio(void)
 	relay_set_members(w.relay, w.members);
 	w.polling = (struct polling){.requests = &w.requests,
 	    .sessions = w.sessions,
+	    .gate = &w.gate,
 	    .layer = members_layer(w.members),
 	    .ping_interval_ms = session.ping_interval_ms,
 	    .ping_timeout_ms = session.ping_timeout_ms,
@@ -300,8 +328,35 @@ close_all(void)
 	members_free(w.members);
 	relay_free(w.relay);
 	rooms_free(w.rooms);
+	access_free(w.access);
+	persons_free(w.persons);
 	loop_free(w.loop);
+	for (int i = 0; i < STUB_CONNS; i++)
+		buf_fini(&w.texts[i]);
 	close(w.event_fd);
+}
+
+/* An open log; a stranger has so little that some of it is used up. */
+static void
+open_access(void)
+{
+	struct limits limits;
+	char error[LIMIT_ERROR_SIZE];
+
+	limits_init(&limits);
+	MUST(limits_read(&limits, STR("stranger.messages=5:3"), error));
+	MUST(limits_read(&limits, STR("stranger.passing=5:3"), error));
+	MUST(limits_read(&limits, STR("stranger.sessions=8"), error));
+	w.persons = persons_new(&limits, 64);
+	MUST(w.persons != NULL);
+	w.access = access_new(&(struct access_options){.persons = w.persons});
+	MUST(w.access != NULL);
+	w.gate = (struct gate){.loop = w.loop, .requests = &w.requests, .access = w.access, .persons = w.persons};
+	gate_init(&w.gate);
+	stub.resumed = handle;
+	stub.ended = on_ended;
+	for (int i = 0; i < STUB_CONNS; i++)
+		buf_init(&w.texts[i], SIZE_MAX);
 }
 
 static void
@@ -313,22 +368,28 @@ open_all(void)
 	stub.now_ms = 1000000;
 	stub.answered = on_answer;
 	MUST((w.loop = loop_new()) != NULL && (w.rooms = rooms_new(w.loop, 4000)) != NULL);
-	w.poll = poll_new(w.loop, &poll, &w.requests, w.rooms, NULL, NULL);
+	open_access();
+	w.poll = poll_new(w.loop, &poll, &w.requests, w.rooms, NULL, NULL, &w.gate);
 	MUST(w.poll != NULL);
 	MUST(poll_slot_size() <= sizeof stub.conns[0].slot && polling_slot_size() <= sizeof stub.conns[0].slot);
 	open_socketio();
-	w.send = (struct send){
-	    .requests = &w.requests, .limits = {.body_max = 100000, .message_max = 50000, .depth_max = 1000}};
-	w.history = (struct history){.requests = &w.requests, .rooms = w.rooms};
-	w.roomlist = (struct roomlist){.requests = &w.requests, .rooms = w.rooms};
-	w.health = (struct health){.loop = w.loop,
+	w.send = (struct send){.requests = &w.requests,
+	    .gate = &w.gate,
+	    .limits = {.body_max = 100000, .message_max = 50000, .depth_max = 1000}};
+	w.single = (struct single){.requests = &w.requests, .gate = &w.gate, .limits = w.send.limits};
+	w.history = (struct history){.requests = &w.requests, .rooms = w.rooms, .gate = &w.gate};
+	w.roomlist = (struct roomlist){.requests = &w.requests, .rooms = w.rooms, .gate = &w.gate};
+	w.health = (struct health){.version = "0",
+	    .loop = w.loop,
 	    .requests = &w.requests,
 	    .rooms = w.rooms,
 	    .poll = w.poll,
 	    .sessions = w.sessions,
+	    .relay = w.relay,
+	    .gate = &w.gate,
 	    .database = "/nonexistent",
 	    .passed_over = &w.passed_over};
-	w.routes = (struct routes){&w.send, w.poll, &w.history, &w.roomlist, &w.health, &w.polling};
+	w.routes = (struct routes){&w.send, &w.single, w.poll, &w.history, &w.roomlist, &w.health, &w.polling, &w.gate};
 	/* Always readable: each turn begins with on_turn(). */
 	w.event_fd = eventfd(1, EFD_CLOEXEC);
 	MUST(w.event_fd >= 0 && loop_add_source(w.loop, w.event_fd, on_turn, NULL) == 0);

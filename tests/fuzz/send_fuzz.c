@@ -6,6 +6,8 @@
  */
 #include "api/send.h"
 
+#include "event/loop.h"
+#include "live/gate.h"
 #include "route.h"
 #include "store/schema.h"
 #include "stub.h"
@@ -13,9 +15,13 @@
 enum { BODY_MAX = 5000, MESSAGE_MAX_BYTES = 4000, DEPTH_MAX = 20 };
 
 static struct requests requests;
-static struct send sender = {
-    .requests = &requests, .limits = {.body_max = BODY_MAX, .message_max = MESSAGE_MAX_BYTES, .depth_max = DEPTH_MAX}};
-static const struct routes routes = {.send = &sender};
+static struct gate gate = {.requests = &requests};
+static struct send sender = {.requests = &requests,
+    .gate = &gate,
+    .limits = {.body_max = BODY_MAX, .message_max = MESSAGE_MAX_BYTES, .depth_max = DEPTH_MAX}};
+static const struct routes routes = {.send = &sender, .gate = &gate};
+static struct str sent;          /* the request that is being handled, */
+static struct fcgi_request from; /* and what it was read as */
 static sqlite3 *db;
 static sqlite3_stmt *insert, *text_of, *args_of;
 
@@ -69,21 +75,60 @@ check_insert(const struct message_fields *f)
 	MUST(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL) == SQLITE_OK);
 }
 
+static void
+on_ended(struct fcgi_conn *c)
+{
+	gate_ended(&gate, c);
+}
+
+/* For the first time, or once more after a look. */
+static void
+handle(struct fcgi_conn *c)
+{
+	struct request r;
+
+	from = (struct fcgi_request){.conn = c};
+	stub_read(&from, sent);
+	request_init(&r, &requests, &from, sizeof c->slot);
+	r.path = STR("/send");
+	route_request(&routes, &r, &from);
+}
+
+/* An open log, and persons without limits. */
+static void
+open_gate(void)
+{
+	struct limits limits;
+
+	limits_init(&limits);
+	for (enum person_class class = 0; class < PERSON_CLASSES; class ++)
+		for (enum limit l = 0; l < LIMITS; l++)
+			limits.v[class][l].off = true;
+	gate.loop = loop_new();
+	gate.persons = persons_new(&limits, 64);
+	MUST(gate.loop != NULL && gate.persons != NULL);
+	gate.access = access_new(&(struct access_options){.persons = gate.persons});
+	MUST(gate.access != NULL);
+	gate_init(&gate);
+	stub.resumed = handle;
+	stub.ended = on_ended;
+}
+
 /* Sends what is in text; the message, or NULL: answered with an error. */
 static struct message *
 post(struct str text, const struct fcgi_request **request)
 {
-	static struct fcgi_request from;
 	struct fcgi_conn *c = stub_open(0);
-	struct request r;
 	unsigned answers = stub.answers;
 
-	from = (struct fcgi_request){.conn = c};
-	stub_read(&from, text);
+	sent = text;
+	handle(c);
 	*request = &from;
-	request_init(&r, &requests, &from, sizeof c->slot);
-	r.path = STR("/send");
-	route_request(&routes, &r);
+	while (stub.n_looks > 0) {
+		struct stub_look look = stub.looks[--stub.n_looks];
+
+		look.fn(look.ctx, look.handle, true);
+	}
 	if (stub.n_sends == 0) {
 		MUST(stub.answers == answers + 1 && !c->open);
 		return NULL;
@@ -223,8 +268,10 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 
 	if (n == 0)
 		return 0;
-	if (db == NULL)
+	if (db == NULL) {
 		open_database();
+		open_gate();
+	}
 	requests.origins = origins[bytes[0] & 3];
 	m = post((struct str){(const char *)bytes + 1, n - 1}, &request);
 	if (m == NULL)
@@ -234,7 +281,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	MUST(kept->f.body.n > 0 || memmem(request->body.p, request->body.n, "args", 4) != NULL);
 	MUST(kept->f.body.n <= MESSAGE_MAX_BYTES);
 	check_json(request, &kept->f);
-	finish((enum commit_outcome)(bytes[0] >> 2) % (COMMIT_SLOW + 1));
+	finish((enum commit_outcome)(bytes[0] >> 2) % (COMMIT_NO_DISK_SPACE + 1));
 	check_insert(&kept->f);
 	check_forms(&kept->f);
 	MUST(message_encode(kept) == 0 && answer_valid_for_sqlite(kept->json));

@@ -33,6 +33,7 @@ struct person {
 	struct member *member; /* NULL: gone */
 	int session;
 	bool joined, waits;
+	bool late, again; /* an event was put off; it is asked again */
 	struct member_bytes kept;
 };
 
@@ -139,7 +140,9 @@ on_disconnected(void *ctx, struct member *m, bool left)
 
 	(void)ctx;
 	(void)left;
-	MUST(p != NULL && p->member == m);
+	if (p == NULL)
+		return; /* it was refused */
+	MUST(p->member == m);
 	p->member = NULL;
 	let_go(p);
 }
@@ -177,8 +180,8 @@ check_event(struct fuzz *f, struct member *m, const struct packet *p, const stru
 }
 
 /* What the first letter of an event's name says; after each step the member may be gone, which a careful application
- * knows by the person. */
-static void
+ * knows by the person. One that begins with w comes again in the next turn. */
+static bool
 on_event(void *ctx, struct member *m, const struct packet *p, const struct member_bytes *bytes)
 {
 	struct fuzz *f = ctx;
@@ -186,6 +189,12 @@ on_event(void *ctx, struct member *m, const struct packet *p, const struct membe
 	struct buf b;
 
 	check_event(f, m, p, bytes);
+	MUST(!person->late);
+	if (str_starts(p->event, STR("w")) && !person->again) {
+		person->late = true;
+		return false;
+	}
+	person->again = false;
 	buf_init(&b, SIZE_MAX);
 	buf_add_json(&b, p->event);
 	if (p->args.n > 0)
@@ -246,6 +255,7 @@ on_event(void *ctx, struct member *m, const struct packet *p, const struct membe
 			break;
 		}
 	buf_fini(&b);
+	return true;
 }
 
 static unsigned
@@ -291,6 +301,7 @@ request(struct fuzz *f, struct str text)
 {
 	char what = text.n > 0 ? text.p[0] : '0';
 	struct session *s;
+	bool limited;
 	int number;
 
 	if ((what == 'c' || what == 'e') && text.n > 1) {
@@ -305,7 +316,7 @@ request(struct fuzz *f, struct str text)
 	s = session_at(f, number);
 	/* As polling.c asks: one that could not queue all is there to the end of the turn, but takes nothing. */
 	if (s == NULL || !session_alive(s)) {
-		s = session_new(f->sessions, members_layer(f->members), false, STR("ann"));
+		s = session_new(f->sessions, members_layer(f->members), false, NULL, &limited);
 		MUST(s != NULL);
 		f->known[number].session = s;
 		memcpy(f->known[number].id, session_id(s), TOKEN_ID_SIZE);
@@ -321,10 +332,19 @@ accept_waiting(struct fuzz *f)
 	for (size_t i = 0; i < f->n_people; i++) {
 		struct person *p = f->people[i];
 
+		if (p->member != NULL && p->late) {
+			p->late = false;
+			p->again = true;
+			member_resume(p->member);
+			continue;
+		}
 		if (p->member == NULL || !p->waits)
 			continue;
 		p->waits = false;
-		member_accept(p->member, STR(",\"pid\":\"2\""));
+		if (i % 2 == 0)
+			member_accept(p->member, STR(",\"pid\":\"2\""));
+		else
+			member_refuse(p->member, STR("{\"message\":\"no\"}"));
 	}
 	check_all(f);
 }

@@ -8,8 +8,10 @@
 #ifndef STUB_H
 #define STUB_H
 
+#include "access/access.h"
 #include "answer.h"
 #include "live/commit.h"
+#include "store/disk.h"
 #include "store/readers.h"
 #include "web/fcgi.h"
 #include "web/record.h"
@@ -18,7 +20,7 @@
 enum { STUB_CONNS = 8, STUB_WAITING_MAX = 64 };
 
 struct fcgi_conn {
-	bool open;
+	bool open, postponed;
 	uint32_t serial;
 	_Alignas(8) char slot[256];
 };
@@ -42,6 +44,7 @@ struct read {
 	struct store_page *page;
 	struct store_list *list;
 	struct store_missed *missed;
+	struct store_one *one;
 	readers_done_fn *done;
 	void *ctx;
 	bool cancelled;
@@ -53,7 +56,9 @@ static struct stub {
 	struct names names;
 	struct answer answer; /* the last one; its views end with the call */
 	unsigned answers;
-	void (*answered)(struct str cgi); /* sees each answer; may be NULL */
+	void (*answered)(struct str cgi);     /* sees each answer; may be NULL */
+	void (*resumed)(struct fcgi_conn *c); /* a request that was put off comes again */
+	void (*ended)(struct fcgi_conn *c);   /* it is answered; may be NULL */
 	struct stub_send sends[STUB_WAITING_MAX];
 	struct stub_look looks[STUB_WAITING_MAX];
 	struct read *reads[STUB_WAITING_MAX];
@@ -69,7 +74,14 @@ uint64_t __wrap_fcgi_handle(struct fcgi_conn *c);
 struct fcgi_conn *__wrap_fcgi_find(struct fcgi *f, uint64_t handle);
 bool __wrap_fcgi_reply(struct fcgi *f, struct fcgi_conn *c, struct blob *reply);
 struct fcgi_counts __wrap_fcgi_counts(const struct fcgi *f);
-int __wrap_commit_add(struct commit *c, struct message *m, commit_sent_fn *fn, void *ctx, uint64_t handle);
+bool __wrap_disk_full(struct disk *d);
+struct disk_counts __wrap_disk_counts(const struct disk *d);
+bool __wrap_fcgi_postpone(struct fcgi *f, struct fcgi_request *r);
+void __wrap_fcgi_resume(struct fcgi *f, struct fcgi_conn *c);
+int __wrap_commit_add(
+    struct commit *c, struct message *m, struct pass *pass, commit_sent_fn *fn, void *ctx, uint64_t handle);
+int __wrap_commit_add_change(struct commit *c, struct message *m, int64_t revision, struct pass *pass,
+    commit_sent_fn *fn, void *ctx, uint64_t handle);
 int __wrap_commit_look(struct commit *c, commit_looked_fn *fn, void *ctx, uint64_t handle);
 int __wrap_commit_probe(struct commit *c, commit_looked_fn *fn, void *ctx, uint64_t handle);
 int __wrap_commit_want_index(struct commit *c, int64_t wait_ms, commit_looked_fn *fn, void *ctx, uint64_t handle);
@@ -135,7 +147,7 @@ __wrap_fcgi_reply(struct fcgi *f, struct fcgi_conn *c, struct blob *reply)
 	bool good = !stub.lost;
 
 	(void)f;
-	MUST(c->open && reply != NULL);
+	MUST(c->open && !c->postponed && reply != NULL);
 	c->open = false;
 	stub.lost = false;
 	stub.answers++;
@@ -147,7 +159,27 @@ __wrap_fcgi_reply(struct fcgi *f, struct fcgi_conn *c, struct blob *reply)
 		stub.answered(buf_str(&cgi));
 	buf_fini(&cgi);
 	blob_drop(reply);
+	if (stub.ended != NULL)
+		stub.ended(c);
 	return good;
+}
+
+bool
+__wrap_fcgi_postpone(struct fcgi *f, struct fcgi_request *r)
+{
+	(void)f;
+	MUST(r->conn->open && !r->conn->postponed);
+	r->conn->postponed = true;
+	return true;
+}
+
+void
+__wrap_fcgi_resume(struct fcgi *f, struct fcgi_conn *c)
+{
+	(void)f;
+	MUST(c->open && c->postponed);
+	c->postponed = false;
+	stub.resumed(c);
 }
 
 struct fcgi_counts
@@ -164,7 +196,8 @@ stub_check_message(const struct message_fields *f)
 	struct str list = f->attachments, base64;
 	unsigned n = 0;
 
-	MUST(message_room_ok(f->room) && message_event_ok(f->event));
+	MUST(message_room_ok(f->room));
+	MUST(f->changes > 0 ? message_event_changes(f->event) : message_event_ok(f->event));
 	MUST(f->sender.n <= MESSAGE_SENDER_MAX && str_utf8(f->sender));
 	MUST(f->key.n <= MESSAGE_KEY_MAX && str_utf8(f->key) && str_utf8(f->body));
 	MUST(!f->is_args ||
@@ -176,15 +209,33 @@ stub_check_message(const struct message_fields *f)
 	MUST(n == f->n_attachments && n <= PACKET_ATTACHMENTS_MAX && (n == 0 || f->is_args));
 }
 
-int
-__wrap_commit_add(struct commit *c, struct message *m, commit_sent_fn *fn, void *ctx, uint64_t handle)
+static inline int
+stub_queue(struct stub_send send)
 {
-	(void)c;
-	stub_check_message(&m->f);
+	stub_check_message(&send.message->f);
 	if (stub.n_sends == STUB_WAITING_MAX)
 		return -1;
-	stub.sends[stub.n_sends++] = (struct stub_send){m, fn, ctx, handle};
+	stub.sends[stub.n_sends++] = send;
 	return 0;
+}
+
+int
+__wrap_commit_add(
+    struct commit *c, struct message *m, struct pass *pass, commit_sent_fn *fn, void *ctx, uint64_t handle)
+{
+	(void)c;
+	MUST(pass == NULL || (!pass->revoked && sight_may(pass->sight, m->f.room) & MAY_WRITE));
+	return stub_queue((struct stub_send){m, fn, ctx, handle});
+}
+
+int
+__wrap_commit_add_change(struct commit *c, struct message *m, int64_t revision, struct pass *pass, commit_sent_fn *fn,
+    void *ctx, uint64_t handle)
+{
+	(void)c;
+	MUST(m->f.changes > 0 && m->f.n_attachments == 0 && revision >= -1);
+	MUST(pass != NULL && !pass->revoked && sight_may(pass->sight, m->f.room) & (MAY_WRITE | MAY_MODERATE));
+	return stub_queue((struct stub_send){m, fn, ctx, handle});
 }
 
 int
@@ -238,6 +289,20 @@ __wrap_commit_counts(const struct commit *c)
 	return (struct commit_counts){.queued = stub.n_sends};
 }
 
+bool
+__wrap_disk_full(struct disk *d)
+{
+	(void)d;
+	return stub.missed == 3;
+}
+
+struct disk_counts
+__wrap_disk_counts(const struct disk *d)
+{
+	(void)d;
+	return (struct disk_counts){0};
+}
+
 struct readers_counts
 __wrap_readers_counts(struct readers *r)
 {
@@ -268,52 +333,60 @@ stub_check_rooms(const struct store_rooms *rooms)
 }
 
 struct read *
-readers_poll(struct readers *r, struct store_poll *p, readers_done_fn *done, void *ctx)
+readers_poll(struct readers *r, struct store_poll *p, struct read_turn *turn, readers_done_fn *done, void *ctx)
 {
-	(void)r;
+	(void)r, (void)turn;
 	stub_check_rooms(&p->rooms);
 	MUST(p->limit >= 1 && p->limit <= 1000 && p->since >= 0 && p->newest >= 0 && p->newest <= 1000);
 	return stub_add_read((struct read){.poll = p, .done = done, .ctx = ctx});
 }
 
 struct read *
-readers_history(struct readers *r, struct store_page *p, readers_done_fn *done, void *ctx)
+readers_history(struct readers *r, struct store_page *p, struct read_turn *turn, readers_done_fn *done, void *ctx)
 {
-	(void)r;
+	(void)r, (void)turn;
 	stub_check_rooms(&p->rooms);
 	MUST(p->limit >= 1 && p->limit <= 1000 && str_utf8(p->q) && str_utf8(p->sender));
 	return stub_add_read((struct read){.page = p, .done = done, .ctx = ctx});
 }
 
 struct read *
-readers_search(struct readers *r, struct store_page *p, readers_done_fn *done, void *ctx)
+readers_search(struct readers *r, struct store_page *p, struct read_turn *turn, readers_done_fn *done, void *ctx)
 {
 	MUST(p->q.n > 0);
-	return readers_history(r, p, done, ctx);
+	return readers_history(r, p, turn, done, ctx);
 }
 
 struct read *
-readers_list(struct readers *r, struct store_list *l, readers_done_fn *done, void *ctx)
+readers_list(struct readers *r, struct store_list *l, struct read_turn *turn, readers_done_fn *done, void *ctx)
 {
-	(void)r;
+	(void)r, (void)turn;
 	MUST(l->limit >= 1);
 	return stub_add_read((struct read){.list = l, .done = done, .ctx = ctx});
 }
 
 struct read *
-readers_tail(struct readers *r, struct store_tail *t, readers_done_fn *done, void *ctx)
+readers_tail(struct readers *r, struct store_tail *t, struct read_turn *turn, readers_done_fn *done, void *ctx)
 {
-	(void)r;
+	(void)r, (void)turn;
 	MUST(message_room_ok(t->room) && t->since >= 0 && t->since <= t->head);
 	return stub_add_read((struct read){.done = done, .ctx = ctx});
 }
 
 struct read *
-readers_missed(struct readers *r, struct store_missed *m, readers_done_fn *done, void *ctx)
+readers_missed(struct readers *r, struct store_missed *m, struct read_turn *turn, readers_done_fn *done, void *ctx)
 {
-	(void)r;
+	(void)r, (void)turn;
 	MUST(message_room_ok(m->room) && m->since >= 0 && m->since <= m->head);
 	return stub_add_read((struct read){.missed = m, .done = done, .ctx = ctx});
+}
+
+struct read *
+readers_one(struct readers *r, struct store_one *one, struct read_turn *turn, readers_done_fn *done, void *ctx)
+{
+	(void)r, (void)turn;
+	MUST(one->id > 0 && one->id <= MESSAGE_ID_MAX);
+	return stub_add_read((struct read){.one = one, .done = done, .ctx = ctx});
 }
 
 void
@@ -326,6 +399,24 @@ int64_t
 __wrap_clock_ms(void)
 {
 	return stub.now_ms;
+}
+
+/* Of some ids there is a message, of others there was one; whoever has a key has the right one. */
+static inline void
+stub_answer_one(struct store_one *one)
+{
+	struct message *m;
+
+	one->revision = one->id % 3 == 0 ? 0 : one->id + 1;
+	one->key_fits = one->key.n > 0;
+	if (one->id % 4 == 3)
+		return;
+	m = message_new(&(struct message_fields){.id = one->id % 4 == 2 ? one->revision : one->id,
+	    .room = STR("main"),
+	    .event = one->id % 4 == 2 ? MESSAGE_DELETED : STR("chat message"),
+	    .changes = one->id % 4 == 2 ? one->id : 0});
+	MUST(m != NULL && message_encode(m) == 0);
+	*(one->id % 4 == 2 ? &one->deletion : &one->message) = m;
 }
 
 /* The answer to whichever question it is: no messages. */
@@ -345,6 +436,8 @@ stub_answer(const struct read *read)
 		buf_init(&read->list->json, SIZE_MAX);
 	else if (read->missed != NULL)
 		read->missed->n = stub.missed;
+	else if (read->one != NULL)
+		stub_answer_one(read->one);
 }
 
 /* Ends the oldest of what is read. */
@@ -411,6 +504,7 @@ stub_open(size_t i)
 
 	MUST(!c->open);
 	c->open = true;
+	c->postponed = false;
 	c->serial++;
 	return c;
 }

@@ -61,12 +61,12 @@ check_taken(struct str pid, struct str nsp, struct str user, const struct comeba
 	char made[RELAY_PID_MAX];
 	struct str want, id = str_cut(&pid, '.');
 
-	relay_make_pid(relay, made, str_of(back->id), nsp, user, back->head);
+	relay_make_pid(relay, made, str_of(back->id), nsp, user, back->first);
 	want = str_of(made);
 	MUST(str_eq(str_cut(&want, '.'), id));
 	while (pid.n > 1 && pid.p[0] == '0' && pid.p[1] != '.')
 		pid = str_skip(pid, 1);
-	MUST(str_eq(pid, want) && back->since >= back->head && back->since <= MESSAGE_ID_MAX);
+	MUST(str_eq(pid, want) && back->since >= back->first && back->since <= MESSAGE_ID_MAX);
 }
 
 /* One that was given is taken, and not with any byte changed, nor elsewhere, nor from another person. */
@@ -80,7 +80,7 @@ check_given(struct str nsp, struct str user, struct str offset, int64_t head, un
 	relay_make_pid(relay, pid, STR("abcdefghijklmnopqrst"), nsp, user, head);
 	n = strlen(pid);
 	MUST(relay_read_pid(relay, str_of(pid), offset, nsp, user, &back));
-	MUST(back.head == head && strcmp(back.id, "abcdefghijklmnopqrst") == 0);
+	MUST(back.first == head && strcmp(back.id, "abcdefghijklmnopqrst") == 0);
 	check_taken(str_of(pid), nsp, user, &back);
 	MUST(relay_read_pid(relay, str_of(pid), offset, nsp, STR("bob"), &back) == (user.n == 0));
 	MUST(!relay_read_pid(relay, str_of(pid), offset, STR("/elsewhere"), user, &back) ||

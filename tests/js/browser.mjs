@@ -5,10 +5,15 @@
 //
 // Environment: CHROMIUM (/usr/bin/chromium), and what tests/e2e/harness.mjs says.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import http from 'node:http';
+import { createRequire } from 'node:module';
 import { after, before } from 'node:test';
 import { chromium } from 'playwright-core';
 import { freePort, ms, until } from '../e2e/harness.mjs';
+
+// Evaluated by the driver, which the page's policy does not bind.
+const AXE = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 const FLAGS = [
 	'--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -80,6 +85,22 @@ export function listen(page, cut = false) {
 	return complaints;
 }
 
+/** In the page: how many unsent messages are on the disk. */
+const inDatabase = async () => {
+	const wait = (request) => new Promise((resolve, reject) => {
+		request.onsuccess = () => resolve(request.result);
+		request.onerror = () => reject(request.error);
+	});
+	const [known] = await indexedDB.databases();
+	if (!known) return 0;
+	const database = await wait(indexedDB.open(known.name));
+	try {
+		return await wait(database.transaction('items').objectStore('items').count());
+	} finally {
+		database.close();
+	}
+};
+
 /** The parts of a page by their names, and things to do with them. */
 export function handle(page) {
 	const named = (role, name) => page.getByRole(role, { name, exact: true });
@@ -104,6 +125,13 @@ export function handle(page) {
 			.evaluateAll((nodes) => nodes.map((node) => Number(node.dataset.id)))),
 		connected: () => self.says(/^Connected$/),
 		says: (state) => until(async () => state.test(await self.state()), { what: `the connection to say ${state}` }),
+		/** Waits until all that is shown is stored: what is not yet sent is shown as well, and has no id. */
+		sent: () => until(async () => (await self.ids()).length === await self.log.getByRole('article').count(), { what: 'all to be sent' }),
+		/** Waits until so many unsent messages are on the disk, from where a reload has them. */
+		kept: (count) => until(async () => await page.evaluate(inDatabase) === count, { what: `${count} unsent messages to be kept` }),
+		/** Waits until it is remembered that the room is read up to this message. */
+		hasRead: (room, id) => until(() => page.evaluate(([name, least]) => Object.entries(localStorage)
+			.some(([key, value]) => key.endsWith('.read') && JSON.parse(value)[name]?.id >= least), [room, id]), { what: `#${room} to be read up to ${id}` }),
 		shows: (...texts) => until(async () => String(await self.texts()) === String(texts), { what: 'the list' })
 			.catch(async (error) => assert.deepEqual(await self.texts(), texts, error.message)),
 		type: async (text) => {
@@ -220,6 +248,20 @@ export async function proxy(target, { fate = () => null, prefix = '', host } = {
 	/** Hangs up on all connections that are open. */
 	self.hangUp = () => listener.closeAllConnections?.();
 	return self;
+}
+
+async function violations(p) {
+	if (!await p.page.evaluate(() => 'axe' in window)) await p.page.evaluate(AXE);
+	return p.page.evaluate(async () => {
+		const { violations: found } = await axe.run(document, { resultTypes: ['violations'] });
+		return found.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) =>
+			`${id}: ${html.slice(0, 160)} ${failureSummary.replace(/\s+/g, ' ').slice(0, 300)}`));
+	});
+}
+
+/** axe-core finds nothing in this state of the page. */
+export async function accessible(p, state) {
+	assert.deepEqual(await violations(p), [], state);
 }
 
 /** Sends what a program beside the page would, one after another, until told to stop; repeated until each is stored. */

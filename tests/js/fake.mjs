@@ -81,6 +81,17 @@ export class FakeServer {
 		return message;
 	}
 
+	/** Edits a message (text), or deletes it (null), by a change. */
+	change(id, text) {
+		const { room } = this.log.find(({ message }) => message.id === id).message;
+		const event = text === null ? 'message deleted' : 'message changed';
+		const change = this.say(text ?? '', { room });
+		Object.assign(change, { event, changes: id });
+		if (text === null) this.log = this.log.filter(({ message }) => message.id !== id);
+		else this.log = this.log.map((entry) => (entry.message.id === id ? { ...entry, message: { ...entry.message, text, edited_at: change.at } } : entry));
+		return change;
+	}
+
 	/** Deletes one message as SQL would. */
 	delete(id) {
 		this.log = this.log.filter(({ message }) => message.id !== id);
@@ -158,7 +169,8 @@ export class FakeServer {
 
 	#history(query) {
 		const rooms = query.getAll('room');
-		const all = this.log.map(({ message }) => message).filter(({ room }) => rooms.includes('*') || rooms.includes(room));
+		const all = this.log.map(({ message }) => message)
+			.filter(({ room, changes }) => changes === undefined && (rooms.includes('*') || rooms.includes(room)));
 		const limit = Number(query.get('limit'));
 		const at = (name) => all.filter(({ id }) => id < Number(query.get(name))).length;
 		let from = Math.max(0, all.length - limit);
@@ -213,7 +225,7 @@ export class MemoryStore {
 	#items = new Map();
 
 	async all() {
-		return [...this.#items.values()];
+		return [...this.#items.values()].map((item) => ({ ...item })); // a store gives copies
 	}
 
 	async put(item) {

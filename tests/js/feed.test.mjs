@@ -49,7 +49,7 @@ function openTab({ clock, fetch, browser, store, id, room = 'main', random = () 
 		on: {
 			changed: (what) => what === 'far' && self.reader.open(),
 			arrived: (messages) => self.arrived.push(...messages),
-			say: assert.fail,
+			refused: assert.fail,
 		},
 	}, env);
 	self.type = (text, key) => self.outbox.add({ room, sender: id, text, key });

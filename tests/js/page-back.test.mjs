@@ -4,8 +4,11 @@ import { describe, test } from 'node:test';
 import { ms, room, server, sleep, until } from '../e2e/harness.mjs';
 import { numbers, open, stored } from './browser.mjs';
 
+/** Says m1, m2, …; gives the id of the last. */
 const say = async (line, name, from, to) => {
-	for (const i of numbers(from, to)) await line.sent(`m${i}`, { room: name });
+	let id;
+	for (const i of numbers(from, to)) id = await line.sent(`m${i}`, { room: name });
+	return id;
 };
 const rowOf = (p, text) => p.log.getByRole('article').filter({ has: p.page.getByText(text, { exact: true }) });
 // What stands right above and below the mark.
@@ -44,16 +47,16 @@ describe('what is unread', () => {
 
 	test('stands behind a mark that survives a reload, until it is read by Esc', async (t) => {
 		const name = room();
-		await say(line, name, 1, 3);
+		const third = await say(line, name, 1, 3);
 		const p = await begin(t, line, name);
 		await p.shows('m1', 'm2', 'm3');
-		await sleep(ms(400)); // a moment to read them
+		await p.hasRead(name, third);
 		await p.hash(`#${aside}`);
 		await empty(p);
-		await say(line, name, 4, 5);
+		const fifth = await say(line, name, 4, 5);
 		await p.hash(`#${name}`);
 		await marked(p, 'm3', 'm4');
-		await sleep(ms(400));
+		await sleep(ms(400)); // a moment in which nothing is to happen
 		await p.page.reload();
 		await marked(p, 'm3', 'm4');
 		await p.page.reload();
@@ -62,16 +65,16 @@ describe('what is unread', () => {
 		await until(async () => await p.log.locator('.mark').count() === 0, { what: 'the mark to go' });
 		await p.page.reload();
 		await p.shows(...numbers(1, 5).map((i) => `m${i}`));
-		await sleep(ms(400));
+		await p.hasRead(name, fifth);
 		assert.equal(await p.log.locator('.mark').count(), 0);
 	});
 
 	test('came while the tab was not looked at: the title counts it, the mark stands above it, after a reload too', async (t) => {
 		const name = room();
-		await say(line, name, 1, 2);
+		const second = await say(line, name, 1, 2);
 		const p = await begin(t, line, name, { init: looked });
 		await p.shows('m1', 'm2');
-		await sleep(ms(400));
+		await p.hasRead(name, second);
 		await look(p, 'hidden');
 		await say(line, name, 3, 5);
 		await until(async () => await p.page.title() === `(3) #${name} · Longline`, { what: 'the title to count' });
@@ -85,10 +88,10 @@ describe('what is unread', () => {
 
 	test('far above: a button leads to the first of it, and the end says how many are newer', async (t) => {
 		const name = room();
-		await say(line, name, 1, 3);
+		const third = await say(line, name, 1, 3);
 		const p = await begin(t, line, name);
 		await p.shows('m1', 'm2', 'm3');
-		await sleep(ms(400));
+		await p.hasRead(name, third);
 		await p.hash(`#${aside}`);
 		await empty(p);
 		await line.sql(`INSERT INTO messages(room, text) WITH RECURSIVE c(x) AS (SELECT 4 UNION ALL SELECT x + 1 FROM c WHERE x < 700)

@@ -117,6 +117,7 @@ describe('files', () => {
 		assert.equal(await paste(p, [['image.png', 'image/png', png], ['', 'text/html', '<img>']]), false, 'it is taken');
 		const image = p.log.getByRole('img', { name: 'image.png', exact: true });
 		await until(() => image.evaluate((node) => node.naturalWidth === 1), { what: 'the picture' });
+		await p.sent();
 		assert.deepEqual(bytesOf((await p.stored())[0]), PNG);
 		assert.equal(await paste(p, [['cell.png', 'image/png', png], ['', 'text/plain', '42']]), true, 'left to the browser');
 		assert.equal(await paste(p, [['', 'text/plain', 'words']]), true);
@@ -132,7 +133,7 @@ describe('files', () => {
 		await (await chooser).setFiles([file('one.txt', 'one'), file('two.png', PNG)]);
 		await p.log.getByText('two.png (70 bytes)').waitFor();
 		await p.log.getByText(/^Not sent yet/).waitFor();
-		await sleep(ms(300)); // it is written to the disk meanwhile
+		await p.kept(2);
 		await p.page.reload();
 		await p.log.getByText('two.png (70 bytes)').waitFor();
 		await p.page.unroute('**/send**');

@@ -133,7 +133,7 @@ describe('taken away', () => {
 		]);
 		const csv = await saved(p, 'CSV');
 		assert.ok(csv.content.includes(`${all[0].id},${all[0].at},${name},ann,chat message,"one, ""quoted"""`), csv.content);
-		assert.ok(csv.content.includes(`,"'=SUM(A1)"\r\n`));
+		assert.ok(csv.content.includes(`,"'=SUM(A1)",\r\n`));
 		await search(p, 'lines');
 		await until(async () => await p.hits.count() === 1);
 		const found = await saved(p, 'JSON lines');

@@ -75,12 +75,13 @@ describe('a line that comes and goes', () => {
 		await p.connected();
 		await p.type('first');
 		await p.says(/^Connected, sending is refused$/);
-		await until(async () => /Not sent: a page of origin 'http:\/\/longline\.test:\d+' may not send to 'inner:8080'.* proxy .* Host/.test(await p.log.textContent()),
+		await until(async () => /Not sent: a page of origin 'http:\/\/longline\.test:\d+' may not use 'inner:8080'.* proxy .* Host/.test(await p.log.textContent()),
 			{ what: 'the reason beside the message' });
 		assert.deepEqual(await texts(line, name), []);
 		outer.host = undefined;
 		await p.log.getByRole('button', { name: 'Retry' }).click();
 		await p.connected();
+		await p.sent();
 		assert.deepEqual(await texts(line, name), ['first']);
 	});
 
@@ -163,11 +164,11 @@ describe('a line that comes and goes', () => {
 		for (const text of typed) await p.type(text);
 		await p.field.fill('a draft');
 		await p.shows(...typed);
-		await sleep(300);
+		await p.kept(5);
 		await p.page.reload();
 		await p.shows(...typed);
 		assert.deepEqual(await p.ids(), []);
-		assert.equal(await p.field.inputValue(), 'a draft');
+		await until(async () => await p.field.inputValue() === 'a draft', { what: 'the draft' });
 		away = false;
 		await until(async () => (await p.ids()).length === 5, { timeout: ms(40_000), what: 'all to be sent' });
 		await p.shows(...typed);
@@ -203,7 +204,8 @@ describe('a line that comes and goes', () => {
 		const typed = numbers(1, 4).map((i) => `before the crash ${i}`);
 		for (const text of typed) await before.type(text);
 		await before.shows(...typed);
-		await sleep(ms(500));
+		await before.kept(4);
+		await until(() => arrived > 0, { what: 'the first to be sent' });
 		await killPid(pid, 'SIGKILL');
 		away = false;
 		const again = await begin();
@@ -232,7 +234,7 @@ describe('a line that comes and goes', () => {
 		const id = await line.sent('b', { room: name });
 		await line.sent('c', { room: name });
 		await line.sql(`DELETE FROM messages WHERE id = ${id}`);
-		await sleep(ms(200));
+		await until(async () => (await line.poll({ room: name, since: id - 1, wait: 0 })).json.gap, { what: 'the daemon to see it' });
 		await one.context.setOffline(false);
 		for (const p of [one, two]) {
 			await p.shows('a', 'c');

@@ -1,7 +1,7 @@
 // page-rooms.test.mjs: the list of rooms: what it says of each, all of it however long, and what is kept of each room.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { ms, room, server, sleep, until } from '../e2e/harness.mjs';
+import { room, server, until } from '../e2e/harness.mjs';
 import { numbers, open } from './browser.mjs';
 
 const parts = (p) => ({
@@ -41,14 +41,14 @@ describe('the list of rooms', () => {
 		const badge = p.link(other).getByText('2 unread');
 		await badge.waitFor();
 		await p.link(other).getByText('bob: two <b>').waitFor();
-		assert.equal(await p.page.title(), `(2) #${here} · Longline`);
+		await until(async () => await p.page.title() === `(2) #${here} · Longline`, { what: 'the title to count' });
 		assert.deepEqual((await p.names())[0], `#${other}`, 'the newest first');
 		await p.page.reload();
 		await badge.waitFor();
 		await p.link(other).click();
 		await p.shows('old', 'one', 'two <b>');
 		await badge.waitFor({ state: 'detached' });
-		assert.equal(await p.page.title(), `#${other} · Longline`);
+		await until(async () => await p.page.title() === `#${other} · Longline`, { what: 'the title without a count' });
 		assert.equal(await p.link(other).getAttribute('aria-current'), 'page');
 		await line.post(`/send?room=${here}&event=file:a.txt`, 'a file', { 'Content-Type': 'application/octet-stream' });
 		await p.link(here).getByText('a.txt').waitFor();
@@ -193,13 +193,14 @@ describe('two Longlines of one site', () => {
 
 	test('share neither name nor drafts nor what is read', async (t) => {
 		const name = room();
-		for (const i of numbers(1, 5)) await line.sent(`m${i}`, { room: name });
+		let last;
+		for (const i of numbers(1, 5)) last = await line.sent(`m${i}`, { room: name });
 		await below.sent('old', { room: name });
 		const p = await begin(t, `${line.url}/#${name}`);
 		await p.shows(...numbers(1, 5).map((i) => `m${i}`));
 		await p.name.fill('ann');
 		await p.field.fill('a draft');
-		await sleep(ms(400)); // a moment to read
+		await p.hasRead(name, last);
 		await p.context.route((url) => url.pathname.startsWith('/below/'), async (route) => {
 			const url = route.request().url().replace(`${line.url}/below`, below.url);
 			// A poll may outlive the page.

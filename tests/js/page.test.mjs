@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { describe, test } from 'node:test';
 import { ms, room, server, sleep, start, tempDir, until } from '../e2e/harness.mjs';
-import { numbers, open, proxy } from './browser.mjs';
+import { numbers, open, proxy, stored } from './browser.mjs';
 
 describe('the page', () => {
 	const line = server({ flags: ['--message-max', '20000'], env: { HOSTS: '127.0.0.1 longline.test' } });
@@ -19,8 +19,7 @@ describe('the page', () => {
 	test('the room is main unless the address names one', async (t) => {
 		await line.sent('said in main');
 		const p = await open(t, `${line.url}/`);
-		await p.connected();
-		assert.equal((await p.texts()).at(-1), 'said in main');
+		await until(async () => (await p.texts()).at(-1) === 'said in main', { what: 'the room main' });
 		assert.equal(await p.page.title(), '#main · Longline');
 	});
 
@@ -306,6 +305,7 @@ describe('a bad line', () => {
 		await p.context.setOffline(false);
 		await p.connected();
 		await p.shows('before', 'meanwhile', 'typed offline');
+		await p.sent();
 		assert.deepEqual((await line.history({ room: name })).json.messages.map(({ text }) => text),
 			['before', 'meanwhile', 'typed offline']);
 	});
@@ -340,7 +340,7 @@ describe('a bad line', () => {
 		const id = await line.sent('b', { room: name });
 		await line.sent('c', { room: name });
 		await line.sql(`DELETE FROM messages WHERE id = ${id}`);
-		await sleep(ms(200)); // the daemon sees what other programs do within 50 ms
+		await until(async () => (await line.poll({ room: name, since: id - 1, wait: 0 })).json.gap, { what: 'the daemon to see it' });
 		await p.context.setOffline(false);
 		await p.shows('a', 'c');
 		await p.log.getByText('Some messages were deleted').waitFor();
@@ -356,11 +356,11 @@ describe('a bad line', () => {
 			await p.watchState();
 			pages.push(p);
 		}
-		// A program that repeats under the same key until it is answered.
+		// A program that repeats under the same key until it is answered; a page shows no more than 300.
 		let stop = false;
 		let count = 0;
 		const program = (async () => {
-			while (!stop) {
+			while (!stop && count < 200) {
 				const key = `program ${count}`;
 				const res = await line.send({ text: `p${count}`, room: name, key }).catch(() => null);
 				if (res?.status === 200 || res?.status === 201) count += 1;
@@ -388,23 +388,23 @@ describe('a bad line', () => {
 		for (const p of pages) await p.connected();
 		stop = true;
 		await program;
-		let stored;
+		let all = [];
 		await until(async () => {
-			stored = (await line.history({ room: name, limit: 500 })).json?.messages ?? [];
-			return stored.length >= count + typed.length;
+			all = await stored(line, name);
+			return all.length >= count + typed.length;
 		}, { what: 'all to be stored' });
-		assert.equal(stored.length, count + typed.length, 'stored once each');
-		const own = (number) => stored.map(({ text }) => text).filter((text) => text.startsWith(`${number} typed`));
+		assert.equal(all.length, count + typed.length, 'stored once each');
+		const own = (number) => all.map(({ text }) => text).filter((text) => text.startsWith(`${number} typed`));
 		for (const number of [0, 1]) assert.deepEqual(own(number), numbers(1, 12).map((turn) => `${number} typed ${turn}`));
-		const ids = stored.map(({ id }) => id);
+		const ids = all.map(({ id }) => id);
 		for (const p of pages) {
-			await until(async () => (await p.texts()).length === stored.length, { what: 'the page to show all' });
+			await until(async () => (await p.texts()).length === all.length, { what: 'the page to show all' });
 			assert.deepEqual(await p.ids(), ids);
 			const said = await p.said();
 			for (const text of said) assert.match(text, /^(Connected|Connecting|Reconnecting in \d+ s)$/);
 			assert.equal(said.at(-1), 'Connected');
 		}
-		t.diagnostic(`${stored.length} messages; the first page said: ${(await pages[0].said()).join(', ')}`);
+		t.diagnostic(`${all.length} messages; the first page said: ${(await pages[0].said()).join(', ')}`);
 	});
 });
 

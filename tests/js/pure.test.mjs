@@ -175,12 +175,12 @@ describe('export', () => {
 			message('a "b", c\nd'), message('=1+1'), message('x', { sender: '@SUM(A1)' }), message(' +1'), message('-2'),
 		], 'csv', 'main');
 		assert.deepEqual(content.split('\r\n'), [
-			'\uFEFFid,at,room,sender,event,text',
-			'1,T,main,ann,chat message,"a ""b"", c\nd"',
-			'1,T,main,ann,chat message,"\'=1+1"',
-			'1,T,main,"\'@SUM(A1)",chat message,x',
-			'1,T,main,ann,chat message,"\' +1"',
-			'1,T,main,ann,chat message,"\'-2"',
+			'\uFEFFid,at,room,sender,event,text,by',
+			'1,T,main,ann,chat message,"a ""b"", c\nd",',
+			'1,T,main,ann,chat message,"\'=1+1",',
+			'1,T,main,"\'@SUM(A1)",chat message,x,',
+			'1,T,main,ann,chat message,"\' +1",',
+			'1,T,main,ann,chat message,"\'-2",',
 			'',
 		]);
 	});

@@ -14,7 +14,7 @@ function reading(count) {
 		on: {
 			changed: (what) => self.changed.push(what),
 			arrived: (messages) => self.arrived.push(...messages.map(({ id }) => id)),
-			say: (text) => self.problems.push(text),
+			refused: ({ message }) => self.problems.push(message),
 		},
 	}, { clock, random: () => 1 });
 	self.ids = () => self.timeline.messages.map(({ id }) => id);

@@ -101,7 +101,7 @@ describe('Server', () => {
 		const clock = new FakeClock();
 		const fetch = async (url, { signal }) => ({ ok: true, text: () => silence(signal) });
 		const asked = assert.rejects(new Server(fetch, '', clock).history({}), /in time/);
-		await clock.advance(10_000);
+		await clock.advance(15_000);
 		await asked;
 	});
 });

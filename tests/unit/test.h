@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 /* Needs the headers above and does not include them. */
@@ -163,6 +164,31 @@ test_run(struct loop *loop, test_step_fn *step, void *ctx)
 	loop_timer_set(loop, &run.tick, run.tick_kind, 0); /* for the first turn */
 	loop_run(loop);
 	loop_timer_clear(loop, &run.tick);
+}
+
+/*
+ * Makes each loop_run() one turn, which does not wait: returns a descriptor that is always readable, to be closed
+ * behind the loop. test_single_turns_again(): once more, after loop_remove_source().
+ */
+static inline void
+test_end_turn(void *ctx)
+{
+	loop_stop(ctx);
+}
+
+static inline void
+test_single_turns_again(struct loop *loop, int fd)
+{
+	assert_int_equal(loop_add_source(loop, fd, test_end_turn, loop), 0);
+}
+
+static inline int
+test_single_turns(struct loop *loop)
+{
+	int fd = eventfd(1, EFD_CLOEXEC);
+
+	test_single_turns_again(loop, fd);
+	return fd;
 }
 
 #endif

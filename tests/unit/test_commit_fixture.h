@@ -18,6 +18,7 @@ static struct fixture {
 	struct store *checkpointer;
 	struct commit *commit;
 	struct commit_options options;
+	struct pass *pass; /* of what is added; NULL: none */
 	struct {
 		bool done;
 		enum commit_outcome outcome;
@@ -105,7 +106,7 @@ add(size_t handle, const char *room, const char *text, const char *key)
 	struct message *m = test_message(room, text, key);
 
 	fx.sends[handle].since_ms = clock_ms();
-	if (commit_add(fx.commit, m, on_sent, &fx, handle) == 0)
+	if (commit_add(fx.commit, m, fx.pass, on_sent, &fx, handle) == 0)
 		return 0;
 	message_drop(m);
 	return -1;

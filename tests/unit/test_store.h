@@ -216,4 +216,17 @@ test_fill(struct test_store *t)
 	} while (t->news.more || t->news.index_behind);
 }
 
+/* A page of the whole log, the newest first; q: what it searches, or "". */
+static inline struct store_page
+test_page(const char *q)
+{
+	return (struct store_page){.rooms = {.all = true},
+	    .cursor = STORE_NEWEST,
+	    .head = MESSAGE_ID_MAX,
+	    .limit = 100,
+	    .from_ms = INT64_MIN,
+	    .until_ms = INT64_MAX,
+	    .q = str_of(q)};
+}
+
 #endif

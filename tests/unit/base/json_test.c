@@ -1,6 +1,9 @@
 #include "base/json.h"
 
+#include "../../memory.h"
 #include "test.h"
+
+FAILING_REALLOC(__wrap_realloc)
 
 /* The members that json_object() told of, as text: name:type(value), … */
 struct told {
@@ -48,10 +51,11 @@ tells_the_members_of_an_object(void **state)
 	    {"{\"a\":\"b\"}", "a:s(b) "},
 	    {"{\"\":\"\"}", ":s() "},
 	    {"{\"a\":1,\"b\":null,\"c\":true,\"d\":false,\"e\":{},\"f\":[]}",
-	        "a:o(1) b:o(null) c:o(true) d:o(false) e:o() f:a([]) "},
+	        "a:o(1) b:o(null) c:o(true) d:o(false) e:o({}) f:a([]) "},
 	    {"{\"a\":\"x\",\"a\":\"y\"}", "a:s(x) a:s(y) "}, /* the reader of the members is to notice */
 	    {"{\"\\u0061\":\"x\",\"a\":\"y\"}", "a:s(x) a:s(y) "},
-	    {"{\"a\":{\"b\":\"c\",\"d\":[1]},\"e\":\"f\"}", "a:o() e:s(f) "}, /* only the outermost object's */
+	    /* Only the outermost object's, and what they are as it came. */
+	    {"{\"a\": {\"b\" : \"c\",\"d\":[1]} ,\"e\":\"f\"}", "a:o({\"b\" : \"c\",\"d\":[1]}) e:s(f) "},
 	    {"{\"a\":[ 1 , {\"b\":[\"c\"]} ,[]] }", "a:a([ 1 , {\"b\":[\"c\"]} ,[]]) "},
 	    {"{\"a\":[1,2.50,1e5],\"b\":[\"\\u00e9\",\"\\/\"]}", "a:a([1,2.50,1e5]) b:a([\"\\u00e9\",\"\\/\"]) "},
 	    {"{\"a\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\ud83d\\ude00\"}",
@@ -282,7 +286,23 @@ tells_the_elements_of_an_array(void **state)
 	buf_init(&t.text, SIZE_MAX);
 	assert_int_equal(
 	    json_array(STR(" [\"a\" , 1,[2, 3 ],{\"b\":[\"c\"]},null,true,\"\\u0041\"] "), 10, tell, &t), JSON_OK);
-	assert_str(buf_str(&t.text), ":s(a) :o(1) :a([2, 3 ]) :o() :o(null) :o(true) :s(A) ");
+	assert_str(buf_str(&t.text), ":s(a) :o(1) :a([2, 3 ]) :o({\"b\":[\"c\"]}) :o(null) :o(true) :s(A) ");
+	buf_fini(&t.text);
+}
+
+/* A name for which there was no memory is no other name, though there is memory for the next. */
+static void
+tells_of_no_name_without_memory(void **state)
+{
+	struct told t;
+
+	(void)state;
+	buf_init(&t.text, SIZE_MAX);
+	memory_once = true;
+	memory_left = 0;
+	assert_int_equal(json_object(STR("{\"a\":\"x\",\"b\":\"y\"}"), 10, tell, &t, NULL), JSON_NO_MEMORY);
+	assert_int_equal(memory_left, -1);
+	assert_str(buf_str(&t.text), "");
 	buf_fini(&t.text);
 }
 
@@ -381,6 +401,7 @@ main(void)
 	    cmocka_unit_test(loses_no_digit_of_a_number),
 	    cmocka_unit_test(refuses_what_is_nested_too_deep),
 	    cmocka_unit_test(tells_the_elements_of_an_array),
+	    cmocka_unit_test(tells_of_no_name_without_memory),
 	    cmocka_unit_test(values_live_until_the_function_returns),
 	    cmocka_unit_test(says_what_is_wrong_in_few_words),
 	    cmocka_unit_test(refuses_a_good_text_cut_short),

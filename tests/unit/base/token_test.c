@@ -104,6 +104,72 @@ decodes_what_others_write_carelessly(void **state)
 	check_decoded((struct str){NULL, 0}, STR(""));
 }
 
+static bool
+read_base64url(struct str text, struct str want)
+{
+	struct buf b;
+	bool good;
+
+	buf_init(&b, 100000);
+	good = token_add_base64url(&b, text);
+	assert_true(buf_ok(&b));
+	if (good)
+		assert_str_n(buf_str(&b), want);
+	buf_fini(&b);
+	return good;
+}
+
+static void
+reads_base64url_in_one_way_only(void **state)
+{
+	static const char *const bad[] = {"Zg==", "Zm8=", "Zh", "Zm9", "Zn", "Z", "Zm9vY", "AP/+--8", "Zm 9v", "Zm9v\n",
+	    "Zm9v.", "Zm\xC3\xA9v", "=", "////"};
+
+	(void)state;
+	assert_true(read_base64url(STR(""), STR("")));
+	assert_true(read_base64url((struct str){NULL, 0}, STR("")));
+	assert_true(read_base64url(STR("Zg"), STR("f")));
+	assert_true(read_base64url(STR("Zm8"), STR("fo")));
+	assert_true(read_base64url(STR("Zm9v"), STR("foo")));
+	assert_true(read_base64url(STR("AP_--w"), STR("\x00\xFF\xFE\xFB")));
+	for (size_t i = 0; i < LENGTH(bad); i++)
+		if (read_base64url(str_of(bad[i]), STR("?")))
+			fail_msg("%s was read", bad[i]);
+	assert_false(read_base64url(STR("Zm\0009v"), STR("?")));
+}
+
+static void
+check_hex(const unsigned char *bytes, const char *want)
+{
+	char text[2 * TOKEN_HASH_SIZE + 1];
+
+	for (size_t i = 0; i < TOKEN_HASH_SIZE; i++)
+		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+	assert_string_equal(text, want);
+}
+
+/* FIPS 180-4's example, and test cases 1 and 6 of RFC 4231. */
+static void
+hashes_as_others_do(void **state)
+{
+	unsigned char hash[TOKEN_HASH_SIZE];
+	char key[131];
+
+	(void)state;
+	token_hash(STR("abc"), hash);
+	check_hex(hash, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	token_hash((struct str){NULL, 0}, hash);
+	check_hex(hash, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+	memset(key, 0x0B, sizeof key);
+	token_hmac((struct str){key, 20}, STR("Hi There"), hash);
+	check_hex(hash, "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+	memset(key, 0xAA, sizeof key);
+	token_hmac((struct str){key, 131}, STR("Test Using Larger Than Block-Size Key - Hash Key First"), hash);
+	check_hex(hash, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+	assert_true(token_same("abc", "abd", 2));
+	assert_false(token_same("abc", "abd", 3));
+}
+
 /* Of every length, against nettle's own in both directions. */
 static void
 does_as_nettle_does(void **state)
@@ -266,6 +332,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(encodes_and_decodes_base64),
 	    cmocka_unit_test(decodes_what_others_write_carelessly),
+	    cmocka_unit_test(reads_base64url_in_one_way_only),
+	    cmocka_unit_test(hashes_as_others_do),
 	    cmocka_unit_test(does_as_nettle_does),
 	    cmocka_unit_test(adds_no_more_than_the_buffer_may_hold),
 	    cmocka_unit_test(makes_ids_of_64_letters_all_different),

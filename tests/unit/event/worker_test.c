@@ -267,6 +267,44 @@ the_loop_does_not_wait_for_a_niced_thread(void **state)
 	(void)sched_setscheduler(0, SCHED_OTHER, &none);
 }
 
+static void
+run_slowly(void *ctx, struct job *job)
+{
+	clock_sleep_ms(20);
+	run(ctx, job);
+}
+
+static void
+done_timed(struct job *job)
+{
+	struct task *t = (struct task *)(void *)job;
+
+	if (job->cancelled)
+		assert_int_equal(job->took_us, 0);
+	else
+		assert_in_range(job->took_us, 20000, 5000000);
+	fx.done[fx.n_done++] = t->number;
+}
+
+static void
+a_job_tells_how_long_it_ran(void **state)
+{
+	void *ctxs[] = {NULL};
+	size_t all = 3;
+
+	(void)state;
+	start(1, JOBS, ctxs);
+	for (size_t i = 0; i < all; i++) {
+		fx.tasks[i].job.run = run_slowly;
+		fx.tasks[i].job.done = done_timed;
+		fx.tasks[i].job.took_us = 7;
+		assert_int_equal(worker_add(fx.worker, &fx.tasks[i].job), 0);
+	}
+	worker_cancel(&fx.tasks[2].job);
+	test_run(fx.loop, until_all_done, &all);
+	assert_int_equal(fx.done[2] + fx.done[1] + fx.done[0], 3);
+}
+
 static int turns_of[JOBS], turn_now;
 
 static void
@@ -404,6 +442,49 @@ wait_running(struct stoppable *s)
 	pthread_mutex_unlock(&fx.mutex);
 }
 
+static void
+wait_until_taken(size_t waiting)
+{
+	while (worker_counts(fx.worker).waiting != waiting)
+		clock_sleep_ms(1);
+}
+
+static enum test_next
+release_all(void *ctx, int turn)
+{
+	if (turn == 0)
+		release(JOBS);
+	return until_all_done(ctx, turn);
+}
+
+/* One has hundreds of jobs waiting: another's few take turns with them. */
+static void
+who_has_many_jobs_keeps_nobody_waiting(void **state)
+{
+	void *ctxs[] = {NULL};
+	size_t all = 404;
+	static const char a, b;
+
+	(void)state;
+	start(1, JOBS, ctxs);
+	for (size_t i = 0; i < all; i++) {
+		fx.tasks[i].job.run = i == 0 ? run_held : run;
+		fx.tasks[i].job.turn = i < 400 ? &a : &b;
+		fx.tasks[i].job.done = i == 402 ? done_cancelled : done;
+		assert_int_equal(worker_add(fx.worker, &fx.tasks[i].job), 0);
+		if (i == 0)
+			wait_until_taken(0);
+	}
+	worker_cancel(&fx.tasks[402].job);
+	test_run(fx.loop, release_all, &all);
+	/* The one that was cancelled has ended before all others. */
+	assert_int_equal(fx.done[0], 402);
+	for (int i = 1; i < 8; i++)
+		assert_int_equal(fx.done[i], ((const int[]){0, 1, 400, 2, 401, 3, 403})[i - 1]);
+	for (int i = 8; i < (int)all; i++)
+		assert_int_equal(fx.done[i], i - 4);
+}
+
 /* Those that wait never run, make room at once, and are told of in the loop; the one that runs is stopped. */
 static void
 a_cancelled_job_never_runs_or_is_stopped(void **state)
@@ -509,6 +590,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(one_thread_does_its_jobs_in_order, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_long_job_holds_up_only_its_own_thread, setup, teardown),
+	    cmocka_unit_test_setup_teardown(who_has_many_jobs_keeps_nobody_waiting, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_job_tells_how_long_it_ran, setup, teardown),
 	    cmocka_unit_test_setup_teardown(refuses_a_job_when_it_is_full, setup, teardown),
 	    cmocka_unit_test_setup_teardown(the_loop_does_not_wait_for_a_niced_thread, setup, teardown),
 	    cmocka_unit_test_setup_teardown(large_answers_are_spread_over_several_turns, setup, teardown),

@@ -1,9 +1,7 @@
 /*
  * Rooms without memory: what cannot be kept raises the floor (I8), whichever allocation fails.
  */
-#include "live/room.h"
-#include "store/message.h"
-#include "test.h"
+#include "test_rooms.h"
 
 enum { MESSAGES = 40, WAITERS = 3 };
 
@@ -40,11 +38,7 @@ setup(void **state)
 {
 	(void)state;
 	memset(&fx, 0, sizeof fx);
-	fx.loop = loop_new();
-	fx.rooms = rooms_new(fx.loop, 1 << 20);
-	rooms_on_wake(fx.rooms, ROOM_POLL, wake, &fx);
-	rooms_reset(fx.rooms, "epoch", 0);
-	test_watchdog(30);
+	test_rooms_init(&fx.loop, &fx.rooms, 1 << 20, wake, &fx);
 	return 0;
 }
 
@@ -54,21 +48,8 @@ teardown(void **state)
 	(void)state;
 	for (size_t i = 0; i < WAITERS; i++)
 		room_unwait(&fx.waiters[i]);
-	rooms_free(fx.rooms);
-	loop_free(fx.loop);
-	test_watchdog(0);
+	test_rooms_fini(fx.loop, fx.rooms);
 	return 0;
-}
-
-static struct message *
-message(int64_t id, const char *room)
-{
-	struct message *m =
-	    message_new(&(struct message_fields){.id = id, .room = str_of(room), .event = STR("e"), .body = STR("b")});
-
-	assert_non_null(m);
-	assert_int_equal(message_encode(m), 0);
-	return m;
 }
 
 /* Whether a chain holds every id of its room above a floor, up to the head. */
@@ -91,7 +72,7 @@ publish_with_failure(int64_t at, int nth)
 	bool failed = false;
 
 	for (int64_t id = 1; id <= MESSAGES; id++) {
-		struct message *m = message(id, id % 2 == 0 ? "a" : "b");
+		struct message *m = test_rooms_message(id, id % 2 == 0 ? "a" : "b");
 
 		fail_at = id == at ? nth : 0;
 		rooms_publish(fx.rooms, m);
@@ -133,6 +114,20 @@ the_floor_rises_whichever_allocation_fails(void **state)
 	assert_true(failures >= 6); /* a room, the whole log's chain and a room's, more than once */
 }
 
+/* What cannot be noted of a message that is not kept any more, the database knows. */
+static void
+a_mark_that_cannot_be_kept_is_left_to_the_database(void **state)
+{
+	(void)state;
+	rooms_publish(fx.rooms, test_rooms_message(1, "a"));
+	rooms_publish_end(fx.rooms, 3);
+	fail_at = 1;
+	rooms_prune(fx.rooms, STR("b"), 2, true);
+	assert_int_equal(fail_at, 0);
+	assert_int_equal(rooms_floor(fx.rooms), 3);
+	assert_null(room_find(fx.rooms, STR("b")));
+}
+
 /* The chain that lost the message says so itself: a waiter that was there asks the database. */
 static void
 a_chain_that_lost_a_message_says_so_itself(void **state)
@@ -142,7 +137,7 @@ a_chain_that_lost_a_message_says_so_itself(void **state)
 
 	(void)state;
 	room_wait(room_get(fx.rooms, STR("a")), &fx.waiters[0], ROOM_POLL, 0);
-	m = message(1, "a");
+	m = test_rooms_message(1, "a");
 	fail_at = 1;
 	rooms_publish(fx.rooms, m);
 	assert_int_equal(fail_at, 0);
@@ -161,7 +156,7 @@ wake_steps(void *ctx, int turn)
 	case 0:
 		room_wait(room_get(fx.rooms, STR("a")), &fx.waiters[0], ROOM_POLL, 0);
 		room_wait(room_all(fx.rooms), &fx.waiters[1], ROOM_POLL, 0);
-		m = message(1, "a");
+		m = test_rooms_message(1, "a");
 		fail_at = 1; /* the whole log's chain */
 		rooms_publish(fx.rooms, m);
 		assert_int_equal(fail_at, 0);
@@ -169,7 +164,7 @@ wake_steps(void *ctx, int turn)
 	case 1:
 		assert_int_equal(fx.told, 2);
 		room_wait(room_all(fx.rooms), &fx.waiters[2], ROOM_POLL, 1);
-		m = message(2, "b");
+		m = test_rooms_message(2, "b");
 		fail_at = 1; /* the room, that nobody waits in */
 		rooms_publish(fx.rooms, m);
 		assert_int_equal(fail_at, 0);
@@ -195,6 +190,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(the_floor_rises_whichever_allocation_fails, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_mark_that_cannot_be_kept_is_left_to_the_database, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_chain_that_lost_a_message_says_so_itself, setup, teardown),
 	    cmocka_unit_test_setup_teardown(waiters_are_told_of_what_could_not_be_kept, setup, teardown),
 	};

@@ -1,8 +1,7 @@
 #include "live/room.h"
 
 #include "base/clock.h"
-#include "store/message.h"
-#include "test.h"
+#include "test_rooms.h"
 
 enum { WAITERS = 400, ROOMS = 6, LOG = 8000 };
 
@@ -53,13 +52,8 @@ setup(void **state)
 {
 	(void)state;
 	memset(&fx, 0, sizeof fx);
-	fx.loop = loop_new();
-	fx.rooms = rooms_new(fx.loop, 1 << 20);
-	assert_non_null(fx.rooms);
-	rooms_on_wake(fx.rooms, ROOM_POLL, wake, &fx);
-	rooms_reset(fx.rooms, "epoch1", 0);
+	test_rooms_init(&fx.loop, &fx.rooms, 1 << 20, wake, &fx);
 	fx.next_id = 1;
-	test_watchdog(30);
 	return 0;
 }
 
@@ -69,9 +63,7 @@ teardown(void **state)
 	(void)state;
 	for (size_t i = 0; i < WAITERS; i++)
 		room_unwait(&fx.readers[i].waiter);
-	rooms_free(fx.rooms);
-	loop_free(fx.loop);
-	test_watchdog(0);
+	test_rooms_fini(fx.loop, fx.rooms);
 	return 0;
 }
 
@@ -96,22 +88,14 @@ wait_in(size_t reader, size_t room, int64_t since)
 static struct message *
 message(int64_t id, size_t room)
 {
-	struct message *m = message_new(
-	    &(struct message_fields){.id = id, .room = str_of(NAMES[room]), .event = STR("e"), .body = STR("b")});
-
-	assert_int_equal(message_encode(m), 0);
-	return m;
+	return test_rooms_message(id, NAMES[room]);
 }
 
 /* One message, as a batch of its own. */
 static int64_t
 publish(size_t room)
 {
-	int64_t id = fx.next_id++;
-
-	rooms_publish(fx.rooms, message(id, room));
-	rooms_publish_end(fx.rooms, id);
-	return id;
+	return test_rooms_publish(fx.rooms, fx.next_id++, NAMES[room]);
 }
 
 static void

@@ -4,8 +4,6 @@
  */
 #include "socketio/session.h"
 
-#include <sys/eventfd.h>
-
 #include "test.h"
 
 enum {
@@ -161,7 +159,7 @@ on_text(void *ctx, struct session *s, struct str text)
 	fx.whose[fx.n++] = s;
 	fx.bytes += text.n;
 	if (text.p[0] == fx.hold_at)
-		session_hold(s);
+		session_hold(s, true);
 	fx.crowded = fx.crowded || text.p[0] == 'C';
 	return text.p[0] != '!';
 }
@@ -197,12 +195,6 @@ on_ended(void *ctx, struct session *s)
 		end_channel();
 }
 
-static void
-no_turn_without_end(void *ctx)
-{
-	loop_stop(ctx);
-}
-
 static int
 setup(void **state)
 {
@@ -223,9 +215,7 @@ setup(void **state)
 	fx.sessions = sessions_new(fx.loop, &options, fx.rooms, NULL);
 	sessions_on_posted(fx.sessions, on_posted, NULL);
 	assert_non_null(fx.sessions);
-	/* Always readable, so that loop_run() is one turn. */
-	fx.event_fd = eventfd(1, EFD_CLOEXEC);
-	assert_int_equal(loop_add_source(fx.loop, fx.event_fd, no_turn_without_end, fx.loop), 0);
+	fx.event_fd = test_single_turns(fx.loop);
 	test_watchdog(60);
 	return 0;
 }
@@ -259,7 +249,8 @@ turn(void)
 static struct session *
 new_session(void)
 {
-	struct session *s = session_new(fx.sessions, &fx.layer, false, STR(""));
+	bool limited;
+	struct session *s = session_new(fx.sessions, &fx.layer, false, NULL, &limited);
 
 	assert_non_null(s);
 	session_connected(s);
@@ -445,7 +436,7 @@ what_cannot_be_handled_yet_waits(void **state)
 	assert_in_range(fx.looks, 0, 100);
 	assert_true(first->open && second->open);
 	fx.crowded = false;
-	assert_int_equal(loop_add_source(fx.loop, fx.event_fd, no_turn_without_end, fx.loop), 0);
+	test_single_turns_again(fx.loop, fx.event_fd);
 	turn();
 	assert_int_equal(fx.n, 2 + PACKETS);
 	assert_false(first->open);
@@ -611,20 +602,18 @@ a_held_session_waits_and_others_go_on(void **state)
 		turn();
 	assert_int_equal(fx.n, 2);
 	assert_true(c->open);
-	/* Nothing of it is left to be handled, so it was answered. */
+	/* Nothing of it is left to be handled, but what was is not over. */
+	assert_true(alone->open);
+	session_release(s);
+	session_release(other);
+	turn();
 	assert_false(alone->open);
 	assert_int_equal(alone->how, SESSION_POST_HANDLED);
-	session_release(s);
-	turn();
 	assert_int_equal(fx.letters[2], 'b');
 	assert_false(c->open);
 	assert_int_equal(c->how, SESSION_POST_HANDLED);
-	/* A POST that comes while its session is held waits as well; but what is no message does not. */
-	c = new_conn();
-	session_post(other, name_of(c), STR("3"));
-	turn();
-	assert_false(c->open);
-	assert_int_equal(c->how, SESSION_POST_HANDLED);
+	/* A POST that comes while its session is held waits as well; so does a good-bye. */
+	session_hold(other, true);
 	c = post(other, 1, 'c');
 	turn();
 	assert_true(c->open);
@@ -632,11 +621,14 @@ a_held_session_waits_and_others_go_on(void **state)
 	turn();
 	assert_false(c->open);
 	assert_int_equal(c->how, SESSION_POST_HANDLED);
-	session_hold(other);
+	session_hold(other, true);
 	c = new_conn();
 	session_post(other, name_of(c),
 	    STR("1\x1E"
 	        "4b"));
+	turn();
+	assert_int_equal(fx.ended, 0);
+	session_release(other);
 	turn();
 	assert_int_equal(fx.ended, 1);
 	assert_false(c->open);
@@ -651,7 +643,7 @@ a_held_session_that_closes_lets_go_of_its_posts(void **state)
 	struct conn *first, *second;
 
 	(void)state;
-	session_hold(s);
+	session_hold(s, true);
 	first = post(s, 1, 'a');
 	second = post(s, 1, 'b');
 	turn();

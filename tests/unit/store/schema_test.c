@@ -13,12 +13,14 @@ assert_consistent(void)
 
 	test_text(&fx,
 	    "SELECT group_concat(name || ' ' || last || ' ' || at || ' ' || n, ', ') FROM"
-	    " (SELECT * FROM rooms EXCEPT SELECT room, max(id), at, count(*) FROM messages GROUP BY room)",
+	    " (SELECT name, last, at, n FROM rooms EXCEPT SELECT room, max(id), at, count(*) FROM messages GROUP BY "
+	    "room)",
 	    text, sizeof text);
 	assert_string_equal(text, "");
 	test_text(&fx,
 	    "SELECT group_concat(room || ' ' || id || ' ' || at || ' ' || n, ', ') FROM"
-	    " (SELECT room, max(id) AS id, at, count(*) AS n FROM messages GROUP BY room EXCEPT SELECT * FROM rooms)",
+	    " (SELECT room, max(id) AS id, at, count(*) AS n FROM messages GROUP BY room"
+	    " EXCEPT SELECT name, last, at, n FROM rooms)",
 	    text, sizeof text);
 	assert_string_equal(text, "");
 	assert_int_equal(
@@ -272,6 +274,101 @@ a_room_tells_the_changed_time_of_its_last_message(void **state)
 	assert_consistent();
 }
 
+/* A file as version 5 left it, marked or (as after .dump) not; sql is what is done to it then. */
+static void
+make_version_5(struct test_store *t, bool marked, const char *sql)
+{
+	test_store_prepare(t);
+	test_other_open(t);
+	test_other(t, "PRAGMA journal_mode = WAL");
+	for (int i = 0; i < 5; i++)
+		if (sqlite3_exec(t->other, schema_steps[i], NULL, NULL, NULL) != SQLITE_OK)
+			fail_msg("%s", sqlite3_errmsg(t->other));
+	test_other(t, marked ? "PRAGMA user_version = 5" : "PRAGMA application_id = 0");
+	test_other(
+	    t, "INSERT INTO messages (sender, text, key) VALUES ('ann', '1', 'k'), ('bob', '2', NULL), ('', '3', 'l')");
+	test_other(t, "%s", sql);
+}
+
+static int
+start_store(struct test_store *t)
+{
+	char error[STORE_ERROR_SIZE] = "";
+
+	t->store = test_store_open(t, false);
+	return store_start(t->store, 200, error);
+}
+
+static void
+a_file_of_version_5_is_brought_to_this_one(void **state)
+{
+	struct test_store t;
+	struct store_send send;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		make_version_5(&t, i == 0, "SELECT 1");
+		log_set_level(LOG_ERROR);
+		assert_int_equal(start_store(&t), 0);
+		assert_int_equal(test_number(&t, "PRAGMA user_version"), schema_version);
+		assert_int_equal(test_number(&t, "SELECT value FROM meta WHERE name = 'by_since'"), 3);
+		assert_int_equal(test_number(&t, "SELECT value FROM meta WHERE name = 'access_version'"), 1);
+		assert_int_equal(test_number(&t, "SELECT count(*) FROM messages WHERE \"by\" IS NULL"), 3);
+		assert_int_equal(test_append(&t, test_message("main", "1", "k"), &send), STORE_OK);
+		assert_int_equal(send.outcome, STORE_REPLAYED);
+		test_other(&t, "INSERT INTO messages (text, key, \"by\") VALUES ('4', 'k', 'ci')");
+		assert_true(test_other_refused(&t, "INSERT INTO messages (text, key) VALUES ('4', 'k')"));
+		test_other(&t, "INSERT OR REPLACE INTO messages (text, key) VALUES ('5', 'k')");
+		assert_int_equal(test_number(&t, "SELECT id FROM deleted WHERE room = 'main'"), 1);
+		t.reader = NULL;
+		test_store_fini(&t);
+	}
+}
+
+/* One with something in the way stays as it is, whole. */
+static void
+a_file_that_cannot_be_brought_to_this_version_stays_as_it_is(void **state)
+{
+	struct test_store t;
+	char before[8000], after[8000];
+	const char *all = "SELECT group_concat(name || coalesce(sql, '')) || (SELECT count(*) FROM messages)"
+	                  " || (SELECT group_concat(name || value) FROM meta) FROM sqlite_master";
+
+	(void)state;
+	make_version_5(&t, true, "CREATE TABLE proven (mine)");
+	test_text(&t, all, before, sizeof before);
+	assert_int_equal(start_store(&t), -1);
+	test_text(&t, all, after, sizeof after);
+	assert_string_equal(before, after);
+	assert_int_equal(test_number(&t, "PRAGMA user_version"), 5);
+	t.reader = NULL;
+	test_store_fini(&t);
+}
+
+/* However many rows there are, a key is looked up, and a name too. */
+static void
+keys_and_names_are_looked_up_by_their_indexes(void **state)
+{
+	static const char *const looked_up[] = {
+	    "SELECT id, text FROM messages WHERE room = ?1 AND key = ?2 AND ifnull(\"by\", '') = ?3 AND id <= ?4",
+	    "SELECT 1 FROM tokens WHERE lower(trim(name)) = ?1",
+	    "SELECT 1 FROM tokens WHERE lower(trim(sender)) = ?1 AND sender <> '*'",
+	    "SELECT 1 FROM grants WHERE who GLOB 'user:*' AND lower(trim(substr(who, 6))) = ?1",
+	};
+	char sql[300];
+	sqlite3_stmt *stmt;
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(looked_up); i++) {
+		snprintf(sql, sizeof sql, "EXPLAIN QUERY PLAN %s", looked_up[i]);
+		assert_int_equal(sqlite3_prepare_v2(fx.other, sql, -1, &stmt, NULL), SQLITE_OK);
+		assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+		if (strncmp((const char *)sqlite3_column_text(stmt, 3), "SEARCH", 6) != 0)
+			fail_msg("%s: %s", looked_up[i], sqlite3_column_text(stmt, 3));
+		sqlite3_finalize(stmt);
+	}
+}
+
 int
 main(void)
 {
@@ -286,6 +383,9 @@ main(void)
 	    cmocka_unit_test_setup_teardown(a_change_leaves_a_note_of_what_was, setup, teardown),
 	    cmocka_unit_test_setup_teardown(the_tables_agree_after_random_writes, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_room_tells_the_changed_time_of_its_last_message, setup, teardown),
+	    cmocka_unit_test(a_file_of_version_5_is_brought_to_this_one),
+	    cmocka_unit_test(a_file_that_cannot_be_brought_to_this_version_stays_as_it_is),
+	    cmocka_unit_test_setup_teardown(keys_and_names_are_looked_up_by_their_indexes, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("schema", tests, NULL, NULL);

@@ -192,6 +192,7 @@ a_poll_finds_what_is_there(void **state)
 		struct store_poll p = {.since = random_id(), .head = head(), .limit = 1 + test_random(30)};
 		struct found f = {0};
 		int64_t deleted = 0;
+		bool fewer;
 
 		random_rooms(&p.rooms);
 		if (test_random(3) == 0)
@@ -212,6 +213,7 @@ a_poll_finds_what_is_there(void **state)
 				}
 			assert_int_equal(p.since, matching < (size_t)p.newest ? 0 : since);
 		}
+		fewer = p.newest > 0 && matching < (size_t)p.newest;
 		for (size_t i = 0; i < n_rows; i++) {
 			const struct row *r = &rows[i];
 
@@ -222,7 +224,8 @@ a_poll_finds_what_is_there(void **state)
 		}
 		assert_page(&f, buf_str(&p.json), p.n);
 		assert_int_equal(p.more, f.more);
-		assert_int_equal(p.gap, deleted > p.since);
+		/* Who asks for more than there are gets all that are kept. */
+		assert_int_equal(p.gap, deleted > p.since && !fewer);
 		if (p.n > 0)
 			assert_int_equal(p.last_id, f.v[f.n - 1]->id);
 		buf_fini(&p.json);

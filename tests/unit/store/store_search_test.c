@@ -8,18 +8,6 @@
 
 enum { WORDS = 8, ROWS = 400 };
 
-static struct store_page
-page_of(const char *q)
-{
-	return (struct store_page){.rooms = {.all = true},
-	    .cursor = STORE_NEWEST,
-	    .head = MESSAGE_ID_MAX,
-	    .limit = 100,
-	    .from_ms = INT64_MIN,
-	    .until_ms = INT64_MAX,
-	    .q = str_of(q)};
-}
-
 /* The ids of a page, as "3 2 1". */
 static const char *
 ids(struct store_page *p)
@@ -92,7 +80,7 @@ each_kind_of_term_finds_its_messages(void **state)
 	add("apples");
 	test_fill(&fx);
 	for (size_t i = 0; i < LENGTH(cases); i++) {
-		struct store_page p = page_of(cases[i].q);
+		struct store_page p = test_page(cases[i].q);
 
 		assert_int_equal(store_search(fx.reader, &p), STORE_OK);
 		if (strcmp(ids(&p), cases[i].found) != 0)
@@ -110,7 +98,7 @@ a_query_with_nothing_to_look_for_is_a_syntax_error(void **state)
 	add("apple");
 	test_fill(&fx);
 	for (size_t i = 0; i < LENGTH(q); i++) {
-		struct store_page p = page_of(q[i]);
+		struct store_page p = test_page(q[i]);
 
 		if (store_search(fx.reader, &p) != STORE_SYNTAX)
 			fail_msg("\"%s\"", q[i]);
@@ -133,7 +121,7 @@ no_strange_term_is_an_error_of_the_database(void **state)
 	add("a b");
 	test_fill(&fx);
 	for (size_t i = 0; i < LENGTH(q); i++) {
-		struct store_page p = page_of("");
+		struct store_page p = test_page("");
 		enum store_status status;
 
 		p.q = q[i];
@@ -147,7 +135,7 @@ no_strange_term_is_an_error_of_the_database(void **state)
 static void
 many_terms(const char *first, const char *term, const char *then, size_t n)
 {
-	struct store_page p = page_of("");
+	struct store_page p = test_page("");
 	enum store_status status;
 	struct buf q;
 
@@ -195,7 +183,7 @@ room_sender_time_and_head_limit_what_is_found(void **state)
 	    "INSERT INTO messages (room, sender, text, at) VALUES ('a', 'ann', 'x', 100), ('a', 'bob', 'x', 200),"
 	    " ('b', 'ann', 'x', 300), ('a', '', 'x', 400), ('A', 'a', 'x', 500), ('main', 'x', 'y', 600)");
 	test_fill(&fx);
-	p = page_of("x");
+	p = test_page("x");
 	assert_found(p, "5 4 3 2 1");
 	p.head = 3;
 	assert_found(p, "3 2 1");
@@ -204,12 +192,12 @@ room_sender_time_and_head_limit_what_is_found(void **state)
 	assert_found(p, "2 1");
 	p.at = 100;
 	assert_found(p, "3 2 1");
-	p = page_of("x");
+	p = test_page("x");
 	p.from_ms = 200;
 	assert_found(p, "5 4 3 2");
 	p.until_ms = 400;
 	assert_found(p, "3 2");
-	p = page_of("x");
+	p = test_page("x");
 	p.rooms = (struct store_rooms){.names = {STR("a")}, .n = 1};
 	assert_found(p, "4 2 1"); /* not A */
 	p.by_sender = true;
@@ -219,7 +207,7 @@ room_sender_time_and_head_limit_what_is_found(void **state)
 	assert_found(p, "4");
 	p.sender = STR("an");
 	assert_found(p, "");
-	p = page_of("x");
+	p = test_page("x");
 	p.by_sender = true;
 	p.sender = STR("ann");
 	assert_found(p, "3 1");
@@ -234,7 +222,7 @@ room_sender_time_and_head_limit_what_is_found(void **state)
 static void
 pages_follow_each_other_and_are_full_by_number_or_bytes(void **state)
 {
-	struct store_page p = page_of("x");
+	struct store_page p = test_page("x");
 	char want[8];
 
 	(void)state;
@@ -257,7 +245,7 @@ pages_follow_each_other_and_are_full_by_number_or_bytes(void **state)
 	store_close(fx.reader);
 	fx.options.reply_max = 1;
 	fx.reader = test_store_open(&fx, false);
-	p = page_of("x");
+	p = test_page("x");
 	assert_int_equal(store_search(fx.reader, &p), STORE_OK);
 	assert_string_equal(ids(&p), "7");
 	assert_int_equal(p.older, 7);
@@ -292,7 +280,7 @@ on_member(void *ctx, struct str name, enum json_type type, struct str value)
 static void
 assert_snippet(const char *q, const char *want)
 {
-	struct store_page p = page_of(q);
+	struct store_page p = test_page(q);
 	struct snippet s = {.n = 0};
 
 	assert_int_equal(store_search(fx.reader, &p), STORE_OK);
@@ -325,9 +313,9 @@ a_snippet_shows_the_hits_in_the_text(void **state)
 	                        "eight"); /* marks of the text's own are none */
 	assert_snippet("eleven", "nine\n[eleven]");
 	assert_snippet("ete", "\xE2\x82\xAC [\xC3\xA9t\xC3\xA9] \xF0\x9F\x98\x80");
-	assert_found(page_of("ten"), ""); /* names are not text */
-	assert_found(page_of("12"), "");
-	assert_found(page_of("last"), "5");
+	assert_found(test_page("ten"), ""); /* names are not text */
+	assert_found(test_page("12"), "");
+	assert_found(test_page("last"), "5");
 }
 
 /* The index is filled in pieces, and knows how far it is. */
@@ -392,30 +380,30 @@ a_changed_row_is_never_found_by_its_old_text(void **state)
 	test_fill(&fx);
 	test_other(&fx, "UPDATE messages SET text = 'is' WHERE id = 1");
 	/* Until the index knows, it is found by neither. */
-	assert_found(page_of("was"), "");
-	assert_found(page_of("is"), "");
+	assert_found(test_page("was"), "");
+	assert_found(test_page("is"), "");
 	test_fill(&fx);
-	assert_found(page_of("was"), "");
-	assert_found(page_of("is"), "1");
+	assert_found(test_page("was"), "");
+	assert_found(test_page("is"), "1");
 	/* Twice, and there and back. */
 	test_other(
 	    &fx, "UPDATE messages SET text = 'other' WHERE id = 1; UPDATE messages SET text = 'is' WHERE id = 1");
 	test_fill(&fx);
-	assert_found(page_of("is"), "1");
-	assert_found(page_of("other"), "");
+	assert_found(test_page("is"), "1");
+	assert_found(test_page("other"), "");
 	test_other(&fx, "UPDATE messages SET sender = 'ann' WHERE id = 1; DELETE FROM messages WHERE id = 2");
-	assert_found(page_of("stays"), "");
+	assert_found(test_page("stays"), "");
 	test_fill(&fx);
-	assert_found(page_of("stays"), "");
-	assert_found(page_of("is"), "1");
+	assert_found(test_page("stays"), "");
+	assert_found(test_page("is"), "1");
 	/* Before it was indexed at all. */
 	add("early");
 	test_other(&fx, "UPDATE messages SET text = 'late' WHERE text = 'early'");
 	add("never");
 	test_other(&fx, "DELETE FROM messages WHERE text = 'never'");
 	test_fill(&fx);
-	assert_found(page_of("early"), "");
-	assert_found(page_of("late"), "3");
+	assert_found(test_page("early"), "");
+	assert_found(test_page("late"), "3");
 	test_other(&fx, "INSERT INTO search (search) VALUES ('integrity-check')");
 }
 
@@ -452,7 +440,7 @@ a_piece_is_short_work_when_a_large_log_is_deleted(void **state)
 static void
 a_search_or_a_page_that_takes_too_long_is_cut(void **state)
 {
-	struct store_page p = page_of("x -y");
+	struct store_page p = test_page("x -y");
 
 	(void)state;
 	test_other(&fx, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)"
@@ -468,7 +456,7 @@ a_search_or_a_page_that_takes_too_long_is_cut(void **state)
 	p.q = STR("nowhere");
 	assert_int_equal(store_search(fx.reader, &p), STORE_OK);
 	buf_fini(&p.json);
-	p = page_of("");
+	p = test_page("");
 	p.limit = 3000;
 	/* A page is cut likewise. */
 	assert_int_equal(store_history(fx.reader, &p), STORE_TIMEOUT);
@@ -525,7 +513,7 @@ search_at_random(void)
 	struct term terms[4];
 	size_t n = 1 + test_random(4);
 	char q[200] = "", want[8192] = "";
-	struct store_page p = page_of(q);
+	struct store_page p = test_page(q);
 
 	for (size_t i = 0; i < n; i++) {
 		struct term *t = &terms[i];

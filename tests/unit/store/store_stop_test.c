@@ -45,22 +45,10 @@ fill_log(void)
 	test_fill(&fx);
 }
 
-static struct store_page
-page_of(const char *q)
-{
-	return (struct store_page){.rooms = {.all = true},
-	    .cursor = STORE_NEWEST,
-	    .head = MESSAGE_ID_MAX,
-	    .limit = 100,
-	    .from_ms = INT64_MIN,
-	    .until_ms = INT64_MAX,
-	    .q = str_of(q)};
-}
-
 static enum store_status
 search(struct store *s)
 {
-	struct store_page p = page_of("word*");
+	struct store_page p = test_page("word*");
 	enum store_status status = store_search(s, &p);
 
 	buf_fini(&p.json);
@@ -70,7 +58,7 @@ search(struct store *s)
 static enum store_status
 history(struct store *s)
 {
-	struct store_page p = page_of("");
+	struct store_page p = test_page("");
 	enum store_status status;
 
 	p.by_sender = true;

@@ -167,15 +167,100 @@ takes_only_so_many(void **state)
 	}
 }
 
+static void
+decides_which_page_may_ask(void **state)
+{
+	static const struct {
+		const char *origin, *site, *destination, *authorization;
+		bool linked, ok;
+	} cases[] = {
+	    /* No browser. */
+	    {"", "", "", "", false, true},
+	    {"", "nonsense", "", "", false, true},
+	    /* A browser that says no more than Origin. */
+	    {"http://chat.example", "", "", "", false, true},
+	    {"https://chat.example", "", "", "", false, true},
+	    {"http://evil.example", "", "", "", false, false},
+	    {"null", "", "", "", false, false},
+	    {"http://evil.example", "nonsense", "", "", false, false},
+	    /* One that does: it is believed, whatever Host is. */
+	    {"http://behind.example", "same-origin", "empty", "", false, true},
+	    {"", "none", "document", "", false, true},
+	    {"http://chat.example", "same-site", "empty", "", false, false},
+	    {"http://chat.example", "cross-site", "empty", "", false, false},
+	    {"", "cross-site", "script", "", true, false},
+	    {"", "same-site", "image", "", true, false},
+	    /* A link was followed; into a frame of the page it is not. */
+	    {"", "cross-site", "document", "", true, true},
+	    {"", "cross-site", "document", "", false, false},
+	    {"", "cross-site", "iframe", "", true, false},
+	    {"", "cross-site", "", "", true, false},
+	    /* The origin that is let in. */
+	    {"https://let.example", "cross-site", "empty", "", false, true},
+	    {"https://LET.example", "", "", "", false, true},
+	    {"http://let.example", "cross-site", "empty", "", false, false},
+	    /* A bearer: what goes by itself with a request (Basic, cookies) is none. */
+	    {"http://evil.example", "cross-site", "empty", "Bearer ll_x", false, true},
+	    {"http://evil.example", "cross-site", "empty", "bearer ll_x", false, true},
+	    {"http://evil.example", "cross-site", "empty", "Bearer", false, false},
+	    {"http://evil.example", "cross-site", "empty", "Bearer ", false, false},
+	    {"http://evil.example", "cross-site", "empty", "Bearers ll_x", false, false},
+	    {"http://evil.example", "cross-site", "empty", "Basic Omxs", false, false},
+	};
+	struct origins o = {.any = false}, all = {.any = true};
+
+	(void)state;
+	assert_null(add(&o, "https://let.example"));
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		const struct origin_ask ask = {.origin = str_of(cases[i].origin),
+		    .host = STR("chat.example"),
+		    .authorization = str_of(cases[i].authorization),
+		    .site = str_of(cases[i].site),
+		    .destination = str_of(cases[i].destination)};
+
+		if (origins_ok(&o, &ask, cases[i].linked) != cases[i].ok)
+			fail_msg("%s, %s, %s, %s", cases[i].origin, cases[i].site, cases[i].destination,
+			    cases[i].authorization);
+		/* * lets every page in, but none with what a browser sends by itself. */
+		if (cases[i].authorization[0] == '\0' || cases[i].ok)
+			assert_true(origins_ok(&all, &ask, cases[i].linked));
+		else
+			assert_false(origins_ok(&all, &ask, cases[i].linked));
+	}
+}
+
+static void
+lets_none_in_by_a_star_whose_name_was_checked(void **state)
+{
+	struct origins all = {.any = true}, named = {.any = true};
+	struct origin_ask ask = {.origin = STR("https://let.example"), .host = STR("chat.example"), .named = true};
+
+	(void)state;
+	assert_null(add(&named, "https://let.example"));
+	assert_false(origins_ok(&all, &ask, false));
+	assert_true(origins_ok(&named, &ask, false));
+	ask.authorization = STR("Bearer ll_x");
+	assert_true(origins_ok(&all, &ask, false));
+	ask.authorization = STR("");
+	ask.origin = STR("https://chat.example");
+	assert_true(origins_ok(&all, &ask, false));
+	ask.origin = STR("");
+	assert_true(origins_ok(&all, &ask, false));
+	ask.site = STR("cross-site");
+	assert_false(origins_ok(&all, &ask, false));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(knows_the_origin_of_our_own_host),
 	    cmocka_unit_test(lets_in_those_that_were_named),
+	    cmocka_unit_test(lets_none_in_by_a_star_whose_name_was_checked),
 	    cmocka_unit_test(lets_in_nobody_at_first),
 	    cmocka_unit_test(refuses_what_is_no_origin),
 	    cmocka_unit_test(takes_only_so_many),
+	    cmocka_unit_test(decides_which_page_may_ask),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

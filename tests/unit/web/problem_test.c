@@ -39,15 +39,15 @@ static void
 is_told_as_json_whatever_the_detail(void **state)
 {
 	static const char *const want[] = {"type", "about:blank", "title", "Bad Request", "code", "bad_json", "detail",
-	    "a \"b\"\n\\ \xEF\xBF\xBD", NULL};
+	    "a \"b\"\n\\ \xEF\xBF\xBD", "limit", "reads", NULL};
 	struct buf b;
 
 	(void)state;
 	buf_init(&b, SIZE_MAX);
-	problem_add_json(&b, PROBLEM_BAD_JSON, STR("a \"b\"\n\\ \xFF"));
+	problem_add_json(&b, PROBLEM_BAD_JSON, STR("a \"b\"\n\\ \xFF"), STR(",\"limit\":\"reads\""));
 	members = 0;
 	assert_int_equal(json_object(buf_str(&b), 1, on_member, (void *)(uintptr_t)want, NULL), JSON_OK);
-	assert_int_equal(members, 5);
+	assert_int_equal(members, 6);
 	assert_non_null(memmem(b.p, b.n, "\"status\":400", 12));
 	buf_fini(&b);
 }

@@ -109,6 +109,11 @@ keeps_equal_answers_once(void **state)
 		blob_drop(b);
 		if (i == 0)
 			one = counted();
+		/* The first is charged for all of it, the others for their own ends. */
+		if (i == 0)
+			assert_in_range(unread_owed(&u[i]), 4900000, 5000000);
+		else
+			assert_in_range(unread_owed(&u[i]), 1, UNREAD_PIECE + 2000);
 	}
 	assert_true(one > 4900000 && one < 5000000);
 	assert_true(counted() < one + 60 * (UNREAD_PIECE + 100));

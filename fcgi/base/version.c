@@ -1,0 +1,3 @@
+#include "version.h"
+
+const char longline_version[] = LONGLINE_VERSION;

@@ -1,0 +1,39 @@
+// hears.js: what a tab does with each thing that it hears on the line; see docs/PAGE.md.
+import { parted } from './changes.js';
+import { notice } from './notices.js';
+
+export const hearing = ({ visit, rooms, outbox, feed, view, sign, given, prefs, search, own, mend }) => ({
+	state(event) {
+		view.connection(event);
+		if (event.name !== 'connected') return;
+		outbox.wake();
+		visit.reader.wake();
+	},
+	ready: ({ cursor }) => visit.reader.ready(cursor),
+	news({ messages: heard }) {
+		const { messages, changes } = parted(heard);
+		given.heard(messages);
+		for (const message of heard) rooms.heard(message);
+		visit.reader.heard(heard.filter(({ room }) => room === visit.room));
+		mend.heard(changes);
+		if (search.heard(changes)) view.found.anew(search.hits, search.state);
+		rooms.show();
+		// One tab speaks for all, and only when none of them is looked at.
+		if (!feed.leading || feed.watched || !prefs.get('notify')) return;
+		notice(messages, rooms.visited, view.form.sender || null);
+	},
+	hole() {
+		visit.reader.hole();
+		rooms.ask();
+	},
+	gap: ({ since }) => visit.gap(since),
+	reset() {
+		rooms.forget();
+		own.forget();
+		visit.reset();
+		rooms.ask();
+	},
+	refused(event) {
+		if (!sign.refused(event)) visit.say(`The server refuses to show this room: ${event.problem}`);
+	},
+});

@@ -1,0 +1,78 @@
+// view-parts.js: what rows are made of: nodes, senders and their marks, texts that are cut.
+const TALL = 2_000; // characters, and
+const TALL_LINES = 24; // beyond which a message is shown in part first
+const RUN = 200; // characters without a blank
+const LONG_RUN = /(\S{100})(?=\S{100})/u;
+
+export const byId = (id) => document.getElementById(id);
+export const on = (id, type, run) => byId(id).addEventListener(type, (event) => {
+	if (type === 'submit') event.preventDefault();
+	run(event);
+});
+
+// Chromium lays out joined letters (Arabic) in quadratic time, unless they may be broken.
+const breakable = (part) => (typeof part === 'string' && part.length > RUN
+	? part.split(LONG_RUN).flatMap((piece, i) => (i % 2 ? [piece, document.createElement('wbr')] : piece)) : part);
+
+export function make(name, className, ...content) {
+	const node = document.createElement(name);
+	if (className) node.className = className;
+	node.append(...content.flatMap(breakable)); // strings become text, never markup
+	return node;
+}
+
+export function button(label, run) {
+	const node = make('button', '', label);
+	node.addEventListener('click', run);
+	return node;
+}
+
+const SVG = 'http://www.w3.org/2000/svg';
+const SHAPE = 'M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20zM7.5 12.5l3 3 6-7';
+
+// A name that the web server or an application vouches for.
+const VOUCHED = /^user:/;
+
+// The mark of a message whose sender was proven. A token may claim a sender that is nobody's name: then its own name
+// stands beside the mark, which would seem to prove what was claimed.
+function proven(sender, by) {
+	const name = by.replace(VOUCHED, '');
+	const mark = make('span', 'proven');
+	const picture = document.createElementNS(SVG, 'svg');
+	picture.setAttribute('viewBox', '0 0 24 24');
+	const shape = document.createElementNS(SVG, 'path');
+	shape.setAttribute('d', SHAPE);
+	picture.append(shape);
+	mark.append(picture);
+	mark.role = 'img';
+	mark.ariaLabel = 'proven sender';
+	mark.title = `Proven sender: ${name}`;
+	return name === sender || VOUCHED.test(by) ? [mark] : [mark, ' ', make('bdi', 'by', name)];
+}
+
+// The golden angle keeps the hues of names apart.
+function hueOf(name) {
+	let hash = 0;
+	for (const char of name) hash = (hash * 31 + char.codePointAt(0)) % 65521;
+	return Math.round(hash * 137.508) % 360;
+}
+
+export function senderOf(sender, by) {
+	const node = make('span', sender ? 'sender' : 'sender nobody', make('bdi', '', sender || 'no name'));
+	node.style.setProperty('--hue', hueOf(sender));
+	if (by !== undefined) node.append(' ', ...proven(sender, by));
+	return node;
+}
+
+export const size = (bytes) => (bytes < 1000 ? `${bytes} bytes` : `${(bytes / 1000).toFixed(1)} kB`);
+
+export function shortened(body, text = '') {
+	if (text.length < TALL && text.split('\n', TALL_LINES + 1).length <= TALL_LINES) return [body];
+	body.classList.add('tall');
+	const more = button('Show all', () => {
+		body.classList.remove('tall');
+		more.remove();
+	});
+	more.className = 'expand';
+	return [body, more];
+}

@@ -1,0 +1,244 @@
+/*
+ * What was deleted is gone from the files when a scrub has ended, and not before; what is deleted meanwhile is left for
+ * the next one.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "test_store_fixture.h"
+
+enum { ROWS = 4000 };
+
+static bool
+file_has(const char *suffix, const char *bytes)
+{
+	char path[TEST_PATH_SIZE + 32];
+	struct stat st;
+	char *p;
+	int fd;
+	bool has;
+
+	snprintf(path, sizeof path, "%s%s", fx.path, suffix);
+	fd = open(path, O_RDONLY);
+	if (fd < 0)
+		return false;
+	assert_int_equal(fstat(fd, &st), 0);
+	p = malloc((size_t)st.st_size + 1);
+	assert_non_null(p);
+	assert_int_equal(read(fd, p, (size_t)st.st_size), st.st_size);
+	has = memmem(p, (size_t)st.st_size, bytes, strlen(bytes)) != NULL;
+	free(p);
+	/* It drops the locks of this process on the file; nobody else has any here. */
+	close(fd);
+	return has;
+}
+
+/* Whether the last half of a row's word is in the file or its WAL. All connections must rest. */
+static bool
+left(int id)
+{
+	char end[16];
+
+	snprintf(end, sizeof end, "end%05dz%dq", id, id % 7);
+	return file_has("", end) || file_has("-wal", end);
+}
+
+static void
+add_rows(int n)
+{
+	test_other(&fx,
+	    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)"
+	    " INSERT INTO messages (text, key) SELECT printf('word%%dend%%05dz%%dq', base + i, base + i, (base + i) %% "
+	    "7)"
+	    " || ' ' || hex(randomblob(i %% 40)) || ' ' || hex(randomblob(8)), base + i"
+	    " FROM n, (SELECT coalesce(max(id), 0) AS base FROM messages)",
+	    n);
+	test_fill(&fx);
+}
+
+static void
+delete_rows(int from, int to)
+{
+	test_other(&fx, "DELETE FROM messages WHERE id BETWEEN %d AND %d", from, to);
+}
+
+static void
+piece(enum store_status status)
+{
+	store_news_fini(&fx.news);
+	assert_int_equal(store_scrub(fx.store, 0, &fx.news), status);
+}
+
+/* All pieces of a scrub; how many. */
+static int
+scrub(void)
+{
+	int n = 0;
+
+	do {
+		piece(STORE_OK);
+		assert_true(++n < 10000);
+	} while (!fx.news.scrubbed);
+	return n;
+}
+
+static void
+end(enum store_status status)
+{
+	store_news_fini(&fx.news);
+	assert_int_equal(store_scrub_end(fx.store, &fx.news), status);
+}
+
+static void
+a_scrub_leaves_nothing_of_what_was_deleted(void **state)
+{
+	(void)state;
+	add_rows(ROWS);
+	assert_int_equal(fx.news.erasing, 0);
+	delete_rows(101, 150);
+	test_other(&fx, "UPDATE messages SET text = 'other' WHERE id = 200");
+	test_fill(&fx);
+	assert_int_equal(fx.news.erasing, 51);
+	assert_int_equal(store_checkpoint(fx.store, true), STORE_OK);
+	/* They are in the index still, or this test would see nothing. */
+	assert_true(left(101) || left(125) || left(150));
+	assert_true(scrub() > 1);
+	assert_int_equal(fx.news.erasing, 51);
+	end(STORE_OK);
+	assert_int_equal(fx.news.erased, 51);
+	assert_int_equal(fx.news.erasing, 0);
+	for (int id = 101; id <= 150; id++)
+		assert_false(left(id));
+	assert_false(left(200));
+	assert_true(left(100) && left(151));
+	test_other(&fx, "INSERT INTO search (search) VALUES ('integrity-check')");
+	assert_int_equal(test_number(&fx, "SELECT count(*) FROM search('word99end00099z1q')"), 1);
+	assert_int_equal(test_number(&fx, "SELECT count(*) FROM search('word101end00101z3q')"), 0);
+}
+
+/* Notes that the index has not taken are taken first; nobody rested. */
+static void
+a_scrub_takes_the_notes_first(void **state)
+{
+	(void)state;
+	add_rows(500);
+	delete_rows(1, 250);
+	scrub();
+	end(STORE_OK);
+	assert_int_equal(fx.news.erased, 250);
+	for (int id = 1; id <= 250; id++)
+		assert_false(left(id));
+}
+
+static void
+a_scrub_waits_for_those_who_read_what_was(void **state)
+{
+	sqlite3 *program;
+
+	(void)state;
+	add_rows(500);
+	test_other(&fx, "BEGIN");
+	assert_int_equal(test_number(&fx, "SELECT count(*) FROM messages"), 500);
+	assert_int_equal(sqlite3_open(fx.path, &program), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(program, "DELETE FROM messages WHERE id = 300", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(program);
+	scrub();
+	end(STORE_BUSY);
+	end(STORE_BUSY);
+	test_other(&fx, "COMMIT");
+	end(STORE_OK);
+	assert_int_equal(fx.news.erased, 1);
+	assert_false(left(300));
+}
+
+static void
+what_is_deleted_meanwhile_is_left_for_the_next(void **state)
+{
+	(void)state;
+	add_rows(ROWS);
+	delete_rows(1, 10);
+	test_fill(&fx);
+	piece(STORE_OK);
+	delete_rows(11, 15);
+	test_fill(&fx);
+	delete_rows(16, 16);
+	while (!fx.news.scrubbed)
+		piece(STORE_OK);
+	end(STORE_OK);
+	assert_int_equal(fx.news.erased, 10);
+	assert_int_equal(fx.news.erasing, 6);
+	/* What is left stands in the file: another daemon goes on with it. */
+	store_close(fx.store);
+	fx.store = test_store_open(&fx, false);
+	assert_int_equal(store_start(fx.store, 0, (char[STORE_ERROR_SIZE]){""}), 0);
+	test_fill(&fx);
+	assert_int_equal(fx.news.erasing, 6);
+	scrub();
+	end(STORE_OK);
+	assert_int_equal(fx.news.erasing, 0);
+	for (int id = 1; id <= 16; id++)
+		assert_false(left(id));
+}
+
+static void
+a_scrub_that_failed_begins_anew(void **state)
+{
+	(void)state;
+	add_rows(500);
+	delete_rows(1, 10);
+	/* There was none. */
+	end(STORE_FAILED);
+	piece(STORE_OK);
+	/* A lock is waited for, and the scrub goes on. */
+	test_other(&fx, "BEGIN IMMEDIATE");
+	piece(STORE_BUSY);
+	test_other(&fx, "COMMIT");
+	scrub();
+	test_other(&fx, "BEGIN IMMEDIATE");
+	end(STORE_BUSY);
+	test_other(&fx, "COMMIT");
+	end(STORE_OK);
+	assert_int_equal(fx.news.erased, 10);
+}
+
+/* Each scrub adds levels to the index, and with 2,000 FTS5 says that it is damaged. */
+static void
+the_index_does_not_grow_in_levels(void **state)
+{
+	(void)state;
+	add_rows(ROWS);
+	for (int i = 1; i <= 60; i++) {
+		delete_rows(i, i);
+		test_other(&fx, "INSERT INTO messages (text) VALUES ('one%d more')", i);
+		test_fill(&fx);
+		scrub();
+		end(STORE_OK);
+		assert_int_equal(fx.news.erased, 1);
+		/* The number behind the cookie. */
+		assert_true(
+		    test_number(&fx,
+		        "SELECT instr('0123456789ABCDEF', substr(hex(block), 9, 1)) * 16 - 16"
+		        " + instr('0123456789ABCDEF', substr(hex(block), 10, 1)) - 1 FROM search_data WHERE id = 10") <=
+		    26);
+	}
+	test_other(&fx, "INSERT INTO search (search) VALUES ('integrity-check')");
+	assert_int_equal(test_number(&fx, "SELECT count(*) FROM search('word99end00099z1q')"), 1);
+	assert_int_equal(test_number(&fx, "SELECT count(*) FROM search('one60')"), 1);
+	assert_int_equal(test_number(&fx, "SELECT count(*) FROM search('word60end00060z4q')"), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(a_scrub_leaves_nothing_of_what_was_deleted, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_scrub_takes_the_notes_first, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_scrub_waits_for_those_who_read_what_was, setup, teardown),
+	    cmocka_unit_test_setup_teardown(what_is_deleted_meanwhile_is_left_for_the_next, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_scrub_that_failed_begins_anew, setup, teardown),
+	    cmocka_unit_test_setup_teardown(the_index_does_not_grow_in_levels, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("scrub", tests, NULL, NULL);
+}
