@@ -50,18 +50,6 @@ index_set_erased(struct store *s, int64_t taken)
 	return store_run_with(s, "INSERT OR REPLACE INTO meta VALUES ('erased', ?)", taken, 0);
 }
 
-int
-index_scrub(struct store *s, int pages, bool first, bool *whole)
-{
-	int64_t before = store_number(s, "SELECT total_changes()", 0);
-	int code = store_run_with(
-	    s, "INSERT INTO search (search, rank) VALUES ('merge', ?)", first ? -(int64_t)pages : pages, 0);
-
-	/* As FTS5 documents it: a merge that had nothing to do changes less than two rows. */
-	*whole = code == SQLITE_DONE && !first && store_number(s, "SELECT total_changes()", 0) - before < 2;
-	return code;
-}
-
 /*
  * How FTS5 keeps what it knows of its segments: a cookie, and numbers as SQLite writes them: how many levels and
  * segments there are, how much was written; of each level how many of its segments are being merged, and how many it
@@ -70,6 +58,7 @@ index_scrub(struct store *s, int pages, bool first, bool *whole)
 struct structure {
 	const unsigned char *p, *end;
 	bool ok;
+	bool merging; /* segments of a level that was read are being merged */
 };
 
 static uint64_t
@@ -88,14 +77,13 @@ read_number(struct structure *st)
 	return 0;
 }
 
-/* Goes over a level; false: it is empty. One that is being merged is not ok: the next is its output's. */
+/* Goes over a level; false: it is empty. */
 static bool
 read_level(struct structure *st)
 {
 	uint64_t merged = read_number(st), segments = read_number(st);
 
-	if (merged > 0)
-		st->ok = false;
+	st->merging |= merged > 0;
 	for (uint64_t i = 0; i < segments && st->ok; i++) {
 		(void)read_number(st);
 		(void)read_number(st);
@@ -108,7 +96,7 @@ read_level(struct structure *st)
 static size_t
 lower(const unsigned char *from, size_t n, unsigned char *to)
 {
-	struct structure st = {from + COOKIE_BYTES, from + n, n > COOKIE_BYTES};
+	struct structure st = {from + COOKIE_BYTES, from + n, n > COOKIE_BYTES, false};
 	uint64_t levels = st.ok ? read_number(&st) : 0, dropped = 0;
 	const unsigned char *rest = st.p;
 	size_t length = COOKIE_BYTES;
@@ -131,15 +119,68 @@ lower(const unsigned char *from, size_t n, unsigned char *to)
 		memcpy(to + length, level, (size_t)(st.p - level));
 		length += (size_t)(st.p - level);
 	}
-	return st.ok && st.p == st.end && dropped == levels - LEVELS_LEFT ? length : 0;
+	/* A level below one that is being merged is its output's. */
+	return st.ok && !st.merging && st.p == st.end && dropped == levels - LEVELS_LEFT ? length : 0;
+}
+
+static const char READ_STRUCTURE[] = "SELECT block FROM search_data WHERE id = 10";
+
+/* Whether segments are being merged. */
+static bool
+merging(struct store *s)
+{
+	sqlite3_stmt *stmt = store_prepare(s, READ_STRUCTURE);
+	struct structure st = {NULL, NULL, false, false};
+	uint64_t levels;
+
+	if (stmt == NULL)
+		return false;
+	if (sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_bytes(stmt, 0) > COOKIE_BYTES) {
+		const unsigned char *p = sqlite3_column_blob(stmt, 0);
+
+		st = (struct structure){p + COOKIE_BYTES, p + sqlite3_column_bytes(stmt, 0), p != NULL, false};
+		levels = read_number(&st);
+		(void)read_number(&st); /* segments */
+		(void)read_number(&st); /* written */
+		for (uint64_t i = 0; i < levels && st.ok; i++)
+			(void)read_level(&st);
+	}
+	store_reset(s, stmt);
+	return st.merging;
+}
+
+static int
+merge(struct store *s, int64_t pages, bool *nothing)
+{
+	int64_t before = store_number(s, "SELECT total_changes()", 0);
+	int code = store_run_with(s, "INSERT INTO search (search, rank) VALUES ('merge', ?)", pages, 0);
+
+	/* As FTS5 documents it: a merge that had nothing to do changes less than two rows. */
+	*nothing = code == SQLITE_DONE && store_number(s, "SELECT total_changes()", 0) - before < 2;
+	return code;
+}
+
+/*
+ * While segments are merged, newer ones come. Of two levels with as many, FTS5 looks at the newer one, and where that
+ * has too few it does nothing, though a merge is not at its end. Then all are merged anew, with more of them.
+ */
+int
+index_scrub(struct store *s, int pages, bool first, bool *whole)
+{
+	bool nothing;
+	int code = merge(s, first ? -(int64_t)pages : pages, &nothing);
+
+	*whole = !first && nothing && !merging(s);
+	if (code == SQLITE_DONE && !first && nothing && !*whole)
+		code = merge(s, -(int64_t)pages, &nothing);
+	return code;
 }
 
 int
 index_lower(struct store *s, bool *changed)
 {
-	static const char read[] = "SELECT block FROM search_data WHERE id = 10";
 	unsigned char lowered[STRUCTURE_MAX];
-	sqlite3_stmt *stmt = store_prepare(s, read);
+	sqlite3_stmt *stmt = store_prepare(s, READ_STRUCTURE);
 	size_t n = 0;
 	int code;
 

@@ -4,13 +4,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/lock.h"
 #include "base/log.h"
 #include "interrupt.h"
+#include "owner.h"
 #include "progress.h"
 #include "say.h"
 #include "store/store.h"
@@ -223,28 +222,14 @@ scrub(const char *path, int64_t *texts)
 	return result;
 }
 
-/* Whose the log is, its lock is, too: longlined could not open another's. */
-static void
-give_lock(int fd, const char *path, const char *lock)
-{
-	struct stat log;
-
-	if (stat(path, &log) != 0 || fchmod(fd, 0660) != 0 ||
-	    (fchown(fd, log.st_uid, log.st_gid) != 0 && fchown(fd, (uid_t)-1, log.st_gid) != 0))
-		say_warning("%s may be in longlined's way: %s; remove it when this is done", lock, strerror(errno));
-}
-
 int
 erase_run(struct database *d, const char *path, int64_t *texts)
 {
 	char lock[LOCK_PATH_SIZE], holder[LOCK_HOLDER_SIZE];
-	bool made;
 	int fd, result;
 
 	*texts = 0;
-	lock_path(path, lock);
-	made = access(lock, F_OK) != 0;
-	fd = lock_take(lock, holder);
+	fd = owner_take_lock(path, lock, holder);
 	if (fd < 0 && errno == EWOULDBLOCK) {
 		result = wait_for_daemon(d, lock, &fd, texts);
 		if (fd < 0)
@@ -252,8 +237,7 @@ erase_run(struct database *d, const char *path, int64_t *texts)
 	} else if (fd < 0) {
 		say_error("cannot take the lock %s: %s", lock, strerror(errno));
 		return -1;
-	} else if (made)
-		give_lock(fd, path, lock);
+	}
 	result = scrub(path, texts);
 	close(fd);
 	return result;

@@ -63,9 +63,9 @@ printer_resume(struct printer *p, const struct printer_place *was)
 	p->end = (uint64_t)s.st_size;
 }
 
-/* Whether the file has these bytes at p->at. */
+/* Whether the file has these bytes there. */
 static bool
-has_there(const struct printer *p, struct str text)
+has_at(const struct printer *p, uint64_t at, struct str text)
 {
 	char piece[4096];
 	ssize_t got = 1;
@@ -73,7 +73,7 @@ has_there(const struct printer *p, struct str text)
 	for (size_t done = 0; done < text.n && got > 0; done += (size_t)got) {
 		size_t want = text.n - done < sizeof piece ? text.n - done : sizeof piece;
 
-		got = pread(p->there, piece, want, (off_t)(p->at + done));
+		got = pread(p->there, piece, want, (off_t)(at + done));
 		if (got <= 0 || memcmp(piece, text.p + done, (size_t)got) != 0)
 			return false;
 	}
@@ -97,38 +97,53 @@ line_end(const struct printer *p, uint64_t at)
 	return 0;
 }
 
-/* Where the message at p->at ends, if it is the one of text, which has been changed since; 0: it is not. */
+/* Where the message that begins at `at` ends; 0: it does not. */
 static uint64_t
-stands_otherwise(const struct printer *p, struct str text)
+message_end(const struct printer *p, uint64_t at)
 {
-	const char *mark = memchr(text.p, p->json ? ',' : '>', text.n);
-	char indent[4];
-	uint64_t end;
+	uint64_t end = line_end(p, at);
 
-	if (mark == NULL || !has_there(p, (struct str){text.p, (size_t)(mark - text.p) + 1}))
-		return 0;
-	end = line_end(p, p->at);
-	while (!p->json && end != 0 && pread(p->there, indent, 4, (off_t)end) == 4 && memcmp(indent, "    ", 4) == 0)
+	while (!p->json && end != 0 && has_at(p, end, STR("    ")))
 		end = line_end(p, end);
 	return end;
 }
 
-/* How much of text stands at p->at already: all of it, its beginning at the end of the file, or nothing. */
-static size_t
-stands_there(struct printer *p, struct str text)
+/*
+ * Whether what begins at `at` is the message of text in the words that it had before it was changed. JSON says by its
+ * id which message it is. A line says it by time and sender alone, so it has to be the very next one.
+ */
+static bool
+stands_otherwise(const struct printer *p, uint64_t at, struct str text)
 {
-	size_t n = p->end - p->at < text.n ? (size_t)(p->end - p->at) : text.n;
-	uint64_t end;
+	const char *mark = memchr(text.p, p->json ? ',' : '>', text.n);
 
-	if (has_there(p, (struct str){text.p, n}))
-		end = p->at + n;
-	else if ((end = stands_otherwise(p, text)) != 0)
-		n = text.n;
-	else
-		n = 0;
-	if (end == 0 || end >= p->end)
+	return mark != NULL && (p->json || at == p->at) &&
+	       has_at(p, at, (struct str){text.p, (size_t)(mark - text.p) + 1});
+}
+
+/*
+ * How much of text stands there already, behind messages that were deleted since: all of it, its beginning at the end
+ * of the file, or nothing. *cut: nothing, and the last line has no end.
+ */
+static size_t
+stands_there(struct printer *p, struct str text, bool *cut)
+{
+	uint64_t at = p->at, end = p->end;
+	size_t n = 0;
+
+	for (; n == 0 && at < p->end && end != 0; at = end) {
+		struct str rest = {text.p, p->end - at < text.n ? (size_t)(p->end - at) : text.n};
+
+		end = message_end(p, at);
+		if (has_at(p, at, rest))
+			n = rest.n;
+		else if (end != 0 && stands_otherwise(p, at, text))
+			n = text.n;
+	}
+	*cut = n == 0 && end == 0;
+	p->at = at;
+	if (n == 0 || end == 0 || at >= p->end)
 		no_more_there(p);
-	p->at = end;
 	return n;
 }
 
@@ -158,6 +173,7 @@ int
 printer_message(struct printer *p, const struct told *t)
 {
 	size_t before = p->waiting.n, already;
+	bool cut;
 
 	if (!p->json)
 		line_add(&p->waiting, t, p->rooms);
@@ -173,7 +189,9 @@ printer_message(struct printer *p, const struct told *t)
 	}
 	if (p->there >= 0) {
 		/* Nothing waits: it is passed over or written line by line. */
-		already = stands_there(p, str_skip(buf_str(&p->waiting), before));
+		already = stands_there(p, str_skip(buf_str(&p->waiting), before), &cut);
+		if (cut && put(STR("\n")) != 0)
+			return -1;
 		memmove(p->waiting.p, p->waiting.p + before + already, p->waiting.n - before - already);
 		p->waiting.n -= before + already;
 	}

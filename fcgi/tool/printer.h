@@ -2,9 +2,9 @@
  * printer: messages on standard output, a line or more for each.
  *
  * Where that is a file, what stands there already is not written again: printer_resume() is told how long the file was
- * when the last message was known to be handled; as long as what is printed is what stands behind that, it is passed
- * over, and so is a message that stands there in the words that it had before it was changed. So whoever is ended
- * between a message and the note of it repeats none in the file.
+ * when the last message was known to be handled; what stands behind that is passed over, also in the words that a
+ * message had before it was changed, and behind messages that were deleted since. So whoever is ended between a message
+ * and the note of it repeats none in the file. A line that was begun and is not finished is given an end.
  */
 #ifndef PRINTER_H
 #define PRINTER_H

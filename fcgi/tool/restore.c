@@ -1,7 +1,6 @@
 #include "restore.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 
 #include "base/log.h"
 #include "database_copy.h"
+#include "owner.h"
 #include "say.h"
 #include "store/store.h"
 
@@ -25,52 +25,21 @@ cannot(const char *what, const char *path)
 
 /* ---- what there is ---- */
 
-/* Whose the log is, or its folder where there is none, and with which rights. */
-static int
-find_owner(const struct restore *r, struct stat *owner)
-{
-	char *copy;
-	int result;
-
-	if (stat(r->path, owner) == 0)
-		return 0;
-	copy = strdup(r->path);
-	result = copy == NULL ? -1 : stat(dirname(copy), owner);
-	owner->st_mode = 0660;
-	free(copy);
-	return result == 0 ? 0 : cannot("look at the folder of", r->path);
-}
-
-/* Whose the log is, its lock is, too: longlined could not open another's. */
-static void
-give_lock(const struct restore *r, const char *lock)
-{
-	struct stat owner;
-
-	if (find_owner(r, &owner) == 0 &&
-	    (fchmod(r->lock, 0660) != 0 ||
-	        (fchown(r->lock, owner.st_uid, owner.st_gid) != 0 && fchown(r->lock, (uid_t)-1, owner.st_gid) != 0)))
-		say_warning("%s may be in longlined's way: %s; remove it when this is done", lock, strerror(errno));
-}
-
 static int
 take_lock(struct restore *r)
 {
 	char lock[LOCK_PATH_SIZE], holder[LOCK_HOLDER_SIZE];
-	bool made;
 
-	lock_path(r->path, lock);
-	made = access(lock, F_OK) != 0;
-	r->lock = lock_take(lock, holder);
-	if (r->lock < 0 && errno == EWOULDBLOCK)
+	r->lock = owner_take_lock(r->path, lock, holder);
+	if (r->lock >= 0)
+		return 0;
+	if (errno == EWOULDBLOCK)
 		say_error("longlined runs (pid %s): stop it first, as by systemctl stop longlined.socket "
 		          "longlined.service; nothing was changed",
 		    holder);
-	else if (r->lock < 0)
+	else
 		cannot("take the lock", lock);
-	else if (made)
-		give_lock(r, lock);
-	return r->lock < 0 ? -1 : 0;
+	return -1;
 }
 
 static int
@@ -201,7 +170,7 @@ give_new(const struct restore *r)
 {
 	struct stat owner, own;
 
-	if (find_owner(r, &owner) != 0 || fstat(r->place.fd, &own) != 0)
+	if (owner_find(r->path, &owner) != 0 || fstat(r->place.fd, &own) != 0)
 		return -1;
 	if ((own.st_uid != owner.st_uid || own.st_gid != owner.st_gid) &&
 	    fchown(r->place.fd, owner.st_uid, owner.st_gid) != 0) {

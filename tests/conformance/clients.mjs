@@ -50,7 +50,7 @@ export function socket(t, make, url, options = {}) {
 	});
 	self.io.on('open', () => self.io.engine.on('upgrading', (transport) => self.upgrades.push(transport.name)));
 	/** The arguments of the next (or first not yet taken) event of this name. */
-	self.next = (name, time = ms(15_000)) => {
+	self.next = (name, time = ms(30_000)) => {
 		const at = self.happened.findIndex(([one]) => one === name);
 		if (at >= 0)
 			return Promise.resolve(self.happened.splice(at, 1)[0].slice(1));

@@ -5,7 +5,7 @@
 //              CONFORMANCE_URL         servers that run already are tested instead of build/conformanced, such as the
 //              CONFORMANCE_URL_PATIENT reference server: the first with a heartbeat of 300 and 200 ms, the second with the
 //                                      default one. What only Longline does is skipped then.
-import { after, before } from 'node:test';
+import { after, before, it } from 'node:test';
 import { client, ms, start } from '../e2e/harness.mjs';
 
 /** True when something else than Longline is tested. */
@@ -14,19 +14,19 @@ export const foreign = Boolean(process.env.CONFORMANCE_URL);
 export const ours = { skip: foreign && 'a choice of Longline' };
 
 export const SEPARATOR = '\x1e';
-const PINGS = '--ping-interval 300 --ping-timeout 200 --connect-timeout 1000';
 
 /**
  * A conformance server for all tests of a describe(). `brisk`: with the short heartbeat of the official suites; otherwise
- * with the default one, so that a busy machine cannot end a session in the middle of a test about something else.
+ * with the default one, so that a busy machine cannot end a session in the middle of a test about something else. `pongMs`:
+ * how long a brisk one waits for a pong.
  */
-export function conformance({ brisk = false, flags = '--cors *' } = {}) {
+export function conformance({ brisk = false, pongMs = 200, flags = '--cors *' } = {}) {
 	const self = {};
 	before(async () => {
 		const url = brisk ? process.env.CONFORMANCE_URL : process.env.CONFORMANCE_URL_PATIENT;
 		Object.assign(self, foreign ? { ...client(url), url } : await start({
 			env: { LONGLINED: process.env.CONFORMANCED || 'build/conformanced' },
-			flags: brisk ? `${PINGS} ${flags}` : flags,
+			flags: brisk ? `--ping-interval 300 --ping-timeout ${pongMs} --connect-timeout 1000 ${flags}` : flags,
 		}));
 	});
 	after(async () => {
@@ -35,6 +35,21 @@ export function conformance({ brisk = false, flags = '--cors *' } = {}) {
 	});
 	return self;
 }
+
+/**
+ * A test against a brisk server, tried again when it fails: a busy machine may let the 200 ms for a pong pass between two
+ * requests, and the session is gone, rightly. What is wrong fails each time.
+ */
+export const brisk = (name, test) => it(name, async (t) => {
+	for (let left = 5; ; left--) {
+		try {
+			return await test(t);
+		} catch (error) {
+			if (left === 1)
+				throw error;
+		}
+	}
+});
 
 export const join = (...packets) => packets.join(SEPARATOR);
 export const binary = (...bytes) => `b${Buffer.from(bytes).toString('base64')}`;

@@ -1,6 +1,6 @@
 // changes-kills.test.mjs: messages are changed and deleted under load while the daemon is killed: every reader ends with
 // exactly what the log says, and nothing is stored twice, also where a first answer was lost and the send is repeated after
-// its message was changed or deleted.
+// its message was changed or deleted. Sends and their repeats go by HTTP and by Socket.IO, either after either.
 //
 // Readers are polls, Socket.IO clients, `longline tail` into a file and into commands, which is killed as well, and the page.
 //
@@ -32,11 +32,18 @@ function state() {
 	return self;
 }
 
+/** A client that comes back soon, until the test ends. */
+function socket(t, server, room, options) {
+	const one = io(`${server.url}/${room}`, { forceNew: true, reconnectionDelay: 5, reconnectionDelayMax: 50, ...options });
+	t.after(() => one.close());
+	return one;
+}
+
 /** A Socket.IO client that does the same, by recovery or from where it was. */
-async function socketReader(server, room) {
-	const self = { ...state(), odd: [], last: await server.head(), close: () => one.close() };
+async function socketReader(t, server, room) {
+	const self = { ...state(), odd: [], last: await server.head() };
 	self.from = self.last;
-	const one = io(`${server.url}/${room}`, { forceNew: true, reconnectionDelay: 5, reconnectionDelayMax: 50, auth: { serverOffset: self.last } });
+	const one = socket(t, server, room, { auth: { serverOffset: self.last } });
 	one.onAny((event, ...args) => {
 		const offset = args.at(-1), [changes, text] = event === 'chat message' ? [undefined, args[0]] : args;
 		if (args.length !== (changes === undefined ? 2 : 3) || Number(offset) <= self.last)
@@ -65,6 +72,7 @@ async function tailReader(server, commands) {
 
 	async function kill() {
 		self.kills++;
+		assert.ok(alive(proc.pid), `longline tail ended by itself: ${proc.stderr}`);
 		await killPid(proc.pid);
 		begin();
 	}
@@ -97,9 +105,13 @@ async function pageReader(t, server, room) {
 		.evaluateAll((nodes) => nodes.map((node) => [Number(node.dataset.id), node.querySelector('.text').textContent]));
 }
 
-/** Sends, changes, deletes and repeats; `says` is what the log is to have: id -> text, or null where it was deleted. */
-function author(server, name) {
-	const self = { says: new Map(), done: 0, wrong: [], stop };
+/**
+ * Sends, changes, deletes and repeats; `says` is what the log is to have: id -> text, or null where it was deleted.
+ * `repeated` counts the sends that were repeated after a change, by transport.
+ */
+function author(t, server, name) {
+	const self = { says: new Map(), done: 0, repeated: { http: 0, socket: 0 }, wrong: [], stop };
+	const sockets = new Map(ROOMS.map((room) => [room, socket(t, server, room)]));
 	let stopping = false;
 
 	/** Asks until there is an answer that counts. */
@@ -121,13 +133,23 @@ function author(server, name) {
 	}
 	const one = (id, method, headers, body) => () => server.request(`/messages/${id}`, { method, body, headers: { 'Content-Type': 'text/plain', ...headers } });
 
+	/** A send by Socket.IO, in the form of an answer by HTTP. What is not answered stays in the client, which sends it later. */
+	const emitted = async (room, text, key) => {
+		const answer = await sockets.get(room).timeout(ms(1_500)).emitWithAck('chat message', text, key);
+		return { status: answer.id ? 200 : 400, json: answer, text: JSON.stringify(answer) };
+	};
+
 	async function story(n) {
-		const room = pick(ROOMS), key = `${name}-${n}`, text = `${key} `.padEnd(Math.floor(random(1, 200)), 'x').trimEnd();
-		const send = () => server.send({ room, key, text, sender: name });
-		const id = await sure('send', send, [200, 201]);
+		// What Socket.IO takes for a client offset.
+		const room = pick(ROOMS), key = `${name}-of-these-kills-${n}`, text = `${key} `.padEnd(Math.floor(random(1, 200)), 'x').trimEnd();
+		const send = { http: () => server.send({ room, key, text, sender: name }), socket: () => emitted(room, text, key) };
+		const id = await sure('send', send[pick(['http', 'socket'])], [200, 201]);
 		const again = async () => {
-			if (Math.random() < 0.5)
-				assert.equal(await sure('the send, once more', send, [200]), id);
+			if (Math.random() < 0.5) {
+				const how = pick(['http', 'socket']);
+				assert.equal(await sure('the send, once more', send[how], [200]), id, how);
+				self.repeated[how]++;
+			}
 		};
 		self.says.set(id, text);
 		for (let k = Math.floor(random(0, 3)); k > 0; k--) {
@@ -168,10 +190,10 @@ it(`changes: ${KILLS} times kill -9 among edits and deletions`, async (t) => {
 		}).start();
 		return one;
 	}));
-	const sockets = await Promise.all(ROOMS.map((room) => socketReader(server, room)));
+	const sockets = await Promise.all(ROOMS.map((room) => socketReader(t, server, room)));
 	const tails = await Promise.all([false, true].map((commands) => tailReader(server, commands)));
 	const page = await pageReader(t, server, ROOMS[0]);
-	const authors = Array.from({ length: 8 }, (_, i) => author(server, `a${i}`));
+	const authors = Array.from({ length: 8 }, (_, i) => author(t, server, `a${i}`));
 	const done = () => authors.reduce((sum, one) => sum + one.done, 0);
 
 	for (let i = 0; i < KILLS; i++) {
@@ -208,7 +230,6 @@ it(`changes: ${KILLS} times kill -9 among edits and deletions`, async (t) => {
 		const want = plain.filter(({ id, room }) => id > from && (rooms[0] === '*' || rooms.includes(room))).map(({ id, text }) => [id, text]);
 		assert.deepEqual([...one.texts].filter(([id]) => id > from).sort(([a], [b]) => a - b), want);
 	}
-	sockets.forEach((one) => one.close());
 	await Promise.all(tails.map((one) => one.stop()));
 	const listed = plain.filter(({ room }) => room === ROOMS[0]).map(({ id, text }) => [id, text]);
 	let shown;
@@ -218,5 +239,6 @@ it(`changes: ${KILLS} times kill -9 among edits and deletions`, async (t) => {
 	assert.equal(await server.sql('SELECT count(*) FROM deleted'), '0');
 	assert.equal((await server.get('/healthz')).json.head, head);
 	t.diagnostic(`${done()} answers, ${says.size} messages, ${log.length - plain.length} changes; ${told.length + sockets.length + tails.length} readers and a page `
-		+ `end with the log's state; longline tail was killed ${tails.map(({ kills }) => kills).join(' and ')} times`);
+		+ `end with the log's state; sends repeated after a change: ${['http', 'socket'].map((how) => `${authors.reduce((sum, one) => sum + one.repeated[how], 0)} by ${how}`).join(', ')}; `
+		+ `longline tail was killed ${tails.map(({ kills }) => kills).join(' and ')} times`);
 });

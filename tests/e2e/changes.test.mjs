@@ -338,6 +338,27 @@ describe('changes: who may', () => {
 });
 
 describe('changes: time, restart', () => {
+	it('the index has each message as it is now, once, and no changes, however often there were any', async (t) => {
+		const s = await start({ t }), c = changing(s);
+		const one = await keyed(s, 'one word'), two = await keyed(s, 'two words');
+		const filled = () => until(async () => await s.metric(/^longline_indexed$/) === await s.head() && await s.sql('SELECT count(*) FROM changed') === '0', { what: 'the index' });
+		for (const [{ id, key }, text] of [[one, 'first edit'], [one, 'second edit'], [one, 'third edit'], [two, 'gone soon'], [two]]) {
+			await filled();
+			assert.equal((await (text ? c.patch(id, text, { 'If-Key': key }) : c.del(id, { 'If-Key': key }))).status, 201);
+		}
+		await filled();
+		/** How many rows the index believes it has (the first number of its totals), and those that it has words of. */
+		const indexed = async () => (await s.sql("CREATE VIRTUAL TABLE temp.v USING fts5vocab(main, search, instance); SELECT hex(substr(block, 1, 1)) FROM search_data WHERE id = 1; SELECT DISTINCT doc FROM v")).split('\n').map((n) => parseInt(n, 16));
+		assert.deepEqual(await indexed(), [1, one.id]);
+		const found = async (q) => (await s.history({ q })).json.messages.map(({ id }) => id);
+		assert.deepEqual(await Promise.all(['one', 'edit', 'third', 'gone'].map(found)), [[], [one.id], [one.id], []]);
+		await s.sql(`DELETE FROM messages WHERE id = ${one.id}`);
+		await filled();
+		const later = await s.sent('later', {});
+		await until(async () => (await found('later')).length === 1, { what: 'a search to find what came later' });
+		assert.deepEqual(await indexed(), [1, later]);
+	});
+
 	it('--edit-window: then it is a moderator\'s or a key\'s alone', async (t) => {
 		const s = await site(t, { flags: ['--edit-window', '0'] });
 		const ann = await token(s, 'ann'), mod = user('mod'), key = room();

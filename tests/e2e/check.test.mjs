@@ -3,11 +3,10 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { binary, daemon, ms, root, run, sql, tempDir, until } from './harness.mjs';
+import { daemon, ms, run, sql, tempDir, until } from './harness.mjs';
 import { nginx, snippets } from './nginx.mjs';
+import { program } from './tool.mjs';
 
-const beside = path.join(path.dirname(binary), 'longline');
-const program = fs.existsSync(beside) ? beside : path.join(root, 'build/longline');
 const SANITIZER = /ERROR: AddressSanitizer|runtime error:|LeakSanitizer/;
 const PATH = `${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin`;
 
@@ -185,7 +184,7 @@ describe('longline check', { timeout: ms(300_000) }, () => {
 		it(`finds that ${what}`, async () => {
 			const s = await copy();
 			// Three polls are held.
-			const held = /held/.test(what) ? [1, 2, 3].map(() => good.nginx.get('/poll?wait=20', { Host: 'chat.example', Authorization: `Bearer ${good.secret}` }).catch(() => {})) : [];
+			const held = /held/.test(what) ? [1, 2, 3].map(() => good.nginx.get('/poll?wait=55', { Host: 'chat.example', Authorization: `Bearer ${good.secret}` }).catch(() => {})) : [];
 			if (held.length > 0)
 				await until(async () => /\b[1-9]\d* connections to longlined/.test((await s.check()).stdout), { what: 'polls to be held' });
 			await plant(s);

@@ -20,7 +20,18 @@ async function enter(t, s, name) {
 
 const args = async (s, name) => (await s.poll({ room: name, since: 'all', wait: 0, limit: 1000 })).json.messages.map((m) => m.args[0]);
 
-/** The longest that a stranger waited for an answer while fn ran. */
+/** Whether a stranger waits for no answer for long while fn runs. A fault makes him wait each time; a busy machine may do so once. */
+async function waitsNot(s, fn) {
+	let most;
+	for (let left = 3; left > 0; left--) {
+		most = await longest(s, fn);
+		if (most < ms(1000))
+			return;
+	}
+	assert.fail(`somebody waited for ${most.toFixed(0)} ms`);
+}
+
+/** The longest that he waited for an answer while fn ran. */
 async function longest(s, fn) {
 	let most = 0, over = false;
 	const asking = (async () => {
@@ -46,20 +57,18 @@ describe('floods', () => {
 		await Promise.all(Array.from({ length: 300 }, () => enter(t, s, name)));
 		const one = await enter(t, s, name);
 		const packets = copies(`42/${name},["typing"]`, 990_000);
-		const most = await longest(s, () => one.send(...packets));
-		assert.ok(most < ms(1000), `somebody waited for ${most.toFixed(0)} ms`);
+		await waitsNot(s, () => one.send(...packets));
 		assert.ok(await s.metric(/^longline_packets_total/) >= packets.length);
 	});
 
 	it('nor does a client whose acks wait, beside one that says what passes', async (t) => {
 		const name = room();
 		const [a, b] = [await enter(t, s, name), await enter(t, s, name)];
-		const most = await longest(s, async () => {
+		await waitsNot(s, async () => {
 			for (let i = 0; i < 3; i++)
 				await a.send(...copies(`42/${name},0["typing"]`, 990_000));
 			await b.send(...copies(`42/${name},["typing"]`, 990_000));
 		});
-		assert.ok(most < ms(1000), `somebody waited for ${most.toFixed(0)} ms`);
 	});
 
 	it('takes a thousand events of a client that was offline, in order', async (t) => {
@@ -92,23 +101,28 @@ describe('floods', () => {
 			while (!over)
 				await other.send(...copies(`42/${name},["typing"]`, 990_000));
 		});
-		await until(async () => await s.metric(/^longline_posts_waiting/) >= 2, { every: 1 });
-		const conn = await connect(s.socket);
-		t.after(() => conn.close());
-		const first = conn.answer();
-		conn.write(encode({ method: 'POST', path: '/socket.io/', query: one.target().split('?')[1], body: copies(`42/${name},["typing"]`, 990_000).join(SEPARATOR) }));
-		// The daemon has read all of it.
-		await until(() => conn.conn.writableLength === 0, { every: 1 });
-		const posts = Array.from({ length: 3 }, (_, i) => one.post(`42/${name},["m",${i}]`));
-		assert.equal((await first).status, 200);
-		const answers = await Promise.all(posts);
-		const refused = answers.filter(({ status }) => status !== 200);
+		let refused = [], taken = 0;
+		// A machine that stands still may bring the others when the first is done.
+		for (let left = 5; left > 0 && refused.length === 0; left--) {
+			await until(async () => await s.metric(/^longline_posts_waiting/) >= 2, { every: 1 });
+			const conn = await connect(s.socket);
+			t.after(() => conn.close());
+			const first = conn.answer();
+			conn.write(encode({ method: 'POST', path: '/socket.io/', query: one.target().split('?')[1], body: copies(`42/${name},["typing"]`, 990_000).join(SEPARATOR) }));
+			// The daemon has read all of it.
+			await until(() => conn.conn.writableLength === 0, { every: 1 });
+			const posts = Array.from({ length: 3 }, (_, i) => one.post(`42/${name},["m",${i}]`));
+			assert.equal((await first).status, 200);
+			const answers = await Promise.all(posts);
+			refused = answers.filter(({ status }) => status !== 200);
+			taken += 3 - refused.length;
+		}
 		assert.ok(refused.length >= 1 && refused.length <= 2, `${refused.length} were refused`);
 		for (const { status, text } of refused)
 			assert.deepEqual([status, JSON.parse(text)], [400, { code: 3, message: 'Bad request' }]);
 		await one.send(`42/${name},["m",99]`);
 		await until(async () => (await args(s, name)).at(-1) === 99);
-		assert.equal((await args(s, name)).length, 4 - refused.length);
+		assert.equal((await args(s, name)).length, taken + 1);
 		over = true;
 		await Promise.all(beside);
 	});

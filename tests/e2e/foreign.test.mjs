@@ -153,7 +153,7 @@ describe('foreign: ids out of their range', () => {
 		['2^63 - 1', "INSERT INTO messages(id, text) VALUES(9223372036854775807, 'far')"],
 		['2^53', "INSERT INTO messages(id, text) VALUES(9007199254740992, 'far')"],
 		['a sequence at its end', "UPDATE sqlite_sequence SET seq = 9223372036854775807 WHERE name = 'messages'"],
-		['0 and below', "DROP TRIGGER messages_id; INSERT INTO messages(id, text) VALUES(0, 'zero'), (-7, 'below')"],
+		['0 and below', "DROP TRIGGER messages_asked; INSERT INTO messages(id, text) VALUES(0, 'zero'), (-7, 'below')"],
 	]) {
 		it(`go on after ${what}, with the same cursors`, async (t) => {
 			const s = await start({ t });

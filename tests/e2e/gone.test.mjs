@@ -33,7 +33,7 @@ async function dropped(s, target, times, there) {
 	await Promise.all(all);
 }
 
-const open = (s, n) => () => until(async () => await s.metric(/^longline_requests_open$/) > n, { timeout: ms(10_000), what: `${n} requests` });
+const open = (s, n) => () => until(async () => await s.metric(/^longline_requests_open$/) > n, { every: 5, what: `${n} requests` });
 
 /** How long a stranger waits for his. */
 async function stranger(s, target) {
@@ -46,13 +46,13 @@ async function stranger(s, target) {
  * What a request for `target` takes after fn() is compared with what it takes alone. A fault makes a stranger wait for
  * seconds, each time; a busy machine may do so once.
  */
-async function atOnce(s, target, fn, tries = 3) {
+async function atOnce(s, target, fn, tries = 5) {
 	const alone = await stranger(s, target);
 	await fn();
-	const after = await stranger(s, target);
-	if (after >= alone + ms(300) && tries > 1)
+	const after = await stranger(s, target), most = 12 * alone + ms(300);
+	if (after >= most && tries > 1)
 		return atOnce(s, target, fn, tries - 1);
-	return assert.ok(after < alone + ms(300), `${after} ms, and alone ${alone} ms`);
+	return assert.ok(after < most, `${after} ms, and alone ${alone} ms`);
 }
 
 describe('gone: a stranger does not wait for searches', () => {
@@ -62,7 +62,7 @@ describe('gone: a stranger does not wait for searches', () => {
 	it('of many beginnings, sent and dropped', async () => {
 		await indexed(s);
 		await atOnce(s, search('4711'), () =>
-			dropped(s, search(PREFIXES), 500, () => until(async () => await s.metric(/^longline_searches_queued$/) > 300, { timeout: ms(10_000), what: 'searches' })));
+			dropped(s, search(PREFIXES), 500, () => until(async () => await s.metric(/^longline_searches_queued$/) > 300, { every: 5, what: 'searches' })));
 		assert.ok(await s.metric(/^longline_searches_cancelled_total$/) > 300);
 		assert.equal(await s.metric(/^longline_searches_queued$/), 0);
 	});
@@ -72,7 +72,7 @@ describe('gone: a stranger does not wait for reads', () => {
 	const s = server(() => large());
 
 	it('of pages whose filter fits nothing', async () => {
-		await atOnce(s, '/history?room=r4711', () => dropped(s, '/history?room=*&sender=nobody', 200, open(s, 150)));
+		await atOnce(s, '/history?room=r4711', () => dropped(s, '/history?room=*&sender=nobody', 400, open(s, 150)));
 	});
 
 	it('of catch-ups', async () => {
@@ -103,6 +103,7 @@ describe('gone: so many may wait', () => {
 		assert.ok(await s.metric(/^longline_reads_queued$/) <= 5);
 		hang.abort();
 		await Promise.all(waiting);
-		assert.equal((await s.get('/history?room=r1')).status, 200);
+		// nginx tells the daemon of them one by one.
+		await until(async () => (await s.get('/history?room=r1')).status === 200, { what: 'room' });
 	});
 });

@@ -19,6 +19,7 @@ import { after, before } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { isMainThread } from 'node:worker_threads';
+import { fastcgi } from './fastcgi.mjs';
 
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const slow = Number(process.env.TEST_SLOW || 1);
@@ -115,14 +116,15 @@ export async function run(command, args = [], options = {}) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Waiting, without guessing how long.
 
-/** Asks `probe` until it gives something true, and returns that. */
-export async function until(probe, { timeout = ms(20_000), every = 20, what = String(probe) } = {}) {
+/** Asks `probe` until it gives something true, and returns that. It is asked once more when the time is over: a machine may stand still. */
+export async function until(probe, { timeout = ms(30_000), every = 20, what = String(probe) } = {}) {
 	const deadline = Date.now() + timeout;
 	for (;;) {
+		const late = Date.now() > deadline;
 		const found = await probe();
 		if (found)
 			return found;
-		if (Date.now() > deadline)
+		if (late)
 			throw new Error(`waited ${timeout} ms in vain for: ${what}`);
 		await sleep(every);
 	}
@@ -132,7 +134,11 @@ export async function until(probe, { timeout = ms(20_000), every = 20, what = St
 export async function within(time, promise, what = 'a promise') {
 	let timer;
 	const late = new Promise((_, reject) => {
-		timer = setTimeout(() => reject(new Error(`${what} took longer than ${time} ms`)), time);
+		const end = () => reject(new Error(`${what} took longer than ${time} ms`));
+		// After a standstill timers go off first, before what has come meanwhile is read.
+		timer = setTimeout(() => {
+			timer = setTimeout(end, 200);
+		}, time);
 	});
 	try {
 		return await Promise.race([promise, late]);
@@ -141,7 +147,10 @@ export async function within(time, promise, what = 'a promise') {
 	}
 }
 
-/** Whether a promise is still undecided after a moment: for polls that must be held. */
+/**
+ * Whether a promise is still undecided after a moment: for what must not happen. That a poll is held by now it does not say,
+ * since a request may be under way for longer; parked() and opened() do.
+ */
 export async function pending(promise, time = ms(150)) {
 	const mark = {};
 	return await Promise.race([promise.then(() => null, () => null), sleep(time, mark)]) === mark;
@@ -264,7 +273,16 @@ export function client(url) {
 			return res.json.id;
 		},
 		poll: (params = {}, options = {}) => ask(`/poll${query(params)}`, options),
-		history: (params = {}, options = {}) => ask(`/history${query(params)}`, options),
+		/** A search that says that the index is behind is made again, or a machine that stands still for a second would hide what was just sent. */
+		history: async (params = {}, { behind = false, ...options } = {}) => {
+			let res;
+			for (let left = 20; left > 0; left--) {
+				res = await ask(`/history${query(params)}`, options);
+				if (behind || res.json?.indexed === undefined)
+					break;
+			}
+			return res;
+		},
 		/** The log's head, by a poll that does not wait. */
 		head: async () => (await self.poll({ wait: 0 })).json.next,
 	};
@@ -311,7 +329,7 @@ export async function start(options = {}) {
 			break;
 		// Between looking for a free port and taking it another test may have come first.
 		const taken = /port|address/i.test(proc.output) && /use|taken/i.test(proc.output);
-		if (options.port || !taken || attempt === 4)
+		if (!taken || attempt === 4)
 			throw new Error(`scripts/run ended before it was ready:\n${proc.output}\n${readLog(dataDir)}`);
 	}
 	return instance({ proc, port, dataDir, mine: !options.dataDir, t: options.t });
@@ -341,6 +359,7 @@ function instance({ proc, port, dataDir, mine, t }) {
 		sql: (statement, opts) => sql(self.db, statement, opts),
 		rows: (statement, opts) => rows(self.db, statement, opts),
 		parked: (count, opts) => parked(self, count, opts),
+		opened: (count) => opened(self, count),
 		metric: (pattern) => metric(self, pattern),
 		stop,
 	};
@@ -407,6 +426,10 @@ export async function daemon({ dir = tempDir(), flags = [], socket = path.join(d
 		dir, socket, db,
 		sql: (statement, opts) => sql(db, statement, opts),
 		rows: (statement) => rows(db, statement),
+		get: (target) => fastcgi(socket, { path: target }),
+		metric: (pattern) => metric(self, pattern),
+		parked: (count) => parked(self, count),
+		opened: (count) => opened(self, count),
 		async stop(signal = 'SIGTERM') {
 			if (!self.done)
 				self.signal(signal);
@@ -501,8 +524,13 @@ export async function metric(self, pattern) {
 }
 
 /** Waits until exactly this many polls are held. */
-export const parked = (self, count, { timeout = ms(20_000) } = {}) =>
+export const parked = (self, count, { timeout = ms(30_000) } = {}) =>
 	until(async () => await metric(self, /parked/) === count, { timeout, what: `${count} held polls` });
+
+/** Waits until at least this many requests are with the daemon and not answered, held polls and GETs of sessions among them. */
+export const opened = (self, count) =>
+	// The one that asks is open itself.
+	until(async () => await metric(self, /^longline_requests_open$/) > count, { what: `${count} open requests` });
 
 /** Sends a signal and waits until that process is gone. */
 export async function killPid(pid, signal = 'SIGKILL') {

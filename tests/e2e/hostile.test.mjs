@@ -12,12 +12,15 @@ import { binary, daemon, metric, ms, request, run, server as shared, sleep, slow
 import { fewer, lateness, quantile, random, spread } from './load.mjs';
 import { pulse } from './pulse.mjs';
 
-const REQUEST_TIMEOUT = 1, SEND_TIMEOUT = 1; // seconds, as the daemon below is told
+const REQUEST_TIMEOUT = 1, SEND_TIMEOUT = 2; // seconds, as the daemon below is told
 
 const params = (more = {}) => pairs({ REQUEST_METHOD: 'GET', SCRIPT_NAME: '/poll', QUERY_STRING: 'wait=0', HTTP_HOST: 'localhost', ...more });
 const sendParams = (length) => params({ REQUEST_METHOD: 'POST', SCRIPT_NAME: '/send', QUERY_STRING: 'room=hostile', CONTENT_LENGTH: length });
 
-/** A connection that writes these bytes, and what comes back until the daemon closes it (or the time is over). */
+/**
+ * A connection that writes these bytes, and what comes back until the daemon closes it, or, with `closes: false`, until a
+ * moment after the end of an answer, or the time is over.
+ */
 function talk(socket, bytes, { timeout = ms(20_000), end = false, closes = true } = {}) {
 	return new Promise((resolve, reject) => {
 		const conn = net.connect({ path: socket, allowHalfOpen: true });
@@ -29,8 +32,14 @@ function talk(socket, bytes, { timeout = ms(20_000), end = false, closes = true 
 			const all = Buffer.concat(parts);
 			resolve({ closed, bytes: all, records: decode(all).records, took: performance.now() - began });
 		};
-		const timer = setTimeout(() => (closes ? reject(new Error(`not closed within ${timeout} ms`)) : finish(false)), timeout);
-		conn.on('data', (part) => parts.push(part));
+		let timer = setTimeout(() => (closes ? reject(new Error(`not closed within ${timeout} ms`)) : finish(false)), timeout);
+		conn.on('data', (part) => {
+			parts.push(part);
+			if (closes || decode(Buffer.concat(parts)).records.at(-1)?.type !== END)
+				return;
+			clearTimeout(timer);
+			timer = setTimeout(() => finish(false), ms(100));
+		});
 		conn.on('end', () => finish(true));
 		conn.on('close', () => finish(true));
 		conn.on('error', () => {}); // a reset is a way to close
@@ -66,10 +75,10 @@ describe('hostile: records no web server sends', { timeout: ms(240_000) }, () =>
 	});
 	const attack = (name, fn) => attackOn(server, name, fn);
 	const refused = async (bytes) => {
-		const before = await server.metric(/bad_records_total/);
-		const { records } = await talk(server.socket, bytes);
+		const before = await patient.metric(/bad_records_total/);
+		const { records } = await talk(patient.socket, bytes);
 		assert.deepEqual(records, [], 'it is closed without an answer');
-		assert.equal(await server.metric(/bad_records_total/), before + 1);
+		assert.equal(await patient.metric(/bad_records_total/), before + 1);
 	};
 
 	describe('is dropped at once', () => {
@@ -116,7 +125,7 @@ describe('hostile: records no web server sends', { timeout: ms(240_000) }, () =>
 			for (const id of [1, 2, 255, 256, 4711, 65535]) {
 				for (const [keep, flags] of [[false, 0], [true, 1]]) {
 					const bytes = Buffer.concat([begin(keep, 1, id), record(PARAMS, params(), id), record(PARAMS, undefined, id), record(STDIN, undefined, id)]);
-					const { records, closed } = await talk(server.socket, bytes, { closes: !keep, timeout: keep ? ms(300) : ms(20_000) });
+					const { records, closed } = await talk(server.socket, bytes, { closes: !keep });
 					assert.equal(closed, !flags, `request id ${id}, flags ${flags}`);
 					assert.ok(records.every((r) => r.id === id), `request id ${id}`);
 					assert.equal(records.at(-1).type, END);
@@ -129,7 +138,7 @@ describe('hostile: records no web server sends', { timeout: ms(240_000) }, () =>
 			const other = Buffer.concat([begin(true, 1, 77), record(PARAMS, params({ QUERY_STRING: 'room=ids&wait=20' }), 77), record(PARAMS, undefined, 77), record(STDIN, undefined, 77)]);
 			const before = await server.metric(/polls_parked/);
 			const first = fastcgi(server.socket, { query: 'room=ids&wait=20', keep: true });
-			const second = talk(server.socket, other, { closes: false, timeout: ms(3_000) });
+			const second = talk(server.socket, other, { closes: false });
 			await until(async () => await server.metric(/polls_parked/) === before + 2, { what: 'both to be held' });
 			const id = await server.sent('x', { room: 'ids' });
 			const { records } = await second;
@@ -187,7 +196,7 @@ describe('hostile: records no web server sends', { timeout: ms(240_000) }, () =>
 			assert.ok(took >= REQUEST_TIMEOUT * 1_000 - 20, `${cut} bytes: closed after ${took} ms`);
 			return { cut, took };
 		}));
-		const longest = REQUEST_TIMEOUT * 1_000 + ms(2_000) + own();
+		const longest = REQUEST_TIMEOUT * 1_000 + ms(5_000) + own();
 		for (const { cut, took } of ended)
 			assert.ok(took < longest, `${cut} bytes: closed after ${took} ms, not ${longest}`);
 		assert.equal(await server.metric(/late_total/), late + cuts.length);
@@ -243,7 +252,7 @@ describe('hostile: records no web server sends', { timeout: ms(240_000) }, () =>
 			const own = lateness();
 			const began = performance.now();
 			await run('perl', ['-e', FLOOD, server.socket, String(size)], { input: head, timeout: ms(20_000) });
-			assert.ok(performance.now() - began < REQUEST_TIMEOUT * 1_000 + ms(3_000) + own(), 'the time for a request ends also for one that keeps the daemon busy');
+			assert.ok(performance.now() - began < REQUEST_TIMEOUT * 1_000 + ms(5_000) + own(), 'the time for a request ends also for one that keeps the daemon busy');
 		});
 	}
 
@@ -318,7 +327,7 @@ describe('hostile: records no web server sends', { timeout: ms(240_000) }, () =>
 		conn.write(encode({ query: 'room=abort&wait=50' }));
 		await sleep(ms(100));
 		conn.write(record(ABORT));
-		await within(ms(5_000), closed, 'the end of the aborted request');
+		await within(ms(20_000), closed, 'the end of the aborted request');
 	});
 
 	attack('thousands of connections opened and dropped', async () => {
@@ -353,15 +362,15 @@ describe('hostile: records no web server sends', { timeout: ms(240_000) }, () =>
 		const own = lateness();
 		const began = performance.now();
 		conn.write(encode({ query: 'room=large&since=0&wait=0' }));
-		await until(async () => await server.metric(/late_total/) > late, { timeout: ms(10_000), every: 10, what: 'the reader to be closed' });
+		await until(async () => await server.metric(/late_total/) > late, { every: 10, what: 'the reader to be closed' });
 		const took = performance.now() - began;
 		conn.destroy();
 		assert.ok(took >= SEND_TIMEOUT * 1_000 - 20, `closed after ${took} ms`);
-		assert.ok(took < SEND_TIMEOUT * 1_000 + ms(2_000) + own(), `closed after ${took} ms`);
+		assert.ok(took < SEND_TIMEOUT * 1_000 + ms(5_000) + own(), `closed after ${took} ms`);
 	});
 
 	attack('a reader that reads slowly gets all of it', async () => {
-		// 64 KB, which is what node takes at a time, every half --send-timeout: always progress, but for much longer in sum.
+		// 64 KB, which is what node takes at a time, every quarter of --send-timeout: always progress, but for much longer in sum.
 		const conn = net.connect(server.socket);
 		conn.on('error', () => {});
 		const parts = [];
@@ -372,7 +381,7 @@ describe('hostile: records no web server sends', { timeout: ms(240_000) }, () =>
 		conn.on('data', (part) => {
 			parts.push(part);
 			conn.pause();
-			setTimeout(() => conn.resume(), SEND_TIMEOUT * 500);
+			setTimeout(() => conn.resume(), SEND_TIMEOUT * 250);
 		});
 		conn.write(encode({ query: 'room=large&since=0&wait=0' }));
 		await until(() => closed, { timeout: ms(60_000), what: 'the answer to end' });
@@ -402,11 +411,11 @@ describe('hostile: no descriptors left', { timeout: ms(120_000) }, () => {
 
 		// Those who have a connection go on, with bodies of every size.
 		for (let i = 0; i < 20; i++)
-			assert.equal((await within(ms(5_000), kept.ask({ method: 'POST', path: '/send', body: `during ${i}`, keep: true }), 'a send')).status, 201);
-		assert.equal((await within(ms(5_000), kept.ask({ method: 'POST', path: '/send', body: 'x'.repeat(400_000), keep: true }), 'a long send')).status, 201);
-		const { json } = await within(ms(5_000), kept.ask({ query: 'since=all&wait=0', keep: true }), 'a poll');
+			assert.equal((await within(ms(20_000), kept.ask({ method: 'POST', path: '/send', body: `during ${i}`, keep: true }), 'a send')).status, 201);
+		assert.equal((await within(ms(20_000), kept.ask({ method: 'POST', path: '/send', body: 'x'.repeat(400_000), keep: true }), 'a long send')).status, 201);
+		const { json } = await within(ms(20_000), kept.ask({ query: 'since=all&wait=0', keep: true }), 'a poll');
 		assert.equal(json.messages.length, 22);
-		assert.equal((await within(ms(5_000), kept.ask({ path: '/history', query: 'q=before', keep: true }), 'a search')).json.messages.length, 1);
+		assert.equal((await within(ms(20_000), kept.ask({ path: '/history', query: 'q=before', keep: true }), 'a search')).json.messages.length, 1);
 		await sleep(1_000);
 		assert.ok(used() - before < 200 * slow, `it rests: ${used() - before} ms of CPU in a second`);
 		assert.equal(said(server), 1, 'it is said once');
@@ -415,7 +424,7 @@ describe('hostile: no descriptors left', { timeout: ms(120_000) }, () => {
 		const waiting = fastcgi(server.socket, { query: 'wait=0' });
 		for (const conn of greedy)
 			conn.close();
-		assert.equal((await within(ms(10_000), waiting, 'the one that waited')).status, 200);
+		assert.equal((await within(ms(20_000), waiting, 'the one that waited')).status, 200);
 		await until(async () => (await request(`${server.url}/healthz`).catch(() => ({}))).status === 200, { what: 'all to be well again' });
 		assert.equal((await server.send('after')).status, 201);
 		assert.equal(await server.sql("SELECT count(*) FROM messages WHERE text = 'after' OR text LIKE 'during%'"), '21');

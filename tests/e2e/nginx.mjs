@@ -19,7 +19,19 @@ export function snippets({ socket, base = '', cors = '', client = path.join(root
  * more for the server { }; `site(port)` makes other text for the whole of it. Gives a client for it, with url, port, `error()`
  * (its error log) and `stop()`.
  */
-export async function nginx({ http, server, auth = '', limits = '', extra = '', log = 'access_log off;', site, connections = 1024, t }) {
+export async function nginx(options) {
+	for (let attempt = 0; ; attempt++) {
+		try {
+			return await begin(options);
+		} catch (error) {
+			// Between looking for a free port and taking it another test may have come first.
+			if (attempt === 4 || !/Address already in use/i.test(error.message))
+				throw error;
+		}
+	}
+}
+
+async function begin({ http, server, auth = '', limits = '', extra = '', log = 'access_log off;', site, connections = 1024, t }) {
 	const folder = tempDir();
 	fs.writeFileSync(path.join(folder, 'http.conf'), http);
 	fs.writeFileSync(path.join(folder, 'server.conf'), server);

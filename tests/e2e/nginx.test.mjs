@@ -127,7 +127,7 @@ describe('nginx: without the daemon', () => {
 		assert.equal((await front.post('/send', 'x'.repeat(5_000_000))).headers['access-control-allow-origin'], '*');
 	});
 
-	it('never sends a POST twice', async (t) => {
+	it('never sends a POST, PATCH or DELETE twice', async (t) => {
 		const socket = path.join(tempDir(), 'drops');
 		let requests = 0;
 		// Answers the first request of a connection and drops the second: a kept connection that dies.
@@ -148,11 +148,15 @@ describe('nginx: without the daemon', () => {
 		}).listen(socket);
 		await once(drops, 'listening');
 		t.after(() => drops.close());
-		const front = await nginx({ ...snippets({ socket }), t });
-		assert.equal((await front.send('x')).status, 200);
-		assert.equal(requests, 1);
-		problem(assert, await front.send('x'), 502, 'bad_gateway');
-		assert.equal(requests, 2);
+		for (const [method, target] of [['POST', '/send'], ['PATCH', '/messages/1'], ['DELETE', '/messages/1']]) {
+			requests = 0;
+			const front = await nginx({ ...snippets({ socket }), t });
+			const ask = () => front.request(target, { method, body: /^P/.test(method) ? 'x' : undefined });
+			assert.equal((await ask()).status, 200, method);
+			assert.equal(requests, 1);
+			problem(assert, await ask(), 502, 'bad_gateway');
+			assert.equal(requests, 2, method);
+		}
 	});
 });
 

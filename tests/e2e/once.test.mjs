@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { before, describe, it } from 'node:test';
 import { connected, io, socket } from '../conformance/clients.mjs';
-import { ms, problem, room, root, sleep, sql, start, tempDir, until } from './harness.mjs';
+import { ms, newPid, problem, room, root, sleep, sql, start, tempDir, until } from './harness.mjs';
 import { as, bearer, insertToken, jwt, newSecret, quoted, sharedSite, site, stranger, token, user } from './persons.mjs';
 
 /** A send with a key; gives [status, id]. */
@@ -186,7 +186,7 @@ describe('once: Socket.IO', () => {
 		for (let n = 0; n < N; n++) {
 			acks.push(new Promise((resolve, reject) => one.emit('chat message', `text ${n}`, `${prefix}-${n}`, (error, answer) => (error ? reject(error) : resolve(answer)))));
 			if (n % 20 === 10)
-				s.kill();
+				process.kill(await newPid(s, 0), 'SIGKILL');
 			await sleep(25);
 		}
 		const answers = await Promise.all(acks);

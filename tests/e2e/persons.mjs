@@ -5,7 +5,7 @@ import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before } from 'node:test';
-import { daemon, metric, parked, problem, tempDir } from './harness.mjs';
+import { daemon, metric, opened, parked, problem, tempDir } from './harness.mjs';
 import { nginx, snippets } from './nginx.mjs';
 
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
@@ -89,7 +89,9 @@ export async function site(t, { flags = [], dir = tempDir(), extra = '', key = f
 		...front, daemon: d, proc: d.proc, dir, db: d.db, socket: d.socket, sql: d.sql, rows: d.rows,
 		metric: (pattern) => metric(front, pattern),
 		/** Waits until so many polls are held. */
-		parked: (count) => parked({ get: front.get, metric: (pattern) => metric(front, pattern) }, count),
+		parked: (count) => parked(front, count),
+		/** Waits until at least so many requests are open. */
+		opened: (count) => opened(front, count),
 		/** A client that asks as this person. */
 		as: (person) => as(front, headersOf(person)),
 	};

@@ -3,14 +3,12 @@
 //
 // Clients are unmodified ones from npm, or Socket.IO by hand where the wire matters.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import net from 'node:net';
 import { describe, it } from 'node:test';
 import { clients, connected, io, socket } from '../conformance/clients.mjs';
 import { assembled, binary, moment, open, SEPARATOR, Session } from '../conformance/wire.mjs';
-import { alive, ms, pending, room, server, sleep, start, until, within } from './harness.mjs';
+import { alive, ms, pending, room, server, session, sleep, span, start, until, within } from './harness.mjs';
 
 const PLACE = (num) => `{"_placeholder":true,"num":${num}}`;
 const base64 = (...parts) => parts.map((part) => Buffer.from(part).toString('base64'));
@@ -281,13 +279,11 @@ describe('relay: events are messages', () => {
 	it('get no answer when they could not be stored for now: the client repeats them', async (t) => {
 		const own = await start({ t, flags: '--lock-wait 0' });
 		const one = await connected(t, io, own.url, { retries: 50, ackTimeout: ms(500) });
-		const lock = spawn('sqlite3', [own.db], { stdio: ['pipe', 'pipe', 'inherit'] });
-		t.after(() => lock.kill());
-		lock.stdin.write("BEGIN IMMEDIATE; SELECT 'locked';\n");
-		await once(lock.stdout, 'data');
+		const lock = session(own.db, { t });
+		await lock.run('BEGIN IMMEDIATE;');
 		const answer = new Promise((resolve) => one.emit('chat message', 'hi', '0123456789abcdef-0', (error, got) => resolve(error ?? got)));
 		assert.ok(await pending(answer, ms(1200)));
-		lock.stdin.end('ROLLBACK;\n');
+		await lock.run('ROLLBACK;');
 		const { id } = await within(ms(15_000), answer);
 		assert.deepEqual((await all(own, 'main')).map((m) => [m.id, m.text]), [[id, 'hi']]);
 	});
@@ -312,8 +308,8 @@ describe('relay: events are messages', () => {
 	it('wake held polls, and come in /history', async (t) => {
 		const name = room();
 		const one = await connected(t, io, `${s.url}/${name}`, { auth: { name: 'Ann é😀' } });
-		const held = s.poll({ room: name, wait: 20 });
-		assert.ok(await pending(held, moment));
+		const held = s.poll({ room: name, wait: 50 });
+		await s.parked(1);
 		const [{ id }] = await one.ask('chat message', 'from a socket');
 		const { messages } = (await held).json;
 		assert.equal(messages[0].id, id);
@@ -553,7 +549,7 @@ describe('relay: the tutorial', () => {
 		await s.sql(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10500)
 			INSERT INTO messages(room, text) SELECT '${name}', 'm' || i FROM n`);
 		const session = await open(t, s);
-		await until(async () => (await s.history({ room: name, limit: 1 })).json.messages[0]?.text === 'm10500', { what: 'the daemon to see them' });
+		await s.sent('elsewhere', { room: room() }); // the daemon has seen what came before
 		await enter(session, `/${name}`, { serverOffset: 0 });
 		const packets = await session.packets(10_000);
 		assert.match(packets[0], /"m501"/);
@@ -674,6 +670,7 @@ describe('relay: recovery', () => {
 		const first = await open(t, s);
 		const { sid, pid } = await enter(first, `/${name}`);
 		const held = first.get();
+		await s.opened(1);
 		assert.ok(await pending(held, moment));
 		const second = await open(t, s);
 		const reply = await enter(second, `/${name}`, { pid });
@@ -874,7 +871,7 @@ describe('relay: recovery', () => {
 
 	it('what a session still has to say does not harm the one that has taken over', async (t) => {
 		const { own, pid } = await missed(t, `${NO_MEMORY} --readers 1 --reads-max 100000 --limit reads=off --limit reading=off`, 5);
-		const pages = await occupy(own, ms(500));
+		const pages = await occupy(own, ms(2_000));
 		const waits = `40${JSON.stringify({ pid })}`; // for the reader, and what is behind it as well
 		const first = await open(t, own);
 		const [gone, kept] = [await enter(first, '/one'), await enter(first, '/two')];
@@ -903,7 +900,7 @@ describe('relay: recovery', () => {
 	});
 
 	it('takes the time it takes: no connect timeout strikes, and who leaves meanwhile is forgotten', async (t) => {
-		const timeout = ms(500);
+		const timeout = span(1_500);
 		const { own, sid, pid } = await missed(t, `${NO_MEMORY} --readers 1 --reads-max 100000 --limit reads=off --limit reading=off --connect-timeout ${timeout}`, 5);
 		const pages = await occupy(own, 3 * timeout);
 		const connect = `40${JSON.stringify({ pid })}`;
@@ -932,6 +929,7 @@ describe('relay: recovery', () => {
 		const session = await open(t, first);
 		const { sid, pid } = await enter(session);
 		const held = session.get();
+		await first.opened(1);
 		assert.ok(await pending(held, moment));
 		first.kill('SIGTERM');
 		assert.match((await held).text, /(^|\x1e)1$/);
@@ -1012,7 +1010,7 @@ describe('relay: the reply to CONNECT and what was missed', () => {
 				await session.send(`40${JSON.stringify({ pid, offset: had.length ? String(had.at(-1)) : undefined })}`);
 				const rest = [];
 				for (let welcome; rest.length < 599 - had.length || !welcome;) {
-					const packets = await within(ms(10_000), list(session), 'the rest');
+					const packets = await within(ms(30_000), list(session), 'the rest');
 					welcome ??= packets.find((one) => one.startsWith('40'));
 					rest.push(...packets.filter((one) => one.startsWith('42')).map(idOf));
 					assert.ok(!welcome || JSON.parse(welcome.slice(2)).sid === sid);
@@ -1081,7 +1079,7 @@ describe('relay: what is not stored', () => {
 		const one = await connected(t, io, `${s.url}/${name}`, { retries: 3, ackTimeout: 10_000 });
 		one.emit('typing', 'ann');
 		one.emit('chat message', 'hello', `${one.id}-0`);
-		assert.equal((await one.next('chat message', ms(5000)))[0], 'hello');
+		assert.equal((await one.next('chat message', ms(9000)))[0], 'hello');
 	});
 
 	it('a client that had only this recovers all the same', async (t) => {

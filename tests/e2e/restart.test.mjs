@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { it } from 'node:test';
 import { connect, fastcgi } from './fastcgi.mjs';
-import { alive, binary, daemon, ms, root, sleep, slow, start, until, within } from './harness.mjs';
+import { alive, binary, daemon, ms, root, sleep, start, until, within } from './harness.mjs';
 import { assertSaw, assertStored, fewer, follow, lateness, quantile, random, sender, spread, stored } from './load.mjs';
 
 const polls = Number(process.env.RESTART_POLLS || 500);
@@ -93,10 +93,11 @@ it(`restart: ${polls} held polls and 8 senders, ${restarts} times SIGTERM and a 
 	const took = senders.flatMap((one) => one.took);
 	t.diagnostic(`${restarts} restarts: ${counts.answered} sends and ${readers.reduce((n, r) => n + r.polls, 0)} polls of readers, none failed; `
 		+ `of ${polls - 8} held polls the last was answered ${late.map((time) => time.toFixed(0)).join(', ')} ms after SIGTERM; sends ${spread(took)}`);
-	// The promise is 1 s each time, without the time for which this program itself was kept waiting; a single one may take longer.
-	assert.ok(quantile(late, 0.5) < 1_000 * slow, `the last held poll was answered ${late} ms after SIGTERM`);
-	assert.ok(late.every((time) => time < ms(10_000)), `the last held poll was answered ${late} ms after SIGTERM`);
-	assert.ok(quantile(took, 1) < ms(10_000));
+	// The promise is 1 s each time on a machine with nothing else to do. How busy this one is, the sends say: they are to be served
+	// among all these polls. Who is not told at all waits 55 s.
+	assert.ok(quantile(late, 0.5) < ms(1_000) + 30 * quantile(took, 0.5), `the last held poll was answered ${late} ms after SIGTERM`);
+	assert.ok(late.every((time) => time < ms(30_000)), `the last held poll was answered ${late} ms after SIGTERM`);
+	assert.ok(quantile(took, 1) < ms(30_000));
 });
 
 it('restart: a stop while they are told of a message loses it for nobody', async () => {

@@ -10,7 +10,7 @@ import { describe, it } from 'node:test';
 import { connected, io } from '../conformance/clients.mjs';
 import { open } from '../conformance/wire.mjs';
 import { connect, encode } from './fastcgi.mjs';
-import { ms, pending, session, sleep, start, tempDir, until, within } from './harness.mjs';
+import { ms, pending, session, sleep, span, start, tempDir, until, within } from './harness.mjs';
 import { fewer, quantile } from './load.mjs';
 import { as, bearer, forbidden, insertGrant, insertToken, jwt, newSecret, quoted, sharedSite, site, stranger, token, unauthorized, user } from './persons.mjs';
 import { pulse } from './pulse.mjs';
@@ -116,6 +116,7 @@ describe('revoked: whatever is under way', () => {
 	it('a Socket.IO GET held by who came with the header: the session ends', async (t) => {
 		const ci = await token(s, 'held-get'), session = await joined(t, s, 'io-1', { headers: bearer(ci.secret) });
 		const held = session.get();
+		await s.opened(1);
 		assert.ok(await pending(held));
 		await revoke(s, 'held-get', 'io-1');
 		const res = await within(ms(5_000), held, 'the held GET');
@@ -130,6 +131,7 @@ describe('revoked: whatever is under way', () => {
 		await session.send('40/io-3,');
 		assert.match(await session.packet(), /^40\/io-3,/);
 		const held = session.get();
+		await s.opened(1);
 		assert.ok(await pending(held));
 		const marker = await revoke(s, 'held-auth', 'io-2');
 		const res = await within(ms(5_000), held, 'the held GET');
@@ -204,7 +206,7 @@ describe('revoked: while everybody is busy', () => {
 		for (let round = 0; round < ROUNDS; round++) {
 			const name = `busy-${round}`, ci = await token(s, name), door = s.as(ci), seen = [], ends = [];
 			const note = (id) => seen.push(Number(id));
-			let going = true;
+			let going = true, written = 0;
 			const reader = async (one) => {
 				while (going) {
 					const res = await one();
@@ -234,6 +236,7 @@ describe('revoked: while everybody is busy', () => {
 			});
 			const writer = () => reader(async () => {
 				const res = await door.send('mine', { room: 'mine' });
+				written += res.status === 201;
 				return { ...res, status: res.status === 201 ? 200 : res.status };
 			});
 			const client = await connected(t, io, `${s.url}/r1`, { auth: { token: ci.secret }, reconnection: false });
@@ -243,6 +246,7 @@ describe('revoked: while everybody is busy', () => {
 				follow('*', () => cursor, (n) => (cursor = n)), follow(['r0', 'r1'], () => cursor2, (n) => (cursor2 = n)),
 				page({ room: '*' }), page({ room: 'r0', limit: 500 }), rooms(), writer(), writer(),
 			];
+			await until(() => seen.length > 10 && written > 0, { every: 5, what: 'all to be busy' });
 			await sleep(100 + 30 * round);
 			// A lookup for recovery is under way, too.
 			const back = await open(t, s, { headers: AGENT });
@@ -257,7 +261,6 @@ describe('revoked: while everybody is busy', () => {
 				if (offset)
 					note(offset);
 			}
-			assert.ok(seen.length > 10, `${seen.length} seen`);
 			assert.deepEqual(seen.filter((id) => id >= marker), [], `the marker is ${marker}`);
 			const mine = await s.rows(`SELECT min(id) AS first, max(id) AS last, count(*) AS n FROM messages WHERE "by" = '${name}'`);
 			assert.ok(mine[0].n > 0 && mine[0].last < marker, JSON.stringify({ mine, marker }));
@@ -272,7 +275,7 @@ describe('revoked: while everybody is busy', () => {
 		for (let round = 0; round < 6; round++) {
 			const ann = user(`ann${round}`), door = s.as(ann), seen = [];
 			await s.sql(insertGrant({ who: `user:${ann.name}`, rooms: 'r*', may: 'rw' }));
-			let going = true, { next } = (await door.poll({ room: '*', wait: 0 })).json;
+			let going = true, written = 0, { next } = (await door.poll({ room: '*', wait: 0 })).json;
 			const follow = (async () => {
 				while (going) {
 					const { json } = await door.poll({ room: '*', since: next, wait: 0.2 });
@@ -290,6 +293,7 @@ describe('revoked: while everybody is busy', () => {
 			const write = (async () => {
 				for (let res; going && res?.status !== 403;) {
 					res = await door.send(`by ${ann.name}`, { room: 'r1' });
+					written += res.status === 201;
 					assert.ok(res.status === 201 || res.status === 403, res.text);
 				}
 			})();
@@ -297,13 +301,13 @@ describe('revoked: while everybody is busy', () => {
 				while (going)
 					await s.as(user('root')).sent('x', { room: 'r2' });
 			})();
+			await until(() => seen.length > 10 && written > 0, { every: 5, what: 'all to be busy' });
 			await sleep(100 + 20 * round);
 			const marker = Number(await s.sql(`BEGIN IMMEDIATE; DELETE FROM grants WHERE who = 'user:${ann.name}'; INSERT INTO messages(room, text) VALUES('r1', 'marker') RETURNING id; COMMIT;`));
-			await within(ms(10_000), Promise.all([page, write]), 'all to be refused');
+			await within(ms(20_000), Promise.all([page, write]), 'all to be refused');
 			await sleep(100);
 			going = false;
 			await Promise.all([follow, root]);
-			assert.ok(seen.length > 10);
 			assert.deepEqual(seen.filter((id) => id >= marker), []);
 			const last = Number(await s.sql(`SELECT max(id) FROM messages WHERE text = 'by ${ann.name}'`));
 			assert.ok(last > 0 && last < marker);
@@ -324,16 +328,28 @@ describe('revoked: while everybody is busy', () => {
 		const late = answers.filter(({ at }) => at > known);
 		t.diagnostic(`${late.length} of ${answers.length} reads ended after the revocation, the last ${(answers.at(-1).at - known).toFixed(0)} ms later`);
 		assert.ok(late.length > 10, 'this machine reads too fast for this test');
-		assert.deepEqual(answers.filter(({ at, status }) => at > known + ms(100) && status !== 401), []);
+		// What was answered before may be under way for a while.
+		assert.deepEqual(answers.filter(({ at, status }) => at > known + ms(500) && status !== 401), []);
 	});
 
 	const holders = fewer(9_900, 1_000);
 	it(`${holders} holders of one token are told a few at a time, and nobody waits for that`, async (t) => {
 		// Whoever measures it is a stranger of the machine itself, whom scripts/run trusts.
 		const s = await start({ t });
+		const others = await pulse(s, t);
+		// A fault keeps them waiting each time; a busy machine may do so once.
+		for (let left = 4; left > 0; left--) {
+			const problem = await told(t, s, others);
+			if (!problem)
+				return;
+			assert.ok(left > 1, problem);
+		}
+	});
+
+	/** Takes a token away from a crowd; tells for whom that took long. */
+	async function told(t, s, others) {
 		const secret = newSecret();
 		await s.sql(insertToken({ name: 'crowd', secret, kind: 'trusted' }));
-		const others = await pulse(s, t);
 		const conns = [], answers = [];
 		t.after(() => conns.forEach((conn) => conn.close()));
 		for (let n = 0; n < holders; n += 100) {
@@ -358,14 +374,17 @@ describe('revoked: while everybody is busy', () => {
 		t.diagnostic(`all told in ${took.toFixed(0)} ms; longest for others: idle ${JSON.stringify(before)}, meanwhile ${JSON.stringify(meanwhile)}`);
 		assert.deepEqual([idle.errors, busy.errors], [[], []]);
 		assert.ok(busy.deliveries.length > 0);
-		assert.ok(meanwhile.delivery < before.delivery + ms(250), `a delivery took ${meanwhile.delivery} ms`);
-		assert.ok(meanwhile.send < before.send + ms(250), `a send took ${meanwhile.send} ms`);
-	});
+		conns.splice(0).forEach((conn) => conn.close());
+		if (meanwhile.delivery >= before.delivery + ms(250))
+			return `a delivery took ${meanwhile.delivery} ms`;
+		return meanwhile.send < before.send + ms(250) ? undefined : `a send took ${meanwhile.send} ms`;
+	}
 });
 
 describe('expired: in the middle', { concurrency: true }, () => {
 	const s = sharedSite({ key: true });
-	const inAWhile = (wait = 1_200) => Date.now() + ms(wait);
+	/** Time enough for what must come before it. */
+	const inAWhile = () => Date.now() + span(4_000);
 
 	it('of a POST: nothing is stored', async (t) => {
 		const expires = inAWhile(), ci = await token(s, 'slow-post', { expires });
@@ -382,7 +401,7 @@ describe('expired: in the middle', { concurrency: true }, () => {
 	});
 
 	it('of a POST through nginx', async () => {
-		const expires = inAWhile(600), ci = await token(s, 'nginx-post', { expires });
+		const expires = inAWhile(), ci = await token(s, 'nginx-post', { expires });
 		await s.as(ci).sent('in time', { room: 'slow-2' });
 		await sleep(expires - Date.now() + 20);
 		refused(await s.as(ci).send('too late', { room: 'slow-2' }));
@@ -391,7 +410,7 @@ describe('expired: in the middle', { concurrency: true }, () => {
 	it('of a held poll: it is held no longer', async () => {
 		const expires = inAWhile(), ci = await token(s, 'slow-poll', { expires });
 		const res = await s.as(ci).poll({ wait: 50 }), late = Date.now() - expires;
-		assert.ok(late > -ms(300) && late < ms(2_000), `answered ${late} ms after it expired`);
+		assert.ok(late > -ms(300) && late < ms(10_000), `answered ${late} ms after it expired`);
 		if (res.status === 200)
 			assert.deepEqual(res.json.messages, []);
 		else
@@ -402,10 +421,10 @@ describe('expired: in the middle', { concurrency: true }, () => {
 
 	it('of a poll held with a JWT', async () => {
 		// 30 s of skew: it is taken until then.
-		const exp = Math.floor(Date.now() / 1000) - 27, door = as(s, bearer(jwt({ sub: 'ann', exp })));
+		const exp = Math.floor(Date.now() / 1000) - 30 + span(5), door = as(s, bearer(jwt({ sub: 'ann', exp })));
 		assert.equal((await door.poll({ wait: 0 })).status, 200);
 		const res = await door.poll({ wait: 50 }), late = Date.now() - (exp + 30) * 1000;
-		assert.ok(late < ms(2_000), `answered ${late} ms after it expired`);
+		assert.ok(late < ms(10_000), `answered ${late} ms after it expired`);
 		if (res.status === 200)
 			assert.deepEqual(res.json.messages, []);
 		await sleep(Math.max(0, (exp + 30) * 1000 - Date.now() + 1_100));
@@ -419,20 +438,20 @@ describe('expired: in the middle', { concurrency: true }, () => {
 		assert.equal((await one.next('chat message'))[0], 'in time');
 		await one.next('disconnect');
 		const late = Date.now() - expires;
-		assert.ok(late > -ms(300) && late < ms(2_000), `disconnected ${late} ms after it expired`);
+		assert.ok(late > -ms(300) && late < ms(10_000), `disconnected ${late} ms after it expired`);
 		await s.as(stranger).sent('too late', { room: 'io' });
 		assert.deepEqual(one.rest('chat message'), []);
 	});
 
 	it('of a session that has a JWT: likewise', async (t) => {
-		const exp = Math.floor(Date.now() / 1000) - 27;
+		const exp = Math.floor(Date.now() / 1000) - 30 + span(5);
 		const one = await connected(t, io, `${s.url}/io-jwt`, { auth: { token: jwt({ sub: 'ann', exp }) }, reconnection: false });
 		await one.next('disconnect');
-		assert.ok(Date.now() - (exp + 30) * 1000 < ms(2_000));
+		assert.ok(Date.now() - (exp + 30) * 1000 < ms(10_000));
 	});
 
 	it('one that expires while nothing happens at all is out of use all the same', async () => {
-		const expires = inAWhile(500), ci = await token(s, 'idle', { expires });
+		const expires = inAWhile(), ci = await token(s, 'idle', { expires });
 		assert.equal((await s.as(ci).get('/rooms')).status, 200);
 		await sleep(expires - Date.now() + 20);
 		refused(await s.as(ci).get('/rooms'));

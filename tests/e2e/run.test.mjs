@@ -59,14 +59,16 @@ describe('run: a start', () => {
 	it('starts as many nginx workers as it is told', async (t) => {
 		const s = await start({ t, workers: 3 });
 		const master = nginxPid(s);
-		const workers = fs.readdirSync('/proc').filter((pid) => /^\d+$/.test(pid)).filter((pid) => {
+		const workers = () => fs.readdirSync('/proc').filter((pid) => /^\d+$/.test(pid)).filter((pid) => {
 			try {
 				return new RegExp(`^PPid:\\t${master}$`, 'm').test(fs.readFileSync(`/proc/${pid}/status`, 'utf8'));
 			} catch {
 				return false;
 			}
 		});
-		assert.equal(workers.length, 3);
+		// The first answers before the last is there.
+		await until(() => workers().length >= 3, { what: 'three of them' });
+		assert.equal(workers().length, 3);
 	});
 
 	it('works in a path with blanks and other oddities, its own data folder included', async (t) => {

@@ -266,7 +266,7 @@ describe('sql: search follows', () => {
 	it('finds rows by others, and what an UPDATE or DELETE made of them', async () => {
 		const r = room();
 		const id = Number(await s.sql(`INSERT INTO messages(room, text) VALUES('${r}', 'a walrus sings') RETURNING id`));
-		const finds = (q) => until(async () => (await found(r, q)).join() === `${id}`, { what: `"${q}" to be found` });
+		const finds = (q) => until(async () => (await found(r, q))?.join() === `${id}`, { what: `"${q}" to be found` });
 		await finds('walrus');
 		await s.sql(`UPDATE messages SET text = 'an otter sings' WHERE id = ${id}`);
 		await finds('otter');

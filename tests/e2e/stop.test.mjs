@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { connect, fastcgi } from './fastcgi.mjs';
-import { alive, binary, child, daemon, ms, pending, session, sleep, start, tempDir, until, within } from './harness.mjs';
+import { alive, binary, child, daemon, ms, parked, pending, session, sleep, start, tempDir, until, within } from './harness.mjs';
 
 const poll = (d, query) => fastcgi(d.socket, { path: '/poll', query });
 const send = (d, body, query = '') => fastcgi(d.socket, { method: 'POST', path: '/send', query, body });
@@ -15,7 +15,7 @@ describe('stop: SIGTERM to the daemon', () => {
 		const { id } = (await send(d, 'x')).json;
 		const { epoch } = (await poll(d, 'wait=0')).json;
 		const held = [poll(d, 'wait=50'), poll(d, 'wait=50&room=a&room=b'), poll(d, 'wait=50&room=*'), poll(d, `wait=50&since=${id}`)];
-		assert.ok(await pending(Promise.race(held), ms(300)));
+		await d.parked(held.length);
 		const end = d.stop();
 		for (const res of await within(ms(20_000), Promise.all(held), 'the held polls')) {
 			assert.equal(res.status, 200);
@@ -34,9 +34,10 @@ describe('stop: SIGTERM to the daemon', () => {
 		const other = session(d.db, { t });
 		await other.run('BEGIN IMMEDIATE;');
 		const sends = Array.from({ length: 20 }, (_, i) => send(d, `queued ${i}`));
-		assert.ok(await pending(Promise.all(sends), ms(400)));
+		await d.opened(sends.length);
 		const held = poll(d, 'wait=50&room=other');
-		assert.ok(await pending(held));
+		await d.parked(1);
+		assert.ok(await pending(Promise.race(sends)));
 		d.signal('SIGTERM');
 		assert.equal((await within(ms(20_000), held, 'the held poll')).status, 200);
 		assert.ok(await pending(d.exited), 'it waits for its queue');
@@ -62,7 +63,8 @@ describe('stop: SIGTERM to the daemon', () => {
 		const other = session(d.db, { t });
 		await other.run('BEGIN IMMEDIATE;');
 		const queued = send(d, 'holds it up');
-		assert.ok(await pending(queued, ms(200)));
+		await d.opened(1);
+		assert.ok(await pending(queued));
 		d.signal('SIGTERM');
 		await sleep(50);
 		assert.equal((await within(ms(20_000), kept.ask(socketio(`&sid=${sid}`)), 'a late GET of a session')).text, '1');
@@ -109,7 +111,7 @@ describe('stop: SIGTERM to the daemon', () => {
 			assert.deepEqual([res.status, res.json.messages[0].text.length], [200, 900_000]);
 		}
 		// Long before it would give up waiting.
-		assert.equal((await within(12_000, d.exited, 'the end')).code, 0);
+		assert.equal((await within(8_000 + ms(4_000), d.exited, 'the end')).code, 0);
 		for (const reader of readers)
 			reader.close();
 	});
@@ -120,7 +122,7 @@ describe('stop: SIGTERM to the daemon', () => {
 		const reader = await slowReader(d);
 		await until(() => writing(d, 3));
 		d.signal('SIGTERM');
-		assert.equal((await within(12_000, d.exited, 'the end')).code, 0);
+		assert.equal((await within(8_000 + ms(4_000), d.exited, 'the end')).code, 0);
 		reader.close();
 	});
 
@@ -167,7 +169,7 @@ describe('stop: other signals', () => {
 		it(`${signal} does not end it`, async (t) => {
 			const d = await daemon({ t });
 			const held = poll(d, 'wait=50');
-			assert.ok(await pending(held));
+			await d.parked(1);
 			for (let i = 0; i < 3; i++) {
 				d.signal(signal);
 				assert.ok(await pending(d.exited));
@@ -188,6 +190,7 @@ describe('stop: other signals', () => {
 			{ env: { SHELL: '/bin/sh' }, cwd: dir });
 		const self = {
 			socket: at('sock'),
+			get: (target) => fastcgi(at('sock'), { path: target }),
 			log: () => fs.readFileSync(at('log'), 'utf8'),
 			hangUp: () => terminal.signal('SIGKILL'),
 			there: () => fs.existsSync(at('pid')) && alive(self.pid),
@@ -211,7 +214,7 @@ describe('stop: other signals', () => {
 			await sleep(200);
 			assert.ok(d.there(), 'from kill(1) it is no hang-up');
 			const held = poll(d, 'wait=50');
-			assert.ok(await pending(held));
+			await parked(d, 1);
 			d.hangUp();
 			assert.equal((await within(ms(20_000), held, 'the held poll')).status, 200);
 			await until(() => !alive(d.pid), { what: 'the end' });

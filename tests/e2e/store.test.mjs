@@ -192,17 +192,31 @@ describe('store: a file that changes under the daemon', () => {
 		await backup(s.db, copy);
 		await fill(s, 3);
 		await s.sql('PRAGMA wal_checkpoint(TRUNCATE)');
-		const pid = s.pid();
+		const pid = s.pid(), old = await epoch(s);
 		// Its last checkpoint was looked at long ago.
-		await sleep(ms(300));
+		await sleep(300);
 		fs.copyFileSync(copy, s.db);
+		const stored = [];
 		for (let i = 0; i < 3; i++) {
 			const res = await s.send('x');
-			problem(assert, res, 503, 'store_failed');
+			if (res.status === 201)
+				stored.push('x');
+			else
+				problem(assert, res, 503, 'store_failed');
 			assert.ok(res.took < ms(10_000), 'nobody holds a lock');
 		}
+		// Where the daemon empties its WAL just now, on a machine that stands still for a second, what is there then is a log
+		// like any other that is put in its place.
+		const anew = async () => ![old, undefined].includes((await s.poll({ wait: 0 })).json.epoch);
+		await until(async () => (await s.get('/healthz')).status === 503 || anew(), { what: '/healthz to say so' });
+		if (stored.length > 0 || await anew()) {
+			assert.equal(await anew(), true);
+			assert.deepEqual(texts(await s.poll({ since: 'all', wait: 0 })), ['m1', 'm2', 'm3', ...stored]);
+			assert.equal(await s.sql('PRAGMA integrity_check'), 'ok');
+			assert.equal(s.pid(), pid);
+			return;
+		}
 		assert.match(s.log(), /error overwritten /);
-		await until(async () => (await s.get('/healthz')).status === 503, { what: '/healthz to say so' });
 		for (const answer of [await s.poll({ since: 'all', wait: 0 }), await s.history(), await s.get('/healthz')])
 			assert.ok([200, 503].includes(answer.status), answer.text);
 		assert.equal(s.pid(), pid);
@@ -469,7 +483,8 @@ describe('store: a full disk', () => {
 		if (mount.code !== 0)
 			return t.skip('no small file system can be mounted here');
 		t.after(() => run('umount', ['-l', dataDir]));
-		const s = await start({ dataDir });
+		// Or it would not even try once it has looked.
+		const s = await start({ dataDir, flags: '--disk-free-min 0' });
 		t.after(() => s.stop());
 		await fill(s, 3);
 		const pid = s.pid();

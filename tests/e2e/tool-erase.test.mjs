@@ -5,10 +5,9 @@ import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { it } from 'node:test';
-import { binary, child, daemon, ms, root, run, session, sql, start, tempDir, until } from './harness.mjs';
+import { child, daemon, ms, run, session, sql, start, tempDir, until } from './harness.mjs';
+import { program } from './tool.mjs';
 
-const beside = path.join(path.dirname(binary), 'longline');
-const program = fs.existsSync(beside) ? beside : path.join(root, 'build/longline');
 const ENV = { LONGLINE_DEFAULTS: '/nowhere/defaults', LONGLINE_URL: '' };
 const ROWS = 6000;
 const PATIENCE = ms(60_000);
@@ -78,8 +77,14 @@ it('prune --erase: without a daemon it is done here, and the next one finds noth
 	const words = await fill((text) => sql(d.db, text)), old = words.slice(0, ROWS / 2), folder = path.dirname(d.db);
 	await until(async () => await sql(d.db, "SELECT value FROM meta WHERE name = 'indexed'") === String(ROWS), { timeout: PATIENCE });
 	await d.stop();
+	// The lock that it makes is the log's owner's, or longlined could not open it.
+	fs.rmSync(`${d.db}-lock`, { force: true });
+	if (process.getuid() === 0)
+		fs.chownSync(d.db, 12345, 12346);
 	const { code, stdout, stderr } = await tool(d.db, '--erase');
 	assert.equal(code, 0, stderr);
+	const [own, lock] = [d.db, `${d.db}-lock`].map((file) => fs.statSync(file));
+	assert.deepEqual([lock.uid, lock.gid, lock.mode & 0o777], [own.uid, own.gid, 0o660]);
 	assert.match(stdout, /^deleted 3000 of 6000 messages\nerased from the files, with what else was deleted: 3000 texts\n$/);
 	assert.equal(await found(folder, old), 0);
 	assert.equal(await found(folder, words.slice(ROWS / 2)), ROWS / 2);

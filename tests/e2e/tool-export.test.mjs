@@ -6,29 +6,18 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { child, daemon, root, rows, run, session, sleep, sql, start, tempDir, until } from './harness.mjs';
-import { no, ok, program, tool } from './tool.mjs';
+import { freshLogs, no, ok, program, tool } from './tool.mjs';
 
 /** The schema's version is how many files it has. */
 const SCHEMA = fs.readdirSync(path.join(root, 'sql')).length;
 const ENV = { LONGLINE_DEFAULTS: '/nowhere/defaults', LONGLINE_URL: '' };
 
-/** An empty log as longlined makes it. */
-let fresh;
-before(async () => {
-	const d = await daemon();
-	assert.ok(!d.done, d.output);
-	await d.stop();
-	await sql(d.db, 'PRAGMA wal_checkpoint(TRUNCATE)');
-	fresh = d.db;
-});
-
+const fresh = freshLogs();
 function log() {
-	const folder = tempDir(), db = path.join(folder, 'longline.db');
-	fs.copyFileSync(fresh, db);
-	fs.chmodSync(db, 0o660);
-	return { folder, db, at: (name) => path.join(folder, name), sql: (text) => sql(db, text), rows: (text) => rows(db, text) };
+	const made = fresh();
+	return { ...made, at: made.beside };
 }
 
 const lines = (file) => fs.readFileSync(file, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));

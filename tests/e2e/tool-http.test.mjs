@@ -9,15 +9,13 @@ import http from 'node:http';
 import https from 'node:https';
 import path from 'node:path';
 import { describe, it } from 'node:test';
-import { alive, binary, child, freePort, has, killPid, ms, newPid, room, root, run, server, sleep, start, tempDir, until, within } from './harness.mjs';
+import { alive, child, freePort, has, killPid, ms, newPid, room, run, server, sleep, start, tempDir, until, within } from './harness.mjs';
 import { fewer, random } from './load.mjs';
 import { insertGrant, newSecret, sharedSite, token } from './persons.mjs';
+import { program, SANITIZER } from './tool.mjs';
 
 const KILLS = Number(process.env.KILLS || fewer(6, 2));
 
-const beside = path.join(path.dirname(binary), 'longline');
-const program = fs.existsSync(beside) ? beside : path.join(root, 'build/longline');
-const SANITIZER = /ERROR: AddressSanitizer|runtime error:|LeakSanitizer/;
 const MINUTE = { timeout: ms(60_000) };
 
 const lines = (text) => text.split('\n').slice(0, -1);
@@ -520,6 +518,39 @@ describe('longline tail', () => {
 			assert.equal(JSON.parse(fs.readFileSync(state, 'utf8')).next, last);
 			assert.equal(fs.readFileSync(file, 'utf8'), whole);
 			messages[2].text = 'changed';
+		}
+	});
+
+	it('passes over in the file what was deleted since, and ends a line that it will not finish', MINUTE, async (t) => {
+		const one = person(), state = path.join(one.home, 'state'), file = path.join(one.home, 'file');
+		const told = [1, 2, 3, 4, 5, 6].map((id) => ({ id, room: 'main', event: 'chat message', sender: 'ann', text: `${id}${id % 2 ? '\n    more' : ''}`, at: `2026-01-01T00:00:0${id}.000Z` }));
+		const begin = async (messages, how) => {
+			const site = await stub(t, [says(200, { epoch: 'e', messages, next: messages.at(-1).id, more: false }), isSilent]);
+			const proc = one.begin(['tail', ...how, '--state', state, '--url', site.url], { to: file });
+			await until(() => site.asked.length === 2);
+			await end(proc);
+			return fs.readFileSync(file, 'utf8');
+		};
+		for (const how of [['--json'], []]) {
+			const first = await begin(told.slice(0, 5), how), parts = how.length ? first.match(/.*\n/g) : first.match(/.*\n( {4}.*\n)*/g);
+			assert.equal(parts.length, 5);
+			const { dev, ino } = fs.statSync(file, { bigint: true });
+			const again = async (there, messages) => {
+				fs.writeFileSync(file, there);
+				fs.writeFileSync(state, `{"epoch":"e","next":0,"begun":0,"device":${dev},"inode":${ino},"size":0}`);
+				return await begin(messages, how);
+			};
+			const [a, b, c, d, e] = told, changed = { ...b, text: 'other' }, whole = parts.join('');
+			const last = await again('', [told[5]]);
+			for (const deleted of [[a], [b], [c], [a, b], [b, c, d], [a, b, c, d, e]])
+				assert.equal(await again(whole, [...told.slice(0, 5).filter((m) => !deleted.includes(m)), told[5]]), whole + last, `${how}: ${deleted.map(({ id }) => id)}`);
+			assert.equal(await again(whole, how.length ? [changed, d, e, told[5]] : [a, changed, d, e, told[5]]), whole + last, `${how}: changed`);
+			// Its line is not whole, and it is not told any more.
+			const cut = whole.slice(0, -4);
+			assert.equal(await again(cut, [a, b, c, d, told[5]]), `${cut}\n${last}`, `${how}: cut`);
+			assert.equal(await again(cut, [a, c, d, e, told[5]]), whole + last, `${how}: cut, and told again`);
+			fs.rmSync(file);
+			fs.rmSync(state);
 		}
 	});
 

@@ -2,33 +2,17 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fastcgi } from './fastcgi.mjs';
 import { child, daemon, has, ms, root, rows, run, session, sql, start, tempDir, until } from './harness.mjs';
-import { no, ok, program, tool } from './tool.mjs';
+import { freshLogs, no, ok, program, tool } from './tool.mjs';
 
 /** n messages by SQL; room and at are SQL, of n. */
 const insert = (n, { room = "'main'", text = "'message ' || n", at = 'n' } = {}) =>
 	`INSERT INTO messages(room, text, at) WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < ${n}) SELECT ${room}, ${text}, ${at} FROM c;`;
 
-/** An empty log as longlined makes it. */
-let fresh;
-before(async () => {
-	const d = await daemon();
-	assert.ok(!d.done, d.output);
-	await d.stop();
-	await sql(d.db, 'PRAGMA wal_checkpoint(TRUNCATE)');
-	fresh = d.db;
-});
-
-function log() {
-	const folder = tempDir(), db = path.join(folder, 'longline.db');
-	fs.copyFileSync(fresh, db);
-	fs.chmodSync(db, 0o660);
-	return { folder, db, beside: (name) => path.join(folder, name), sql: (text) => sql(db, text), rows: (text) => rows(db, text) };
-}
-
+const log = freshLogs();
 const ids = async (db) => (await rows(db, 'SELECT id FROM messages ORDER BY id')).map(({ id }) => id);
 const one = async (db, text) => Object.values((await rows(db, text))[0])[0];
 const mode = (file) => fs.statSync(file).mode & 0o7777;
@@ -123,10 +107,15 @@ describe('longline backup', { concurrency: 3 }, () => {
 		const { db, folder, beside: at, sql: run } = log();
 		await run(insert(60_000, { text: 'hex(randomblob(500))' }));
 		for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL']) {
-			const self = child(program, ['backup', at('b.db'), '--database', db]);
-			await until(() => self.done || (fs.existsSync(at('b.db.part')) && fs.statSync(at('b.db.part')).size > 1e6), { every: 1, what: 'it to copy' });
-			self.signal(signal);
-			const { code } = await self.ended;
+			let self, code = 0;
+			// On a machine that stands still it may be done before it is told.
+			for (let left = 5; code === 0 && left > 0; left--) {
+				fs.rmSync(at('b.db'), { force: true });
+				self = child(program, ['backup', at('b.db'), '--database', db]);
+				await until(() => self.done || (fs.existsSync(at('b.db.part')) && fs.statSync(at('b.db.part')).size > 1e6), { every: 1, what: 'it to copy' });
+				self.signal(signal);
+				({ code } = await self.ended);
+			}
 			assert.ok(!fs.existsSync(at('b.db')), self.stderr);
 			if (signal === 'SIGKILL')
 				continue;

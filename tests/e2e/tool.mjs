@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { binary, root, run } from './harness.mjs';
+import { before } from 'node:test';
+import { daemon, longline as program, rows, run, sql, tempDir } from './harness.mjs';
 
-const beside = path.join(path.dirname(binary), 'longline');
-export const program = fs.existsSync(beside) ? beside : path.join(root, 'build/longline');
+/** The program itself. */
+export { program };
 export const SANITIZER = /ERROR: AddressSanitizer|runtime error:|LeakSanitizer/;
 
 /** The tool at a log: `{code, stdout, stderr}`. */
@@ -30,4 +31,22 @@ export async function no(db, code, pattern, ...args) {
 	assert.equal(result.code, code, `${args.join(' ')}: ${result.stdout}${result.stderr}`);
 	assert.match(result.stderr, pattern);
 	assert.match(result.stderr, /^longline: /m);
+}
+
+/** For use in a file's outermost scope: gives a function that makes an empty log as longlined makes it, in a folder of its own. */
+export function freshLogs() {
+	let fresh;
+	before(async () => {
+		const d = await daemon();
+		assert.ok(!d.done, d.output);
+		await d.stop();
+		await sql(d.db, 'PRAGMA wal_checkpoint(TRUNCATE)');
+		fresh = d.db;
+	});
+	return () => {
+		const folder = tempDir(), db = path.join(folder, 'longline.db');
+		fs.copyFileSync(fresh, db);
+		fs.chmodSync(db, 0o660);
+		return { folder, db, beside: (name) => path.join(folder, name), sql: (text) => sql(db, text), rows: (text) => rows(db, text) };
+	};
 }

@@ -3,31 +3,17 @@ import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { binary, daemon, has, ms, root, rows, run, session, sql, tempDir } from './harness.mjs';
-
-const beside = path.join(path.dirname(binary), 'longline');
-const program = fs.existsSync(beside) ? beside : path.join(root, 'build/longline');
+import { freshLogs, program, SANITIZER } from './tool.mjs';
 
 const SECRET = /^ll_[a-z2-7]{32}$/;
-const SANITIZER = /ERROR: AddressSanitizer|runtime error:|LeakSanitizer/;
 
-/** An empty log as longlined makes it, to be copied. */
-let fresh;
-before(async () => {
-	const d = await daemon();
-	assert.ok(!d.done, d.output);
-	await d.stop();
-	await sql(d.db, 'PRAGMA wal_checkpoint(TRUNCATE)');
-	fresh = d.db;
-});
+const fresh = freshLogs();
 
 /** A log of the test's own, and the tool at it: `it('token', 'list')` gives {code, stdout, stderr}. */
 function log() {
-	const folder = tempDir(), db = path.join(folder, 'longline.db');
-	fs.copyFileSync(fresh, db);
-	fs.chmodSync(db, 0o660);
-	const defaults = path.join(folder, 'defaults');
+	const made = fresh(), { db, beside } = made, defaults = beside('defaults');
 	const tool = async (...args) => {
 		const options = typeof args.at(-1) === 'object' ? args.pop() : {};
 		const env = { LONGLINE_DEFAULTS: defaults, LONGLINE_URL: '', ...options.env };
@@ -36,7 +22,7 @@ function log() {
 		return result;
 	};
 	return {
-		folder, db, defaults, tool,
+		...made, defaults, tool,
 		/** Like tool, but it must succeed; gives what it printed. */
 		ok: async (...args) => {
 			const result = await tool(...args);
@@ -51,8 +37,6 @@ function log() {
 			assert.match(result.stderr, pattern);
 			assert.match(result.stderr, /^longline: /m);
 		},
-		rows: (statement) => rows(db, statement),
-		sql: (statement) => sql(db, statement),
 	};
 }
 

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { root, sleep, start, tempDir, until } from '../e2e/harness.mjs';
+import { ms, root, sleep, start, tempDir, until } from '../e2e/harness.mjs';
 import { assertSaw, assertStored, follow, stored } from '../e2e/load.mjs';
 
 /** The kinds of inject.c, in its order. */
@@ -15,7 +15,7 @@ const ALL_KINDS = [...KINDS, 'files'];
 const OFFSET = { kind: 0, forever: 4, left: 8, failed: 16, clock: 24, seen: 32 };
 
 /** What the daemon has for this are timers: a probe that failed is believed for 1 s, a look comes 500 ms after another. */
-const WELL_MS = 6_000;
+const WELL_MS = ms(6_000);
 
 export const step = Number(process.env.FAULT_STEP || 1);
 export const faulty = path.resolve(root, process.env.LONGLINED_FAULT || 'build/asan/longlined-fault');

@@ -23,7 +23,7 @@ const FLAGS = [
 ];
 
 const launchOptions = ({ args = [], ...options } = {}) => ({
-	executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: [...FLAGS, ...args], ...options,
+	executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: [...FLAGS, ...args], timeout: ms(90_000), ...options,
 });
 
 /** Another browser process. */
@@ -68,7 +68,7 @@ export async function open(t, url, { cut = false, browser, context, init, ...opt
 /** What this page has to complain about, from now on. */
 export function listen(page, cut = false) {
 	const complaints = [];
-	page.setDefaultTimeout(ms(15_000));
+	page.setDefaultTimeout(ms(30_000));
 	page.on('pageerror', (error) => complaints.push(`uncaught: ${error.stack}`));
 	page.on('dialog', (dialog) => {
 		complaints.push(`dialog: ${dialog.message()}`);

@@ -180,7 +180,13 @@ describe('by the keyboard alone', () => {
 		const before = await p.log.evaluate((log) => log.scrollTop);
 		await press(p, 'PageUp');
 		await until(async () => await p.log.evaluate((log) => log.scrollTop) < before, { what: 'the list to scroll' });
-		await sleep(500); // it glides, and would glide on over what comes next
+		// It glides, and would glide on over what comes next.
+		const top = () => p.log.evaluate((log) => log.scrollTop);
+		await until(async () => {
+			const at = await top();
+			await sleep(300);
+			return await top() === at;
+		}, { what: 'the list to rest' });
 		await tabTo(p, p.newest);
 		await press(p, 'Enter');
 		await until(async () => await p.toEnd() < 2);

@@ -176,17 +176,20 @@ describe('limits', () => {
 		rules.refuse = ({ path }) => {
 			if (path !== 'send' || refusals === 0) return null;
 			refusals -= 1;
-			return refusal(429, 'rate_limited', { retryAfter: 4, limit: 'messages' });
+			return refusal(429, 'rate_limited', { retryAfter: 9, limit: 'messages' });
 		};
 		const p = await guarded(t, line, `#${name}`, rules);
 		await p.connected();
 		await p.type('one');
 		await p.type('two');
-		await p.log.getByText(/^Too fast: again in [1-5] s$/).waitFor();
-		await p.log.getByText(/^Too fast: again in 2 s$/).waitFor();
+		const told = p.log.getByText(/^Too fast: again in \d+ s$/);
+		const seconds = async () => Number(/\d+/.exec(await told.textContent())[0]);
+		const first = await seconds();
+		assert.ok(first <= 10, `${first} s`);
+		await until(async () => await seconds() < first, { what: 'the seconds to run down' });
 		assert.equal((await waiting(p))[1], 'Waiting for its turn');
 		await p.shows('one', 'two');
-		await until(async () => (await p.ids()).length === 2, { timeout: ms(10_000) });
+		await until(async () => (await p.ids()).length === 2, { timeout: ms(40_000) });
 		assert.deepEqual((await stored(line, name)).map(({ text }) => text), ['one', 'two']);
 	});
 
@@ -210,20 +213,20 @@ describe('limits', () => {
 		await line.sent('needle', { room: name });
 		const rules = policy(line);
 		const told = new Map();
-		let retryAfter = 2;
+		let retryAfter = 5; // long enough to be seen on a busy machine
 		rules.refuse = ({ path }) => {
 			if (path === 'send' || path === 'rooms' || told.has(path)) return null;
 			told.set(path, performance.now());
 			return refusal(429, 'rate_limited', { retryAfter, limit: 'requests' });
 		};
 		const p = await guarded(t, line, `#${name}`, rules);
-		await p.says(/^Reconnecting in [123] s$/);
+		await p.says(/^Reconnecting in [1-6] s$/);
 		await p.shows('needle');
-		assert.ok(performance.now() - told.get('history') >= 1900);
+		assert.ok(performance.now() - told.get('history') >= 4900);
 		await p.connected();
-		assert.ok(performance.now() - told.get('poll') >= 1900);
+		assert.ok(performance.now() - told.get('poll') >= 4900);
 		told.delete('history');
-		retryAfter = 6; // long enough to be seen on a busy machine
+		retryAfter = 6;
 		await p.query.fill('needle');
 		await p.page.getByText(/^Too fast: searching again in [1-7] s$/).waitFor();
 		await until(async () => await p.hits.count() === 1, { what: 'the hit' });

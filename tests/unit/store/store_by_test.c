@@ -113,7 +113,7 @@ static void
 is_left_out_when_it_breaks_the_rules(void **state)
 {
 	(void)state;
-	test_other(&fx, "DROP TRIGGER messages_by");
+	test_other(&fx, "DROP TRIGGER messages_asked");
 	test_other(&fx, "INSERT INTO messages (text, \"by\") VALUES ('1', ''), ('2', x'61'), ('3', 'a' || char(0)),"
 	                " ('4', CAST(x'FF' AS TEXT)), ('5', hex(zeroblob(65))), ('6', 'good')");
 	assert_int_equal(test_look(&fx, 0), STORE_OK);

@@ -247,7 +247,7 @@ of_old_names_are_told_by_others(void **state)
 
 	(void)state;
 	test_other(
-	    &fx, "DROP TRIGGER messages_change; INSERT INTO messages (event, text) VALUES ('" CHANGED "', 'old')");
+	    &fx, "DROP TRIGGER messages_asked; INSERT INTO messages (event, text) VALUES ('" CHANGED "', 'old')");
 	assert_int_equal(test_look(&fx, 0), STORE_OK);
 	assert_int_equal(store_poll(fx.reader, &poll), STORE_OK);
 	assert_non_null(memmem(poll.json.p, poll.json.n, "\"event\":\"message changed, once\"", 31));

@@ -143,7 +143,7 @@ an_id_below_one_is_in_nobodys_way(void **state)
 
 	(void)state;
 	prepare();
-	test_other(&fx, "DROP TRIGGER messages_id");
+	test_other(&fx, "DROP TRIGGER messages_asked");
 	break_ids("INSERT INTO messages (id, text) VALUES (0, 'zero'), (-5, 'below'),"
 	          " (-9223372036854775807 - 1, 'far below')");
 	assert_int_equal(test_look(&fx, 0), STORE_OK);

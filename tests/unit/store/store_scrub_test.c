@@ -202,6 +202,33 @@ a_scrub_that_failed_begins_anew(void **state)
 	assert_int_equal(fx.news.erased, 10);
 }
 
+/*
+ * While two segments are merged two newer ones are made. FTS5 finds nothing to do then: of two levels with as many
+ * segments it looks at the newer one, which has too few.
+ */
+static void
+segments_that_are_made_meanwhile_do_not_end_it(void **state)
+{
+	(void)state;
+	add_rows(ROWS);
+	scrub();
+	end(STORE_OK);
+	for (int round = 1; round <= 3; round++) {
+		delete_rows(round * 100, round * 100 + 50);
+		test_fill(&fx);
+		piece(STORE_OK);
+		for (int i = 0; i < round; i++) {
+			test_other(&fx, "INSERT INTO messages (text) VALUES ('meanwhile %d')", i);
+			test_fill(&fx);
+		}
+		scrub();
+		end(STORE_OK);
+		for (int id = round * 100; id <= round * 100 + 50; id++)
+			assert_false(left(id));
+	}
+	test_other(&fx, "INSERT INTO search (search) VALUES ('integrity-check')");
+}
+
 /* Each scrub adds levels to the index, and with 2,000 FTS5 says that it is damaged. */
 static void
 the_index_does_not_grow_in_levels(void **state)
@@ -237,6 +264,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(a_scrub_waits_for_those_who_read_what_was, setup, teardown),
 	    cmocka_unit_test_setup_teardown(what_is_deleted_meanwhile_is_left_for_the_next, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_scrub_that_failed_begins_anew, setup, teardown),
+	    cmocka_unit_test_setup_teardown(segments_that_are_made_meanwhile_do_not_end_it, setup, teardown),
 	    cmocka_unit_test_setup_teardown(the_index_does_not_grow_in_levels, setup, teardown),
 	};
 
