@@ -114,5 +114,6 @@ config_session(const struct config *c)
 	    .connect_timeout_ms = c->connect_timeout_ms,
 	    .sessions_max = (size_t)c->sessions_max,
 	    .queue_bytes_max = (size_t)c->session_queue,
-	    .reply_max = (size_t)c->reply_max};
+	    .reply_max = (size_t)c->reply_max,
+	    .upgrade_timeout_ms = c->upgrade_timeout_ms};
 }

@@ -56,8 +56,11 @@ struct config {
 	int64_t scrub_after_s;
 	int64_t send_timeout_s;                                        /* without progress while an answer is sent */
 	int64_t request_timeout_s;                                     /* for the rest of a request that has begun */
+	int64_t message_timeout_s;                                     /* the same of a WebSocket message */
 	int64_t ping_interval_ms, ping_timeout_ms, connect_timeout_ms; /* of Socket.IO sessions */
-	int64_t max_payload;                                           /* bytes of a Socket.IO client's POST */
+	bool no_websocket;                                             /* Socket.IO sessions stay on long-polling */
+	int64_t upgrade_timeout_ms; /* for a session's step from polling to WebSocket, once begun */
+	int64_t max_payload;        /* bytes of a Socket.IO client's POST */
 	int64_t sessions_max;
 	int64_t session_queue;      /* bytes that wait for one session */
 	int64_t namespaces_max;     /* of one session */

@@ -19,6 +19,7 @@ enum {
 	KEEP_MESSAGES,
 	KEEP_ROOM,
 	TRUST_LOOPBACK,
+	NO_WEBSOCKET,
 	LOG_LEVEL,
 	NEW_EPOCH,
 	CHECK,
@@ -40,6 +41,7 @@ static const struct option WORDS[] = {
     {"keep-messages", required_argument, NULL, KEEP_MESSAGES},
     {"keep-room", required_argument, NULL, KEEP_ROOM},
     {"trust-loopback", no_argument, NULL, TRUST_LOOPBACK},
+    {"no-websocket", no_argument, NULL, NO_WEBSOCKET},
     {"log-level", required_argument, NULL, LOG_LEVEL},
     {"new-epoch", no_argument, NULL, NEW_EPOCH},
     {"check", no_argument, NULL, CHECK},
@@ -79,6 +81,7 @@ help(void)
 	    "longest\n"
 	    "                           NAME decides; may be given %d times\n"
 	    "  --trust-loopback         strangers of this machine are trusted, and may change others' messages\n"
+	    "  --no-websocket           Socket.IO clients stay on long-polling\n"
 	    "  --log-level LEVEL        error, warning, info (default) or debug\n"
 	    "  --check                  only look whether it could start so, and say each fault\n"
 	    "  --new-epoch              tell readers that the log is another one: after restoring a backup\n",
@@ -218,6 +221,9 @@ config_set_word(struct config *c, int which, char *text)
 		return set_keep(c, which, text);
 	case TRUST_LOOPBACK:
 		c->trust_loopback = true;
+		return -1;
+	case NO_WEBSOCKET:
+		c->no_websocket = true;
 		return -1;
 	case LOG_LEVEL:
 		return set_level(c, text);

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "api/poll.h"
+#include "api/stream.h"
 #include "base/budget.h"
 #include "base/clock.h"
 #include "event/loop.h"
@@ -16,6 +17,7 @@
 #include "socketio/session.h"
 #include "store/disk.h"
 #include "store/readers.h"
+#include "web/wire.h"
 
 static void
 probed(void *ctx, uint64_t handle, bool ok)
@@ -169,12 +171,51 @@ add_access(struct buf *b, const struct gate *g)
 		buf_printf(b, "longline_limited_total{limit=\"%s\"} %" PRIu64 "\n", limit_name(l), persons.limited[l]);
 }
 
+/* By what Socket.IO sessions are carried, and what becomes of upgrades. */
+static void
+add_transports(struct buf *b, const struct sessions_counts *c)
+{
+	buf_printf(b,
+	    "# HELP longline_sessions_by_transport Socket.IO sessions, by what carries them.\n"
+	    "# TYPE longline_sessions_by_transport gauge\n"
+	    "longline_sessions_by_transport{transport=\"polling\"} %zu\n"
+	    "longline_sessions_by_transport{transport=\"websocket\"} %zu\n",
+	    c->sessions - c->framed, c->framed);
+	add(b, "upgrades_total", "counter", "Socket.IO sessions that went from polling to WebSocket.",
+	    (double)c->upgrades);
+	buf_add(b, STR("# HELP longline_upgrades_failed_total Upgrades of Socket.IO sessions that failed, by why; the "
+	               "session goes on.\n"
+	               "# TYPE longline_upgrades_failed_total counter\n"));
+	for (enum session_upgrade_failure f = 0; f < UPGRADE_FAILURES; f++)
+		buf_printf(b, "longline_upgrades_failed_total{reason=\"%s\"} %" PRIu64 "\n",
+		    session_upgrade_failure_name(f), c->upgrades_failed[f]);
+}
+
+static void
+add_streams(struct buf *b, const struct stream *s)
+{
+	struct stream_counts counts = stream_counts(s);
+
+	add(b, "streams", "gauge", "Streams.", (double)counts.streams);
+	add(b, "streams_opened_total", "counter", "Streams begun.", (double)counts.opened);
+	buf_add(b, STR("# HELP longline_streams_ended_total Streams ended, by why.\n"
+	               "# TYPE longline_streams_ended_total counter\n"));
+	for (enum stream_reason r = 0; r < STREAM_REASONS; r++)
+		buf_printf(b, "longline_streams_ended_total{why=\"%s\"} %" PRIu64 "\n", stream_reason_name(r),
+		    counts.ended[r]);
+	add(b, "stream_parts_total", "counter", "Parts with messages that streams were given.", (double)counts.given);
+	add(b, "stream_parts_made_total", "counter",
+	    "Of these, how many had to be made; the others were shared with streams in the same place.",
+	    (double)counts.made);
+}
+
 static void
 add_sessions(struct buf *b, const struct health *h)
 {
 	struct sessions_counts sessions = sessions_counts(h->sessions);
 
 	add(b, "sessions", "gauge", "Socket.IO sessions.", (double)sessions.sessions);
+	add_transports(b, &sessions);
 	add(b, "sessions_made_room_total", "counter",
 	    "Sessions that had joined no namespace, ended for a new one (sessions-max).", (double)sessions.made_room);
 	add(b, "events_refused_total", "counter",
@@ -184,6 +225,25 @@ add_sessions(struct buf *b, const struct health *h)
 	    "Sessions ended since the rest of an event with attachments did not come.", (double)sessions.unfinished);
 	add(b, "packets_total", "counter", "Packets of Socket.IO clients handled.", (double)sessions.packets);
 	add(b, "posts_waiting", "gauge", "POSTs of Socket.IO clients that are being handled.", (double)sessions.posts);
+}
+
+static void
+add_wires(struct buf *b, const struct wires_counts *c)
+{
+	add(b, "websockets", "gauge", "WebSockets that are open.", (double)c->open);
+	add(b, "websockets_opened_total", "counter", "WebSockets opened.", (double)c->opened);
+	add(b, "websocket_messages_total", "counter", "Messages that came on WebSockets.", (double)c->messages);
+	add(b, "websocket_received_bytes_total", "counter", "Their bytes.", (double)c->bytes_received);
+	add(b, "websocket_writes_total", "counter", "Frames, or several at once, given to WebSockets.",
+	    (double)c->sent);
+	add(b, "websocket_written_bytes_total", "counter", "Their bytes.", (double)c->bytes_to_send);
+	add(b, "websocket_late_total", "counter", "Messages whose rest did not come (message-timeout).",
+	    (double)c->late);
+	buf_add(b, STR("# HELP longline_websockets_ended_total WebSockets that ended, by how.\n"
+	               "# TYPE longline_websockets_ended_total counter\n"));
+	for (enum wire_end end = 0; end < WIRE_ENDS; end++)
+		buf_printf(
+		    b, "longline_websockets_ended_total{how=\"%s\"} %" PRIu64 "\n", wire_end_name(end), c->ended[end]);
 }
 
 /* What is deleted by the --keep options. */
@@ -251,7 +311,9 @@ health_metrics(struct health *h, struct request *r)
 	    "Steps of turns that made 1 MiB of answers, and left others for the next turn.", (double)loop_cut(h->loop));
 	add(&b, "polls_parked", "gauge", "Held polls.", (double)poll_parked(h->poll));
 	add(&b, "polls_woken_total", "counter", "Waiters told of news.", (double)rooms.woken);
+	add_streams(&b, h->stream);
 	add_sessions(&b, h);
+	add_wires(&b, &h->wires->counts);
 	add_readers(&b, h->readers);
 	add_commits(&b, h->commit);
 	add(&b, "head", "gauge", "Greatest id given.", (double)rooms_head(h->rooms));

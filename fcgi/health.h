@@ -15,6 +15,8 @@ struct readers;
 struct relay;
 struct rooms;
 struct sessions;
+struct stream;
+struct wires;
 
 struct health {
 	struct loop *loop;
@@ -22,11 +24,13 @@ struct health {
 	struct rooms *rooms;
 	struct commit *commit;
 	struct poll *poll;
+	struct stream *stream;
 	struct budget *budget;
 	struct sessions *sessions;
 	struct relay *relay;
 	struct readers *readers;
 	struct gate *gate;
+	const struct wires *wires;
 	struct disk *disk;
 	const char *version;
 	int64_t started_ms;            /* clock_wall_ms() */

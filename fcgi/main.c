@@ -73,7 +73,8 @@ on_signal(void *ctx)
 		read_again(d);
 	if (number <= 0 || d->stopping_ms != 0)
 		return;
-	log_info("stopping", "signal=%d polls=%zu", number, poll_parked(d->wiring.poll));
+	log_info("stopping", "signal=%d polls=%zu streams=%zu", number, poll_parked(d->wiring.poll),
+	    stream_counts(d->wiring.stream).streams);
 	d->stopping_ms = clock_ms();
 	wiring_drain(&d->wiring);
 	loop_timer_set(d->wiring.loop, &d->stop_timer, d->stop_kind, STOP_STEP_MS);

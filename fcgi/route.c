@@ -5,9 +5,11 @@
 #include "api/roomlist.h"
 #include "api/send.h"
 #include "api/single.h"
+#include "api/stream.h"
 #include "health.h"
 #include "live/gate.h"
 #include "socketio/polling.h"
+#include "socketio/websocket.h"
 #include "web/request.h"
 
 static void
@@ -20,6 +22,12 @@ static void
 to_poll(const struct routes *routes, struct request *r)
 {
 	poll_request(routes->poll, r);
+}
+
+static void
+to_stream(const struct routes *routes, struct request *r)
+{
+	stream_request(routes->stream, r);
 }
 
 static void
@@ -43,7 +51,10 @@ to_single(const struct routes *routes, struct request *r)
 static void
 to_socketio(const struct routes *routes, struct request *r)
 {
-	polling_request(routes->polling, r);
+	if (r->scgi)
+		websocket_request(routes->websocket, r);
+	else
+		polling_request(routes->engine, r);
 }
 
 static void
@@ -61,9 +72,9 @@ to_metrics(const struct routes *routes, struct request *r)
 /*
  * CORS: pages of other origins may use it, as far as they are let in, and others may not. LINKED: may be opened by a
  * link on any page, too. BY_ADDRESS: may be asked for by address, too, as what watches over the daemon does; a page
- * elsewhere cannot.
+ * elsewhere cannot. EVENTS: EventSource asks for it.
  */
-enum { CORS = 1, LINKED = 2, BY_ADDRESS = 4 };
+enum { CORS = 1, LINKED = 2, BY_ADDRESS = 4, EVENTS = 8 };
 
 static const struct route {
 	struct str path;     /* with a / at its end: and all below it */
@@ -73,6 +84,7 @@ static const struct route {
 } table[] = {
     {{"/send", 5}, "POST, OPTIONS", CORS, to_send},
     {{"/poll", 5}, "GET, OPTIONS", CORS | LINKED, to_poll},
+    {{"/stream", 7}, "GET, OPTIONS", CORS | LINKED | EVENTS, to_stream},
     {{"/history", 8}, "GET, HEAD, OPTIONS", CORS | LINKED, to_history},
     {{"/rooms", 6}, "GET, HEAD, OPTIONS", CORS | LINKED, to_roomlist},
     {{"/messages/", 10}, "GET, HEAD, PATCH, DELETE, OPTIONS", CORS | LINKED, to_single},
@@ -154,6 +166,8 @@ route_request(const struct routes *routes, struct request *r, struct fcgi_reques
 		return;
 	if (route != NULL && route->flags & CORS)
 		request_open_cors(r);
+	if (route != NULL && route->flags & EVENTS)
+		request_open_events(r);
 	/* Before it takes anything of the person whose browser a foreign page uses. */
 	if (route != NULL && !origin_ok(r, route))
 		return;
@@ -162,8 +176,8 @@ route_request(const struct routes *routes, struct request *r, struct fcgi_reques
 		return;
 	if (route == NULL) {
 		request_fail(r->all, r->conn, PROBLEM_NOT_FOUND,
-		    "nothing is at this path; there are /send, /poll, /history, /rooms, /messages/ID, /socket.io/, "
-		    "/healthz and /metrics");
+		    "nothing is at this path; there are /send, /poll, /stream, /history, /rooms, /messages/ID, "
+		    "/socket.io/, /healthz and /metrics");
 		return;
 	}
 	if (route->methods == NULL || request_method_ok(r, route->methods))

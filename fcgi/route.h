@@ -6,6 +6,7 @@
 #define ROUTE_H
 
 struct fcgi_request;
+struct engine;
 struct gate;
 struct health;
 struct history;
@@ -14,16 +15,19 @@ struct request;
 struct roomlist;
 struct send;
 struct single;
-struct polling;
+struct stream;
+struct websocket;
 
 struct routes {
 	struct send *send;
 	struct single *single;
 	struct poll *poll;
+	struct stream *stream;
 	struct history *history;
 	struct roomlist *roomlist;
 	struct health *health;
-	struct polling *polling;
+	struct engine *engine;
+	struct websocket *websocket;
 	struct gate *gate;
 };
 

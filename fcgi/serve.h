@@ -7,10 +7,12 @@
 
 #include "route.h"
 #include "web/request.h"
+#include "web/wire.h"
 
 struct serve {
 	struct requests *requests;
 	struct routes routes;
+	struct wires *wires;
 	int64_t last_request_ms; /* clock_ms() when one came */
 };
 

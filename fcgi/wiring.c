@@ -168,7 +168,8 @@ wiring_open(struct wiring *w, const struct config *c)
 	w->requests.hosts = &c->hosts;
 	w->requests.origins = c->cors;
 	w->poll = poll_new(w->loop, &poll, &w->requests, w->rooms, w->readers, w->commit, &w->gate);
-	return w->poll == NULL ? no_memory() : open_socketio(w);
+	w->stream = stream_new(w->loop, &w->requests, w->rooms, w->readers, w->commit, &w->gate);
+	return w->poll == NULL || w->stream == NULL ? no_memory() : open_socketio(w);
 }
 
 /* Each is told of those that it uses. */
@@ -215,26 +216,31 @@ wire(struct wiring *w)
 	    .rooms = w->rooms,
 	    .commit = w->commit,
 	    .poll = w->poll,
+	    .stream = w->stream,
 	    .budget = w->budget,
 	    .sessions = w->sessions,
 	    .relay = w->relay,
 	    .readers = w->readers,
 	    .gate = &w->gate,
+	    .wires = &w->wires,
 	    .disk = w->disk,
 	    .version = longline_version,
 	    .started_ms = clock_wall_ms(),
 	    .database = c->database,
 	    .passed_over = &w->passed_over};
-	w->polling = (struct polling){.requests = &w->requests,
+	w->engine = (struct engine){.requests = &w->requests,
 	    .sessions = w->sessions,
 	    .gate = &w->gate,
 	    .layer = members_layer(w->members),
 	    .ping_interval_ms = c->ping_interval_ms,
 	    .ping_timeout_ms = c->ping_timeout_ms,
-	    .max_payload = (size_t)c->max_payload};
-	polling_init(&w->polling);
-	w->serve.routes = (struct routes){
-	    &w->send, &w->single, w->poll, &w->history, &w->roomlist, &w->health, &w->polling, &w->gate};
+	    .max_payload = (size_t)c->max_payload,
+	    .websocket = !c->no_websocket};
+	polling_init(&w->engine);
+	w->websocket = (struct websocket){.engine = &w->engine, .wires = &w->wires};
+	websocket_init(&w->websocket);
+	w->serve.routes = (struct routes){&w->send, &w->single, w->poll, w->stream, &w->history, &w->roomlist,
+	    &w->health, &w->engine, &w->websocket, &w->gate};
 }
 
 int
@@ -250,6 +256,12 @@ wiring_serve(struct wiring *w, int listen_fd)
 	options.budget = w->budget;
 	if ((w->requests.fcgi = fcgi_new(w->loop, &options, &handler)) == NULL)
 		return no_memory();
+	w->wires = (struct wires){.loop = w->loop,
+	    .requests = &w->requests,
+	    .message_max = (size_t)c->max_payload,
+	    .message_wait_ms = c->message_timeout_s * 1000};
+	wires_init(&w->wires);
+	w->serve.wires = &w->wires;
 	wire(w);
 	return 0;
 }
@@ -259,7 +271,9 @@ wiring_drain(struct wiring *w)
 {
 	fcgi_drain(w->requests.fcgi);
 	poll_drain(w->poll);
+	stream_drain(w->stream);
 	sessions_drain(w->sessions);
+	wires_drain(&w->wires);
 }
 
 bool
@@ -267,7 +281,8 @@ wiring_idle(const struct wiring *w)
 {
 	struct fcgi_counts fcgi = fcgi_counts(w->requests.fcgi);
 
-	return fcgi.open == 0 && fcgi.writing == 0 && commit_idle(w->commit) && sessions_idle(w->sessions);
+	return fcgi.open == 0 && fcgi.writing == 0 && fcgi.raw == 0 && commit_idle(w->commit) &&
+	       sessions_idle(w->sessions);
 }
 
 void
@@ -275,11 +290,13 @@ wiring_close(struct wiring *w)
 {
 	sessions_end(w->sessions);
 	fcgi_free(w->requests.fcgi);
+	wires_fini(&w->wires);
 	/* Threads end before what they use. */
 	commit_free(w->commit);
 	readers_free(w->readers);
 	sessions_free(w->sessions);
 	poll_free(w->poll);
+	stream_free(w->stream);
 	members_free(w->members);
 	relay_free(w->relay);
 	rooms_free(w->rooms);

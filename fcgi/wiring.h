@@ -12,11 +12,14 @@
 #include "api/roomlist.h"
 #include "api/send.h"
 #include "api/single.h"
+#include "api/stream.h"
 #include "config.h"
 #include "health.h"
 #include "live/gate.h"
 #include "serve.h"
 #include "socketio/polling.h"
+#include "socketio/websocket.h"
+#include "web/wire.h"
 
 struct access;
 struct budget;
@@ -46,6 +49,7 @@ struct wiring {
 	struct gate gate;
 	struct disk *disk;
 	struct poll *poll;
+	struct stream *stream;
 	struct send send;
 	struct single single;
 	struct history history;
@@ -54,7 +58,9 @@ struct wiring {
 	struct relay *relay;
 	struct members *members;
 	struct sessions *sessions;
-	struct polling polling;
+	struct wires wires;
+	struct engine engine;
+	struct websocket websocket;
 	struct serve serve;
 	_Atomic uint64_t passed_over; /* rows of the database; readers and the writer count them */
 };

@@ -35,6 +35,13 @@ e2e: $(B)/longlined $(B)/longline $(B)/grants_check ## end-to-end tests: the rea
 conformance: $(B)/conformanced ## Socket.IO's wire and unmodified clients, against the conformance server
 	$(AT_ONCE) scripts/node-test tests/conformance
 
+# SUITE is a checkout of the repository socketio/socket.io, as its authors have it. Their suites stand in
+# docs/engine.io-protocol/v4-test-suite and docs/socket.io-protocol/v5-test-suite: "npm ci" in both, once. They ask at port
+# 3000 of this machine.
+SUITE ?=
+conformance-official: $(B)/conformanced ## Socket.IO's own suites, unedited, against the conformance server: SUITE=CHECKOUT
+	@SUITE='$(SUITE)' node tests/conformance/official.mjs
+
 page: $(B)/longlined ## the page: without a DOM, and in headless Chromium
 	$(AT_ONCE) scripts/node-test tests/js
 
@@ -69,4 +76,4 @@ cover: build/cover/longlined ## lines of the daemon that the unit and end-to-end
 deb-test: ## the Debian package in a bare Debian: installed, upgraded, removed, purged, booted; needs root and mmdebstrap
 	tests/deb/deb-test
 
-.PHONY: built instrumented packages deb-test e2e conformance page asan fault soak tsan cover
+.PHONY: built instrumented packages deb-test e2e conformance conformance-official page asan fault soak tsan cover

@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "cursor.h"
 #include "poll_state.h"
 
 void
@@ -128,29 +129,16 @@ add_room(struct poll_answer *a, const struct room *room, int64_t since)
 bool
 poll_answer_add_rooms(struct poll_answer *a, struct room *const *rooms, size_t n, int64_t since)
 {
-	size_t places[STORE_ROOMS_MAX];
+	struct cursor_walk walk;
+	const struct message *m;
 
-	for (size_t i = 0; i < n; i++) {
-		places[i] = rooms[i] == NULL ? 0 : room_above(rooms[i], since);
+	for (size_t i = 0; i < n; i++)
 		a->gap = a->gap || (rooms[i] != NULL && !a->no_gap && room_deleted(rooms[i]) > since);
-	}
-	for (;;) {
-		const struct message *first = NULL;
-		size_t from = 0;
-
-		for (size_t i = 0; i < n; i++)
-			if (rooms[i] != NULL && places[i] < room_chain(rooms[i])->n) {
-				const struct message *m = ring_at(room_chain(rooms[i]), places[i]);
-
-				if (first == NULL || m->f.id < first->f.id) {
-					first = m;
-					from = i;
-				}
-			}
-		if (first == NULL || !add_message(a, first))
-			return a->n > 0 || a->gap;
-		places[from] = room_onward(rooms[from], places[from] + 1);
-	}
+	cursor_walk_begin(&walk, rooms, n, since);
+	do
+		m = cursor_walk_next(&walk);
+	while (m != NULL && add_message(a, m));
+	return a->n > 0 || a->gap;
 }
 
 bool

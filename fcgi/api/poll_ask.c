@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "cursor.h"
 #include "poll_state.h"
 #include "rooms_named.h"
 
@@ -8,7 +9,6 @@ enum {
 	WAIT_DEFAULT_MS = 25000,
 	LIMIT_DEFAULT = 100,
 	LIMIT_MAX = 1000,
-	NEWEST_MAX = 1000,
 };
 
 /* Seconds with an optional fraction, in milliseconds, rounded up; -1 when it is none. */
@@ -58,30 +58,6 @@ preferred_s(struct str prefer)
 	return -1;
 }
 
-/* ask->since is the head, until it is told otherwise. */
-static bool
-read_since(struct request *r, struct str value, struct poll_ask *ask)
-{
-	uint64_t n;
-
-	if (str_eq(value, STR("now")))
-		return true;
-	if (str_eq(value, STR("all"))) {
-		ask->since = 0;
-		ask->no_gap = true;
-		return true;
-	}
-	if (value.n > 0 && value.p[0] == '-' && str_uint(str_skip(value, 1), NEWEST_MAX, &n) && n > 0) {
-		ask->newest = (int64_t)n;
-		return true;
-	}
-	if (!str_uint(value, (uint64_t)MESSAGE_ID_MAX, &n))
-		return request_refuse_parameter(
-		    r, STR("since"), value, "an id (0 to 9007199254740991), now, all, or -1 to -1000");
-	ask->since = (int64_t)n;
-	return true;
-}
-
 static bool
 read_wait(struct request *r, struct str value, int64_t wait_max_ms, struct poll_ask *ask)
 {
@@ -100,9 +76,9 @@ poll_ask_read(const struct poll *p, struct poll_ask *ask, struct request *r, con
 	int64_t wait_max_ms = p->options.wait_max_ms;
 	bool waited = false;
 	int64_t preferred = preferred_s(r->prefer);
+	struct cursor cursor = {.since = rooms_head(p->rooms)};
 
-	*ask = (struct poll_ask){.since = rooms_head(p->rooms),
-	    .limit = LIMIT_DEFAULT,
+	*ask = (struct poll_ask){.limit = LIMIT_DEFAULT,
 	    .preferred = -1,
 	    .wait_ms = WAIT_DEFAULT_MS < wait_max_ms ? WAIT_DEFAULT_MS : wait_max_ms};
 	*epoch = (struct str){NULL, 0};
@@ -113,7 +89,7 @@ poll_ask_read(const struct poll *p, struct poll_ask *ask, struct request *r, con
 		uint64_t n;
 
 		if (str_eq(name, STR("since"))) {
-			if (!read_since(r, value, ask))
+			if (!cursor_read(r, value, &cursor))
 				return false;
 		} else if (str_eq(name, STR("wait"))) {
 			waited = true;
@@ -130,6 +106,9 @@ poll_ask_read(const struct poll *p, struct poll_ask *ask, struct request *r, con
 			*epoch = value;
 		}
 	}
+	ask->since = cursor.since;
+	ask->newest = cursor.newest;
+	ask->no_gap = cursor.no_gap;
 	if (!waited && preferred >= 0) {
 		int64_t most = wait_max_ms / 1000;
 
@@ -137,20 +116,4 @@ poll_ask_read(const struct poll *p, struct poll_ask *ask, struct request *r, con
 		ask->wait_ms = ask->preferred * INT64_C(1000);
 	}
 	return true;
-}
-
-int
-poll_ask_rooms(const struct poll_ask *ask, struct rooms *rooms, struct sight *sight, bool make,
-    struct room *found[STORE_ROOMS_MAX])
-{
-	if (ask->rooms.all) {
-		found[0] = sight_everywhere(sight, MAY_READ) ? room_all(rooms) : room_of_sight(rooms, sight);
-		return found[0] == NULL ? -1 : 0;
-	}
-	for (size_t i = 0; i < ask->rooms.n; i++) {
-		found[i] = make ? room_get(rooms, ask->rooms.names[i]) : room_find(rooms, ask->rooms.names[i]);
-		if (make && found[i] == NULL)
-			return -1;
-	}
-	return 0;
 }

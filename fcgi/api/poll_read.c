@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cursor.h"
 #include "errand.h"
 #include "live/commit.h"
 #include "poll_state.h"
@@ -94,7 +95,7 @@ answer_read(struct reading *r, struct fcgi_conn *conn)
 		if (a.n == 0)
 			a.last = r->read.head;
 	} else {
-		if (poll_ask_rooms(&r->ask, p->rooms, r->sight, false, rooms) == 0)
+		if (cursor_rooms(&r->ask.rooms, p->rooms, r->sight, false, rooms) == 0)
 			poll_answer_add_rooms(&a, rooms, r->ask.rooms.n, r->read.head);
 	}
 	if (a.n == 0 && !a.gap && !a.more)
@@ -215,7 +216,7 @@ read_memory(struct poll *p, struct fcgi_conn *conn, const struct poll_ask *ask)
 	bool may_wait = ask->wait_ms > 0 && !p->draining;
 
 	poll_answer_begin(&a, p, ask->limit, ask->no_gap);
-	if (poll_ask_rooms(ask, p->rooms, sight, false, rooms) != 0) {
+	if (cursor_rooms(&ask->rooms, p->rooms, sight, false, rooms) != 0) {
 		request_fail(p->requests, conn, PROBLEM_BUSY, "no memory for another held poll");
 		return;
 	}
@@ -237,26 +238,15 @@ read_memory(struct poll *p, struct fcgi_conn *conn, const struct poll_ask *ask)
 		look(p, conn, ask);
 	else if (!may_wait)
 		poll_answer_send_empty(p, conn, ask->preferred);
-	else if (poll_ask_rooms(ask, p->rooms, sight, true, rooms) != 0 || poll_park(p, conn, ask, rooms) != 0)
+	else if (cursor_rooms(&ask->rooms, p->rooms, sight, true, rooms) != 0 || poll_park(p, conn, ask, rooms) != 0)
 		request_fail(p->requests, conn, PROBLEM_BUSY, "no memory for another held poll");
-}
-
-/* since=-N where memory holds the N newest: the cursor, else -1. */
-static int64_t
-newest_in_memory(struct poll *p, struct fcgi_conn *conn, const struct poll_ask *ask)
-{
-	struct room *rooms[STORE_ROOMS_MAX];
-
-	if (ask->rooms.n > 1 || poll_ask_rooms(ask, p->rooms, slot_pass(conn)->sight, false, rooms) != 0 ||
-	    rooms[0] == NULL)
-		return -1;
-	return room_before_newest(rooms[0], (size_t)ask->newest);
 }
 
 void
 poll_read(struct poll *p, struct fcgi_conn *conn, struct poll_ask *ask)
 {
-	int64_t since = ask->newest > 0 ? newest_in_memory(p, conn, ask) : ask->since;
+	int64_t since =
+	    ask->newest > 0 ? cursor_newest(&ask->rooms, p->rooms, slot_pass(conn)->sight, ask->newest) : ask->since;
 
 	if (since > rooms_head(p->rooms))
 		look(p, conn, ask);

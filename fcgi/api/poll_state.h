@@ -56,11 +56,6 @@ struct poll_ask {
 bool poll_ask_read(
     const struct poll *p, struct poll_ask *ask, struct request *r, const struct query *q, struct str *epoch);
 
-/* The rooms that are asked for, of `*` what the sight sees of the log: NULL for one that memory knows nothing of, or
- * with `make` a new one. -1 without memory to make it, or for what is seen of the log. */
-int poll_ask_rooms(const struct poll_ask *ask, struct rooms *rooms, struct sight *sight, bool make,
-    struct room *found[STORE_ROOMS_MAX]);
-
 /* ---- poll_read.c ---- */
 
 /* Answers what is asked, now or when a look or a reader is done, or parks it. ask ends with the call. */

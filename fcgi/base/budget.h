@@ -29,7 +29,7 @@ enum budget_kind {
 	BUDGET_POSTS,    /* bodies of sessions' POSTs that are not handled yet */
 	BUDGET_PASSING,  /* events that are passed on and not stored */
 	BUDGET_EVENTS,   /* events whose attachments are still coming, and what waits for the answer to a CONNECT */
-	BUDGET_REQUESTS, /* requests of which a part has come */
+	BUDGET_REQUESTS, /* requests, and messages of WebSockets, of which a part has come */
 	BUDGET_ANSWERS,  /* answers that were not taken yet */
 	BUDGET_KINDS,
 };

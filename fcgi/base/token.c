@@ -4,6 +4,7 @@
 #include <nettle/base64.h>
 #include <nettle/hmac.h>
 #include <nettle/memops.h>
+#include <nettle/sha1.h>
 #include <nettle/sha2.h>
 #include <sys/random.h>
 
@@ -74,6 +75,19 @@ token_sign(const unsigned char secret[TOKEN_SECRET_SIZE], struct str text, char 
 
 	token_hmac((struct str){(const char *)secret, TOKEN_SECRET_SIZE}, text, hmac);
 	to_text(signature, hmac);
+}
+
+void
+token_sha1(struct str bytes, char text[TOKEN_SHA1_SIZE])
+{
+	struct sha1_ctx sha1;
+	unsigned char hash[SHA1_DIGEST_SIZE];
+
+	sha1_init(&sha1);
+	sha1_update(&sha1, bytes.n, (const unsigned char *)bytes.p);
+	sha1_digest(&sha1, sizeof hash, hash);
+	base64_encode_raw(text, sizeof hash, hash);
+	text[TOKEN_SHA1_SIZE - 1] = '\0';
 }
 
 bool

@@ -25,6 +25,10 @@ enum { TOKEN_HASH_SIZE = 32 };
 void token_hash(struct str bytes, unsigned char hash[TOKEN_HASH_SIZE]);
 void token_hmac(struct str key, struct str text, unsigned char hmac[TOKEN_HASH_SIZE]);
 
+/* SHA-1 as base64 with padding, and a byte 0: for WebSocket's handshake (RFC 6455), where no secret stands on it. */
+enum { TOKEN_SHA1_SIZE = 29 };
+void token_sha1(struct str bytes, char text[TOKEN_SHA1_SIZE]);
+
 /* Whether n bytes are the same; takes as long wherever they differ. */
 bool token_same(const void *a, const void *b, size_t n);
 

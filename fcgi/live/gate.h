@@ -65,6 +65,12 @@ bool gate_enter(struct gate *g, struct request *r, struct fcgi_request *from);
 /* The same of what else it takes; what it took before it was put off it has. */
 bool gate_take(struct gate *g, struct request *r, unsigned takes);
 
+/*
+ * What a message of a WebSocket takes of its person: one of the requests, and its bytes. For how many ms it is to wait;
+ * -1: it would be for longer than wait_max_ms.
+ */
+int64_t gate_take_message(struct gate *g, const struct pass *pass, size_t bytes, int64_t wait_max_ms);
+
 /* What the request takes from now on is this one's, and not of whose it is; it has taken no place of a count yet. */
 void gate_count_for(struct gate *g, struct fcgi_conn *conn, struct pass *pass);
 

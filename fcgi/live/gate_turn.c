@@ -35,24 +35,51 @@ charges_of(const struct request *r, unsigned takes, struct charge charges[LIMIT_
 	return n;
 }
 
-/* Takes the rates of a person: ms to wait, or -1: answered, and nothing is taken. */
+/* Takes the rates of a person: ms to wait; or < 0, and nothing is taken: after so many ms (negated) it could, as far as
+ * *refused is concerned. */
 static int64_t
-take_rates(struct gate *g, struct request *r, struct person *p, const struct charge *charges, size_t n)
+take_all(
+    struct gate *g, struct person *p, const struct charge *charges, size_t n, int64_t wait_max_ms, enum limit *refused)
 {
 	int64_t now = clock_ms(), longest = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		int64_t wait = limit_take(g->persons, p, charges[i].limit, charges[i].amount, RATE_WAIT_MAX_MS, now);
+		int64_t wait = limit_take(g->persons, p, charges[i].limit, charges[i].amount, wait_max_ms, now);
 
 		if (wait < 0) {
 			for (size_t taken = 0; taken < i; taken++)
 				limit_give_back(g->persons, p, charges[taken].limit, charges[taken].amount);
-			gate_refuse_rate(g, r->conn, charges[i].limit, -wait);
-			return -1;
+			*refused = charges[i].limit;
+			return wait;
 		}
 		longest = wait > longest ? wait : longest;
 	}
 	return longest;
+}
+
+/* The same for a request; -1: answered. */
+static int64_t
+take_rates(struct gate *g, struct request *r, struct person *p, const struct charge *charges, size_t n)
+{
+	enum limit refused;
+	int64_t wait = take_all(g, p, charges, n, RATE_WAIT_MAX_MS, &refused);
+
+	if (wait >= 0)
+		return wait;
+	gate_refuse_rate(g, r->conn, refused, -wait);
+	return -1;
+}
+
+int64_t
+gate_take_message(struct gate *g, const struct pass *pass, size_t bytes, int64_t wait_max_ms)
+{
+	const struct charge charges[] = {{LIMIT_REQUESTS, 1}, {LIMIT_BYTES, bytes}, {LIMIT_DAY_BYTES, bytes}};
+	enum limit refused;
+	int64_t wait = take_all(g, pass->person, charges, sizeof charges / sizeof charges[0], wait_max_ms, &refused);
+
+	if (wait > 0)
+		g->counts.put_off++;
+	return wait < 0 ? -1 : wait;
 }
 
 /* One of the address's, as if a stranger had come from there; without memory to know it, of nobody's. */

@@ -173,7 +173,7 @@ rooms_floor(const struct rooms *rooms)
 bool
 room_was_reset(const struct rooms *rooms, const struct waiter *w)
 {
-	return w->era != (rooms->resets & 7);
+	return w->era != (rooms->resets & 3);
 }
 
 static void
@@ -382,8 +382,8 @@ room_wait(struct room *room, struct waiter *w, enum room_waiter_kind kind, int64
 {
 	w->room = room;
 	w->since = (uint64_t)since & ((UINT64_C(1) << 53) - 1);
-	w->kind = kind & 3;
-	w->era = room->rooms->resets & 7;
+	w->kind = kind & 7;
+	w->era = room->rooms->resets & 3;
 	round_add(&room->round, w);
 }
 

@@ -27,16 +27,16 @@ struct room;
 struct rooms;
 struct sight;
 
-enum room_waiter_kind { ROOM_POLL, ROOM_POLL_MANY, ROOM_SESSION, ROOM_WAITER_KINDS };
+enum room_waiter_kind { ROOM_POLL, ROOM_POLL_MANY, ROOM_SESSION, ROOM_STREAM, ROOM_STREAM_MANY, ROOM_WAITER_KINDS };
 
 struct waiter {
 	TAILQ_ENTRY(waiter) link;
 	struct room *room;   /* NULL: waits for nothing */
 	uint64_t since : 53; /* ids are below 2^53 */
-	uint64_t kind : 2;
+	uint64_t kind : 3;
 	uint64_t list : 1;  /* which of the room's two */
-	uint64_t index : 5; /* which of its owner's waiters this is (poll_parking: 0-31) */
-	uint64_t era : 3;   /* the last bits of rooms_resets() when it began to wait */
+	uint64_t index : 5; /* which of its owner's waiters this is (poll_parking, stream_wait: 0-31) */
+	uint64_t era : 2;   /* the last bits of rooms_resets() when it began to wait */
 };
 
 static inline int64_t
@@ -66,8 +66,13 @@ struct room_answer {
 	size_t limit;
 };
 
-/* Kinds of answers: one for polls, 8 for sessions. */
-enum { ROOM_POLL_ANSWER, ROOM_SESSION_ANSWER, ROOM_SESSION_ANSWERS = 8 };
+/* Kinds of answers: one for polls, 8 for sessions, one for each form of streams. */
+enum {
+	ROOM_POLL_ANSWER,
+	ROOM_SESSION_ANSWER,
+	ROOM_SESSION_ANSWERS = 8,
+	ROOM_STREAM_ANSWER = ROOM_SESSION_ANSWER + ROOM_SESSION_ANSWERS
+};
 
 /* NULL without memory. */
 struct rooms *rooms_new(struct loop *loop, size_t ring_bytes_max);

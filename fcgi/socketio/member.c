@@ -147,8 +147,6 @@ member_new(struct members *all, struct session *s, struct str name)
 		return NULL;
 	}
 	m->session = s;
-	LIST_INIT(&m->rooms);
-	STAILQ_INIT(&m->asked);
 	token_id(m->id);
 	return m;
 }

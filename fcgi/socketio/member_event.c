@@ -71,16 +71,30 @@ member_emit_volatile(struct member *m, struct str args)
 		member_emit(m, args, NULL);
 }
 
+/* NULL without memory. */
+static struct extra *
+extra_of(struct member *m)
+{
+	struct extra *x = m->extra == NULL ? calloc(1, sizeof *x) : NULL;
+
+	if (x == NULL)
+		return m->extra;
+	LIST_INIT(&x->rooms);
+	STAILQ_INIT(&x->asked);
+	return m->extra = x;
+}
+
 void
 member_ask(struct member *m, struct str args, const struct member_bytes *bytes, member_ack_fn *fn, void *ctx)
 {
-	struct asked *a = m->n_asked < ASKED_MAX ? malloc(sizeof *a) : NULL;
+	struct extra *x = extra_of(m);
+	struct asked *a = x != NULL && x->n_asked < ASKED_MAX ? malloc(sizeof *a) : NULL;
 
 	if (a == NULL)
 		return; /* as if the client had never acknowledged it */
-	*a = (struct asked){.id = m->next_ask++, .fn = fn, .ctx = ctx};
-	STAILQ_INSERT_TAIL(&m->asked, a, link);
-	m->n_asked++;
+	*a = (struct asked){.id = x->next_ask++, .fn = fn, .ctx = ctx};
+	STAILQ_INSERT_TAIL(&x->asked, a, link);
+	x->n_asked++;
 	session_queue(m->session, make_event(member_namespace(m), (int64_t)a->id, args, bytes), count_of(bytes));
 }
 
@@ -96,13 +110,16 @@ member_ack(struct member *m, uint64_t id, struct str args, const struct member_b
 void
 member_acknowledged(struct member *m, const struct packet *p, const struct member_bytes *bytes)
 {
+	struct extra *x = m->extra;
 	struct str args = p->json;
 	struct asked *a;
 
-	STAILQ_FOREACH (a, &m->asked, link)
+	if (x == NULL)
+		return;
+	STAILQ_FOREACH (a, &x->asked, link)
 		if (p->has_id && a->id == p->id) {
-			STAILQ_REMOVE(&m->asked, a, asked, link);
-			m->n_asked--;
+			STAILQ_REMOVE(&x->asked, a, asked, link);
+			x->n_asked--;
 			if (args.n >= 2) {
 				args.p++;
 				args.n -= 2;
@@ -120,7 +137,9 @@ in_room(const struct member *m, struct str room)
 {
 	struct in_room *r;
 
-	LIST_FOREACH (r, &m->rooms, link)
+	if (m->extra == NULL)
+		return NULL;
+	LIST_FOREACH (r, &m->extra->rooms, link)
 		if (str_eq((struct str){r->name, r->n}, room))
 			return r;
 	return NULL;
@@ -154,9 +173,10 @@ member_pass_on(struct member *m, struct str args, const struct member_bytes *byt
 int
 member_join(struct member *m, struct str room)
 {
+	struct extra *x = extra_of(m);
 	struct in_room *r;
 
-	if (room.n == 0 || room.n > ROOM_NAME_MAX || m->n_rooms >= ROOMS_MAX)
+	if (room.n == 0 || room.n > ROOM_NAME_MAX || x == NULL || x->n_rooms >= ROOMS_MAX)
 		return -1;
 	if (in_room(m, room) != NULL)
 		return 0;
@@ -165,8 +185,8 @@ member_join(struct member *m, struct str room)
 		return -1;
 	r->n = room.n;
 	memcpy(r->name, room.p, room.n);
-	LIST_INSERT_HEAD(&m->rooms, r, link);
-	m->n_rooms++;
+	LIST_INSERT_HEAD(&x->rooms, r, link);
+	x->n_rooms++;
 	return 0;
 }
 
@@ -178,23 +198,29 @@ member_leave(struct member *m, struct str room)
 	if (r == NULL)
 		return;
 	LIST_REMOVE(r, link);
-	m->n_rooms--;
+	m->extra->n_rooms--;
 	free(r);
 }
 
 void
 member_forget(struct member *m)
 {
-	while (!LIST_EMPTY(&m->rooms)) {
-		struct in_room *r = LIST_FIRST(&m->rooms);
+	struct extra *x = m->extra;
+
+	if (x == NULL)
+		return;
+	while (!LIST_EMPTY(&x->rooms)) {
+		struct in_room *r = LIST_FIRST(&x->rooms);
 
 		LIST_REMOVE(r, link);
 		free(r);
 	}
-	while (!STAILQ_EMPTY(&m->asked)) {
-		struct asked *a = STAILQ_FIRST(&m->asked);
+	while (!STAILQ_EMPTY(&x->asked)) {
+		struct asked *a = STAILQ_FIRST(&x->asked);
 
-		STAILQ_REMOVE_HEAD(&m->asked, link);
+		STAILQ_REMOVE_HEAD(&x->asked, link);
 		free(a);
 	}
+	free(x);
+	m->extra = NULL;
 }

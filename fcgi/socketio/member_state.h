@@ -12,6 +12,14 @@
 struct asked;
 struct in_room;
 
+/* What only some members have. */
+struct extra {
+	LIST_HEAD(, in_room) rooms;
+	STAILQ_HEAD(, asked) asked;
+	uint64_t next_ask;
+	uint16_t n_asked, n_rooms;
+};
+
 /* There may be a hundred thousand, so every byte counts. */
 struct member {
 	LIST_ENTRY(member) link;     /* of the session */
@@ -21,10 +29,7 @@ struct member {
 	struct session *session;
 	void *data;
 	struct session_cursor cursor;
-	LIST_HEAD(, in_room) rooms;
-	STAILQ_HEAD(, asked) asked;
-	uint64_t next_ask;
-	uint16_t n_asked, n_rooms;
+	struct extra *extra; /* NULL: nothing of that */
 	char id[TOKEN_ID_SIZE];
 };
 

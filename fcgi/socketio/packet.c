@@ -1,5 +1,7 @@
 #include "packet.h"
 
+#include <string.h>
+
 #include "base/json.h"
 
 bool
@@ -144,6 +146,9 @@ packet_decode(struct str text, size_t depth_max, struct packet *p, struct buf *n
 		return false;
 	if (text.n > 0 && text.p[0] == '/')
 		p->nsp = str_cut(&text, ',');
+	/* It would end the packet in which it is answered. */
+	if (memchr(p->nsp.p, PACKET_SEPARATOR, p->nsp.n) != NULL)
+		return false;
 	n = digits(text);
 	if (n > 0) {
 		/* No client sends an ack id above 2^53. */

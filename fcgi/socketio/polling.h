@@ -6,25 +6,12 @@
 #ifndef POLLING_H
 #define POLLING_H
 
-#include "web/request.h"
+#include "engine.h"
 
-struct gate;
-struct session_layer;
-struct sessions;
+/* Before the first request, when e's fields are set. Sessions of several paths have one of these. */
+void polling_init(struct engine *e);
 
-struct polling {
-	struct requests *requests;
-	struct sessions *sessions;
-	struct gate *gate; /* what requests take of their persons'; NULL: nothing */
-	const struct session_layer *layer;
-	int64_t ping_interval_ms, ping_timeout_ms;
-	size_t max_payload; /* bytes of a POST */
-};
-
-/* Before the first request, when the fields are set. */
-void polling_init(struct polling *p);
-
-void polling_request(struct polling *p, struct request *r);
+void polling_request(struct engine *e, struct request *r);
 
 /* The peer of a GET that is held hung up. */
 void polling_gone(struct fcgi_conn *conn);

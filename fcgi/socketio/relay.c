@@ -67,14 +67,15 @@ begin(struct relay *r, struct str room_name, int64_t server_offset)
 static struct participant *
 participant_new(struct member *m, const struct auth *a)
 {
-	struct participant *p = calloc(1, sizeof *p);
+	struct participant *p = calloc(1, sizeof *p + a->name.n);
 
 	if (p == NULL)
 		return NULL;
 	p->member = m;
 	p->meta = a->meta;
 	p->sender_n = (uint8_t)a->name.n;
-	memcpy(p->sender, a->name.p == NULL ? "" : a->name.p, a->name.n);
+	if (a->name.n > 0)
+		memcpy(p->sender, a->name.p, a->name.n);
 	LIST_INIT(&p->pending);
 	member_set_data(m, p);
 	return p;

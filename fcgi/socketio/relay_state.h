@@ -23,12 +23,12 @@ struct participant {
 	struct pass *pass;            /* whose it is, held; NULL: nobody asked, or not known yet */
 	bool meta;
 	/* What the CONNECT or event that comes next has been through: */
-	bool looked;      /* the writer has looked, */
-	bool look_failed; /* in vain */
-	bool paid;        /* it has waited for its turn, and is counted */
+	bool looked;            /* the writer has looked, */
+	bool look_failed;       /* in vain */
+	bool paid;              /* it has waited for its turn, and is counted */
+	char id[TOKEN_ID_SIZE]; /* what its pid says */
 	uint8_t sender_n;
-	char sender[MESSAGE_SENDER_MAX]; /* what it says; counts unless its pass has one */
-	char id[TOKEN_ID_SIZE];          /* what its pid says */
+	char sender[]; /* what it says; counts unless its pass has one */
 };
 
 enum { RELAY_LEFT_MAX = 4096 };

@@ -40,7 +40,16 @@ sessions_count(const struct sessions *all)
 struct sessions_counts
 sessions_counts(const struct sessions *all)
 {
-	return (struct sessions_counts){all->table.n, all->n_posts, all->packets, all->made_room, all->unfinished};
+	struct sessions_counts counts = {.sessions = all->table.n,
+	    .framed = all->n_framed,
+	    .posts = all->n_posts,
+	    .packets = all->packets,
+	    .made_room = all->made_room,
+	    .unfinished = all->unfinished,
+	    .upgrades = all->upgrades};
+
+	memcpy(counts.upgrades_failed, all->upgrades_failed, sizeof counts.upgrades_failed);
+	return counts;
 }
 
 bool
@@ -78,13 +87,40 @@ session_wake(struct session *s)
 
 /* ---- memory ---- */
 
+struct unsaid *
+session_unsaid(struct session *s)
+{
+	struct unsaid *u = s->unsaid == NULL ? calloc(1, sizeof *u) : NULL;
+
+	if (u == NULL)
+		return s->unsaid;
+	u->session = s;
+	TAILQ_INIT(&u->queue);
+	return s->unsaid = u;
+}
+
 bool
 session_count(struct session *s)
 {
-	bool charged = session_charge(s);
+	bool fits = session_charge(s);
+	struct unsaid *u = s->unsaid;
 
-	return budget_set(s->all->options.budget, &s->share, BUDGET_QUEUES, s->queue_bytes + s->backlog_bytes) &&
-	       charged;
+	if (u == NULL)
+		return fits;
+	/* What has to go for it may be of the same session, and come here again. */
+	fits &= budget_set(s->all->options.budget, &u->share, BUDGET_QUEUES, u->queue_bytes + u->backlog_bytes);
+	return fits && !s->doomed;
+}
+
+void
+session_said(struct session *s)
+{
+	struct unsaid *u = s->unsaid;
+
+	if (u == NULL || u->queue_bytes + u->backlog_bytes > 0)
+		return;
+	free(u);
+	s->unsaid = NULL;
 }
 
 void
@@ -104,7 +140,7 @@ static void
 end_share(void *ctx, struct budget_share *share)
 {
 	(void)ctx;
-	session_doom(CONTAINER(share, struct session, share));
+	session_doom(CONTAINER(share, struct unsaid, share)->session);
 }
 
 /* ---- its life ---- */
@@ -119,6 +155,7 @@ session_close(struct session *s)
 	if (s->dead_ms > clock_ms() + CLOSING_MS)
 		s->dead_ms = clock_ms() + CLOSING_MS;
 	session_release(s);
+	session_hurry_posts(s);
 	session_set_timer(s);
 	session_wake(s);
 }
@@ -130,6 +167,8 @@ session_end(struct session *s, struct str packet)
 		return;
 	s->state = SESSION_ENDED;
 	session_say_last(s, packet);
+	session_end_probe(s);
+	s->all->n_framed -= s->framed;
 	loop_timer_clear(s->all->loop, &s->timer);
 	table_remove(&s->all->table, &s->entry);
 	TAILQ_REMOVE(&s->all->everyone, s, link);
@@ -154,7 +193,9 @@ session_leave(struct session *s)
 	}
 	s->leaving = true;
 	session_say_last(s, STR("1"));
+	session_end_probe(s);
 	session_drop_queue(s);
+	session_hurry_posts(s);
 }
 
 bool
@@ -197,7 +238,6 @@ session_new(struct sessions *all, const struct session_layer *layer, bool few, s
 	s->layer = layer;
 	s->few = few;
 	session_belong(s, pass);
-	TAILQ_INIT(&s->queue);
 	LIST_INIT(&s->cursors);
 	token_id(s->id);
 	table_add(&all->table, &s->entry);
@@ -240,6 +280,7 @@ sweep(void *ctx)
 
 	while ((s = TAILQ_FIRST(&all->ended)) != NULL) {
 		TAILQ_REMOVE(&all->ended, s, later_link);
+		session_said(s);
 		free(s);
 	}
 	return false;
@@ -270,6 +311,7 @@ sessions_new(struct loop *loop, const struct session_options *options, struct ro
 	session_behind_init(all);
 	session_channels_init(all);
 	session_posts_init(all);
+	session_probes_init(all);
 	loop_hook(loop, LOOP_LATE, look_later, all);
 	loop_hook(loop, LOOP_SWEEP, sweep, all);
 	loop_hook(loop, LOOP_SWEEP, session_free_dropped, all);
@@ -282,8 +324,16 @@ let_go(void *ctx, struct table_entry *e)
 	struct session *s = session_of_entry(e);
 
 	(void)ctx;
-	if (s->outlet != NULL)
+	if (s->framed)
+		session_hurry_posts(s);
+	else if (s->outlet != NULL)
 		session_leave(s);
+}
+
+bool
+sessions_are_draining(const struct sessions *all)
+{
+	return all->draining;
 }
 
 void
@@ -299,8 +349,10 @@ end_one(void *ctx, struct table_entry *e)
 	struct session *s = session_of_entry(e);
 
 	(void)ctx;
-	/* Its connection is gone already. */
+	/* Their connections are gone already. */
 	s->outlet = NULL;
+	if (s->probe != NULL)
+		session_probe_gone(s);
 	session_end(s, STR("1"));
 }
 

@@ -16,7 +16,8 @@
  * POSTs: a turn of the loop handles a bounded number of packets, of all sessions together; the rest of a body waits for
  * the next turn, in order, and its POST is answered when all of it was handled. Meanwhile the time for the session's
  * pong stands still, for a client says nothing else while a POST of its is open; pings are due as ever, for it drops a
- * server that sends none.
+ * server that sends none. A packet that comes by WebSocket is like a POST of one: until it is handled nothing is read
+ * of what is behind it.
  *
  * Sessions that stand at the same place of a room, and have nothing but its news to be told, get the same bytes.
  */
@@ -96,7 +97,6 @@ struct session_cursor {
 	TAILQ_ENTRY(session_cursor) channel_link; /* while it waits there */
 	uint64_t passed;                          /* number of the next event of the channel for it */
 	int64_t since;                            /* the greatest id given, or known to be nothing for it */
-	uint64_t resets;                          /* rooms_resets() of the log that since is of */
 	const char *room;                         /* its owner's, room_n bytes */
 	struct pass *pass;                        /* its owner's */
 	struct sight *sight;                      /* held: it saw the room by this one */
@@ -104,11 +104,13 @@ struct session_cursor {
 	struct message **backlog;
 	uint16_t backlog_n, backlog_at;
 	uint32_t newest_max; /* > 0: no more than this many of the newest are read from the database */
+	uint32_t resets;     /* the last bits of rooms_resets() of the log that since is of */
 	uint8_t room_n, variant;
-	bool replays;           /* what was missed goes out before the welcome, as far as both fit into one reply */
-	bool gave;              /* messages to the reply that is being made, before the welcome */
-	bool waits;             /* in its channel */
-	bool blind;             /* it could not be told something, for its pass did not allow it: for good */
+	bool replays : 1;       /* what was missed goes out before the welcome, as far as both fit into one reply; not
+	                         * where each packet goes by itself */
+	bool gave : 1;          /* messages to the reply that is being made, before the welcome */
+	bool waits : 1;         /* in its channel */
+	bool blind : 1;         /* it could not be told something, for its pass did not allow it: for good */
 	struct queued *welcome; /* still in the queue; NULL: it went out, or there is none */
 };
 
@@ -152,6 +154,7 @@ struct session_options {
 	struct commit *commit;   /* is asked to look when a reader knows more than memory; NULL: the session ends */
 	size_t reply_max;        /* bytes of a reply, beyond its first packet */
 	struct budget *budget;   /* counts what waits for all of them, and ends the largest; NULL: nothing is counted */
+	int64_t upgrade_timeout_ms; /* for the step to WebSocket, once begun */
 };
 
 /* NULL without memory. */
@@ -165,18 +168,36 @@ size_t sessions_count(const struct sessions *all);
 /* The session of this id, if it has this layer; or NULL. */
 struct session *session_find(struct sessions *all, const struct session_layer *layer, struct str id);
 
-/* Those that have an outlet are left, as at the daemon's end; from now on there are no new sessions. */
+/* Those that have a GET held are left, as at the daemon's end; from now on there are no new sessions. Those over
+ * WebSocket are left as these end. */
 void sessions_drain(struct sessions *all);
+bool sessions_are_draining(const struct sessions *all);
 /* Whether all that came in POSTs was handled. */
 bool sessions_idle(const struct sessions *all);
 
+/* How a WebSocket ends that was to take over a session, and has not. */
+enum session_upgrade_failure {
+	UPGRADE_TIMEOUT,       /* options.upgrade_timeout_ms */
+	UPGRADE_LOST,          /* its peer closed it, or was lost; or there was no memory for it */
+	UPGRADE_BAD_PACKET,    /* neither `2probe` nor, behind that, `5` */
+	UPGRADE_SECOND,        /* the session has one */
+	UPGRADE_SESSION_ENDED, /* meanwhile */
+	UPGRADE_FAILURES
+};
+
 struct sessions_counts {
-	size_t sessions, posts; /* posts: of which packets are still to be handled */
-	uint64_t packets;       /* of clients, handled since the start */
-	uint64_t made_room;     /* ended without having joined anything, for a new one */
-	uint64_t unfinished;    /* ended since more of something did not come; see session_await() */
+	size_t sessions, framed; /* framed: of these, over WebSocket */
+	size_t posts;            /* of which packets are still to be handled, packets by WebSocket as well */
+	uint64_t packets;        /* of clients, handled since the start */
+	uint64_t made_room;      /* ended without having joined anything, for a new one */
+	uint64_t unfinished;     /* ended since more of something did not come; see session_await() */
+	uint64_t upgrades;       /* from polling to WebSocket */
+	uint64_t upgrades_failed[UPGRADE_FAILURES];
 };
 struct sessions_counts sessions_counts(const struct sessions *all);
+
+/* A word for a metric: "timeout". */
+const char *session_upgrade_failure_name(enum session_upgrade_failure why);
 
 /*
  * When there are as many as there may be, the oldest that never had what it connected for is ended for the new one:
@@ -223,8 +244,23 @@ void session_not_connected(struct session *s);
 /* Its outlet (transport.h). There must be none attached; o may be used or ended before this returns. */
 void session_attach(struct session *s, struct session_outlet *o);
 bool session_is_attached(const struct session *s);
+
+/* Whether it is over WebSocket, for good. */
+bool session_is_framed(const struct session *s);
+
+/* session_probe.c: o, of frames, is to follow when its client says so. false: the session has such a one already. */
+bool session_probe(struct session *s, struct session_outlet *o);
+
+/* Of either of these. */
 void session_drained(struct session_outlet *o);
 void session_detach(struct session_outlet *o);
+
+/*
+ * A packet that came by o, one of frames: a whole Engine.IO packet, or bytes of a binary message. It is handled in
+ * its turn, as packets of POSTs are, but no earlier than wait_ms from now. true: the next one may come at once; false:
+ * behind transport->handled(). o may be ended before this returns.
+ */
+bool session_packet(struct session_outlet *o, bool binary, struct str packet, int64_t wait_ms);
 
 /*
  * The body of a POST: its packets are handled in this turn and the next ones, then whoever sent it is told; if that one
@@ -295,7 +331,8 @@ void session_remove_cursor(struct session_cursor *c);
 /*
  * Queues the reply to CONNECT. A client drops events that come before it, so nothing of the cursor goes out earlier,
  * except what it missed (a cursor that replays), and that only in the same payload: if it were cut off in between, the
- * client would keep what came, and have it twice. A cursor that was not added changes nothing.
+ * client would keep what came, and have it twice. So where each packet goes by itself what it missed comes behind. A
+ * cursor that was not added changes nothing.
  */
 void session_queue_welcome(struct session *s, struct blob *packet, struct session_cursor *c);
 

@@ -34,14 +34,19 @@ static void
 take_backlog(struct session_cursor *c, struct store_tail *tail)
 {
 	struct session *s = c->session;
+	struct unsaid *u = session_unsaid(s);
 
+	if (u == NULL) {
+		session_doom(s);
+		return;
+	}
 	c->backlog = tail->messages;
 	c->backlog_n = (uint16_t)tail->n;
 	tail->messages = NULL;
 	tail->n = 0;
 	for (size_t i = 0; i < c->backlog_n; i++)
-		s->backlog_bytes += c->backlog[i]->size;
-	s->backlog_bytes += budget_size(c->backlog);
+		u->backlog_bytes += c->backlog[i]->size;
+	u->backlog_bytes += budget_size(c->backlog);
 	if (!session_count(s))
 		session_doom(s);
 }

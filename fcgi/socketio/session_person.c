@@ -103,6 +103,15 @@ session_belong_no_more(struct session *s)
 	s->pass = NULL;
 }
 
+void
+session_account_outlet(struct session *s)
+{
+	struct session_outlet *o = s->outlet;
+
+	if (o != NULL && o->transport->account != NULL && s->account != NULL)
+		o->transport->account(o, s->account);
+}
+
 bool
 session_move(struct session *s, struct pass *pass)
 {
@@ -118,6 +127,7 @@ session_move(struct session *s, struct pass *pass)
 	}
 	close_account(s);
 	s->account = pass_hold(pass);
+	session_account_outlet(s);
 	return true;
 }
 
@@ -125,7 +135,7 @@ bool
 session_charge(struct session *s)
 {
 	struct persons *persons = s->all->options.persons;
-	size_t now = s->queue_bytes + s->kept_bytes;
+	size_t now = s->kept_bytes + (s->unsaid == NULL ? 0 : s->unsaid->queue_bytes);
 
 	if (s->account == NULL || persons == NULL)
 		return true;

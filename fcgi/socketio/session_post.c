@@ -18,14 +18,16 @@ enum {
 	PACKETS_FOR_OLD = 16,
 };
 
-/* One packet of a POST; false: nothing after it counts. */
+/* One packet; false: nothing after it counts. */
 static bool
-take_packet(struct session *s, struct str packet)
+take_packet(struct session *s, enum post_kind kind, struct str packet)
 {
 	struct str data = {packet.p + 1, packet.n - 1};
 	struct buf bytes;
 	bool good;
 
+	if (kind == POST_BINARY)
+		return s->layer->binary(s->layer->ctx, s, packet);
 	if (packet.n == 0)
 		return false;
 	switch (packet.p[0]) {
@@ -54,21 +56,39 @@ take_packet(struct session *s, struct str packet)
 
 /* ---- the lists ---- */
 
+/* The next packet; false: that was the last. What came in a frame is one, whatever bytes are in it. */
+static bool
+next_packet(struct post *p, struct str *packet)
+{
+	if (p->kind == POST_BODY)
+		return packet_next(&p->walk, packet);
+	if (p->walk.ended)
+		return false;
+	*packet = p->walk.rest;
+	p->walk = (struct packet_walk){.ended = true};
+	return true;
+}
+
 /* Whether the next packet is a message, and so the layer's. */
 static bool
-is_message(const struct packet_walk *walk)
+is_message(const struct post *p)
 {
+	const struct packet_walk *walk = &p->walk;
+
+	if (p->kind == POST_BINARY)
+		return !walk->ended;
 	return walk->rest.n > 0 && (walk->rest.p[0] == '4' || walk->rest.p[0] == 'b');
 }
 
 /* Whether it has to wait for what the layer is doing for this session; then it is in no list. If that is an event of
  * its own, so does its end: a client is told of what it sent when it was handled, and says good-bye behind that. */
 static bool
-is_held(const struct session *s, const struct packet_walk *walk)
+is_held(const struct post *p)
 {
-	bool ends = walk->rest.n == 0 || walk->rest.p[0] == '1';
+	const struct session *s = p->session;
+	bool ends = p->walk.rest.n == 0 || p->walk.rest.p[0] == '1';
 
-	return s->holds && s->state == SESSION_OPEN && (is_message(walk) || (s->holds_end && ends));
+	return s->holds && s->state == SESSION_OPEN && (is_message(p) || (s->holds_end && ends));
 }
 
 static bool
@@ -79,16 +99,21 @@ is_ready(const struct session *s)
 
 /* Whether it comes too early: the layer takes no more of anybody for the moment. */
 static bool
-is_early(const struct session *s, const struct packet_walk *walk)
+is_early(const struct post *p)
 {
-	return is_message(walk) && !is_ready(s);
+	return is_message(p) && !is_ready(p->session);
 }
 
+/* It waits for its turn among all, if there is nothing else that it waits for. */
 static void
-list(struct sessions *all, struct post *p)
+list(struct post *p)
 {
+	struct sessions *all = p->session->all;
+
 	assert(p->list == NULL);
-	if (is_early(p->session, &p->walk))
+	if (p->waits || is_held(p))
+		return;
+	if (is_early(p))
 		p->list = &all->early_posts;
 	else
 		p->list = p->old ? &all->old_posts : &all->new_posts;
@@ -116,6 +141,18 @@ tell(const struct sessions *all, uint64_t who, enum session_posted how)
 		all->posted(all->posted_ctx, who, how);
 }
 
+/* Whoever sent it is told that it is over. */
+static void
+tell_of(const struct post *p, enum session_posted how)
+{
+	struct session_outlet *o = p->session->outlet;
+
+	if (p->kind == POST_BODY)
+		tell(p->session->all, p->who, how);
+	else if (o != NULL)
+		o->transport->handled(o);
+}
+
 void
 sessions_on_posted(struct sessions *all, session_posted_fn *fn, void *ctx)
 {
@@ -128,20 +165,23 @@ sessions_on_posted(struct sessions *all, session_posted_fn *fn, void *ctx)
 static void
 post_free(struct post *p)
 {
-	budget_set(p->session->all->options.budget, &p->share, BUDGET_POSTS, 0);
-	p->session->all->n_posts--;
+	struct sessions *all = p->session->all;
+
+	loop_timer_clear(all->loop, &p->timer);
+	budget_set(all->options.budget, &p->share, BUDGET_POSTS, 0);
+	all->n_posts--;
 	free(p);
 }
 
 /* NULL without memory, its own or that of all. */
 static struct post *
-post_new(struct session *s, uint64_t who, struct str rest)
+post_new(struct session *s, enum post_kind kind, uint64_t who, struct str rest)
 {
 	struct post *p = malloc(sizeof *p + rest.n);
 
 	if (p == NULL)
 		return NULL;
-	*p = (struct post){.session = s, .who = who, .walk.rest = {p->bytes, rest.n}};
+	*p = (struct post){.session = s, .kind = kind, .who = who, .walk.rest = {p->bytes, rest.n}};
 	if (rest.n > 0)
 		memcpy(p->bytes, rest.p, rest.n);
 	s->all->n_posts++;
@@ -153,7 +193,7 @@ post_new(struct session *s, uint64_t who, struct str rest)
 
 /* Handles the next packets, a few; whether that was the last, or nothing after it counts. */
 static bool
-visit(struct session *s, struct packet_walk *walk)
+visit(struct session *s, struct post *p)
 {
 	struct sessions *all = s->all;
 	struct str packet;
@@ -161,39 +201,40 @@ visit(struct session *s, struct packet_walk *walk)
 	for (int i = 0; i < PACKETS_PER_VISIT && budget_left(all); i++) {
 		if (s->state != SESSION_OPEN || s->doomed)
 			return true;
-		if (is_held(s, walk) || is_early(s, walk) || !packet_next(walk, &packet))
+		if (is_held(p) || is_early(p) || !next_packet(p, &packet))
 			break;
 		all->packets_left--;
 		all->bytes_left -= (int64_t)packet.n;
 		all->packets++;
-		if (!take_packet(s, packet)) {
+		if (!take_packet(s, p->kind, packet)) {
 			session_end(s, STR("1"));
 			return true;
 		}
 	}
-	return (walk->ended && !(s->holds && s->holds_end)) || s->state != SESSION_OPEN || s->doomed;
+	return (p->walk.ended && !(s->holds && s->holds_end)) || s->state != SESSION_OPEN || s->doomed;
 }
 
 /* The session's POST is over: its client is told, and the next one begins. */
 static void
 finish(struct session *s, bool handled)
 {
-	struct sessions *all = s->all;
 	struct post *p = s->post, *next = p->next;
 
 	unlist(p);
-	tell(all, p->who, handled ? SESSION_POST_HANDLED : SESSION_POST_ENDED);
+	tell_of(p, handled ? SESSION_POST_HANDLED : SESSION_POST_ENDED);
 	if (next != NULL && s->state != SESSION_ENDED) {
 		next->stopped_ms = p->stopped_ms;
 		next->begun_ms = clock_ms();
 		s->post = next;
-		if (!is_held(s, &next->walk))
-			list(all, next);
+		list(next);
 	} else {
 		session_go_on(s);
-		if (next != NULL) {
-			tell(all, next->who, SESSION_POST_ENDED);
-			post_free(next);
+		while (next != NULL) {
+			struct post *ended = next;
+
+			next = ended->next;
+			tell_of(ended, SESSION_POST_ENDED);
+			post_free(ended);
 		}
 		if (s->leaving)
 			session_end(s, STR("1"));
@@ -221,12 +262,12 @@ go_on(struct sessions *all, struct post *p)
 	unlist(p);
 	p->old = true;
 	all->post = p;
-	done = visit(s, &p->walk);
+	done = visit(s, p);
 	all->post = NULL;
 	if (done)
 		finish(s, true);
-	else if (!is_held(s, &p->walk))
-		list(all, p);
+	else
+		list(p);
 }
 
 /* Whose turn it is. */
@@ -276,9 +317,37 @@ end_share(void *ctx, struct budget_share *share)
 	session_doom(CONTAINER(share, struct post, share)->session);
 }
 
+/* Its person's turn has come. */
+static void
+stop_waiting(struct post *p)
+{
+	p->waits = false;
+	p->begun_ms = clock_ms();
+	if (p == p->session->post && p != p->session->all->post && p->list == NULL)
+		list(p);
+}
+
+static void
+on_turn(void *ctx, struct timer *t)
+{
+	(void)ctx;
+	stop_waiting(CONTAINER(t, struct post, timer));
+}
+
+void
+session_hurry_posts(struct session *s)
+{
+	for (struct post *p = s->post; p != NULL; p = p->next)
+		if (p->waits) {
+			loop_timer_clear(s->all->loop, &p->timer);
+			stop_waiting(p);
+		}
+}
+
 void
 session_posts_init(struct sessions *all)
 {
+	all->post_kind = loop_timer_kind(all->loop, on_turn, all);
 	TAILQ_INIT(&all->new_posts);
 	TAILQ_INIT(&all->old_posts);
 	TAILQ_INIT(&all->early_posts);
@@ -287,30 +356,39 @@ session_posts_init(struct sessions *all)
 	loop_hook(all->loop, LOOP_LATE, posts_go_on, all);
 }
 
-/* It waits for its turn, behind the one before it if there is one. */
+/* It waits for its turn, behind those before it if there are any. */
 static void
-keep(struct session *s, uint64_t who, struct str body)
+keep(struct session *s, struct post *p)
 {
-	struct post *p = post_new(s, who, body);
+	struct post *last = s->post;
 
-	if (p == NULL) {
-		/* The client must not take it for handled, nor go on as if it were. */
-		tell(s->all, who, SESSION_POST_REFUSED);
-		session_end(s, STR("1"));
-	} else if (s->post != NULL)
-		s->post->next = p;
-	else {
-		s->post = p;
-		p->begun_ms = clock_ms();
-		session_stop_clock(s);
-		if (!is_held(s, &p->walk))
-			list(s->all, p);
+	if (last != NULL) {
+		while (last->next != NULL)
+			last = last->next;
+		last->next = p;
+		return;
 	}
+	s->post = p;
+	p->begun_ms = clock_ms();
+	session_stop_clock(s);
+	list(p);
+}
+
+/* It lives, though its pong is late: once it gets more time. */
+static void
+give_time(struct session *s, bool pong)
+{
+	if (!s->pong_waits || s->extended || pong)
+		return;
+	s->extended = true;
+	s->dead_ms = clock_ms() + s->all->options.ping_timeout_ms;
 }
 
 void
 session_post(struct session *s, uint64_t who, struct str body)
 {
+	struct post *p;
+
 	if (s->state != SESSION_OPEN || s->doomed) {
 		tell(s->all, who, SESSION_POST_HANDLED);
 		return;
@@ -319,12 +397,36 @@ session_post(struct session *s, uint64_t who, struct str body)
 		tell(s->all, who, SESSION_POST_REFUSED);
 		return;
 	}
-	if (s->pong_waits && !s->extended && !(body.n > 0 && body.p[0] == '3')) {
-		/* It lives, though its pong is late: once it gets more time. */
-		s->extended = true;
-		s->dead_ms = clock_ms() + s->all->options.ping_timeout_ms;
+	give_time(s, body.n > 0 && body.p[0] == '3');
+	if ((p = post_new(s, POST_BODY, who, body)) != NULL) {
+		keep(s, p);
+		return;
 	}
-	keep(s, who, body);
+	/* The client must not take it for handled, nor go on as if it were. */
+	tell(s->all, who, SESSION_POST_REFUSED);
+	session_end(s, STR("1"));
+}
+
+bool
+session_packet(struct session_outlet *o, bool binary, struct str packet, int64_t wait_ms)
+{
+	struct session *s = o->session;
+	struct post *p;
+
+	if (session_is_probe(o))
+		return session_probe_packet(s, binary, packet, wait_ms);
+	if (s->state != SESSION_OPEN || s->doomed)
+		return true;
+	give_time(s, !binary && packet.n > 0 && packet.p[0] == '3');
+	if ((p = post_new(s, binary ? POST_BINARY : POST_TEXT, 0, packet)) == NULL) {
+		session_end(s, STR("1"));
+		return true;
+	}
+	p->waits = wait_ms > 0;
+	if (p->waits)
+		loop_timer_set(s->all->loop, &p->timer, s->all->post_kind, wait_ms);
+	keep(s, p);
+	return false;
 }
 
 int64_t
@@ -345,5 +447,5 @@ session_release(struct session *s)
 {
 	s->holds = false;
 	if (s->post != NULL && s->post != s->all->post && s->post->list == NULL)
-		list(s->all, s->post);
+		list(s->post);
 }

@@ -1,4 +1,5 @@
 #include <assert.h>
+#include <string.h>
 
 #include "session_state.h"
 
@@ -7,11 +8,26 @@ enum {
 	PACKETS_MANY = 256,
 };
 
-/* In one reply. */
+/* Whether its client takes few packets in a payload; frames come one by one. */
+static bool
+takes_few(const struct session *s)
+{
+	return s->few && !s->framed;
+}
+
+/* In one payload. */
 static unsigned
 packets_max(const struct session *s)
 {
-	return s->few ? PACKETS_FEW : PACKETS_MANY;
+	return takes_few(s) ? PACKETS_FEW : PACKETS_MANY;
+}
+
+static size_t
+payload_max(const struct session *s)
+{
+	size_t most = s->outlet->transport->payload_max, all = s->all->options.reply_max;
+
+	return most > 0 && most < all ? most : all;
 }
 
 _Static_assert(ROOM_SESSION_ANSWERS == 2 * SESSION_VARIANTS, "an answer for each variant, with few packets or many");
@@ -59,14 +75,15 @@ take_owed(struct session *s, struct buf *body)
 struct filling {
 	struct buf *body;
 	unsigned n, max; /* packets */
-	unsigned owed;   /* welcomes of cursors that have given to it */
+	size_t bytes_max;
+	unsigned owed; /* welcomes of cursors that have given to it */
 };
 
 /* Whether n packets more, of `size` bytes, fit; the first of a reply always do. */
 static bool
-fits(const struct session *s, const struct filling *f, unsigned n, size_t size)
+fits(const struct filling *f, unsigned n, size_t size)
 {
-	return f->n == 0 || (f->n + f->owed + n <= f->max && f->body->n + size <= s->all->options.reply_max);
+	return f->n == 0 || (f->n + f->owed + n <= f->max && f->body->n + size <= f->bytes_max);
 }
 
 /* A message may go out before its cursor's welcome only in the same reply. */
@@ -78,7 +95,7 @@ fill_message(struct session *s, struct filling *f, struct session_cursor *from, 
 
 	session_add_separator(f->body);
 	n = s->layer->packets(s->layer->ctx, from, m, f->body);
-	if (!fits(s, f, n + owes, 0)) {
+	if (!fits(f, n + owes, 0)) {
 		f->body->n = before;
 		return false;
 	}
@@ -89,20 +106,29 @@ fill_message(struct session *s, struct filling *f, struct session_cursor *from, 
 	return true;
 }
 
+/* Frames may hold a byte that would part a packet among others. */
 static bool
-fill_queued(struct session *s, struct filling *f, struct queued *q)
+is_alone(const struct session *s, const struct queued *q)
 {
-	if (!fits(s, f, q->n, q->packets->n))
-		return false;
-	f->owed -= q->opens != NULL && q->opens->gave;
-	f->n += session_take_queued(s, q, f->body);
-	return true;
+	return s->framed && q->n == 1 && memchr(q->packets->p, PACKET_SEPARATOR, q->packets->n) != NULL;
 }
 
 static bool
-fill_event(struct session *s, struct filling *f, struct session_cursor *to, const struct session_event *e)
+fill_queued(struct session *s, struct filling *f, struct queued *q)
 {
-	if (!fits(s, f, e->n, e->packets->n))
+	bool alone = is_alone(s, q);
+
+	if (!fits(f, q->n, q->packets->n) || (alone && f->n > 0))
+		return false;
+	f->owed -= q->opens != NULL && q->opens->gave;
+	f->n += session_take_queued(s, q, f->body);
+	return !alone;
+}
+
+static bool
+fill_event(struct filling *f, struct session_cursor *to, const struct session_event *e)
+{
+	if (!fits(f, e->n, e->packets->n))
 		return false;
 	f->n += session_take_event(to, e, f->body);
 	return true;
@@ -115,7 +141,7 @@ fill_next(struct session *s, struct filling *f)
 {
 	struct session_cursor *from = NULL, *behind = NULL, *to = NULL;
 	struct message *m = session_first_message(s, &from, &behind);
-	struct queued *q = TAILQ_FIRST(&s->queue);
+	struct queued *q = session_first_queued(s);
 	struct session_event *e;
 
 	if (behind != NULL) {
@@ -131,7 +157,7 @@ fill_next(struct session *s, struct filling *f)
 	if (m != NULL && (q == NULL || m->f.id <= q->head) && (e == NULL || m->f.id <= e->head))
 		return fill_message(s, f, from, m);
 	if (e != NULL)
-		return fill_event(s, f, to, e);
+		return fill_event(f, to, e);
 	return q != NULL && fill_queued(s, f, q);
 }
 
@@ -139,7 +165,7 @@ fill_next(struct session *s, struct filling *f)
 static unsigned
 fill(struct session *s, struct buf *body)
 {
-	struct filling f = {.body = body, .max = packets_max(s)};
+	struct filling f = {.body = body, .max = packets_max(s), .bytes_max = payload_max(s)};
 
 	if (s->ping_waits) {
 		buf_add_char(body, '2');
@@ -167,7 +193,7 @@ only_news(struct session *s, struct news *news)
 	const struct ring_chain *chain;
 	size_t place;
 
-	if (s->state != SESSION_OPEN || s->ping_waits || !TAILQ_EMPTY(&s->queue) || c == NULL ||
+	if (s->state != SESSION_OPEN || s->ping_waits || session_first_queued(s) != NULL || c == NULL ||
 	    LIST_NEXT(c, link) != NULL || session_first_event(s, &to) != NULL)
 		return false;
 	session_follow_reset(c);
@@ -192,7 +218,7 @@ only_news(struct session *s, struct news *news)
 static struct room_answer *
 shared_answer(const struct session *s, const struct news *news)
 {
-	unsigned kind = ROOM_SESSION_ANSWER + 2U * news->cursor->variant + s->few;
+	unsigned kind = ROOM_SESSION_ANSWER + 2U * news->cursor->variant + takes_few(s);
 	struct room_answer *a = room_answer(news->room, kind, s->outlet->transport->form(s->outlet));
 
 	if (a != NULL && (a->reply == NULL || a->first != news->first || a->head != news->last)) {
@@ -219,6 +245,7 @@ wait(struct session *s)
 	struct rooms *rooms = s->all->rooms;
 	struct session_cursor *c;
 
+	session_said(s);
 	LIST_FOREACH (c, &s->cursors, link) {
 		if (c->since < rooms_head(rooms))
 			c->since = rooms_head(rooms);
@@ -226,6 +253,20 @@ wait(struct session *s)
 			wait_in(c, room_get(rooms, session_cursor_room(c)));
 		session_channel_wait(c);
 	}
+}
+
+/* Its outlet takes more. Nearly always there is nothing, and it waits at once, in no list of those to be looked at. */
+static void
+go_on(struct session *s)
+{
+	struct session_cursor *from, *behind, *to;
+
+	if (s->state == SESSION_OPEN && !s->ping_waits && !s->doomed && !s->all->draining &&
+	    session_first_queued(s) == NULL && session_first_event(s, &to) == NULL &&
+	    session_first_message(s, &from, &behind) == NULL && behind == NULL)
+		wait(s);
+	else
+		session_wake(s);
 }
 
 /* If the reply is lost, so are the packets in it, which are out of the queue: then the session ends. */
@@ -237,7 +278,7 @@ send_reply(struct session *s, struct blob *reply)
 	switch (o->transport->put(o, reply)) {
 	case OUTLET_OPEN:
 		s->outlet = o;
-		session_wake(s);
+		go_on(s);
 		break;
 	case OUTLET_BLOCKED:
 		s->outlet = o;
@@ -268,14 +309,14 @@ answer(struct session *s, struct room_answer *shared, const struct news *news)
 		return true;
 	}
 	if (n == 0) {
-		/* One that comes while the daemon stops is not held. */
-		if (s->reading == NULL && s->state == SESSION_OPEN && s->all->draining)
+		/* One that comes while the daemon stops is not held; a WebSocket is closed in its turn. */
+		if (s->reading == NULL && s->state == SESSION_OPEN && s->all->draining && !s->framed)
 			session_leave(s);
 		else if (s->reading == NULL && s->state == SESSION_OPEN)
 			wait(s);
 		return false;
 	}
-	reply = s->outlet->transport->wrap(s->outlet, buf_str(body));
+	reply = s->outlet->transport->wrap(s->outlet, buf_str(body), n);
 	if (shared != NULL && reply != NULL) {
 		shared->reply = blob_hold(reply);
 		shared->last = news->cursor->since;
@@ -290,7 +331,7 @@ only_gathers(struct session *s)
 {
 	struct session_cursor *from, *behind;
 
-	return s->state == SESSION_OPEN && !s->ping_waits && !s->all->draining && TAILQ_EMPTY(&s->queue) &&
+	return s->state == SESSION_OPEN && !s->ping_waits && !s->all->draining && session_first_queued(s) == NULL &&
 	       session_events_gather(s) && session_first_message(s, &from, &behind) == NULL && behind == NULL;
 }
 
@@ -357,25 +398,48 @@ session_is_attached(const struct session *s)
 	return s->outlet != NULL;
 }
 
+bool
+session_is_framed(const struct session *s)
+{
+	return s->framed;
+}
+
 void
-session_attach(struct session *s, struct session_outlet *o)
+session_use_outlet(struct session *s, struct session_outlet *o, bool blocked)
 {
 	assert(s->outlet == NULL);
 	o->session = s;
-	if (s->state == SESSION_CLOSING && TAILQ_EMPTY(&s->queue)) {
+	if (o->transport->framed && !s->framed) {
+		s->framed = true;
+		s->all->n_framed++;
+	}
+	if (s->state == SESSION_CLOSING && session_first_queued(s) == NULL) {
 		o->transport->end(o, STR("6\x1E"
 		                         "1"));
 		session_end(s, STR("1"));
 		return;
 	}
 	s->outlet = o;
-	if (!join_round(s))
+	s->blocked = blocked;
+	session_account_outlet(s);
+	if (!blocked && !join_round(s))
 		session_flush(s);
+	session_probe_held(s);
+}
+
+void
+session_attach(struct session *s, struct session_outlet *o)
+{
+	session_use_outlet(s, o, false);
 }
 
 void
 session_drained(struct session_outlet *o)
 {
+	if (session_is_probe(o)) {
+		session_probe_drained(o->session);
+		return;
+	}
 	o->session->blocked = false;
 	session_flush(o->session);
 }
@@ -383,6 +447,10 @@ session_drained(struct session_outlet *o)
 void
 session_detach(struct session_outlet *o)
 {
+	if (session_is_probe(o)) {
+		session_probe_gone(o->session);
+		return;
+	}
 	(void)session_take_outlet(o->session);
 	session_leave(o->session);
 }

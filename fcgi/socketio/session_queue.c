@@ -21,10 +21,10 @@ size_of(struct queued *q)
 static void
 drop_queued(struct session *s, struct queued *q)
 {
-	TAILQ_REMOVE(&s->queue, q, link);
+	TAILQ_REMOVE(&s->unsaid->queue, q, link);
 	if (q->opens != NULL)
 		q->opens->welcome = NULL;
-	s->queue_bytes -= size_of(q);
+	s->unsaid->queue_bytes -= size_of(q);
 	blob_drop(q->packets);
 	free(q);
 	session_count(s);
@@ -51,8 +51,10 @@ session_drop_queue(struct session *s)
 			c->welcome->opens = NULL;
 		c->welcome = NULL;
 	}
-	TAILQ_CONCAT(&s->all->dropped, &s->queue, link);
-	s->queue_bytes = 0;
+	if (s->unsaid == NULL)
+		return;
+	TAILQ_CONCAT(&s->all->dropped, &s->unsaid->queue, link);
+	s->unsaid->queue_bytes = 0;
 	session_count(s);
 }
 
@@ -74,9 +76,12 @@ session_free_dropped(void *ctx)
 static struct queued *
 enqueue(struct session *s, struct blob *packets, unsigned n)
 {
+	struct unsaid *u = NULL;
 	struct queued *q;
 
-	if (s->state != SESSION_OPEN || s->doomed || s->leaving || packets == NULL || (q = malloc(sizeof *q)) == NULL) {
+	if (s->state == SESSION_OPEN && !s->doomed && !s->leaving && packets != NULL)
+		u = session_unsaid(s);
+	if (u == NULL || (q = malloc(sizeof *q)) == NULL) {
 		blob_drop(packets);
 		/* What cannot be said must not go missing in silence. */
 		if (s->state == SESSION_OPEN && !s->leaving)
@@ -84,9 +89,9 @@ enqueue(struct session *s, struct blob *packets, unsigned n)
 		return NULL;
 	}
 	*q = (struct queued){.packets = packets, .n = n, .head = rooms_head(s->all->rooms), .serial = ++s->all->serial};
-	TAILQ_INSERT_TAIL(&s->queue, q, link);
-	s->queue_bytes += size_of(q);
-	if (s->queue_bytes > s->all->options.queue_bytes_max || !session_count(s)) {
+	TAILQ_INSERT_TAIL(&u->queue, q, link);
+	u->queue_bytes += size_of(q);
+	if (u->queue_bytes > s->all->options.queue_bytes_max || !session_count(s)) {
 		session_doom(s);
 		return NULL;
 	}
@@ -114,5 +119,5 @@ session_queue_welcome(struct session *s, struct blob *packet, struct session_cur
 bool
 session_ready(const struct session *s)
 {
-	return session_can_put(s) && TAILQ_EMPTY(&s->queue) && s->state == SESSION_OPEN;
+	return session_can_put(s) && session_first_queued(s) == NULL && s->state == SESSION_OPEN;
 }

@@ -16,7 +16,7 @@ drop_first(struct session_cursor *c)
 {
 	struct message *m = c->backlog[c->backlog_at++];
 
-	c->session->backlog_bytes -= m->size;
+	c->session->unsaid->backlog_bytes -= m->size;
 	message_drop(m);
 }
 
@@ -27,7 +27,7 @@ session_drop_backlog(struct session_cursor *c)
 		return;
 	while (c->backlog_at < c->backlog_n)
 		drop_first(c);
-	c->session->backlog_bytes -= budget_size(c->backlog);
+	c->session->unsaid->backlog_bytes -= budget_size(c->backlog);
 	free(c->backlog);
 	c->backlog = NULL;
 	c->backlog_n = c->backlog_at = 0;
@@ -39,10 +39,10 @@ session_follow_reset(struct session_cursor *c)
 {
 	struct rooms *rooms = c->session->all->rooms;
 
-	if (c->resets == rooms_resets(rooms))
+	if (c->resets == (uint32_t)rooms_resets(rooms))
 		return;
 	session_drop_backlog(c);
-	c->resets = rooms_resets(rooms);
+	c->resets = (uint32_t)rooms_resets(rooms);
 	c->since = rooms_head(rooms);
 }
 
@@ -55,7 +55,7 @@ next_message(struct session *s, struct session_cursor *c, bool *behind)
 
 	*behind = false;
 	session_follow_reset(c);
-	if (!session_sees(c) || (c->welcome != NULL && !c->replays))
+	if (!session_sees(c) || (c->welcome != NULL && (!c->replays || s->framed)))
 		return NULL;
 	if (c->backlog_at < c->backlog_n)
 		return c->backlog[c->backlog_at];
@@ -113,7 +113,7 @@ session_add_cursor(struct session *s, struct session_cursor *c, const struct ses
 	    start->room.n <= MESSAGE_ROOM_MAX && start->newest_max <= UINT32_MAX && start->variant < SESSION_VARIANTS);
 	*c = (struct session_cursor){.session = s,
 	    .since = start->since,
-	    .resets = rooms_resets(s->all->rooms),
+	    .resets = (uint32_t)rooms_resets(s->all->rooms),
 	    /* It bounds what lies behind where it begins, not what it is slow to read afterwards. */
 	    .newest_max = start->since < rooms_head(s->all->rooms) ? (uint32_t)start->newest_max : 0,
 	    .variant = (uint8_t)start->variant,

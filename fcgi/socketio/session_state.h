@@ -1,8 +1,8 @@
 /*
  * session_state: what the files of session share. session.c has its life, session_person.c whose it is, session_clock.c
- * its heartbeat, session_put.c what goes out, session_read.c the cursors, session_behind.c what memory does not hold
- * for them, session_queue.c what waits for one session alone, session_channel.c what passes, session_post.c what
- * clients send.
+ * its heartbeat, session_put.c what goes out, session_probe.c its step to WebSocket, session_read.c the cursors,
+ * session_behind.c what memory does not hold for them, session_queue.c what waits for one session alone,
+ * session_channel.c what passes, session_post.c what clients send.
  */
 #ifndef SESSION_STATE_H
 #define SESSION_STATE_H
@@ -15,8 +15,17 @@ enum session_life { SESSION_OPEN, SESSION_CLOSING, SESSION_ENDED };
 
 struct post;
 struct reading;
+struct session_probe;
 
 TAILQ_HEAD(queue, queued);
+
+/* What waits to be said to a session alone, and what was read for it. */
+struct unsaid {
+	struct session *session;
+	struct queue queue;
+	size_t queue_bytes, backlog_bytes; /* memory of the queue, and of the cursors' backlogs */
+	struct budget_share share;
+};
 
 /* There may be a hundred thousand, so every byte counts. */
 struct session {
@@ -28,24 +37,24 @@ struct session {
 	const struct session_layer *layer;
 	void *data;
 	struct session_outlet *outlet; /* NULL: none */
+	struct session_probe *probe;   /* of the WebSocket that may follow; NULL: none */
 	struct timer timer;
 	int64_t ping_ms, dead_ms, connect_ms, await_ms; /* clock_ms() at which each strikes; INT64_MAX: never */
-	struct post *post; /* what came and is not handled yet: meanwhile its clock stands still */
-	struct queue queue;
+	struct post *post;     /* what came and is not handled yet: meanwhile its clock stands still */
+	struct unsaid *unsaid; /* NULL: nothing, as nearly always */
 	LIST_HEAD(, session_cursor) cursors;
-	size_t queue_bytes, backlog_bytes; /* memory of the queue, and of the cursors' backlogs */
-	struct budget_share share;
 	struct pass *pass, *account; /* of the handshake, and for whom it is counted; held. NULL: nobody asked */
 	size_t kept_bytes;           /* by its layer */
 	size_t memory;               /* counted for its person */
 	struct reading *reading;     /* a job reads for one of its cursors */
 	uint8_t state;               /* enum session_life */
-	bool ping_waits, pong_waits, extended, few, later, fresh;
-	bool blocked;   /* its outlet takes nothing for the moment */
-	bool holds;     /* its layer cannot handle the next message yet, */
-	bool holds_end; /* nor is the last one over, so that its POST is not answered yet */
-	bool leaving;   /* nobody is there to be told; it ends when its POSTs are handled */
-	bool doomed;    /* it is ended when the turn is over: whoever queued may still use what it owns */
+	bool ping_waits : 1, pong_waits : 1, extended : 1, few : 1, later : 1, fresh : 1;
+	bool framed : 1;    /* its outlet is, or was, one of frames: it is over WebSocket */
+	bool blocked : 1;   /* its outlet takes nothing for the moment */
+	bool holds : 1;     /* its layer cannot handle the next message yet, */
+	bool holds_end : 1; /* nor is the last one over, so that its POST is not answered yet */
+	bool leaving : 1;   /* nobody is there to be told; it ends when its POSTs are handled */
+	bool doomed : 1;    /* it is ended when the turn is over: whoever queued may still use what it owns */
 	char id[TOKEN_ID_SIZE];
 };
 
@@ -78,14 +87,25 @@ struct sessions {
 	TAILQ_HEAD(, session_channel) telling; /* channels that have something for those who wait in them */
 	struct session_channel *channel;       /* of which one is being told now; NULL: none, or it ended */
 	uint64_t serial;                       /* of what was queued or told last */
-	uint8_t timer_kind, channel_kind, rest_kind, read_kind;
+	uint8_t timer_kind, channel_kind, rest_kind, read_kind, post_kind;
+	struct {
+		uint8_t late, noop, turn;
+	} probe_kinds;
+	size_t n_framed;
+	uint64_t upgrades, upgrades_failed[UPGRADE_FAILURES];
 	bool draining;
 	struct buf body;
 };
 
 /* ---- session.c ---- */
 
-/* Counts what waits for it: false when it is the one that has to go for want of memory. */
+/* What waits to be said to it; NULL without memory. */
+struct unsaid *session_unsaid(struct session *s);
+
+/* Nothing does, or something still does: then it stays. Not from within what counts memory. */
+void session_said(struct session *s);
+
+/* Counts what waits for it: false when it is the one that has to go for want of memory, or is going. */
 bool session_count(struct session *s);
 
 /* ---- session_person.c ---- */
@@ -100,6 +120,9 @@ void session_belong_no_more(struct session *s);
 
 /* Counts for its person what it takes; false: that is too much, and it has to go. */
 bool session_charge(struct session *s);
+
+/* What its outlet holds is its account's. */
+void session_account_outlet(struct session *s);
 
 /* Whether its own pass has ended: nothing is to be told any more. */
 bool session_is_barred(const struct session *s);
@@ -133,6 +156,9 @@ session_can_put(const struct session *s)
 	return s->outlet != NULL && !s->blocked;
 }
 
+/* As session_attach(); blocked: it takes nothing for the moment. */
+void session_use_outlet(struct session *s, struct session_outlet *o, bool blocked);
+
 /* Takes the outlet; NULL when there is none. */
 struct session_outlet *session_take_outlet(struct session *s);
 
@@ -147,6 +173,22 @@ bool session_tell(struct session *s);
 
 /* A waiter of a session's cursor was woken. */
 void session_on_wake(void *ctx, struct room *room, struct waiter *w);
+
+/* ---- session_probe.c ---- */
+
+void session_probes_init(struct sessions *all);
+
+/* Whether it is its session's probe. The functions below are for sessions that have one, but for the last two. */
+bool session_is_probe(const struct session_outlet *o);
+bool session_probe_packet(struct session *s, bool binary, struct str packet, int64_t wait_ms);
+void session_probe_drained(struct session *s);
+void session_probe_gone(struct session *s);
+
+/* A GET has come, and may be held. */
+void session_probe_held(struct session *s);
+
+/* The session is over; so is its probe. */
+void session_end_probe(struct session *s);
 
 /* ---- session_read.c ---- */
 
@@ -186,6 +228,12 @@ struct queued {
 	struct session_cursor *opens; /* whose welcome it is; NULL: nobody's */
 };
 
+static inline struct queued *
+session_first_queued(const struct session *s)
+{
+	return s->unsaid == NULL ? NULL : TAILQ_FIRST(&s->unsaid->queue);
+}
+
 /* Takes queued packets into the body. Returns how many. */
 unsigned session_take_queued(struct session *s, struct queued *q, struct buf *body);
 
@@ -216,22 +264,31 @@ void session_channels_init(struct sessions *all);
 
 /* ---- session_post.c ---- */
 
-/* A POST of which packets are to be handled. */
+/* What has come: the body of a POST; or one packet of a WebSocket, a text or what is binary. */
+enum post_kind { POST_BODY, POST_TEXT, POST_BINARY };
+
+/* That of which packets are to be handled. */
 struct post {
 	TAILQ_ENTRY(post) link; /* while it is listed */
 	struct session *session;
 	struct post *next;  /* of the same session: the one that waits for this one */
+	struct timer timer; /* it waits for its person's turn */
 	uint64_t who;       /* is told; 0: nobody */
 	int64_t stopped_ms; /* clock_ms() since which the session's clock stands still */
 	int64_t begun_ms;   /* clock_ms() when it was the session's first */
 	struct packet_walk walk;
 	struct budget_share share;
+	uint8_t kind;       /* enum post_kind */
+	bool waits;         /* for its person's turn: then it is in no list */
 	bool old;           /* it has had a turn */
 	struct posts *list; /* NULL: it is in none */
 	char bytes[];
 };
 
 void session_posts_init(struct sessions *all);
+
+/* Nothing of what has come waits for its person's turn any more. */
+void session_hurry_posts(struct session *s);
 
 /* The session ended: what it has sent and is not handled yet is not. */
 void session_drop_posts(struct session *s);

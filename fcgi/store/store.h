@@ -326,6 +326,9 @@ struct store_rooms {
  * store_access): when the log has others, nothing is answered but STORE_STALE. 0: by nobody's leave.
  */
 
+/* Adds a message to an answer in a form of the caller's; it is called in the reader's thread. */
+typedef void store_add_fn(const void *ctx, struct buf *b, const struct message_fields *f);
+
 /* What a poll reads that memory does not hold. */
 struct store_poll {
 	/* asked: */
@@ -335,8 +338,11 @@ struct store_poll {
 	int64_t newest;
 	int64_t head; /* nothing above it */
 	size_t limit;
+	size_t bytes_max;  /* of messages, beyond the first; 0: as many as the store's answers have */
+	store_add_fn *add; /* NULL: as JSON, with commas between */
+	const void *add_ctx;
 	/* answered: */
-	struct buf json; /* the messages, with commas between; buf_fini() it */
+	struct buf json; /* the messages; buf_fini() it */
 	size_t n;
 	int64_t last_id; /* of the last message */
 	bool more, gap;  /* gap: something above since was deleted */

@@ -54,7 +54,12 @@ before_newest(struct store *s, const struct store_filter *all, int64_t head, int
 enum store_status
 store_poll(struct store *s, struct store_poll *p)
 {
-	struct store_filter f = {.from_ms = INT64_MIN, .until_ms = INT64_MAX, .changes = true};
+	struct store_filter f = {.from_ms = INT64_MIN,
+	    .until_ms = INT64_MAX,
+	    .changes = true,
+	    .bytes_max = p->bytes_max,
+	    .add = p->add,
+	    .add_ctx = p->add_ctx};
 	struct store_found rows = {0};
 	struct store_few few;
 	bool fewer = false;
@@ -70,7 +75,7 @@ store_poll(struct store *s, struct store_poll *p)
 		p->gap = !fewer && deleted_id(s, &p->rooms) > p->since;
 	}
 	for (size_t i = 0; i < rows.n; i++)
-		store_add_found(&p->json, &rows, i, i > 0);
+		store_add_found(&p->json, &rows, i, i > 0 && p->add == NULL);
 	p->n = rows.n;
 	p->more = rows.more;
 	p->last_id = rows.n > 0 ? rows.v[rows.n - 1].id : p->since;

@@ -136,15 +136,19 @@ store_found_fini(struct store_found *r)
 
 /* Adds a message as the last one found; false, and r->more, when it is more than an answer has. */
 static bool
-add_found(struct store_found *r, const struct message_fields *fields, size_t limit, size_t reply_max)
+add_found(struct store_found *r, const struct store_filter *f, const struct message_fields *fields, size_t limit,
+    size_t bytes_max)
 {
 	size_t at = r->json.n;
 
 	r->more = r->n == limit;
 	if (r->more)
 		return false;
-	message_add_json(&r->json, fields, STR(""));
-	r->more = r->n > 0 && r->json.n > reply_max;
+	if (f->add != NULL)
+		f->add(f->add_ctx, &r->json, fields);
+	else
+		message_add_json(&r->json, fields, STR(""));
+	r->more = r->n > 0 && r->json.n > bytes_max;
 	if (r->more) {
 		r->json.n = at;
 		return false;
@@ -160,6 +164,7 @@ store_find_rows(struct store *s, struct store_found *r, const struct store_filte
     bool descending, size_t limit)
 {
 	struct store_walk w = {.f = f, .above = above, .up_to = up_to, .descending = descending, .rows = limit + 1};
+	size_t bytes_max = f->bytes_max > 0 ? f->bytes_max : s->options.reply_max;
 	struct message_fields fields;
 	int code;
 
@@ -169,7 +174,7 @@ store_find_rows(struct store *s, struct store_found *r, const struct store_filte
 		return SQLITE_NOMEM;
 	do
 		code = store_walk_next(s, &w, &fields);
-	while (code == SQLITE_ROW && add_found(r, &fields, limit, s->options.reply_max));
+	while (code == SQLITE_ROW && add_found(r, f, &fields, limit, bytes_max));
 	store_walk_end(&w);
 	if (!buf_ok(&r->json))
 		return SQLITE_NOMEM;

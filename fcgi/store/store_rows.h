@@ -14,6 +14,10 @@ struct store_filter {
 	int64_t from_ms, until_ms;
 	bool by_time; /* find them by the index over time */
 	bool changes; /* those that change others, too */
+	/* How they are encoded: */
+	size_t bytes_max;  /* beyond the first; 0: as the store's options say */
+	store_add_fn *add; /* NULL: as JSON */
+	const void *add_ctx;
 };
 
 /* Rows of an answer, encoded, in the order in which they were read. */

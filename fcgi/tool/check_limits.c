@@ -61,10 +61,10 @@ read_time(struct str text, uint64_t *ms)
 }
 
 void
-check_limits_socket(struct check_limits *l, struct str address)
+check_limits_socket(char socket[CHECK_SOCKET_SIZE], struct str address)
 {
-	if (str_starts(address, STR("unix:")) && address.n > 5 && address.n - 5 < sizeof l->socket)
-		snprintf(l->socket, sizeof l->socket, "%.*s", STR_ARGS(str_skip(address, 5)));
+	if (str_starts(address, STR("unix:")) && address.n > 5 && address.n - 5 < CHECK_SOCKET_SIZE)
+		snprintf(socket, CHECK_SOCKET_SIZE, "%.*s", STR_ARGS(str_skip(address, 5)));
 }
 
 void
@@ -86,6 +86,10 @@ check_limits_take(struct check_limits *l, const struct str *words, size_t n)
 		l->listens++;
 	else if (str_eq(words[0], STR("fastcgi_read_timeout")) && read_time(words[1], &number))
 		l->read_timeout_ms = number;
+	else if (str_eq(words[0], STR("scgi_read_timeout")) && read_time(words[1], &number))
+		l->scgi_read_timeout_ms = number;
+	else if (str_eq(words[0], STR("scgi_send_timeout")) && read_time(words[1], &number))
+		l->scgi_send_timeout_ms = number;
 	else if (str_eq(words[0], STR("client_max_body_size")) && read_size(words[1], &number)) {
 		l->body_max = number;
 		l->body_any = number == 0;
@@ -150,14 +154,13 @@ check_connections(struct check *c, const struct check_limits *l)
 		    (unsigned long long)l->descriptors, (unsigned long long)connections);
 	if (held * 4 >= room * 3)
 		check_say(c, held * 16 >= room * 15 ? CHECK_FAIL : CHECK_WARN, "nginx",
-		    "%llu connections to longlined are open, and worker_connections has room for %llu polls: raise it, "
-		    "and "
-		    "worker_rlimit_nofile",
+		    "%llu connections to longlined are open, and worker_connections has room for %llu polls and "
+		    "WebSockets: raise it, and worker_rlimit_nofile",
 		    (unsigned long long)held, (unsigned long long)room);
 	else
 		check_say(c, CHECK_OK, "nginx",
-		    "it has room for %llu held polls; %llu connections to longlined are open", (unsigned long long)room,
-		    (unsigned long long)held);
+		    "it has room for %llu held polls and WebSockets; %llu connections to longlined are open",
+		    (unsigned long long)room, (unsigned long long)held);
 }
 
 static void

@@ -18,6 +18,7 @@ struct passing {
 	bool user_set, user_checked; /* REMOTE_USER: at all; as $longline_user */
 	bool address, authorization;
 	struct check_limits limits;
+	struct check_websocket websocket;
 };
 
 /* A server { } as far as it is read; what holds for all of them is kept in one, too. */
@@ -37,13 +38,17 @@ struct nginx {
 	struct check *check;
 	const char *folder;
 	size_t files;
-	int file_depth, depth, server_depth, upstream_depth; /* 0: not in a server, not in upstream longline */
+	int file_depth, depth, server_depth;
+	int upstream_depth; /* in upstream longline or longline_ws; 0: not */
+	int guard_depth;    /* in if ($longline_ws) */
+	char *socket;       /* of that upstream */
 	unsigned directives;
 	bool upstream;
 	size_t sites; /* that include longline.conf */
 	struct site all, site;
 	struct passing *passing;    /* of the file that is read */
 	struct check_limits limits; /* of all of them */
+	struct check_websockets websockets;
 };
 
 static void read_file(struct nginx *x, const char *path);
@@ -87,7 +92,12 @@ merge(struct passing *outer, const struct passing *inner)
 		outer->limits.read_timeout_ms = inner->limits.read_timeout_ms;
 	if (inner->limits.body_max != 0)
 		outer->limits.body_max = inner->limits.body_max;
+	if (inner->limits.scgi_read_timeout_ms != 0)
+		outer->limits.scgi_read_timeout_ms = inner->limits.scgi_read_timeout_ms;
+	if (inner->limits.scgi_send_timeout_ms != 0)
+		outer->limits.scgi_send_timeout_ms = inner->limits.scgi_send_timeout_ms;
 	outer->limits.body_any |= inner->limits.body_any;
+	check_websocket_merge(&outer->websocket, &inner->websocket);
 }
 
 static void
@@ -212,12 +222,11 @@ take_passing(struct nginx *x, const struct str *words, size_t n)
 {
 	struct passing *p = x->passing;
 
-	if (str_eq(words[0], STR("fastcgi_pass")) || str_eq(words[0], STR("scgi_pass")))
+	if (str_eq(words[0], STR("fastcgi_pass")))
 		p->longline |= n > 1 && str_eq(words[1], STR("longline"));
-	else if (str_eq(words[0], STR("fastcgi_pass_request_headers")) ||
-	         str_eq(words[0], STR("scgi_pass_request_headers")))
+	else if (str_eq(words[0], STR("fastcgi_pass_request_headers")))
 		p->headers_off |= n > 1 && str_eq(words[1], STR("off"));
-	else if (n > 2 && (str_eq(words[0], STR("fastcgi_param")) || str_eq(words[0], STR("scgi_param")))) {
+	else if (n > 2 && str_eq(words[0], STR("fastcgi_param"))) {
 		p->user_set |= str_eq(words[1], STR("REMOTE_USER"));
 		p->user_checked |= str_eq(words[1], STR("REMOTE_USER")) && str_eq(words[2], STR("$longline_user"));
 		p->address |= str_eq(words[1], STR("REMOTE_ADDR"));
@@ -242,6 +251,19 @@ include(struct nginx *x, struct str pattern)
 	globfree(&found);
 }
 
+/* One of the two by which longlined is asked. */
+static void
+take_upstream(struct nginx *x, struct str name)
+{
+	bool ws = str_eq(name, STR("longline_ws"));
+
+	if (!ws && !str_eq(name, STR("longline")))
+		return;
+	*(ws ? &x->websockets.upstream : &x->upstream) = true;
+	x->socket = ws ? x->websockets.socket : x->limits.socket;
+	x->upstream_depth = x->depth;
+}
+
 static void
 take_block(struct nginx *x, const struct str *words, size_t n)
 {
@@ -250,10 +272,11 @@ take_block(struct nginx *x, const struct str *words, size_t n)
 		x->server_depth = x->depth;
 		x->site = (struct site){.name = "without a name"};
 	}
-	if (n > 1 && str_eq(words[0], STR("upstream")) && str_eq(words[1], STR("longline"))) {
-		x->upstream = true;
-		x->upstream_depth = x->depth;
-	}
+	if (n > 1 && str_eq(words[0], STR("upstream")))
+		take_upstream(x, words[1]);
+	check_websocket_map(&x->websockets, words, n);
+	if (check_websocket_block(&x->passing->websocket, words, n) && x->guard_depth == 0)
+		x->guard_depth = x->depth;
 }
 
 static void
@@ -266,6 +289,8 @@ end_block(struct nginx *x)
 	}
 	if (x->depth == x->upstream_depth)
 		x->upstream_depth = 0;
+	if (x->depth == x->guard_depth)
+		x->guard_depth = 0;
 	x->depth -= x->depth > 0;
 }
 
@@ -282,9 +307,10 @@ on_directive(void *ctx, const struct str *words, size_t n, enum directives_end e
 	else if (n > 1 && str_eq(words[0], STR("include")))
 		include(x, words[1]);
 	else if (n > 1 && x->upstream_depth != 0 && str_eq(words[0], STR("server")))
-		check_limits_socket(&x->limits, words[1]);
+		check_limits_socket(x->socket, words[1]);
 	else if (n > 0) {
 		take_passing(x, words, n);
+		check_websocket_take(&x->passing->websocket, words, n, x->guard_depth != 0);
 		check_limits_take(&x->limits, words, n);
 		check_limits_take(&x->passing->limits, words, n);
 		if (x->server_depth == 0 || x->depth == x->server_depth)
@@ -305,6 +331,8 @@ scan_file(struct nginx *x, const char *path, struct str text)
 	if (own.longline) {
 		check_passing(x, path, &own);
 		check_limits_file(x->check, path, &own.limits);
+		check_websocket_file(x->check, path, &own.websocket, &own.limits);
+		x->websockets.passed |= own.websocket.passed;
 		x->site.passing.longline = true;
 	} else if (outer != NULL)
 		merge(outer, &own);
@@ -348,6 +376,8 @@ check_nginx(struct check *c, const char *folder, bool asked)
 		check_say(c, CHECK_WARN, "nginx", "no server in %s includes longline.conf", path);
 	else if (!x.upstream)
 		check_say(c, CHECK_FAIL, "nginx", "longline-http.conf is not included in http { } of %s", path);
-	else
+	else {
 		check_limits_all(c, &x.limits);
+		check_websocket_all(c, &x.websockets, x.limits.socket);
+	}
 }

@@ -59,18 +59,22 @@ listen_again(void *ctx, struct timer *t)
 void
 fcgi_end_io(struct fcgi *f, struct fcgi_conn *c)
 {
-	if (c->state == IDLE || c->postponed || c->io == NULL)
+	struct fcgi_io *io = fcgi_io(c);
+
+	if (io == NULL)
 		return;
-	loop_timer_clear(f->loop, &c->io->timer);
-	buf_fini(&c->io->in);
-	if (output_is_kept(&c->io->out)) {
+	if (c->state == RAW)
+		fcgi_raw_end_io(f, io);
+	loop_timer_clear(f->loop, &io->timer);
+	buf_fini(&io->in);
+	if (output_is_kept(&io->out)) {
 		f->counts.writing--;
-		output_fini(&c->io->out, &f->pieces);
+		output_fini(&io->out, &f->pieces);
 	}
-	if (c->io->debtor != NULL)
-		(void)f->handler.owes(f->handler.ctx, c->io->debtor, c->io->owed, 0);
-	budget_set(f->options.budget, &c->io->counted.share, c->io->counted.share.kind, 0);
-	free(c->io);
+	if (io->debtor != NULL)
+		(void)f->handler.owes(f->handler.ctx, io->debtor, io->owed, 0);
+	budget_set(f->options.budget, &io->counted.share, io->counted.share.kind, 0);
+	free(io);
 	c->io = NULL;
 }
 
@@ -84,24 +88,43 @@ fcgi_begin_io(struct fcgi *f, struct fcgi_conn *c, int64_t wait_ms)
 	io->counted.conn = c;
 	/* Records of a few bytes each may double a body, but not more. */
 	buf_init(&io->in, 2 * f->options.body_max + 4 * (size_t)RECORD_PARAMS_MAX);
-	loop_timer_set(f->loop, &io->timer, f->late_kind, wait_ms);
+	if (wait_ms > 0)
+		loop_timer_set(f->loop, &io->timer, f->late_kind, wait_ms);
 	c->io = io;
 	return io;
+}
+
+static bool
+count_debt(struct fcgi *f, struct fcgi_io *io, size_t owed)
+{
+	if (io->debtor == NULL)
+		return true;
+	if (!f->handler.owes(f->handler.ctx, io->debtor, io->owed, owed))
+		return false;
+	io->owed = owed;
+	return true;
 }
 
 bool
 fcgi_count_io(struct fcgi *f, struct fcgi_conn *c)
 {
 	struct fcgi_io *io = c->io;
-	size_t own = budget_size(io) + budget_size(io->in.p), owed = own + unread_owed(&io->out.unread);
+	size_t own = budget_size(io), in = budget_size(io->in.p), out = unread_size(&io->out.unread);
+	bool is_out = c->state != READING;
 
-	if (io->debtor != NULL) {
-		if (!f->handler.owes(f->handler.ctx, io->debtor, io->owed, owed))
+	if (!count_debt(f, io, own + in + unread_owed(&io->out.unread)))
+		return false;
+	if (c->state == RAW) {
+		is_out = output_is_kept(&io->out);
+		/* Others that go for it may be this one, by its other share. */
+		if (!budget_set(f->options.budget, &io->raw.counted.share, BUDGET_REQUESTS, is_out ? in : own + in) ||
+		    c->doomed)
 			return false;
-		io->owed = owed;
+		return budget_set(f->options.budget, &io->counted.share, BUDGET_ANSWERS, is_out ? own + out : 0) &&
+		       !c->doomed;
 	}
-	return budget_set(f->options.budget, &io->counted.share, c->state == READING ? BUDGET_REQUESTS : BUDGET_ANSWERS,
-	    own + unread_size(&io->out.unread));
+	return budget_set(
+	    f->options.budget, &io->counted.share, is_out ? BUDGET_ANSWERS : BUDGET_REQUESTS, own + in + out);
 }
 
 void
@@ -111,9 +134,14 @@ fcgi_close(struct fcgi *f, struct fcgi_conn *c)
 		return;
 	fcgi_end_io(f, c);
 	fcgi_forget_kept(f, c);
+	if (c->doomed)
+		fcgi_list_remove(f, &f->doomed, c);
+	c->doomed = false;
 	f->counts.idle_closed += c->state == IDLE && c->asked;
 	if (c->state == OPEN || c->state == STREAMING)
 		f->counts.open--;
+	else if (c->state == RAW)
+		f->counts.raw--;
 	fcgi_end_idle(f, c, CLOSED);
 	c->state = CLOSED;
 	c->generation++;
@@ -137,7 +165,7 @@ fcgi_tell_ended(struct fcgi *f, struct fcgi_conn *c)
 void
 fcgi_lose(struct fcgi *f, struct fcgi_conn *c)
 {
-	if (fcgi_is_open(c)) {
+	if (fcgi_is_open(c) || (c->state == RAW && !c->raw.closed)) {
 		f->counts.gone++;
 		f->handler.gone(f->handler.ctx, c);
 	}
@@ -148,7 +176,13 @@ fcgi_lose(struct fcgi *f, struct fcgi_conn *c)
 static void
 end_share(void *ctx, struct budget_share *share)
 {
-	fcgi_lose(ctx, CONTAINER(share, struct fcgi_counted, share)->conn);
+	struct fcgi_conn *c = CONTAINER(share, struct fcgi_counted, share)->conn;
+
+	/* This comes from within anybody's call: whoever has it may be in the middle of something. */
+	if (c->state == RAW || (c->state == STREAMING && fcgi_is_open(c)))
+		fcgi_doom(ctx, c);
+	else
+		fcgi_lose(ctx, c);
 }
 
 static void
@@ -162,6 +196,17 @@ late(void *ctx, struct timer *t)
 	f->counts.late++;
 	log_info(io->counted.conn->state == READING ? "request_late" : "reader_late", "fd=%d", io->counted.conn->fd);
 	fcgi_lose(f, io->counted.conn);
+}
+
+/* The time of fcgi_raw_wait() is over. */
+static void
+waited(void *ctx, struct timer *t)
+{
+	struct fcgi *f = ctx;
+	struct fcgi_conn *c = CONTAINER(t, struct fcgi_io, raw.timer)->counted.conn;
+
+	f->handler.waited(f->handler.ctx, c);
+	fcgi_raw_settle(f, c);
 }
 
 /* An event may be old: the turn before left it, and what it told of was read by one that came after it. Else it is the
@@ -180,8 +225,12 @@ on_event(void *ctx, int fd, uint32_t generation, uint32_t events)
 	struct fcgi *f = ctx;
 	struct fcgi_conn *c = fcgi_at(f, fd);
 
-	if (c->state == CLOSED || c->generation != generation)
+	if (c->state == CLOSED || c->generation != generation || c->doomed)
 		return;
+	if (c->state == RAW) {
+		fcgi_raw_event(f, c, events);
+		return;
+	}
 	if (events & LOOP_OUT && (c->state == WRITING || c->state == STREAMING))
 		fcgi_output(f, c);
 	if (events & LOOP_IN && c->generation == generation) {
@@ -198,6 +247,7 @@ on_event(void *ctx, int fd, uint32_t generation, uint32_t events)
 				fcgi_lose(f, c);
 			break;
 		case WRITING:
+		case RAW:
 		case CLOSED:
 			break;
 		}
@@ -218,6 +268,7 @@ accept_one(struct fcgi *f, int fd)
 	c = fcgi_at(f, fd);
 	memset(c->slot, 0, f->options.slot_size);
 	c->fd = fd;
+	c->scgi = false;
 	fcgi_begin_idle(f, c);
 	if (c->generation == 0)
 		c->generation = 1;
@@ -293,7 +344,8 @@ fcgi_new(struct loop *loop, const struct fcgi_options *options, const struct fcg
 		return NULL;
 	}
 	f->loop = loop;
-	f->idle_first = f->idle_last = -1;
+	f->idle = f->doomed = (struct fcgi_list){-1, -1};
+	TAILQ_INIT(&f->going_on);
 	f->options = *options;
 	f->handler = *handler;
 	f->conns_limit = (size_t)limit.rlim_cur;
@@ -321,6 +373,8 @@ fcgi_new(struct loop *loop, const struct fcgi_options *options, const struct fcg
 	    end_share, f);
 	f->late_kind = loop_timer_kind(loop, late, f);
 	f->listen_kind = loop_timer_kind(loop, listen_again, f);
+	f->wait_kind = loop_timer_kind(loop, waited, f);
+	loop_hook(loop, LOOP_SWEEP, fcgi_sweep, f);
 	f->conn_kind = loop_conn_kind(loop, on_event, f);
 	listen_start(f);
 	return f;
@@ -352,7 +406,7 @@ fcgi_of_slot(void *slot)
 }
 
 uint64_t
-fcgi_handle(struct fcgi_conn *conn)
+fcgi_handle(const struct fcgi_conn *conn)
 {
 	return (uint64_t)conn->serial << 32 | (uint32_t)conn->fd;
 }
@@ -373,9 +427,21 @@ fcgi_drain(struct fcgi *f)
 	f->draining = true;
 }
 
-int
-fcgi_walk_open(
-    struct fcgi *f, int from, size_t most, size_t ends, void (*fn)(void *ctx, struct fcgi_conn *conn), void *ctx)
+static bool
+is_open(const struct fcgi_conn *c)
+{
+	return fcgi_is_open(c) && !c->doomed;
+}
+
+static bool
+is_raw(const struct fcgi_conn *c)
+{
+	return c->state == RAW && !c->doomed;
+}
+
+static int
+walk(struct fcgi *f, bool (*is)(const struct fcgi_conn *c), int from, size_t most, size_t ends,
+    void (*fn)(void *ctx, struct fcgi_conn *conn), void *ctx)
 {
 	size_t looked = 0, ended = 0;
 
@@ -384,19 +450,32 @@ fcgi_walk_open(
 
 		if (looked++ == most || ended == ends)
 			return fd;
-		if (c->state != OPEN)
+		if (!is(c))
 			continue;
 		fn(ctx, c);
-		ended += c->state != OPEN;
+		ended += !is(c);
 	}
 	return -1;
+}
+
+int
+fcgi_walk_open(
+    struct fcgi *f, int from, size_t most, size_t ends, void (*fn)(void *ctx, struct fcgi_conn *conn), void *ctx)
+{
+	return walk(f, is_open, from, most, ends, fn, ctx);
+}
+
+int
+fcgi_walk_raw(struct fcgi *f, int from, size_t most, void (*fn)(void *ctx, struct fcgi_conn *conn), void *ctx)
+{
+	return walk(f, is_raw, from, most, most, fn, ctx);
 }
 
 void
 fcgi_each_open(struct fcgi *f, void (*fn)(void *ctx, struct fcgi_conn *conn), void *ctx)
 {
 	for (int fd = 0; fd <= f->highest_fd; fd++)
-		if (fcgi_at(f, fd)->state == OPEN)
+		if (is_open(fcgi_at(f, fd)))
 			fn(ctx, fcgi_at(f, fd));
 }
 

@@ -16,18 +16,38 @@ seconds(void)
 }
 
 void
+fcgi_list_add(struct fcgi *f, struct fcgi_list *list, struct fcgi_conn *c)
+{
+	c->link.before = list->last;
+	c->link.after = -1;
+	if (list->last < 0)
+		list->first = c->fd;
+	else
+		fcgi_at(f, list->last)->link.after = c->fd;
+	list->last = c->fd;
+}
+
+void
+fcgi_list_remove(struct fcgi *f, struct fcgi_list *list, struct fcgi_conn *c)
+{
+	if (c->link.before < 0)
+		list->first = c->link.after;
+	else
+		fcgi_at(f, c->link.before)->link.after = c->link.after;
+	if (c->link.after < 0)
+		list->last = c->link.before;
+	else
+		fcgi_at(f, c->link.after)->link.before = c->link.before;
+	c->io = NULL;
+}
+
+void
 fcgi_begin_idle(struct fcgi *f, struct fcgi_conn *c)
 {
 	c->state = IDLE;
 	c->asked = false;
 	c->idle_s = seconds();
-	c->idle.before = f->idle_last;
-	c->idle.after = -1;
-	if (f->idle_last < 0)
-		f->idle_first = c->fd;
-	else
-		fcgi_at(f, f->idle_last)->idle.after = c->fd;
-	f->idle_last = c->fd;
+	fcgi_list_add(f, &f->idle, c);
 }
 
 void
@@ -35,16 +55,8 @@ fcgi_end_idle(struct fcgi *f, struct fcgi_conn *c, enum fcgi_state next)
 {
 	if (c->state != IDLE)
 		return;
-	if (c->idle.before < 0)
-		f->idle_first = c->idle.after;
-	else
-		fcgi_at(f, c->idle.before)->idle.after = c->idle.after;
-	if (c->idle.after < 0)
-		f->idle_last = c->idle.before;
-	else
-		fcgi_at(f, c->idle.after)->idle.before = c->idle.before;
+	fcgi_list_remove(f, &f->idle, c);
 	c->state = (uint8_t)next;
-	c->io = NULL;
 }
 
 /* Whether nothing has come that was not read yet: a web server may have begun to send just now. */
@@ -67,8 +79,8 @@ fcgi_close_idle(struct fcgi *f)
 	uint16_t now = seconds();
 	bool any = false;
 
-	for (int i = 0; i < IDLE_CLOSES_PER_TURN && f->idle_first >= 0; i++) {
-		struct fcgi_conn *c = fcgi_at(f, f->idle_first);
+	for (int i = 0; i < IDLE_CLOSES_PER_TURN && f->idle.first >= 0; i++) {
+		struct fcgi_conn *c = fcgi_at(f, f->idle.first);
 
 		/* Whole seconds, whenever in its second it began. */
 		if ((uint16_t)(now - c->idle_s) <= IDLE_MIN_S)

@@ -104,6 +104,7 @@ fcgi_resume(struct fcgi *f, struct fcgi_conn *c)
 	assert(c->state == OPEN && c->postponed);
 	kept = take(f, c);
 	r = (struct fcgi_request){.conn = c,
+	    .scgi = c->scgi,
 	    .n_params = kept->n_params,
 	    .cut = kept->cut,
 	    .body = kept->body,

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "fcgi_state.h"
+#include "scgi.h"
 
 enum {
 	BODY_KEEP = 64 * 1024, /* memory kept for the next request's body */
@@ -19,7 +20,8 @@ static void
 end_bad(struct fcgi *f, struct fcgi_conn *c)
 {
 	f->counts.bad_records++;
-	log_warning("bad_records", "fd=%d detail=\"closed: not a whole, well-formed FastCGI request\"", c->fd);
+	log_warning("bad_records", "fd=%d detail=\"closed: not a whole, well-formed %s request\"", c->fd,
+	    c->scgi ? "SCGI" : "FastCGI");
 	fcgi_close(f, c);
 }
 
@@ -93,6 +95,18 @@ take_body(struct fcgi *f, FCGX_Stream *in, size_t n)
 	return f->body.n == n;
 }
 
+void
+fcgi_begin_request(struct fcgi *f, struct fcgi_conn *c)
+{
+	fcgi_end_io(f, c);
+	fcgi_end_idle(f, c, OPEN);
+	c->state = OPEN;
+	c->serial++;
+	c->handed = true;
+	f->counts.open++;
+	f->counts.requests++;
+}
+
 /* A whole request; over: some of its body was taken out. */
 static void
 open_request(struct fcgi *f, struct fcgi_conn *c, struct str records, const struct record_walk *walk, bool over)
@@ -108,21 +122,15 @@ open_request(struct fcgi *f, struct fcgi_conn *c, struct str records, const stru
 	}
 	take_params(&r, parsed.envp);
 	ok = take_body(f, parsed.in, walk->body_n);
-	fcgi_end_io(f, c);
 	if (!ok) {
 		FCGX_Free(&parsed, 0);
 		end_bad(f, c);
 		return;
 	}
 	r.body = buf_str(&f->body);
-	fcgi_end_idle(f, c, OPEN);
-	c->state = OPEN;
-	c->serial++;
-	c->handed = true;
+	fcgi_begin_request(f, c);
 	c->keep = walk->keep;
 	c->request_id = walk->request_id;
-	f->counts.open++;
-	f->counts.requests++;
 	f->handler.request(f->handler.ctx, &r);
 	FCGX_Free(&parsed, 0);
 }
@@ -154,16 +162,21 @@ static bool
 add_input(struct fcgi *f, struct fcgi_conn *c, struct str bytes)
 {
 	struct fcgi_io *io = c->io;
+	enum record_result result = RECORD_BAD;
 	struct record_walk walk;
 
 	buf_add(&io->in, bytes);
-	switch (buf_ok(&io->in) ? walk_input(f, io) : RECORD_BAD) {
+	if (buf_ok(&io->in))
+		result = c->scgi ? fcgi_scgi_input(f, c, buf_str(&io->in)) : walk_input(f, io);
+	switch (result) {
 	case RECORD_PART:
 		if (fcgi_count_io(f, c))
 			return true;
 		fcgi_close(f, c);
 		return false;
 	case RECORD_WHOLE:
+		if (c->scgi)
+			return false;
 		walk = io->walk; /* which ends as the request begins */
 		open_request(f, c, buf_str(&io->in), &walk, io->over);
 		return false;
@@ -206,13 +219,17 @@ fcgi_input(struct fcgi *f, struct fcgi_conn *c)
 {
 	struct record_walk walk = {0};
 	struct str bytes = receive(f, c);
+	enum record_result result;
 	size_t over;
 
 	if (bytes.n == 0)
 		return;
-	switch (record_walk(&walk, bytes, f->options.body_max, &over)) {
+	c->scgi = scgi_begins(*bytes.p);
+	result = c->scgi ? fcgi_scgi_input(f, c, bytes) : record_walk(&walk, bytes, f->options.body_max, &over);
+	switch (result) {
 	case RECORD_WHOLE:
-		open_request(f, c, bytes, &walk, false);
+		if (!c->scgi)
+			open_request(f, c, bytes, &walk, false);
 		return;
 	case RECORD_BAD:
 		end_bad(f, c);

@@ -13,6 +13,8 @@ enum {
 static void
 end_reply(struct fcgi *f, struct fcgi_conn *c)
 {
+	if (c->scgi)
+		fcgi_scgi_drop_input(c);
 	fcgi_end_io(f, c);
 	fcgi_begin_idle(f, c);
 	if (!c->keep)
@@ -32,6 +34,10 @@ end_output(struct fcgi *f, struct fcgi_conn *c)
 	bool last = c->io->last;
 
 	loop_want_output(f->loop, f->conn_kind, c->fd, c->generation, false);
+	if (c->state == RAW) {
+		fcgi_raw_sent(f, c);
+		return;
+	}
 	if (c->state == WRITING) {
 		end_reply(f, c);
 		return;
@@ -46,10 +52,10 @@ end_output(struct fcgi *f, struct fcgi_conn *c)
 void
 fcgi_output(struct fcgi *f, struct fcgi_conn *c)
 {
-	struct fcgi_io *io = c->io;
+	struct fcgi_io *io = fcgi_io(c);
 	size_t n;
 
-	if (io == NULL)
+	if (io == NULL || !output_is_kept(&io->out))
 		return;
 	switch (output_go_on(&io->out, c->fd, &f->pieces, &io->counted.share, &n)) {
 	case OUTPUT_SENT:
@@ -57,7 +63,10 @@ fcgi_output(struct fcgi *f, struct fcgi_conn *c)
 		end_output(f, c);
 		return;
 	case OUTPUT_GONE:
-		fcgi_lose(f, c);
+		if (c->state == RAW)
+			fcgi_raw_break(f, c);
+		else
+			fcgi_lose(f, c);
 		return;
 	case OUTPUT_BLOCKED:
 		break;
@@ -192,14 +201,16 @@ reframe(struct blob *from, uint16_t request_id, bool last)
 	return b;
 }
 
-/* The peer has taken sent bytes, and the rest waits. */
-static bool
-keep(struct fcgi *f, struct fcgi_conn *c, struct blob *b, size_t sent)
+bool
+fcgi_keep(struct fcgi *f, struct fcgi_conn *c, struct blob *b, size_t sent)
 {
-	if (fcgi_begin_io(f, c, f->options.send_wait_ms) == NULL || output_keep(&c->io->out, &f->pieces, b, sent) != 0)
+	if (c->io == NULL && fcgi_begin_io(f, c, 0) == NULL)
+		return false;
+	set_timer(f, c->io);
+	if (output_keep(&c->io->out, &f->pieces, b, sent) != 0)
 		return false;
 	f->counts.writing++;
-	if (f->handler.debtor != NULL)
+	if (f->handler.debtor != NULL && c->io->debtor == NULL)
 		c->io->debtor = f->handler.debtor(f->handler.ctx, c);
 	return fcgi_count_io(f, c) && loop_want_output(f->loop, f->conn_kind, c->fd, c->generation, true) == 0;
 }
@@ -210,6 +221,8 @@ addressed(const struct fcgi *f, const struct fcgi_conn *c, struct blob *b, bool 
 {
 	bool last = ends && f->draining;
 
+	if (b != NULL && c->scgi)
+		return fcgi_scgi_answer(b);
 	return b != NULL && (c->request_id != 1 || last) ? reframe(b, c->request_id, last) : b;
 }
 
@@ -229,7 +242,7 @@ send_last(struct fcgi *f, struct fcgi_conn *c, struct blob *reply)
 	}
 	if (result == OUTPUT_SENT)
 		end_reply(f, c);
-	else if (result == OUTPUT_GONE || !keep(f, c, reply, sent)) {
+	else if (result == OUTPUT_GONE || !fcgi_keep(f, c, reply, sent)) {
 		fcgi_close(f, c);
 		result = OUTPUT_GONE;
 	}
@@ -254,6 +267,10 @@ fcgi_more(struct fcgi *f, struct fcgi_conn *c, struct blob *part)
 	enum output_result result = OUTPUT_GONE;
 	size_t sent;
 
+	if (c->doomed) {
+		blob_drop(part);
+		return OUTPUT_BLOCKED;
+	}
 	assert(c->state == OPEN || (c->state == STREAMING && c->io == NULL));
 	fcgi_forget_kept(f, c);
 	c->state = STREAMING;
@@ -262,7 +279,7 @@ fcgi_more(struct fcgi *f, struct fcgi_conn *c, struct blob *part)
 		loop_spend(f->loop, part->n);
 		result = output_send(c->fd, part, &sent);
 	}
-	if (result == OUTPUT_BLOCKED && !keep(f, c, part, sent))
+	if (result == OUTPUT_BLOCKED && !fcgi_keep(f, c, part, sent))
 		result = OUTPUT_GONE;
 	if (result == OUTPUT_GONE)
 		fcgi_close(f, c);
@@ -274,7 +291,12 @@ void
 fcgi_end(struct fcgi *f, struct fcgi_conn *c)
 {
 	assert(c->state == STREAMING);
-	if (c->io != NULL) {
+	if (c->doomed) {
+		/* Nobody is to be told that it is gone. */
+		f->counts.open--;
+		c->state = WRITING;
+		fcgi_tell_ended(f, c);
+	} else if (c->io != NULL) {
 		c->io->last = true;
 		fcgi_tell_ended(f, c);
 	} else

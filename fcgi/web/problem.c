@@ -16,6 +16,7 @@ static const struct {
     [PROBLEM_TOO_DEEP] = {400, "too_deep"},
     [PROBLEM_BAD_SEARCH] = {400, "bad_search"},
     [PROBLEM_BAD_NAME] = {400, "bad_name"},
+    [PROBLEM_BAD_UPGRADE] = {400, "bad_upgrade"},
     [PROBLEM_SENDER_TAKEN] = {400, "sender_taken"},
     [PROBLEM_UNAUTHORIZED] = {401, "unauthorized"},
     [PROBLEM_FORBIDDEN_ORIGIN] = {403, "forbidden_origin"},
@@ -29,6 +30,7 @@ static const struct {
     [PROBLEM_UNSUPPORTED_MEDIA_TYPE] = {415, "unsupported_media_type"},
     [PROBLEM_UNKNOWN_HOST] = {421, "unknown_host"},
     [PROBLEM_KEY_CONFLICT] = {422, "key_conflict"},
+    [PROBLEM_UPGRADE_REQUIRED] = {426, "upgrade_required"},
     [PROBLEM_RATE_LIMITED] = {429, "rate_limited"},
     [PROBLEM_INTERNAL] = {500, "internal"},
     [PROBLEM_QUEUE_FULL] = {503, "queue_full"},
@@ -85,6 +87,8 @@ problem_title(int status)
 		return "Misdirected Request";
 	case 422:
 		return "Unprocessable Content";
+	case 426:
+		return "Upgrade Required";
 	case 429:
 		return "Too Many Requests";
 	case 503:

@@ -80,6 +80,14 @@ take_param(struct request *r, struct str name, struct str value)
 	    {{"REMOTE_ADDR", 11}, offsetof(struct request, address)},
 	    {{"HTTP_X_FORWARDED_FOR", 20}, offsetof(struct request, forwarded)},
 	    {{"HTTP_ACCESS_CONTROL_REQUEST_HEADERS", 35}, offsetof(struct request, cors_headers)},
+	    {{"LONGLINE_UPGRADE", 16}, offsetof(struct request, can_upgrade)},
+	    {{"SERVER_PROTOCOL", 15}, offsetof(struct request, protocol)},
+	    {{"HTTP_UPGRADE", 12}, offsetof(struct request, upgrade)},
+	    {{"HTTP_CONNECTION", 15}, offsetof(struct request, connection)},
+	    {{"HTTP_SEC_WEBSOCKET_KEY", 22}, offsetof(struct request, ws_key)},
+	    {{"HTTP_SEC_WEBSOCKET_VERSION", 26}, offsetof(struct request, ws_version)},
+	    {{"HTTP_ACCEPT", 11}, offsetof(struct request, accept)},
+	    {{"HTTP_LAST_EVENT_ID", 18}, offsetof(struct request, last_event_id)},
 	};
 
 	if (str_eq(name, STR("REQUEST_METHOD")))
@@ -100,6 +108,7 @@ request_init(struct request *r, struct requests *all, const struct fcgi_request 
 	    .conn = from->conn,
 	    .method = METHOD_OTHER,
 	    .cut = from->cut,
+	    .scgi = from->scgi,
 	    .body = from->body,
 	    .body_too_large = from->body_too_large};
 	memset(slot, 0, slot_size);
@@ -130,6 +139,36 @@ add_cors(struct buf *head, const struct origins *origins, unsigned origin)
 	    head, STR("Access-Control-Expose-Headers: ETag, Idempotent-Replayed, Preference-Applied, Retry-After\r\n"));
 }
 
+/* Once for each answer that is not shared, so without the slow printf. length < 0: it is not known. */
+static void
+add_head(struct buf *head, const struct requests *all, unsigned origin, int status, struct str type, int64_t length,
+    struct str headers)
+{
+	buf_add(head, STR("Status: "));
+	buf_add_int(head, status);
+	buf_add_char(head, ' ');
+	buf_add(head, str_of(problem_title(status)));
+	buf_add(head, STR("\r\n"));
+	if (type.n > 0) {
+		buf_add(head, STR("Content-Type: "));
+		buf_add(head, type);
+		buf_add(head, STR("\r\n"));
+	}
+	if (type.n > 0 && length >= 0) {
+		buf_add(head, STR("Content-Length: "));
+		buf_add_int(head, length);
+		buf_add(head, STR("\r\n"));
+	}
+	buf_add(head, headers);
+	/* What a page elsewhere gets is another answer, be it a refusal. */
+	buf_add(head, STR("Vary: Origin\r\n"));
+	if (origin & ORIGIN_SOMEBODY)
+		buf_add(head, STR("Cache-Control: private\r\nVary: Authorization\r\n"));
+	if ((origin & ~(unsigned)ORIGIN_SOMEBODY) != ORIGIN_NONE)
+		add_cors(head, &all->origins, origin & ~(unsigned)ORIGIN_SOMEBODY);
+	buf_add(head, STR("\r\n"));
+}
+
 static struct blob *
 frame(struct requests *all, unsigned origin, int status, struct str type, struct str headers, struct str body)
 {
@@ -137,27 +176,7 @@ frame(struct requests *all, unsigned origin, int status, struct str type, struct
 	struct blob *b = NULL;
 
 	buf_init(&head, 16 * 1024);
-	/* Once for each answer that is not shared, so without the slow printf. */
-	buf_add(&head, STR("Status: "));
-	buf_add_int(&head, status);
-	buf_add_char(&head, ' ');
-	buf_add(&head, str_of(problem_title(status)));
-	buf_add(&head, STR("\r\n"));
-	if (type.n > 0) {
-		buf_add(&head, STR("Content-Type: "));
-		buf_add(&head, type);
-		buf_add(&head, STR("\r\nContent-Length: "));
-		buf_add_int(&head, (int64_t)body.n);
-		buf_add(&head, STR("\r\n"));
-	}
-	buf_add(&head, headers);
-	/* What a page elsewhere gets is another answer, be it a refusal. */
-	buf_add(&head, STR("Vary: Origin\r\n"));
-	if (origin & ORIGIN_SOMEBODY)
-		buf_add(&head, STR("Cache-Control: private\r\nVary: Authorization\r\n"));
-	if ((origin & ~(unsigned)ORIGIN_SOMEBODY) != ORIGIN_NONE)
-		add_cors(&head, &all->origins, origin & ~(unsigned)ORIGIN_SOMEBODY);
-	buf_add(&head, STR("\r\n"));
+	add_head(&head, all, origin, status, type, (int64_t)body.n, headers);
 	if (buf_ok(&head))
 		b = fcgi_frame(buf_str(&head), body);
 	buf_fini(&head);
@@ -241,6 +260,22 @@ request_json(struct requests *all, unsigned origin, struct str headers, struct s
 }
 
 struct blob *
+request_part(struct requests *all, unsigned origin, struct str type, struct str body)
+{
+	struct buf head;
+	struct blob *b = NULL;
+
+	buf_init(&head, SIZE_MAX);
+	add_head(
+	    &head, all, origin, 200, type, -1, STR(REQUEST_NO_STORE_LINE "Vary: Accept\r\nX-Accel-Buffering: no\r\n"));
+	buf_add(&head, body);
+	if (buf_ok(&head))
+		b = fcgi_frame_part(buf_str(&head));
+	buf_fini(&head);
+	return b;
+}
+
+struct blob *
 request_text(struct requests *all, unsigned origin, struct str body)
 {
 	return frame(all, origin, 200, REQUEST_TEXT, REQUEST_NO_STORE, body);
@@ -262,6 +297,12 @@ fail(struct requests *all, struct fcgi_conn *conn, enum problem p, struct str he
 	all->problems[p]++;
 	buf_init(&head, 4096);
 	buf_init(&body, 16 * 1024);
+	if (((const struct slot *)fcgi_slot(conn))->events && problem_status(p) >= 500) {
+		request_add_come_back(&body, conn, problem_code(p));
+		request_reply(all, conn, 200, REQUEST_EVENTS, REQUEST_NO_STORE, buf_str(&body));
+		buf_fini(&body);
+		return;
+	}
 	buf_add(&head, REQUEST_NO_STORE);
 	buf_add(&head, headers);
 	problem_add_json(

@@ -16,6 +16,7 @@
 /* What answers say of themselves. */
 #define REQUEST_JSON STR("application/json")
 #define REQUEST_TEXT STR("text/plain; charset=UTF-8")
+#define REQUEST_EVENTS STR("text/event-stream")
 #define REQUEST_NO_STORE_LINE "Cache-Control: no-store\r\n"
 #define REQUEST_NO_STORE STR(REQUEST_NO_STORE_LINE)
 
@@ -36,14 +37,17 @@ struct request {
 	enum method method;
 	struct str path; /* its last segment, or from /socket.io/ or /messages/ID on: "/send" */
 	struct str query, content_type, user, host, origin, fetch_site, fetch_dest, prefer, if_match, if_none_match,
-	    if_key, idempotency_key, cors_headers, user_agent, authorization, address, forwarded;
+	    if_key, idempotency_key, cors_headers, user_agent, authorization, address, forwarded, accept, last_event_id;
 	struct str body;
-	bool cut; /* as of struct fcgi_request */
+	struct str can_upgrade; /* "1": the web server says that it can, by SCGI (nginx/: LONGLINE_UPGRADE) */
+	struct str protocol, upgrade, connection, ws_key, ws_version; /* heeded by SCGI alone */
+	bool cut;                                                     /* as of struct fcgi_request */
+	bool scgi;
 	bool body_too_large;
 };
 
-/* What a connection is parked for: that is told when its peer hangs up. */
-enum parked_kind { PARKED_NOT, PARKED_LATE, PARKED_POLL, PARKED_SESSION, PARKED_ERRAND };
+/* What a connection is parked for: that is told when its peer hangs up. PARKED_WIRE: it is RAW. */
+enum parked_kind { PARKED_NOT, PARKED_LATE, PARKED_POLL, PARKED_SESSION, PARKED_ERRAND, PARKED_STREAM, PARKED_WIRE };
 
 /* Begins every slot of a connection; what parks puts more behind it. */
 struct slot {
@@ -51,6 +55,7 @@ struct slot {
 	uint8_t origin;    /* what answers say to the page that asked: ORIGIN_NONE and so on, and ORIGIN_SOMEBODY */
 	uint8_t parked;
 	uint8_t entered; /* live/gate.h's: what it has taken */
+	bool events;     /* request_open_events() */
 	union {
 		uint32_t since_ms; /* likewise: clock_ms() when it first waited for a count; 0: it did not */
 		struct {
@@ -58,6 +63,10 @@ struct slot {
 			int8_t preferred;
 			bool is_many;
 		} poll; /* api/poll.h's, once it is held: there may be tens of thousands */
+		struct {
+			uint8_t form;
+			bool begun, behind, is_many;
+		} stream; /* api/stream.h's, likewise */
 	};
 };
 
@@ -71,8 +80,21 @@ slot_pass(struct fcgi_conn *conn)
  * off (PARKED_LATE) and comes again. */
 void request_init(struct request *r, struct requests *all, const struct fcgi_request *from, size_t slot_size);
 
+/* Whether what came by SCGI is what may be upgraded: a GET of HTTP/1.1 without a body. false: answered 400. All that
+ * comes by FastCGI is let pass. */
+bool request_scgi_ok(struct request *r);
+
 /* The answers to this request may be read by pages of other origins, as far as these are let in. */
 void request_open_cors(struct request *r);
+
+/*
+ * Where the header Accept names text/event-stream it is a browser's EventSource, which never comes back after an answer
+ * that is not 200. So an error that passes (5xx) is then such a stream, which says when to come back, and ends.
+ */
+void request_open_events(struct request *r);
+bool request_accepts_events(const struct request *r);
+/* The body of such an answer: what is wrong is a code word. */
+void request_add_come_back(struct buf *b, const struct fcgi_conn *conn, const char *code);
 
 /* Answers. headers: whole lines with their CRLF. An empty type: no Content-Type. */
 void request_reply(
@@ -90,6 +112,8 @@ bool request_matches(struct str if_match, struct str body);
 struct blob *request_json(struct requests *all, unsigned origin, struct str headers, struct str body);
 /* The same with plain text, for a session. */
 struct blob *request_text(struct requests *all, unsigned origin, struct str body);
+/* The first part of an answer that goes on (fcgi_more()): 200, not to be stored nor gathered by the web server. */
+struct blob *request_part(struct requests *all, unsigned origin, struct str type, struct str body);
 /* Like fcgi_reply(). */
 bool request_send(struct requests *all, struct fcgi_conn *conn, struct blob *reply);
 

@@ -1,4 +1,4 @@
-// chromium.test.mjs: Socket.IO's client in headless Chromium, with its default options: it connects by polling, tries no
+// chromium.test.mjs: Socket.IO's client in headless Chromium, with its default options: it connects by polling, goes on by
 // WebSocket, and the browser has nothing to complain about.
 //
 // Environment: CHROMIUM (/usr/bin/chromium), and what tests/e2e/harness.mjs says.
@@ -9,14 +9,17 @@ import http from 'node:http';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { alive, freePort, ms, room, server, sleep, until } from '../e2e/harness.mjs';
+import { alive, daemon, freePort, ms, room, run, server, start, tempDir, until } from '../e2e/harness.mjs';
+import { nginx, snippets } from '../e2e/nginx.mjs';
 import { conformance, ours } from './wire.mjs';
 
 // These are installed beside the tests of the page.
 const require = createRequire(new URL('../js/package.json', import.meta.url));
 const { chromium } = require('playwright-core');
 const library = path.join(path.dirname(require.resolve('socket.io-client/package.json')), 'dist');
-const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
+	// A page that no server sent is of no network, and what it asks of this machine would be blocked.
+	'--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets'];
 
 let browser;
 before(async () => {
@@ -41,8 +44,8 @@ async function site(t, files) {
  * A page of the site's origin (or from elsewhere) with the client, in one of its two builds, and this script. `seen` has what
  * the browser did. `cut`: the daemon will be killed, and the browser may say that requests failed.
  */
-async function page(t, url, script, { elsewhere = false, build = 'socket.io.min.js', cut = false } = {}) {
-	const context = await browser.newContext();
+async function page(t, url, script, { elsewhere = false, build = 'socket.io.min.js', cut = false, ...options } = {}) {
+	const context = await browser.newContext(options);
 	const tab = await context.newPage();
 	const seen = { sockets: [], requests: [], complaints: [] };
 	tab.on('websocket', (ws) => seen.sockets.push(ws.url()));
@@ -63,7 +66,6 @@ async function page(t, url, script, { elsewhere = false, build = 'socket.io.min.
 		await tab.route(url + name, (route) => route.fulfill({ contentType, body }));
 	t.after(async () => {
 		await context.close();
-		assert.deepEqual(seen.sockets, [], 'WebSockets');
 		assert.deepEqual(cut ? seen.complaints.filter((text) => !/^Failed to load resource/.test(text)) : seen.complaints, []);
 	});
 	await tab.goto(`${origin}/test.html`);
@@ -76,13 +78,16 @@ describe('Chromium and the relay', () => {
 	const s = server();
 
 	for (const build of ['socket.io.js', 'socket.io.min.js', 'socket.io.esm.min.js']) {
-		it(`io() connects by polling and stays there (${build})`, async (t) => {
+		it(`io() connects by polling and goes on by WebSocket (${build})`, async (t) => {
 			const tab = await page(t, s.url, `
 				const socket = globalThis.socket = io();
 				socket.on('connect', () => socket.emit('hello', 'é😀', (answer) => { document.title = 'id ' + typeof answer.id; }));`, { build });
 			await title(tab, 'id number');
-			await sleep(500);
-			assert.equal(await tab.evaluate(() => globalThis.socket.io.engine.transport.name), 'polling');
+			await tab.waitForFunction(() => globalThis.socket.io.engine.transport.name === 'websocket', undefined, { timeout: ms(20_000) });
+			const { id } = await tab.evaluate(() => globalThis.socket.emitWithAck('hello', new Uint8Array([1, 2])));
+			assert.equal(typeof id, 'number');
+			assert.equal(tab.seen.sockets.length, 1);
+			assert.match(tab.seen.sockets[0], /^ws:.*\/socket\.io\/\?EIO=4&transport=websocket&sid=/);
 			assert.ok(tab.seen.requests.some((one) => one.startsWith('GET /socket.io/?EIO=4&transport=polling')));
 			assert.ok(!tab.seen.requests.some((one) => one.startsWith('OPTIONS')));
 		});
@@ -134,6 +139,39 @@ describe('Chromium and the relay', () => {
 		await title(tab, 'connected');
 		await tab.goto('about:blank');
 		await s.sent('nobody listens', { room: name });
+	});
+});
+
+describe('Chromium and WebSocket', () => {
+	it('a page of another origin gets none, nor is it let in by polling', async (t) => {
+		const s = await start({ t });
+		const tab = await page(t, s.url, `
+			new WebSocket('${s.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket').onclose = ({ code }) => { document.title = 'closed ' + code; };`, { elsewhere: true });
+		await title(tab, 'closed 1006');
+		tab.seen.complaints.length = 0; // the browser says that it was refused
+		assert.equal(await s.metric(/^longline_sessions$/), 0);
+	});
+
+	it('works where the page came over HTTP/2', async (t) => {
+		const folder = tempDir(), d = await daemon({ t });
+		const { code, stderr } = await run('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost', '-keyout', `${folder}/key.pem`, '-out', `${folder}/cert.pem`]);
+		assert.equal(code, 0, stderr);
+		const front = await nginx({ ...snippets({ socket: d.socket }), t, site: (port) => `server {
+			listen 127.0.0.1:${port} ssl http2;
+			ssl_certificate ${folder}/cert.pem;
+			ssl_certificate_key ${folder}/key.pem;
+			include server.conf;
+		}` });
+		const url = `https://localhost:${front.port}`;
+		const tab = await page(t, url, `
+			const socket = globalThis.socket = io();
+			socket.on('connect', () => { document.title = 'connected'; });`, { ignoreHTTPSErrors: true });
+		await title(tab, 'connected');
+		await tab.waitForFunction(() => globalThis.socket.io.engine.transport.name === 'websocket', undefined, { timeout: ms(20_000) });
+		assert.equal(typeof (await tab.evaluate(() => globalThis.socket.emitWithAck('hello', 'x'))).id, 'number');
+		await tab.evaluate(() => fetch('/healthz').then((res) => res.text()));
+		await tab.waitForFunction(() => performance.getEntriesByType('resource').some(({ nextHopProtocol }) => nextHopProtocol === 'h2'), undefined, { timeout: ms(20_000) });
+		assert.match(tab.seen.sockets[0], /^wss:/);
 	});
 });
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""client.py sync|async URL longline|other: python-socketio, unmodified, against the conformance server.
+"""client.py sync|async URL longline|other upgrade|polling|websocket: python-socketio, unmodified, against the conformance server.
 
 Both kinds of its client tell the same story: this file awaits what may be awaited. If it is Longline, somebody kills the
-server when "ready for a crash" is printed.
+server when "ready for a crash" is printed. It upgrades within connect(), if it may.
 
 The client on threads has ways of its own, which this story must respect, or it fails or does not end:
 - It hands each packet to a new thread, so that handlers may overtake each other, and an attachment its event.
@@ -24,14 +24,18 @@ LATE = 30  # seconds; longer than a heartbeat
 
 
 class Story:
-    def __init__(self, kind, url):
+    def __init__(self, kind, url, transport):
         self.asynchronous = kind == 'async'
+        self.transport = transport
         self.url = url
         self.sios = []
         if not self.asynchronous:
             # A thread that is not interrupted has handled its packet before the next one's is started: whatever comes in
             # another order came so from the server.
             sys.setswitchinterval(LATE)
+
+    def transports(self):
+        return None if self.transport == 'upgrade' else [self.transport]
 
     async def do(self, call):
         return await call if inspect.isawaitable(call) else call
@@ -57,7 +61,7 @@ class Story:
             sio.on('connect_error', lambda *args: sio.refused.extend(args), namespace=namespace)
             sio.on('question', lambda x: x, namespace=namespace)
         self.sios.append(sio)
-        await self.do(sio.connect(self.url, auth=auth, namespaces=list(namespaces), wait=wait, wait_timeout=LATE))
+        await self.do(sio.connect(self.url, auth=auth, transports=self.transports(), namespaces=list(namespaces), wait=wait, wait_timeout=LATE))
         return sio
 
     async def expect(self, sio, *event):
@@ -71,7 +75,7 @@ class Story:
 
     async def tell(self, longline):
         one = await self.client()
-        assert one.transport() == 'polling', one.transport()
+        assert one.transport() == ('polling' if self.transport == 'polling' else 'websocket'), one.transport()
         await self.expect(one, 'auth', {})
 
         await self.do(one.emit('message', ('a', 1, {'b': [True, None]}, 'é😀')))
@@ -136,7 +140,7 @@ class Story:
 
 
 try:
-    asyncio.run(Story(sys.argv[1], sys.argv[2]).tell(sys.argv[3] == 'longline'))
+    asyncio.run(Story(sys.argv[1], sys.argv[2], sys.argv[4]).tell(sys.argv[3] == 'longline'))
 except BaseException:
     traceback.print_exc()
     sys.stderr.flush()

@@ -1,6 +1,6 @@
 // clients.mjs: unmodified Socket.IO clients from npm, and what tests want to know of them.
 import { createRequire } from 'node:module';
-import { ms, within } from '../e2e/harness.mjs';
+import { ms, until, within } from '../e2e/harness.mjs';
 
 // They are installed beside the tests of the page.
 const require = createRequire(new URL('../js/package.json', import.meta.url));
@@ -13,7 +13,9 @@ function load(name) {
 }
 
 /** Versions and their io(). */
-export const clients = [['4.8', load('socket.io-client')], ['4.0', load('socket.io-client-40')], ['3.1', load('socket.io-client-31')]];
+export const clients = [
+	['4.8', load('socket.io-client')], ['4.4', load('socket.io-client-44')], ['4.0', load('socket.io-client-40')], ['3.1', load('socket.io-client-31')],
+];
 export const io = clients[0][1];
 
 /** Tests have no time for a client's usual patience. */
@@ -49,6 +51,10 @@ export function socket(t, make, url, options = {}) {
 			note(name, ...args);
 	});
 	self.io.on('open', () => self.io.engine.on('upgrading', (transport) => self.upgrades.push(transport.name)));
+	/** By what it talks now. */
+	self.transport = () => self.io.engine.transport.name;
+	/** Resolves once it talks by WebSocket. */
+	self.upgraded = (timeout = ms(30_000)) => until(() => self.connected && self.transport() === 'websocket', { timeout, every: 2, what: 'the upgrade' });
 	/** The arguments of the next (or first not yet taken) event of this name. */
 	self.next = (name, time = ms(30_000)) => {
 		const at = self.happened.findIndex(([one]) => one === name);

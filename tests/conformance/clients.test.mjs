@@ -1,5 +1,7 @@
-// clients.test.mjs: unmodified Socket.IO clients, with their default options, against the conformance server: three
-// generations of the official one, and python's.
+// clients.test.mjs: unmodified Socket.IO clients against the conformance server: four generations of the official one, and
+// python's.
+//
+// Environment: CLIENTS_TRANSPORT  by what they talk: upgrade (as they do by themselves), polling or websocket
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
@@ -7,7 +9,13 @@ import { fileURLToPath } from 'node:url';
 import { alive, child, ms, sleep, until, within } from '../e2e/harness.mjs';
 import { descendants } from '../e2e/load.mjs';
 import { clients, connected, socket } from './clients.mjs';
-import { conformance, foreign, ours } from './wire.mjs';
+import { conformance, foreign, ours, pollingOnly } from './wire.mjs';
+
+const TRANSPORT = process.env.CLIENTS_TRANSPORT ?? (pollingOnly ? 'polling' : 'upgrade');
+/** What they are told: nothing, if they are to upgrade. */
+const TOLD = TRANSPORT === 'upgrade' ? {} : { transports: [TRANSPORT] };
+/** What is the same by any transport is tested with the one. */
+const once = { skip: TRANSPORT !== (pollingOnly ? 'polling' : 'upgrade') && 'tested with the other transport' };
 
 /** Kills the daemon; scripts/run starts it again. */
 async function restart(s) {
@@ -27,17 +35,20 @@ async function restart(s) {
 const each = ([version, io]) => {
 	describe(`socket.io-client ${version}`, { concurrency: 1 }, () => {
 		const s = conformance();
-		const join = (t, path = '', options = {}) => connected(t, io, s.url + path, options);
+		const join = (t, path = '', options = {}) => connected(t, io, s.url + path, { ...TOLD, ...options });
 
-		it('connects by polling, and tries nothing else', async (t) => {
+		it(`connects by ${TRANSPORT}`, async (t) => {
 			const one = await join(t);
 			assert.deepEqual(await one.next('auth'), [{}]);
-			assert.equal(one.io.engine.transport.name, 'polling');
 			assert.equal(typeof one.id, 'string');
 			assert.notEqual(one.id, one.io.engine.id);
-			await sleep(300);
-			assert.deepEqual(one.upgrades, []);
-			assert.equal(one.io.engine.transport.name, 'polling');
+			if (TRANSPORT === 'upgrade')
+				await one.upgraded();
+			else
+				assert.equal(one.transport(), TRANSPORT);
+			assert.deepEqual(await one.ask('message-with-ack', 'x'), ['x']);
+			assert.deepEqual(one.upgrades, TRANSPORT === 'upgrade' ? ['websocket'] : []);
+			assert.deepEqual(one.rest('disconnect'), []);
 		});
 
 		it('hands over its auth, also from a function', async (t) => {
@@ -68,7 +79,7 @@ const each = ([version, io]) => {
 		});
 
 		it('is refused with data', async (t) => {
-			const one = socket(t, io, `${s.url}/admin`);
+			const one = socket(t, io, `${s.url}/admin`, TOLD);
 			const [error] = await one.next('connect_error');
 			assert.equal(error.message, 'not authorized');
 			assert.deepEqual(error.data, { code: 'E_AUTH' });
@@ -79,7 +90,7 @@ const each = ([version, io]) => {
 		});
 
 		it('is told of an unknown namespace', async (t) => {
-			const [error] = await socket(t, io, `${s.url}/random`).next('connect_error');
+			const [error] = await socket(t, io, `${s.url}/random`, TOLD).next('connect_error');
 			assert.equal(error.message, 'Invalid namespace');
 		});
 
@@ -216,7 +227,9 @@ const each = ([version, io]) => {
 			assert.notEqual(one.id, before);
 			assert.equal(one.recovered ?? false, false);
 			assert.deepEqual(await one.ask('message-with-ack', 'again'), ['again']);
-			assert.equal(one.io.engine.transport.name, 'polling');
+			if (TRANSPORT === 'upgrade')
+				await one.upgraded();
+			assert.equal(one.transport(), TRANSPORT === 'polling' ? 'polling' : 'websocket');
 		});
 
 		it('sends later what it could not send', ours, async (t) => {
@@ -232,7 +245,7 @@ const each = ([version, io]) => {
 		});
 	});
 
-	describe(`socket.io-client ${version}, a short heartbeat`, { concurrency: 1 }, () => {
+	describe(`socket.io-client ${version}, a short heartbeat`, { concurrency: 1, ...(TRANSPORT === 'polling' && version !== '4.8' ? once : {}) }, () => {
 		// Which a busy machine may be late with.
 		const s = conformance({ brisk: true, pongMs: 1000 }), patient = conformance({ brisk: true, pongMs: 3000 });
 
@@ -240,7 +253,7 @@ const each = ([version, io]) => {
 			// A client that the machine lets wait for as long is dropped, and rightly; not every time, though.
 			let dropped;
 			for (let i = 0; i < 5; i++) {
-				const one = await connected(t, io, patient.url);
+				const one = await connected(t, io, patient.url, TOLD);
 				let answer;
 				await sleep(3000);
 				one.emit('message-with-ack', 1, (...args) => {
@@ -259,7 +272,7 @@ const each = ([version, io]) => {
 		});
 
 		it('is answered or told that it was dropped, whoever stands still', ours, async (t) => {
-			const all = await Promise.all(Array.from({ length: 8 }, () => connected(t, io, s.url)));
+			const all = await Promise.all(Array.from({ length: 8 }, () => connected(t, io, s.url, TOLD)));
 			const parts = [s.pid(), ...descendants(s.proc.pid, 'nginx')];
 			const lost = [];
 			let asked = 0, dropped = 0, over = false;
@@ -308,7 +321,7 @@ describe('socket.io-client 4.8, as only newer clients can', () => {
 	const io = clients[0][1];
 
 	it('sends 30 times 100 KB later', async (t) => {
-		const one = socket(t, io, s.url, { autoConnect: false });
+		const one = socket(t, io, s.url, { ...TOLD, autoConnect: false });
 		const texts = Array.from({ length: 30 }, (_, i) => `${i} ${'é😀x'.repeat(14_280)}`);
 		for (const text of texts)
 			one.emit('message', text);
@@ -318,17 +331,19 @@ describe('socket.io-client 4.8, as only newer clients can', () => {
 	});
 
 	it('sends again until it is answered', ours, async (t) => {
-		const one = await connected(t, io, s.url, { retries: 5, ackTimeout: 5000 });
+		const one = await connected(t, io, s.url, { ...TOLD, retries: 5, ackTimeout: 5000 });
 		const back = await restart(s);
 		const answers = Array.from({ length: 20 }, (_, i) => one.emitWithAck('message-with-ack', i));
 		await back();
 		assert.deepEqual(await Promise.all(answers), [...Array(20).keys()]);
 	});
 
-	it('comes back after its POST was too large', async (t) => {
-		const one = await connected(t, io, s.url);
+	it('comes back after what it sent was too large', async (t) => {
+		const one = await connected(t, io, s.url, TOLD);
+		if (TRANSPORT === 'upgrade')
+			await one.upgraded();
 		one.emit('message', 'x'.repeat(1_100_000));
-		assert.match((await one.next('disconnect'))[0], /transport error/);
+		assert.match((await one.next('disconnect'))[0], TRANSPORT === 'polling' ? /transport error/ : /transport close/);
 		await one.next('connect');
 		assert.deepEqual(await one.ask('message-with-ack', 'small'), ['small']);
 	});
@@ -337,13 +352,13 @@ describe('socket.io-client 4.8, as only newer clients can', () => {
 describe('python', () => {
 	const s = conformance();
 	// Debian's packages are for Debian's python; there may be another one before it.
-	const python = ['/usr/bin/python3', 'python3'].find((one) => spawnSync(one, ['-c', 'import socketio, requests, aiohttp']).status === 0);
-	const missing = !python && 'needs the packages python3-socketio, python3-requests and python3-aiohttp';
+	const python = ['/usr/bin/python3', 'python3'].find((one) => spawnSync(one, ['-c', 'import socketio, requests, aiohttp, websocket']).status === 0);
+	const missing = !python && 'needs the packages python3-socketio, python3-requests, python3-aiohttp and python3-websocket';
 
 	for (const [kind, library] of [['sync', 'requests'], ['async', 'aiohttp']]) {
 		it(`python-socketio with ${library}`, { skip: missing }, async (t) => {
 			const script = fileURLToPath(new URL('client.py', import.meta.url));
-			const proc = child(python, [script, kind, s.url, foreign ? 'other' : 'longline']);
+			const proc = child(python, [script, kind, s.url, foreign ? 'other' : 'longline', TRANSPORT]);
 			t.after(() => proc.signal('SIGKILL'));
 			if (!foreign) {
 				await until(() => proc.done || /^ready for a crash$/m.test(proc.stdout), { timeout: ms(60_000), what: 'the client' });

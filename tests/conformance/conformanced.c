@@ -18,6 +18,8 @@
 #include "event/signals.h"
 #include "socketio/member.h"
 #include "socketio/polling.h"
+#include "socketio/websocket.h"
+#include "web/wire.h"
 
 struct daemon {
 	struct config config;
@@ -26,7 +28,10 @@ struct daemon {
 	struct requests requests;
 	struct members *members;
 	struct sessions *sessions;
-	struct polling socketio, engineio;
+	struct engine socketio, engineio;
+	struct websocket socketio_ws, engineio_ws;
+	struct wires wires;
+	unsigned echo; /* kind of WebSockets */
 	int signal_fd;
 	bool terminal;
 };
@@ -248,7 +253,56 @@ echo_ended(void *ctx, struct session *s)
 static const struct session_layer ECHO = {
     .opened = echo_opened, .text = echo_text, .binary = echo_binary, .ended = echo_ended};
 
+/* ---- bare WebSocket: an echo, that reads as fast as it is read ---- */
+
+struct echo_socket {
+	struct slot slot;
+	struct wire wire;
+};
+
+static bool
+wire_message(void *ctx, struct wire *w, bool binary, struct str data)
+{
+	struct daemon *d = ctx;
+
+	return wire_send(&d->wires, w, wire_frame(binary ? WS_BINARY : WS_TEXT, data));
+}
+
+static void
+wire_drained(void *ctx, struct wire *w)
+{
+	struct daemon *d = ctx;
+
+	wire_go_on(&d->wires, w);
+}
+
+static void
+wire_gone(void *ctx, struct wire *w)
+{
+	(void)ctx;
+	(void)w;
+}
+
 /* ---- the rest of a daemon ---- */
+
+static size_t
+slot_size(void)
+{
+	size_t most = polling_slot_size();
+
+	if (most < websocket_slot_size())
+		most = websocket_slot_size();
+	return most > sizeof(struct echo_socket) ? most : sizeof(struct echo_socket);
+}
+
+static void
+to_session(struct engine *e, struct websocket *w, struct request *r)
+{
+	if (r->scgi)
+		websocket_request(w, r);
+	else
+		polling_request(e, r);
+}
 
 static void
 on_request(void *ctx, struct fcgi_request *from)
@@ -256,12 +310,16 @@ on_request(void *ctx, struct fcgi_request *from)
 	struct daemon *d = ctx;
 	struct request r;
 
-	request_init(&r, &d->requests, from, polling_slot_size());
+	request_init(&r, &d->requests, from, slot_size());
 	request_open_cors(&r);
-	if (str_starts(r.path, STR("/socket.io/engine.io/")))
-		polling_request(&d->engineio, &r);
+	if (!request_scgi_ok(&r))
+		return;
+	if (str_eq(r.path, STR("/socket.io/echo")))
+		(void)wire_open(&d->wires, &r, wire_of(r.conn), d->echo);
+	else if (str_starts(r.path, STR("/socket.io/engine.io/")))
+		to_session(&d->engineio, &d->engineio_ws, &r);
 	else if (str_starts(r.path, STR("/socket.io/")))
-		polling_request(&d->socketio, &r);
+		to_session(&d->socketio, &d->socketio_ws, &r);
 	else
 		request_reply(&d->requests, r.conn, 200, STR("text/plain"), STR(""), STR("ok\n"));
 }
@@ -269,9 +327,38 @@ on_request(void *ctx, struct fcgi_request *from)
 static void
 on_gone(void *ctx, struct fcgi_conn *conn)
 {
-	(void)ctx;
-	if (((struct slot *)fcgi_slot(conn))->parked == PARKED_SESSION)
+	struct daemon *d = ctx;
+	unsigned parked = ((struct slot *)fcgi_slot(conn))->parked;
+
+	if (parked == PARKED_SESSION)
 		polling_gone(conn);
+	else if (parked == PARKED_WIRE)
+		wires_gone(&d->wires, conn);
+}
+
+static void
+on_drained(void *ctx, struct fcgi_conn *conn)
+{
+	wires_drained(&((struct daemon *)ctx)->wires, conn);
+}
+
+static void
+on_input(void *ctx, struct fcgi_conn *conn, struct fcgi_raw *in)
+{
+	wires_input(&((struct daemon *)ctx)->wires, conn, in);
+}
+
+static void
+on_waited(void *ctx, struct fcgi_conn *conn)
+{
+	wires_waited(&((struct daemon *)ctx)->wires, conn);
+}
+
+static void
+on_ended(void *ctx, struct fcgi_conn *conn)
+{
+	if (((struct slot *)fcgi_slot(conn))->parked == PARKED_WIRE)
+		wires_ended(&((struct daemon *)ctx)->wires, conn);
 }
 
 static void
@@ -303,7 +390,13 @@ open_all(struct daemon *d)
 	    .event = app_event,
 	    .disconnected = app_disconnected};
 	struct fcgi_options fcgi = config_fcgi(c);
-	struct fcgi_handler handler = {.ctx = d, .request = on_request, .gone = on_gone};
+	struct fcgi_handler handler = {.ctx = d,
+	    .request = on_request,
+	    .gone = on_gone,
+	    .drained = on_drained,
+	    .input = on_input,
+	    .waited = on_waited,
+	    .ended = on_ended};
 	bool inherited;
 
 	d->loop = loop_new();
@@ -313,22 +406,36 @@ open_all(struct daemon *d)
 	d->requests.origins = c->cors;
 	d->members = members_new(&member, &app);
 	d->sessions = sessions_new(d->loop, &session, d->rooms, NULL);
-	d->socketio = (struct polling){.requests = &d->requests,
+	d->socketio = (struct engine){.requests = &d->requests,
 	    .sessions = d->sessions,
 	    .layer = members_layer(d->members),
 	    .ping_interval_ms = c->ping_interval_ms,
 	    .ping_timeout_ms = c->ping_timeout_ms,
-	    .max_payload = (size_t)c->max_payload};
+	    .max_payload = (size_t)c->max_payload,
+	    .websocket = !c->no_websocket};
 	d->engineio = d->socketio;
 	d->engineio.layer = &ECHO;
-	fcgi.slot_size = polling_slot_size();
+	fcgi.slot_size = slot_size();
 	fcgi.conns_max = 10000;
 	fcgi.listen_fd = endpoint_listen(c->socket, &inherited);
 	if (fcgi.listen_fd < 0)
 		return -1;
 	polling_init(&d->socketio);
 	d->requests.fcgi = fcgi_new(d->loop, &fcgi, &handler);
-	return d->requests.fcgi == NULL ? -1 : 0;
+	if (d->requests.fcgi == NULL)
+		return -1;
+	d->wires = (struct wires){.loop = d->loop,
+	    .requests = &d->requests,
+	    .message_max = (size_t)c->max_payload,
+	    .message_wait_ms = c->message_timeout_s * 1000};
+	wires_init(&d->wires);
+	d->socketio_ws = (struct websocket){.engine = &d->socketio, .wires = &d->wires};
+	d->engineio_ws = (struct websocket){.engine = &d->engineio, .wires = &d->wires};
+	websocket_init(&d->socketio_ws);
+	websocket_init(&d->engineio_ws);
+	d->echo = wires_handler(&d->wires,
+	    &(struct wire_handler){.ctx = d, .message = wire_message, .drained = wire_drained, .gone = wire_gone});
+	return 0;
 }
 
 int
@@ -352,6 +459,7 @@ main(int argc, char **argv)
 	loop_run(d.loop);
 	sessions_free(d.sessions);
 	fcgi_free(d.requests.fcgi);
+	wires_fini(&d.wires);
 	members_free(d.members);
 	rooms_free(d.rooms);
 	loop_free(d.loop);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ms, pending, sleep } from '../e2e/harness.mjs';
-import { brisk, conformance, foreign, moment, open, ours, binary, join, Session } from './wire.mjs';
+import { brisk, conformance, foreign, moment, open, ours, binary, join, Session, UPGRADES } from './wire.mjs';
 
 const ERRORS = {
 	transport: '{"code":0,"message":"Transport unknown"}',
@@ -45,7 +45,7 @@ for (const path of ['/engine.io/', '/socket.io/']) {
 				assert.equal(res.text[0], '0');
 				const { sid, ...rest } = JSON.parse(res.text.slice(1));
 				assert.match(sid, /^[A-Za-z0-9_-]{20,}$/);
-				assert.deepEqual(rest, { upgrades: [], pingInterval: INTERVAL, pingTimeout: TIMEOUT, maxPayload: 1_000_000 });
+				assert.deepEqual(rest, { upgrades: UPGRADES, pingInterval: INTERVAL, pingTimeout: TIMEOUT, maxPayload: 1_000_000 });
 			});
 
 			it('refuses a missing or another EIO', async () => {

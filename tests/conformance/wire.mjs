@@ -5,13 +5,24 @@
 //              CONFORMANCE_URL         servers that run already are tested instead of build/conformanced, such as the
 //              CONFORMANCE_URL_PATIENT reference server: the first with a heartbeat of 300 and 200 ms, the second with the
 //                                      default one. What only Longline does is skipped then.
+//              CONFORMANCE_TRANSPORT   by what sessions talk unless a test says: polling (the default), websocket, or
+//                                      upgrade for the one and then the other
+//              CONFORMANCE_POLLING     the server is started with --no-websocket, and tests of WebSocket are skipped
 import { after, before, it } from 'node:test';
-import { client, ms, start } from '../e2e/harness.mjs';
+import { client, ms, pending, start } from '../e2e/harness.mjs';
+import { WebSocketSession } from './wire-websocket.mjs';
 
 /** True when something else than Longline is tested. */
 export const foreign = Boolean(process.env.CONFORMANCE_URL);
 /** For tests of Longline's own choices: `it(name, ours, …)`. */
 export const ours = { skip: foreign && 'a choice of Longline' };
+
+/** True when the server is to offer no WebSocket: all else must be as it is then. */
+export const pollingOnly = Boolean(process.env.CONFORMANCE_POLLING);
+/** For tests that need one: `it(name, websockets, …)`. */
+export const websockets = { skip: pollingOnly && 'polling only' };
+/** What a handshake by polling offers. */
+export const UPGRADES = pollingOnly ? [] : ['websocket'];
 
 export const SEPARATOR = '\x1e';
 
@@ -24,9 +35,9 @@ export function conformance({ brisk = false, pongMs = 200, flags = '--cors *' } 
 	const self = {};
 	before(async () => {
 		const url = brisk ? process.env.CONFORMANCE_URL : process.env.CONFORMANCE_URL_PATIENT;
-		Object.assign(self, foreign ? { ...client(url), url } : await start({
+		Object.assign(self, foreign ? { ...client(url), url, port: Number(new URL(url).port) } : await start({
 			env: { LONGLINED: process.env.CONFORMANCED || 'build/conformanced' },
-			flags: brisk ? `--ping-interval 300 --ping-timeout ${pongMs} --connect-timeout 1000 ${flags}` : flags,
+			flags: `${brisk ? `--ping-interval 300 --ping-timeout ${pongMs} --connect-timeout 1000` : ''} ${pollingOnly ? '--no-websocket' : ''} ${flags}`,
 		}));
 	});
 	after(async () => {
@@ -133,6 +144,24 @@ export class Session {
 		return this.packets(Infinity);
 	}
 
+	/** What comes next, a ping too. */
+	async heard() {
+		const { status, text } = await this.get();
+		if (status !== 200)
+			throw new Error(`a GET answered ${status} ${text}`);
+		const [packet, ...more] = text.split(SEPARATOR);
+		this.inbox.push(...more);
+		return packet;
+	}
+
+	/** As a lost connection: in the middle of a GET, without a word. */
+	async hangUp() {
+		const controller = new AbortController();
+		const held = this.get('', { signal: controller.signal }).catch(() => {});
+		await pending(held, 20);
+		controller.abort();
+	}
+
 	/** Whether the server knows it. Costs a POST that means nothing. */
 	async alive() {
 		return (await this.post('6')).status === 200;
@@ -145,9 +174,18 @@ export class Session {
 	}
 }
 
-/** A new Engine.IO session, left when the test is over. */
-export async function open(t, server, options) {
-	const session = await new Session(server, options).open();
+/** By what sessions talk that do not ask for anything else. */
+export const TRANSPORT = process.env.CONFORMANCE_TRANSPORT ?? 'polling';
+/** For tests of what only polling has. */
+export const byPolling = { skip: TRANSPORT !== 'polling' && 'of polling' };
+
+/** A new Engine.IO session, left when the test is over; `transport`: polling, websocket or upgrade. */
+export async function open(t, server, { transport = TRANSPORT, ...options } = {}) {
+	let session;
+	if (transport !== 'websocket')
+		session = await new Session(server, options).open();
+	if (transport !== 'polling')
+		session = await new WebSocketSession(server, { ...options, polling: session }).open(t);
 	t.after(() => session.leave().catch(() => {})); // its server may be gone already
 	return session;
 }

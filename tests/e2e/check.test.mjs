@@ -72,6 +72,8 @@ const damage = ({ db }) => {
 	fs.closeSync(file);
 };
 
+const GUARDED = /if \(\$longline_ws\) \{[^}]*\}/g, OFFERED = /fastcgi_param LONGLINE_UPGRADE [^;]*;/g;
+
 /** What is wrong, how it is made so, and what is said of it. Those that nginx itself would refuse say `refused`. */
 const PLANTED = [
 	['there is no log', ({ db }) => fs.rmSync(db), /^FAIL {2}database: there is no database/],
@@ -126,8 +128,38 @@ const PLANTED = [
 		s.edit('server.conf', 'fastcgi_read_timeout 75s;', 'fastcgi_read_timeout 1m10s;');
 	}, /^FAIL {2}nginx: .*fastcgi_read_timeout is 70 s, and longlined holds a poll for up to 72 s/],
 	['bodies are taken that nginx refuses', (s) => s.flag('--body-max 8000000'), /^warn {2}nginx: .*client_max_body_size is 4194304 bytes, and longlined takes 8000000/],
-	['there is no room for what is held', (s) => s.edit('nginx.conf', /worker_connections \d+;/g, 'worker_connections 8;'), /^(warn|FAIL) {2}nginx: \d+ connections to longlined are open, and worker_connections has room for 3 polls/],
+	['there is no room for what is held', (s) => s.edit('nginx.conf', /worker_connections \d+;/g, 'worker_connections 8;'), /^(warn|FAIL) {2}nginx: \d+ connections to longlined are open, and worker_connections has room for 3 polls and WebSockets/],
 	['fewer descriptors than connections', (s) => s.edit('nginx.conf', 'worker_processes 1;', 'worker_processes 1; worker_rlimit_nofile 256;'), /^warn {2}nginx: worker_rlimit_nofile is 256/],
+	['WebSockets are not passed on', (s) => {
+		s.edit('server.conf', GUARDED, '');
+		s.edit('server.conf', OFFERED, '');
+	}, /^warn {2}nginx: .*server\.conf passes no WebSockets on, so that Socket\.IO clients stay on polling/],
+	['WebSockets are offered and not passed on', (s) => s.edit('server.conf', GUARDED, ''), /^FAIL {2}nginx: .*each client tries in vain/],
+	['WebSockets are passed on and not offered', (s) => s.edit('server.conf', OFFERED, ''), /^warn {2}nginx: .*passes WebSockets on and does not say so/],
+	['all is taken for a WebSocket', (s) => s.edit('server.conf', GUARDED, 'scgi_pass longline_ws;'), /^FAIL {2}nginx: .*scgi_pass stands outside of if/],
+	['whatever says Upgrade is taken for a WebSocket', (s) => s.edit('server.conf', 'if ($longline_ws)', 'if ($http_upgrade)'), /^FAIL {2}nginx: .*scgi_pass stands outside of if/],
+	['its map looks at Upgrade alone', (s) => s.edit('http.conf', 'map "$request_method $server_protocol $http_upgrade"', 'map "$http_upgrade"'), /^FAIL {2}nginx: map \$longline_ws does not look at/],
+	['longline-http.conf has the map without the upstream', (s) => s.edit('http.conf', /upstream longline_ws \{[^}]*\}/g, ''), /^FAIL {2}nginx: longline-http\.conf has no upstream longline_ws/, 'refused'],
+	['longline-http.conf has the upstream without the map', (s) => s.edit('http.conf', /map "[^"]*" \$longline_ws \{[^}]*\}/g, ''), /^FAIL {2}nginx: longline-http\.conf has no map \$longline_ws/, 'refused'],
+	['longline-http.conf is an old one', (s) => {
+		s.edit('http.conf', /upstream longline_ws \{[^}]*\}/g, '');
+		s.edit('http.conf', /map "[^"]*" \$longline_ws \{[^}]*\}/g, '');
+	}, /^FAIL {2}nginx: longline-http\.conf has no map \$longline_ws/, 'refused'],
+	['WebSockets are asked for at another socket', (s) => s.edit('http.conf', /(upstream longline_ws \{\s*server "unix:)[^"]*/g, '$1/run/other.sock'), /^FAIL {2}nginx: WebSockets are asked for at \/run\/other\.sock .*, and all else at /],
+	...['HTTP_ORIGIN', 'REMOTE_ADDR', 'HTTP_AUTHORIZATION', 'HTTP_HOST', 'REMOTE_USER'].map((name) => [`WebSockets are told no ${name}`, (s) => s.edit('server.conf', new RegExp(`scgi_param ${name} [^;]*;`, 'g'), ''), new RegExp(`^FAIL {2}nginx: .*passes ${name} for polling, but not for WebSockets`)]),
+	['WebSockets are told an unchecked name', (s) => s.edit('server.conf', 'scgi_param REMOTE_USER $longline_user', 'scgi_param REMOTE_USER $remote_user'), /^FAIL {2}nginx: .*passes \$remote_user as REMOTE_USER for WebSockets/],
+	['WebSockets alone are told an unchecked name', (s) => {
+		s.edit('server.conf', /fastcgi_param REMOTE_USER [^;]*;/g, '');
+		s.edit('server.conf', 'scgi_param REMOTE_USER $longline_user', 'scgi_param REMOTE_USER $remote_user');
+	}, /^FAIL {2}nginx: .*passes \$remote_user as REMOTE_USER for WebSockets/],
+	...['SCGI', 'SERVER_PROTOCOL', 'HTTP_UPGRADE', 'HTTP_CONNECTION', 'HTTP_SEC_WEBSOCKET_KEY', 'HTTP_SEC_WEBSOCKET_VERSION'].map((name) => [`WebSockets are asked for without ${name}`, (s) => s.edit('server.conf', new RegExp(`scgi_param ${name} [^;]*;`, 'g'), ''), new RegExp(`^FAIL {2}nginx: .*passes no ${name} \\(scgi_param\\), so that each WebSocket is refused`)]),
+	['WebSockets come with all headers', (s) => s.edit('server.conf', 'scgi_pass_request_headers off;', ''), /^FAIL {2}nginx: .*passes all headers for WebSockets/],
+	['nginx cuts a WebSocket between two heartbeats', (s) => s.edit('server.conf', 'scgi_read_timeout 75s;', 'scgi_read_timeout 25s;'), /^FAIL {2}nginx: .*scgi_read_timeout is 25 s, and longlined may say nothing for 25 s/],
+	['heartbeats are rarer than nginx waits for a WebSocket', (s) => {
+		s.flag('--ping-interval 60000');
+		s.edit('server.conf', 'scgi_read_timeout 75s;', '');
+	}, /^FAIL {2}nginx: .*scgi_read_timeout is 60 s, and longlined may say nothing for 60 s/],
+	['nginx cuts a WebSocket that is not read for a while', (s) => s.edit('server.conf', 'scgi_send_timeout 60s;', 'scgi_send_timeout 30s;'), /^warn {2}nginx: .*scgi_send_timeout is 30 s, and longlined reads nothing for up to 45 s/],
 	['nginx asks at another socket', (s) => {
 		s.flags = s.flags.replace(good.daemon.socket, '/run/other.sock');
 	}, /^FAIL {2}nginx: it asks at .*, and longlined listens at \/run\/other\.sock/],
@@ -151,8 +183,19 @@ describe('longline check', { timeout: ms(300_000) }, () => {
 		assert.equal(code, 0, stdout);
 		assert.match(stdout, /^ok {4}site: http:\/\/127\.0\.0\.1:\d+\/healthz answers, and stores$/m);
 		assert.match(stdout, /^ok {4}options: longlined takes those of /m);
-		assert.match(stdout, /^ok {4}nginx: it has room for 511 held polls; \d+ connections to longlined are open$/m);
+		assert.match(stdout, /^ok {4}nginx: it passes WebSockets on$/m);
+		assert.match(stdout, /^ok {4}nginx: it has room for 511 held polls and WebSockets; \d+ connections to longlined are open$/m);
 		assert.ok(PLANTED.length >= 15);
+	});
+
+	it('says nothing of snippets that know no WebSocket where there is to be none', async () => {
+		const s = await copy();
+		s.edit('server.conf', GUARDED, '');
+		s.edit('server.conf', OFFERED, '');
+		s.flag('--no-websocket');
+		const { code, stdout, bad } = await s.check();
+		assert.deepEqual([code, bad], [0, []]);
+		assert.doesNotMatch(stdout, /it passes WebSockets on/);
 	});
 
 	it('finds a socket that everybody may write to', async () => {

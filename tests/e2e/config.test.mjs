@@ -7,8 +7,8 @@ import { connect, fastcgi } from './fastcgi.mjs';
 import { binary, daemon, root, run, tempDir, until } from './harness.mjs';
 
 const OPTIONS = ['socket', 'database', 'pid-file', 'host', 'cors', 'wait-max', 'body-max', 'message-max', 'depth-max', 'reply-max', 'queue-max', 'queue-bytes',
-	'ring-bytes', 'readers', 'reads-max', 'lock-wait', 'write-timeout', 'search-timeout', 'send-timeout', 'request-timeout', 'connections-max',
-	'ping-interval', 'ping-timeout', 'connect-timeout', 'max-payload', 'sessions-max', 'session-queue', 'namespaces-max', 'attachments-max', 'attachment-wait', 'event-wait', 'memory-max', 'recovery', 'recovery-max', 'loop-batch', 'commit-gather', 'round-rest', 'round-hold', 'round-yield', 'limit', 'trusted', 'jwt-key', 'trust-loopback', 'rooms-max', 'database-max', 'disk-free-min', 'keep-days', 'keep-messages', 'keep-room', 'keep-grace', 'keep-every', 'ephemeral', 'log-level', 'new-epoch', 'help', 'version'];
+	'ring-bytes', 'readers', 'reads-max', 'lock-wait', 'write-timeout', 'search-timeout', 'send-timeout', 'request-timeout', 'message-timeout', 'connections-max',
+	'ping-interval', 'ping-timeout', 'connect-timeout', 'upgrade-timeout', 'max-payload', 'sessions-max', 'session-queue', 'namespaces-max', 'attachments-max', 'attachment-wait', 'event-wait', 'memory-max', 'recovery', 'recovery-max', 'loop-batch', 'commit-gather', 'round-rest', 'round-hold', 'round-yield', 'limit', 'trusted', 'jwt-key', 'trust-loopback', 'no-websocket', 'rooms-max', 'database-max', 'disk-free-min', 'keep-days', 'keep-messages', 'keep-room', 'keep-grace', 'keep-every', 'ephemeral', 'log-level', 'new-epoch', 'help', 'version'];
 
 describe('config: --help', () => {
 	it('names every option, and the defaults the interface promises', async () => {
@@ -19,7 +19,7 @@ describe('config: --help', () => {
 			assert.match(stdout, new RegExp(`--${name}\\b`), name);
 		const line = (name) => stdout.split(/\n(?=\s*--)/).find((part) => part.includes(`--${name} `)) ?? '';
 		for (const [name, value] of [['wait-max', /\b55\b/], ['body-max', /\b1,?000,?000\b/], ['message-max', /\b4,?000,?000\b/], ['depth-max', /\b1,?000\b/],
-			['reply-max', /\b1,?000,?000\b/], ['queue-max', /\b10,?000\b/], ['reads-max', /\b1,?000\b/], ['lock-wait', /\b15\b/], ['write-timeout', /\b5\b/], ['search-timeout', /\b2\b/], ['send-timeout', /\b60\b/], ['recovery-max', /\b10,?000\b/], ['rooms-max', /\b10,?000\b/], ['database-max', /\(0\)/], ['disk-free-min', /\b1,?000,?000,?000 or 5 %/], ['keep-days', /\(off\)/], ['keep-grace', /\(600\)/], ['keep-every', /\(60\)/]])
+			['reply-max', /\b1,?000,?000\b/], ['queue-max', /\b10,?000\b/], ['reads-max', /\b1,?000\b/], ['lock-wait', /\b15\b/], ['write-timeout', /\b5\b/], ['search-timeout', /\b2\b/], ['send-timeout', /\b60\b/], ['recovery-max', /\b10,?000\b/], ['upgrade-timeout', /\(10000\)/], ['rooms-max', /\b10,?000\b/], ['database-max', /\(0\)/], ['disk-free-min', /\b1,?000,?000,?000 or 5 %/], ['keep-days', /\(off\)/], ['keep-grace', /\(600\)/], ['keep-every', /\(60\)/]])
 			assert.match(line(name), value, name);
 	});
 
@@ -88,6 +88,10 @@ describe('config: what is refused', () => {
 		[['--jwt-key', ''], /--jwt-key must be a file/],
 		[Array(5).fill(['--jwt-key', 'k']).flat(), /--jwt-key may be given 4 times, and not once more for 'k'$/m],
 		[['--trust-loopback=1'], /--trust-loopback takes no value/],
+		[['--no-websocket=1'], /--no-websocket takes no value/],
+		[['--upgrade-timeout', '49'], /--upgrade-timeout must be 50 to 600000, not '49'$/m],
+		[['--upgrade-timeout', '600001'], /--upgrade-timeout must be 50 to 600000, not '600001'$/m],
+		[['--upgrade-timeout', '10s'], /--upgrade-timeout must be/],
 		[['--rooms-max', '-1'], /--rooms-max must be 0 to 10000000, not '-1'$/m],
 		[['--database-max', '1G'], /--database-max must be 0 to \d+, not '1G'$/m],
 		[['--disk-free-min', '-1'], /--disk-free-min must be 0 to \d+, not '-1'$/m],
@@ -162,6 +166,14 @@ describe('config: what is done', () => {
 			'--keep-room', 'ci-*=30d,1000', '--keep-room', '*=5', '--keep-grace', '0', '--keep-every', '1'], t });
 		assert.ok(!d.done, d.output);
 		assert.equal((await fastcgi(d.socket, { query: 'wait=0' })).status, 200);
+	});
+
+	it('how sessions go to WebSocket is taken at its bounds', async (t) => {
+		for (const flags of [['--no-websocket', '--upgrade-timeout', '50'], ['--upgrade-timeout=600000']]) {
+			const d = await daemon({ flags, t });
+			assert.ok(!d.done, d.output);
+			assert.equal((await fastcgi(d.socket, { query: 'wait=0' })).status, 200);
+		}
 	});
 
 	it('--log-level decides what is said', async () => {

@@ -86,16 +86,47 @@ export function decode(bytes) {
 /** What a server of its own answers a request with. */
 export const response = (cgi) => Buffer.concat([...split(STDOUT, Buffer.from(cgi)), record(END, Buffer.alloc(8))]);
 
+/** The request of SCGI at the beginning of a stream's bytes: {pairs, rest}; nothing before it is whole. */
+export function netstring(bytes) {
+	const colon = bytes.indexOf(':'), end = colon + 1 + Number(bytes.toString('latin1', 0, Math.max(colon, 0)));
+	if (colon < 0 || bytes.length <= end)
+		return undefined;
+	const words = bytes.toString('utf8', colon + 1, end).split('\0');
+	if (bytes[end] !== 0x2c || words.pop() !== '' || words.length % 2 !== 0)
+		throw new Error(`no netstring of names and values: ${bytes.toString('latin1', 0, 200)}`);
+	return { pairs: Array.from({ length: words.length / 2 }, (_, i) => [words[2 * i], words[2 * i + 1]]), rest: bytes.subarray(end + 1) };
+}
+
 /**
  * A server in the daemon's place, until the test `t` ends; answers each request with what `answer(params)` gives, or
- * promises: a CGI reply. Gives the socket, and `asked`: the parameters of all requests so far.
+ * promises: a CGI reply. Gives the socket, and `asked`: the parameters of all requests so far. One by SCGI has SCGI
+ * among them; after the answer its connection is closed, or with 101 told to `raw(conn, bytes)`, with what came behind
+ * the request. Without `raw` SCGI is not understood.
  */
-export async function backend(t, socket, answer) {
+export async function backend(t, socket, answer, raw) {
 	const asked = [];
+	const scgi = async (conn, bytes) => {
+		const request = netstring(bytes);
+		if (request === undefined)
+			return conn.once('data', (part) => scgi(conn, Buffer.concat([bytes, part])));
+		conn.pause();
+		const names = Object.fromEntries(request.pairs);
+		asked.push(Object.defineProperty(names, 'pairs', { value: request.pairs }));
+		const cgi = await answer(names);
+		conn.write(cgi);
+		if (!cgi.startsWith('Status: 101 '))
+			return conn.end();
+		raw(conn, request.rest);
+		conn.resume();
+	};
 	const server = net.createServer((conn) => {
 		let bytes = Buffer.alloc(0), params = [];
 		conn.on('error', () => {});
-		conn.on('data', async (part) => {
+		conn.on('data', async function take(part) {
+			if (bytes.length === 0 && params.length === 0 && part[0] !== 1) {
+				conn.off('data', take);
+				return raw == null ? conn.destroy() : scgi(conn, part);
+			}
 			const { records, rest } = decode(Buffer.concat([bytes, part]));
 			bytes = rest;
 			for (const { type, content } of records) {

@@ -113,7 +113,7 @@ function changes(server, visit) {
 
 it(`kills: ${KILLS} times kill -9 of a closed log under load`, async (t) => {
 	const secrets = { all: newSecret(), ci: newSecret(), robot: newSecret(), part: newSecret() };
-	const server = await start({ t, workers: 2, flags: `--jwt-key ${keyFile()} --limit messages=80:40 --limit held=6 --limit trusted.messages=off` });
+	const server = await start({ t, workers: 2, flags: `--ping-interval 3000 --ping-timeout 5000 --jwt-key ${keyFile()} --limit messages=80:40 --limit held=6 --limit trusted.messages=off` });
 	await server.sql(`BEGIN IMMEDIATE; ${insertToken({ name: 'all', secret: secrets.all, kind: 'trusted' })} ${insertToken({ name: 'ci', secret: secrets.ci })}
 		${insertToken({ name: 'robot', secret: secrets.robot, sender: 'R2' })} ${insertToken({ name: 'part', secret: secrets.part })} ${grants.map(insertGrant).join(' ')} COMMIT;`);
 	const user = (sub, more) => jwt({ sub, exp: Math.floor(Date.now() / 1000) + 12 * 3600, ...more });

@@ -57,20 +57,18 @@ const cut = (one) => one.io.engine.close();
 describe('relay: connecting', () => {
 	const s = server();
 
-	it('default options: by polling, and nothing else is tried', async (t) => {
+	it('default options: by polling, and then by WebSocket', async (t) => {
 		const one = await connected(t, io, s.url);
-		assert.equal(one.io.engine.transport.name, 'polling');
+		await one.upgraded();
 		await one.ask('hello');
-		await sleep(300);
-		assert.equal(one.io.engine.transport.name, 'polling');
-		assert.deepEqual(one.upgrades, []);
+		assert.deepEqual(one.upgrades, ['websocket']);
 		assert.equal(one.recovered, false);
 	});
 
 	it('the handshake tells the default times, and CONNECT an id and a pid', async (t) => {
 		const session = await open(t, s);
 		const { sid, ...rest } = session.handshake;
-		assert.deepEqual(rest, { upgrades: [], pingInterval: 25_000, pingTimeout: 20_000, maxPayload: 1_000_000 });
+		assert.deepEqual(rest, { upgrades: ['websocket'], pingInterval: 25_000, pingTimeout: 20_000, maxPayload: 1_000_000 });
 		const reply = await enter(session);
 		assert.deepEqual(Object.keys(reply), ['sid', 'pid']);
 		assert.equal(typeof reply.pid, 'string');
@@ -142,14 +140,16 @@ describe('relay: clients told something of their own', () => {
 		it(`${version} with a hundred parameters of its own`, async (t) => {
 			const query = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`mine${i}`, `${i}`]));
 			const one = await connected(t, make, `${s.url}/${room()}`, { query });
-			assert.match(one.io.engine.transport.uri(), /mine63=63.*transport=polling/, 'the library puts its own behind them');
+			assert.match(one.io.engine.transport.uri(), /mine63=63.*transport=(polling|websocket)/, 'the library puts its own behind them');
 			const [{ id }] = await one.ask('chat message', 'x');
 			assert.ok(id > 0);
 		});
 
-		it(`${version} told to begin with WebSocket is refused`, async (t) => {
-			for (const transports of [['websocket'], ['websocket', 'polling']])
-				await socket(t, make, s.url, { transports }).next('connect_error');
+		it(`${version} told to begin with WebSocket`, async (t) => {
+			for (const transports of [['websocket'], ['websocket', 'polling']]) {
+				const one = await connected(t, make, `${s.url}/${room()}`, { transports });
+				assert.equal(one.io.engine.transport.name, 'websocket');
+			}
 		});
 	}
 
@@ -159,6 +159,16 @@ describe('relay: clients told something of their own', () => {
 		const [{ id }] = await one.ask('chat message', 'x');
 		assert.deepEqual(await one.next('chat message'), ['x', `${id}`]);
 		assert.deepEqual(one.rest('disconnect'), []);
+	});
+
+});
+
+describe('relay: --no-websocket', () => {
+	const s = server({ flags: ['--no-websocket'] });
+
+	it('refuses who is told to begin with WebSocket', async (t) => {
+		for (const transports of [['websocket'], ['websocket', 'polling']])
+			await socket(t, io, s.url, { transports }).next('connect_error');
 	});
 
 	it('4.8 goes on to polling when it is to try all transports', async (t) => {

@@ -218,7 +218,7 @@ describe('stop: other signals', () => {
 			d.hangUp();
 			assert.equal((await within(ms(20_000), held, 'the held poll')).status, 200);
 			await until(() => !alive(d.pid), { what: 'the end' });
-			assert.match(d.log(), / read_again jwt_keys=0\n(?:.* not_counted .*\n)?.* stopping signal=1 polls=1\n.* stopped clean=1\n$/);
+			assert.match(d.log(), / read_again jwt_keys=0\n(?:.* not_counted .*\n)?.* stopping signal=1 polls=1 streams=0\n.* stopped clean=1\n$/);
 		}
 	});
 

@@ -24,6 +24,7 @@ struct names {
 
 struct answer {
 	int status;
+	bool goes_on; /* a stream: what is there of it so far */
 	struct str type, headers, body;
 };
 
@@ -167,6 +168,8 @@ answer_check_line(struct answer *a, struct str line, size_t *length)
 		a->status = (int)n;
 	} else if (str_eq(name, STR("Content-Type")))
 		a->type = value;
+	else if (str_eq(name, STR("X-Accel-Buffering")))
+		a->goes_on = true;
 	else if (str_eq(name, STR("Content-Length"))) {
 		MUST(str_uint(value, SIZE_MAX, &n));
 		*length = (size_t)n;
@@ -190,12 +193,18 @@ answer_check(struct str cgi)
 		answer_check_line(&a, (struct str){line.p, line.n - 1}, &length);
 	}
 	a.body = rest;
+	if (a.goes_on) {
+		MUST(a.status == 200 && length == SIZE_MAX && rest.n > 0);
+		return a;
+	}
 	MUST(a.status >= 200 && (length == SIZE_MAX ? rest.n == 0 : length == rest.n));
 	if (str_starts(a.type, STR("application/"))) {
 		MUST(str_utf8(rest) && answer_valid_for_sqlite(rest));
 		MUST(json_object(rest, ANSWER_DEPTH_MAX, NULL, NULL, NULL) == JSON_OK);
 	} else if (str_eq(a.type, STR("text/plain; charset=UTF-8")) && a.status == 200 && rest.n > 0)
 		answer_check_packets(rest);
+	else if (str_eq(a.type, STR("text/event-stream")))
+		MUST(str_starts(rest, STR("retry: ")) && rest.p[rest.n - 1] == '\n');
 	else
 		MUST(rest.n == 0 || str_eq(rest, STR("ok")) || str_starts(a.type, STR("text/plain; version=")));
 	return a;

@@ -9,6 +9,7 @@
  *   s N, l N, j N the oldest send, look, reading is done, with outcome N
  *   p N message   another program's message: its event, 0x1F, its body
  *   n, x          memory is (not) true; the next answer does not get away
+ *   b, d N        parts of answers are (not) taken late; what was given on connection N is taken
  */
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 #include "api/roomlist.h"
 #include "api/send.h"
 #include "api/single.h"
+#include "api/stream.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "event/loop.h"
@@ -29,6 +31,7 @@
 #include "socketio/polling.h"
 #include "socketio/relay.h"
 #include "stub.h"
+#include "web/wire.h"
 
 enum { SESSIONS_MAX = 16, SIDS_MAX = 512, WAIT_MAX_MS = 55000 };
 
@@ -37,6 +40,7 @@ static struct world {
 	struct rooms *rooms;
 	struct requests requests;
 	struct poll *poll;
+	struct stream *stream;
 	struct send send;
 	struct single single;
 	struct history history;
@@ -46,7 +50,8 @@ static struct world {
 	struct relay *relay;
 	struct members *members;
 	struct sessions *sessions;
-	struct polling polling;
+	struct engine engine;
+	struct wires wires; /* of which there are none */
 	struct routes routes;
 	struct persons *persons;
 	struct access *access;
@@ -68,13 +73,15 @@ gone(struct fcgi_conn *c)
 		return;
 	if (slot->parked == PARKED_POLL)
 		poll_gone(w.poll, c);
+	else if (slot->parked == PARKED_STREAM)
+		stream_gone(w.stream, c);
 	else if (slot->parked == PARKED_SESSION)
 		polling_gone(c);
 	else if (slot->parked == PARKED_ERRAND)
 		errand_gone(c);
 	else if (slot->parked == PARKED_LATE)
 		gate_gone(&w.gate, c);
-	c->open = c->postponed = false;
+	c->open = c->postponed = c->streaming = c->blocked = false;
 	gate_ended(&w.gate, c);
 }
 
@@ -200,6 +207,16 @@ other_program(unsigned how, struct str body)
 	message_drop(m);
 }
 
+static void
+taken(struct fcgi_conn *c)
+{
+	if (!c->open || !c->blocked)
+		return;
+	c->blocked = false;
+	MUST(((const struct slot *)(const void *)c->slot)->parked == PARKED_STREAM);
+	stream_drained(w.stream, c);
+}
+
 /* false: the turn ends. */
 static bool
 step(struct str text)
@@ -237,6 +254,12 @@ step(struct str text)
 		return true;
 	case 'x':
 		stub.lost = true;
+		return true;
+	case 'b':
+		stub.blocking = !stub.blocking;
+		return true;
+	case 'd':
+		taken(&stub.conns[n % STUB_CONNS]);
 		return true;
 	default:
 		return false;
@@ -310,14 +333,14 @@ open_socketio(void)
 	w.sessions = sessions_new(w.loop, &session, w.rooms, NULL);
 	MUST(w.members != NULL && w.sessions != NULL);
 	relay_set_members(w.relay, w.members);
-	w.polling = (struct polling){.requests = &w.requests,
+	w.engine = (struct engine){.requests = &w.requests,
 	    .sessions = w.sessions,
 	    .gate = &w.gate,
 	    .layer = members_layer(w.members),
 	    .ping_interval_ms = session.ping_interval_ms,
 	    .ping_timeout_ms = session.ping_timeout_ms,
 	    .max_payload = 1000000};
-	polling_init(&w.polling);
+	polling_init(&w.engine);
 }
 
 static void
@@ -325,6 +348,7 @@ close_all(void)
 {
 	sessions_free(w.sessions);
 	poll_free(w.poll);
+	stream_free(w.stream);
 	members_free(w.members);
 	relay_free(w.relay);
 	rooms_free(w.rooms);
@@ -370,7 +394,9 @@ open_all(void)
 	MUST((w.loop = loop_new()) != NULL && (w.rooms = rooms_new(w.loop, 4000)) != NULL);
 	open_access();
 	w.poll = poll_new(w.loop, &poll, &w.requests, w.rooms, NULL, NULL, &w.gate);
-	MUST(w.poll != NULL);
+	w.stream = stream_new(w.loop, &w.requests, w.rooms, NULL, NULL, &w.gate);
+	MUST(w.poll != NULL && w.stream != NULL);
+	MUST(stream_slot_size() <= sizeof stub.conns[0].slot);
 	MUST(poll_slot_size() <= sizeof stub.conns[0].slot && polling_slot_size() <= sizeof stub.conns[0].slot);
 	open_socketio();
 	w.send = (struct send){.requests = &w.requests,
@@ -379,17 +405,20 @@ open_all(void)
 	w.single = (struct single){.requests = &w.requests, .gate = &w.gate, .limits = w.send.limits};
 	w.history = (struct history){.requests = &w.requests, .rooms = w.rooms, .gate = &w.gate};
 	w.roomlist = (struct roomlist){.requests = &w.requests, .rooms = w.rooms, .gate = &w.gate};
-	w.health = (struct health){.version = "0",
+	w.health = (struct health){.wires = &w.wires,
+	    .version = "0",
 	    .loop = w.loop,
 	    .requests = &w.requests,
 	    .rooms = w.rooms,
 	    .poll = w.poll,
+	    .stream = w.stream,
 	    .sessions = w.sessions,
 	    .relay = w.relay,
 	    .gate = &w.gate,
 	    .database = "/nonexistent",
 	    .passed_over = &w.passed_over};
-	w.routes = (struct routes){&w.send, &w.single, w.poll, &w.history, &w.roomlist, &w.health, &w.polling, &w.gate};
+	w.routes = (struct routes){
+	    &w.send, &w.single, w.poll, w.stream, &w.history, &w.roomlist, &w.health, &w.engine, NULL, &w.gate};
 	/* Always readable: each turn begins with on_turn(). */
 	w.event_fd = eventfd(1, EFD_CLOEXEC);
 	MUST(w.event_fd >= 0 && loop_add_source(w.loop, w.event_fd, on_turn, NULL) == 0);
@@ -400,7 +429,7 @@ open_all(void)
 static void
 end_all(void)
 {
-	stub.lost = stub.not_current = false;
+	stub.lost = stub.not_current = stub.blocking = false;
 	while (stub.n_sends + stub.n_looks + stub.n_reads > 0) {
 		while (stub.n_reads > 0)
 			end_read(STORE_FAILED);

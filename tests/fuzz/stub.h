@@ -21,6 +21,7 @@ enum { STUB_CONNS = 8, STUB_WAITING_MAX = 64 };
 
 struct fcgi_conn {
 	bool open, postponed;
+	bool streaming, blocked; /* a part of its answer was given; not all of that was taken */
 	uint32_t serial;
 	_Alignas(8) char slot[256];
 };
@@ -65,14 +66,17 @@ static struct stub {
 	size_t n_sends, n_looks, n_reads;
 	int64_t missed;
 	bool not_current, lost; /* memory is not true; the next answer does not get away */
+	bool blocking;          /* parts are not taken at once */
 	int64_t now_ms;
 } stub;
 
 void *__wrap_fcgi_slot(struct fcgi_conn *c);
 struct fcgi_conn *__wrap_fcgi_of_slot(void *slot);
-uint64_t __wrap_fcgi_handle(struct fcgi_conn *c);
+uint64_t __wrap_fcgi_handle(const struct fcgi_conn *c);
 struct fcgi_conn *__wrap_fcgi_find(struct fcgi *f, uint64_t handle);
 bool __wrap_fcgi_reply(struct fcgi *f, struct fcgi_conn *c, struct blob *reply);
+enum output_result __wrap_fcgi_more(struct fcgi *f, struct fcgi_conn *c, struct blob *part);
+void __wrap_fcgi_end(struct fcgi *f, struct fcgi_conn *c);
 struct fcgi_counts __wrap_fcgi_counts(const struct fcgi *f);
 bool __wrap_disk_full(struct disk *d);
 struct disk_counts __wrap_disk_counts(const struct disk *d);
@@ -105,7 +109,7 @@ __wrap_fcgi_of_slot(void *slot)
 }
 
 uint64_t
-__wrap_fcgi_handle(struct fcgi_conn *c)
+__wrap_fcgi_handle(const struct fcgi_conn *c)
 {
 	return (uint64_t)c->serial << 32 | (uint64_t)(c - stub.conns);
 }
@@ -119,9 +123,9 @@ __wrap_fcgi_find(struct fcgi *f, uint64_t handle)
 	return c->open && c->serial == (uint32_t)(handle >> 32) ? c : NULL;
 }
 
-/* The CGI answer that is in the records of a reply. */
+/* The CGI answer that is in the records of a reply, or (not whole) a part of it. */
 static inline void
-stub_unframe(struct buf *cgi, struct str records)
+stub_unframe(struct buf *cgi, struct str records, bool whole)
 {
 	bool ended = false;
 
@@ -137,7 +141,7 @@ stub_unframe(struct buf *cgi, struct str records)
 			buf_add(cgi, (struct str){records.p + 8, n});
 		records = str_skip(records, 8 + n);
 	}
-	MUST(ended && buf_ok(cgi));
+	MUST(ended == whole && buf_ok(cgi));
 }
 
 bool
@@ -147,12 +151,12 @@ __wrap_fcgi_reply(struct fcgi *f, struct fcgi_conn *c, struct blob *reply)
 	bool good = !stub.lost;
 
 	(void)f;
-	MUST(c->open && !c->postponed && reply != NULL);
+	MUST(c->open && !c->postponed && !c->streaming && reply != NULL);
 	c->open = false;
 	stub.lost = false;
 	stub.answers++;
 	buf_init(&cgi, SIZE_MAX);
-	stub_unframe(&cgi, (struct str){reply->p, reply->n});
+	stub_unframe(&cgi, (struct str){reply->p, reply->n}, true);
 	stub.answer = answer_check(buf_str(&cgi));
 	names_learn_all(&stub.names, &stub.answer);
 	if (stub.answered != NULL)
@@ -162,6 +166,47 @@ __wrap_fcgi_reply(struct fcgi *f, struct fcgi_conn *c, struct blob *reply)
 	if (stub.ended != NULL)
 		stub.ended(c);
 	return good;
+}
+
+/* It is over, and nobody else is told. */
+static inline void
+stub_end(struct fcgi_conn *c)
+{
+	c->open = c->streaming = c->blocked = false;
+	if (stub.ended != NULL)
+		stub.ended(c);
+}
+
+enum output_result
+__wrap_fcgi_more(struct fcgi *f, struct fcgi_conn *c, struct blob *part)
+{
+	struct buf cgi;
+
+	(void)f;
+	MUST(c->open && !c->postponed && !c->blocked && part != NULL);
+	buf_init(&cgi, SIZE_MAX);
+	stub_unframe(&cgi, (struct str){part->p, part->n}, false);
+	MUST(str_utf8(buf_str(&cgi)) && cgi.p[cgi.n - 1] == '\n');
+	if (!c->streaming)
+		MUST(answer_check(buf_str(&cgi)).goes_on);
+	buf_fini(&cgi);
+	blob_drop(part);
+	c->streaming = true;
+	if (stub.lost) {
+		stub.lost = false;
+		stub_end(c);
+		return OUTPUT_GONE;
+	}
+	c->blocked = stub.blocking;
+	return c->blocked ? OUTPUT_BLOCKED : OUTPUT_SENT;
+}
+
+void
+__wrap_fcgi_end(struct fcgi *f, struct fcgi_conn *c)
+{
+	(void)f;
+	MUST(c->open && c->streaming);
+	stub_end(c);
 }
 
 bool
@@ -504,7 +549,7 @@ stub_open(size_t i)
 
 	MUST(!c->open);
 	c->open = true;
-	c->postponed = false;
+	c->postponed = c->streaming = c->blocked = false;
 	c->serial++;
 	return c;
 }

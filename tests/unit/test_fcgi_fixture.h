@@ -12,7 +12,11 @@
 #include "test.h"
 #include "web/fcgi.h"
 
-enum { LARGE = 1000000, LATE_MS = 60, MEMORY_MAX = 4000000 };
+enum { LARGE = 1000000, LATE_MS = 60, MEMORY_MAX = 4000000, SLOT_SIZE = 64 };
+
+#ifndef REQUEST_WAIT_MS
+#define REQUEST_WAIT_MS 10000
+#endif
 
 static struct fixture {
 	char folder[TEST_PATH_SIZE];
@@ -22,8 +26,14 @@ static struct fixture {
 	int listen_fd, client_fd, event_fd;
 	struct fcgi_conn *conn; /* of the request that came last */
 	size_t requests, gone, drained, ended;
-	void (*handle)(struct fcgi_request *r); /* what on_request() does besides; NULL: nothing */
-	char *got;                              /* by the client */
+	void (*handle)(struct fcgi_request *r); /* what on_request() does besides; NULL: nothing; so the next ones */
+	void (*on_gone)(struct fcgi_conn *conn);
+	void (*on_drained)(struct fcgi_conn *conn);
+	void (*on_ended)(struct fcgi_conn *conn);
+	void (*on_input)(struct fcgi_conn *conn, struct fcgi_raw *in);
+	void (*on_waited)(struct fcgi_conn *conn);
+	size_t waited;
+	char *got; /* by the client */
 	size_t n_got;
 } fx;
 
@@ -43,6 +53,8 @@ on_gone(void *ctx, struct fcgi_conn *conn)
 	(void)ctx;
 	assert_ptr_equal(conn, fx.conn);
 	fx.gone++;
+	if (fx.on_gone != NULL)
+		fx.on_gone(conn);
 }
 
 static inline void
@@ -51,6 +63,8 @@ on_drained(void *ctx, struct fcgi_conn *conn)
 	(void)ctx;
 	assert_ptr_equal(conn, fx.conn);
 	fx.drained++;
+	if (fx.on_drained != NULL)
+		fx.on_drained(conn);
 }
 
 static inline void
@@ -60,6 +74,26 @@ on_ended(void *ctx, struct fcgi_conn *conn)
 	assert_ptr_equal(conn, fx.conn);
 	assert_null(fcgi_find(fx.fcgi, fcgi_handle(conn)));
 	fx.ended++;
+	if (fx.on_ended != NULL)
+		fx.on_ended(conn);
+}
+
+static inline void
+on_input(void *ctx, struct fcgi_conn *conn, struct fcgi_raw *in)
+{
+	(void)ctx;
+	assert_ptr_equal(conn, fx.conn);
+	fx.on_input(conn, in);
+}
+
+static inline void
+on_waited(void *ctx, struct fcgi_conn *conn)
+{
+	(void)ctx;
+	assert_ptr_equal(conn, fx.conn);
+	fx.waited++;
+	if (fx.on_waited != NULL)
+		fx.on_waited(conn);
 }
 
 static inline void
@@ -91,14 +125,46 @@ ask(void)
 	ask_records(STR(BEGIN NO_PARAMS NO_BODY));
 }
 
+/* A client of its own, beside the one there is. */
+static inline int
+another_client(void)
+{
+	struct sockaddr_un address;
+	socklen_t n = sizeof address;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	assert_int_equal(getsockname(fx.listen_fd, (struct sockaddr *)&address, &n), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, n), 0);
+	return fd;
+}
+
+/* The client's connection is another one, on which nothing was asked; the first request was answered. */
+static inline void
+begin_anew(void)
+{
+	(void)fcgi_reply(fx.fcgi, fx.conn, fcgi_frame(STR("Status: 200 OK\r\n\r\n"), STR("")));
+	close(fx.client_fd);
+	turn();
+	fx.client_fd = another_client();
+	fx.requests = fx.ended = fx.gone = 0;
+	assert_int_equal(fcgi_counts(fx.fcgi).conns, 0);
+}
+
 static inline int
 setup(void **state)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct fcgi_handler handler = {
-	    .request = on_request, .gone = on_gone, .drained = on_drained, .ended = on_ended};
-	struct fcgi_options options = {
-	    .slot_size = 16, .conns_max = 10, .body_max = 1000, .request_wait_ms = 10000, .send_wait_ms = LATE_MS};
+	struct fcgi_handler handler = {.request = on_request,
+	    .gone = on_gone,
+	    .drained = on_drained,
+	    .ended = on_ended,
+	    .input = on_input,
+	    .waited = on_waited};
+	struct fcgi_options options = {.slot_size = SLOT_SIZE,
+	    .conns_max = 10,
+	    .body_max = 1000,
+	    .request_wait_ms = REQUEST_WAIT_MS,
+	    .send_wait_ms = LATE_MS};
 
 	(void)state;
 	memset(&fx, 0, sizeof fx);

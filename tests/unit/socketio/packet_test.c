@@ -208,6 +208,10 @@ a_bad_packet_is_refused(void **state)
 	    "{}",
 	    "\x1F",
 	    "\xFF",
+	    /* names of namespaces that would end the packet that answers them */
+	    "0/a\x1E"
+	    "b,",
+	    "0/\x1E",
 	    /* payloads that their type does not have */
 	    "0[]",
 	    "0\"a\"",

@@ -50,11 +50,12 @@ __wrap_clock_wall_ms(void)
 /* ---- the outlet ---- */
 
 static struct blob *
-wrap(struct session_outlet *o, struct str payload)
+wrap(struct session_outlet *o, struct str payload, unsigned n)
 {
 	struct blob *b = blob_new(payload.n);
 
 	(void)o;
+	(void)n;
 	assert_non_null(b);
 	memcpy(b->p, payload.p, payload.n);
 	return b;
@@ -82,10 +83,10 @@ put(struct session_outlet *o, struct blob *wrapped)
 static void
 end(struct session_outlet *o, struct str payload)
 {
-	(void)put(o, wrap(o, payload));
+	(void)put(o, wrap(o, payload, 1));
 }
 
-static const struct session_transport transport = {form, wrap, put, end};
+static const struct session_transport transport = {.form = form, .wrap = wrap, .put = put, .end = end};
 
 static struct outlet *
 get(struct session *s, size_t i)
@@ -440,7 +441,7 @@ a_session_whose_own_pass_has_ended_ends_before_it_is_told_anything(void **state)
 	add_cursor(s, &fx.token);
 	o = get(s, 0);
 	fx.token.revoked = true;
-	session_queue(s, wrap(NULL, STR("4queued")), 1);
+	session_queue(s, wrap(NULL, STR("4queued"), 1), 1);
 	say("hidden");
 	turn();
 	assert_string_equal(o->body, "1");

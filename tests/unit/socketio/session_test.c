@@ -76,11 +76,12 @@ __wrap_malloc(size_t n)
 /* ---- the outlet, and the ends of POSTs ---- */
 
 static struct blob *
-wrap(struct session_outlet *o, struct str payload)
+wrap(struct session_outlet *o, struct str payload, unsigned n)
 {
 	struct blob *b = blob_new(payload.n);
 
 	(void)o;
+	(void)n;
 	if (b != NULL)
 		memcpy(b->p, payload.p, payload.n);
 	return b;
@@ -113,12 +114,12 @@ end(struct session_outlet *o, struct str payload)
 {
 	struct conn *c = CONTAINER(o, struct conn, outlet);
 
-	(void)put(o, wrap(o, payload));
+	(void)put(o, wrap(o, payload, 1));
 	c->open = false;
 	c->ended = true;
 }
 
-static const struct session_transport transport = {form, wrap, put, end};
+static const struct session_transport transport = {.form = form, .wrap = wrap, .put = put, .end = end};
 
 /* As session_post() is told it. */
 static uint64_t

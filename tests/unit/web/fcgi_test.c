@@ -148,10 +148,33 @@ the_slowest_goes_when_memory_is_short(void **state)
 
 	(void)state;
 	assert_int_equal(give_large('x'), OUTPUT_BLOCKED);
+	/* Its memory is free at once; whoever has it may be in the middle of something, and is told with the turn. */
 	assert_true(budget_set(fx.budget, &other, BUDGET_ANSWERS, MEMORY_MAX / 2));
+	assert_int_equal(budget_counts(fx.budget).kind_bytes[BUDGET_ANSWERS], MEMORY_MAX / 2);
+	assert_int_equal(fx.gone, 0);
+	assert_int_equal(give(STR("nobody takes it")), OUTPUT_BLOCKED);
+	turn();
 	assert_int_equal(fx.gone, 1);
 	assert_int_equal(fx.ended, 1);
 	assert_int_equal(fcgi_counts(fx.fcgi).conns, 0);
+	budget_set(fx.budget, &other, BUDGET_ANSWERS, 0);
+}
+
+static void
+one_that_is_to_go_for_want_of_memory_may_still_be_ended(void **state)
+{
+	struct budget_share other = {.bytes = 0};
+
+	(void)state;
+	assert_int_equal(give_large('x'), OUTPUT_BLOCKED);
+	assert_true(budget_set(fx.budget, &other, BUDGET_ANSWERS, MEMORY_MAX / 2));
+	fcgi_end(fx.fcgi, fx.conn);
+	assert_int_equal(fx.ended, 1);
+	turn();
+	assert_int_equal(fx.gone, 0);
+	assert_int_equal(fx.ended, 1);
+	assert_int_equal(fcgi_counts(fx.fcgi).conns, 0);
+	assert_int_equal(fcgi_counts(fx.fcgi).open, 0);
 	budget_set(fx.budget, &other, BUDGET_ANSWERS, 0);
 }
 
@@ -167,6 +190,7 @@ main(void)
 	    TEST(whoever_has_it_is_told_of_a_hang_up),
 	    TEST(whoever_has_it_is_told_of_one_that_stands_still),
 	    TEST(the_slowest_goes_when_memory_is_short),
+	    TEST(one_that_is_to_go_for_want_of_memory_may_still_be_ended),
 	};
 
 	return cmocka_run_group_tests_name("fcgi", tests, NULL, NULL);
