@@ -9,7 +9,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { fastcgi } from './fastcgi.mjs';
-import { client, daemon, freePort, metric, ms, parked, problem, request, root, run, start, tempDir, within } from './harness.mjs';
+import { client, daemon, freePort, metric, ms, parked, problem, request, root, run, sleep, start, tempDir, within } from './harness.mjs';
 import { nginx, snippets } from './nginx.mjs';
 
 /** The fenced blocks of a document: {language, line, lines}. */
@@ -115,7 +115,12 @@ for (const name of ['README.md', 'docs/PROTOCOL.md']) {
 					if (/^(sudo |scripts\/|make\b|git |cd |systemctl |apt)/.test(command))
 						continue;
 					const here = (words) => words.replaceAll('localhost:8080', `localhost:${s.port}`);
-					const printed = await within(ms(90_000), bash.run(here(command)), `${name}:${line}`);
+					let printed = await within(ms(90_000), bash.run(here(command)), `${name}:${line}`);
+					// sqlite3 does not wait for the daemon, unless it is told to.
+					for (let left = 20; left > 0 && /database is locked/.test(printed); left--) {
+						await sleep(200);
+						printed = await within(ms(90_000), bash.run(here(command)), `${name}:${line}`);
+					}
 					const lines = trimmed(printed.replaceAll(`localhost:${s.port}`, 'localhost:8080').replaceAll('\r', '').split('\n'));
 					const wanted = trimmed(expected);
 					if (lines.length !== wanted.length || wanted.some((want, i) => !matches(want, lines[i])))
