@@ -126,9 +126,8 @@ int64_t store_pruned_id(struct store *s, struct str room);
  * over, or there is no memory, which is noted. */
 struct message *store_row_message(struct store *s, sqlite3_stmt *stmt);
 
-/* The same of the row that stmt selects by an id, its only parameter; NULL also if there is none. The reset is the
- * caller's. */
-struct message *store_row_of(struct store *s, sqlite3_stmt *stmt, int64_t id);
+/* The same of the row of this id; NULL also if there is none. */
+struct message *store_row_by_id(struct store *s, int64_t id);
 
 /* Longest text, BLOB or row that is read; SQLite fails a statement that meets a longer one with SQLITE_TOOBIG. A
  * message's excerpt may have six times its bytes. */

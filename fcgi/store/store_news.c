@@ -121,20 +121,6 @@ read_rows(struct store *s, struct store_news *news)
 	return code;
 }
 
-/* What a changed row is now; NULL if it is gone or passed over, or without memory (then noted as trouble). */
-static struct message *
-row_now(struct store *s, int64_t id)
-{
-	sqlite3_stmt *stmt = store_prepare(s, "SELECT " STORE_COLUMNS " FROM messages WHERE id = ?");
-	struct message *m;
-
-	if (stmt == NULL)
-		return NULL;
-	m = store_row_of(s, stmt, id);
-	sqlite3_reset(stmt);
-	return m;
-}
-
 /* Adds the change under stmt to the news; false without memory. One of a room that can be none is of no message. */
 static bool
 add_change(struct store *s, sqlite3_stmt *stmt, int64_t floor, struct store_news *news)
@@ -152,7 +138,7 @@ add_change(struct store *s, sqlite3_stmt *stmt, int64_t floor, struct store_news
 	memcpy(c->room, room.p, room.n);
 	/* Memory does not hold what is below its floor. */
 	if (c->id > floor)
-		c->message = row_now(s, c->id);
+		c->message = store_row_by_id(s, c->id);
 	return true;
 }
 

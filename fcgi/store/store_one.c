@@ -1,20 +1,6 @@
 /* One message, by its id: what it says, and what became of it. */
 #include "store_rows.h"
 
-/* The row of an id as a message of the caller's, or NULL. */
-static struct message *
-read_message(struct store *s, int64_t id)
-{
-	sqlite3_stmt *stmt = store_prepare(s, "SELECT " STORE_COLUMNS " FROM messages WHERE id = ?");
-	struct message *m;
-
-	if (stmt == NULL)
-		return NULL;
-	m = store_row_of(s, stmt, id);
-	sqlite3_reset(stmt);
-	return m;
-}
-
 /* Whether a message of the room that was deleted by a change had this key. */
 static bool
 was_key_of(struct store *s, struct str key, struct str room, int64_t id)
@@ -38,13 +24,13 @@ store_one(struct store *s, struct store_one *one)
 	one->key_fits = false;
 	one->revision = 0;
 	if (code == SQLITE_OK) {
-		one->message = read_message(s, one->id);
+		one->message = store_row_by_id(s, one->id);
 		one->key_fits = one->key.n > 0 && one->message != NULL && str_eq(one->message->f.key, one->key);
 		one->revision = store_number_with(
 		    s, "SELECT id FROM revisions WHERE target = ? AND deletes = ?", one->id, one->message == NULL);
 	}
 	if (code == SQLITE_OK && one->message == NULL && one->revision > 0) {
-		one->deletion = read_message(s, one->revision);
+		one->deletion = store_row_by_id(s, one->revision);
 		if (one->deletion != NULL)
 			one->key_fits = was_key_of(s, one->key, one->deletion->f.room, one->id);
 	}

@@ -185,17 +185,22 @@ store_row_message(struct store *s, sqlite3_stmt *stmt)
 }
 
 struct message *
-store_row_of(struct store *s, sqlite3_stmt *stmt, int64_t id)
+store_row_by_id(struct store *s, int64_t id)
 {
+	sqlite3_stmt *stmt = store_prepare(s, "SELECT " STORE_COLUMNS " FROM messages WHERE id = ?");
+	struct message *m = NULL;
 	int code;
 
+	if (stmt == NULL)
+		return NULL;
 	sqlite3_bind_int64(stmt, 1, id);
 	code = sqlite3_step(stmt);
 	if (code == SQLITE_ROW)
-		return store_row_message(s, stmt);
-	if (code == SQLITE_TOOBIG)
+		m = store_row_message(s, stmt);
+	else if (code == SQLITE_TOOBIG)
 		store_passed_over(s, id, "it has more bytes than are read");
 	else if (code != SQLITE_DONE)
 		store_note(s, code);
-	return NULL;
+	sqlite3_reset(stmt);
+	return m;
 }
