@@ -1,138 +1,8 @@
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "session_state.h"
-
-/*
- * What clients send is handled in turns of the loop, so that nobody who sends much keeps the others waiting. In each
- * turn it is POST by POST: new ones first, for most have a packet or two; then those that have had a turn, round and
- * round. Part of each turn is kept for these, and every other one begins with one of them, so that new ones cannot hold
- * them up for ever.
- */
-enum {
-	PACKETS_PER_TURN = 64,
-	BYTES_PER_TURN = 256 * 1024, /* of packets; the last one may be larger */
-	PACKETS_PER_VISIT = 8,       /* to one POST */
-	PACKETS_FOR_OLD = 16,
-};
-
-/* One packet; false: nothing after it counts. */
-static bool
-take_packet(struct session *s, enum post_kind kind, struct str packet)
-{
-	struct str data = {packet.p + 1, packet.n - 1};
-	struct buf bytes;
-	bool good;
-
-	if (kind == POST_BINARY)
-		return s->layer->binary(s->layer->ctx, s, packet);
-	if (packet.n == 0)
-		return false;
-	switch (packet.p[0]) {
-	case '0': /* open, upgrade and noop mean nothing from a client */
-	case '5':
-	case '6':
-		return true;
-	case '1':
-		session_end(s, STR("6"));
-		return true;
-	case '3':
-		session_beat(s);
-		return true;
-	case '4':
-		return s->layer->text(s->layer->ctx, s, data);
-	case 'b':
-		buf_init(&bytes, data.n + 1);
-		token_add_decoded(&bytes, data);
-		good = buf_ok(&bytes) && s->layer->binary(s->layer->ctx, s, buf_str(&bytes));
-		buf_fini(&bytes);
-		return good;
-	default:
-		return false;
-	}
-}
-
-/* ---- the lists ---- */
-
-/* The next packet; false: that was the last. What came in a frame is one, whatever bytes are in it. */
-static bool
-next_packet(struct post *p, struct str *packet)
-{
-	if (p->kind == POST_BODY)
-		return packet_next(&p->walk, packet);
-	if (p->walk.ended)
-		return false;
-	*packet = p->walk.rest;
-	p->walk = (struct packet_walk){.ended = true};
-	return true;
-}
-
-/* Whether the next packet is a message, and so the layer's. */
-static bool
-is_message(const struct post *p)
-{
-	const struct packet_walk *walk = &p->walk;
-
-	if (p->kind == POST_BINARY)
-		return !walk->ended;
-	return walk->rest.n > 0 && (walk->rest.p[0] == '4' || walk->rest.p[0] == 'b');
-}
-
-/* Whether it has to wait for what the layer is doing for this session; then it is in no list. If that is an event of
- * its own, so does its end: a client is told of what it sent when it was handled, and says good-bye behind that. */
-static bool
-is_held(const struct post *p)
-{
-	const struct session *s = p->session;
-	bool ends = p->walk.rest.n == 0 || p->walk.rest.p[0] == '1';
-
-	return s->holds && s->state == SESSION_OPEN && (is_message(p) || (s->holds_end && ends));
-}
-
-static bool
-is_ready(const struct session *s)
-{
-	return s->layer->ready == NULL || s->layer->ready(s->layer->ctx);
-}
-
-/* Whether it comes too early: the layer takes no more of anybody for the moment. */
-static bool
-is_early(const struct post *p)
-{
-	return is_message(p) && !is_ready(p->session);
-}
-
-/* It waits for its turn among all, if there is nothing else that it waits for. */
-static void
-list(struct post *p)
-{
-	struct sessions *all = p->session->all;
-
-	assert(p->list == NULL);
-	if (p->waits || is_held(p))
-		return;
-	if (is_early(p))
-		p->list = &all->early_posts;
-	else
-		p->list = p->old ? &all->old_posts : &all->new_posts;
-	TAILQ_INSERT_TAIL(p->list, p, link);
-}
-
-static void
-unlist(struct post *p)
-{
-	if (p->list != NULL)
-		TAILQ_REMOVE(p->list, p, link);
-	p->list = NULL;
-}
-
-static bool
-budget_left(const struct sessions *all)
-{
-	return all->packets_left > 0 && all->bytes_left > 0;
-}
 
 static void
 tell(const struct sessions *all, uint64_t who, enum session_posted how)
@@ -191,42 +61,18 @@ post_new(struct session *s, enum post_kind kind, uint64_t who, struct str rest)
 	return NULL;
 }
 
-/* Handles the next packets, a few; whether that was the last, or nothing after it counts. */
-static bool
-visit(struct session *s, struct post *p)
-{
-	struct sessions *all = s->all;
-	struct str packet;
-
-	for (int i = 0; i < PACKETS_PER_VISIT && budget_left(all); i++) {
-		if (s->state != SESSION_OPEN || s->doomed)
-			return true;
-		if (is_held(p) || is_early(p) || !next_packet(p, &packet))
-			break;
-		all->packets_left--;
-		all->bytes_left -= (int64_t)packet.n;
-		all->packets++;
-		if (!take_packet(s, p->kind, packet)) {
-			session_end(s, STR("1"));
-			return true;
-		}
-	}
-	return (p->walk.ended && !(s->holds && s->holds_end)) || s->state != SESSION_OPEN || s->doomed;
-}
-
-/* The session's POST is over: its client is told, and the next one begins. */
-static void
-finish(struct session *s, bool handled)
+void
+session_finish_post(struct session *s, bool handled)
 {
 	struct post *p = s->post, *next = p->next;
 
-	unlist(p);
+	session_unlist_post(p);
 	tell_of(p, handled ? SESSION_POST_HANDLED : SESSION_POST_ENDED);
 	if (next != NULL && s->state != SESSION_ENDED) {
 		next->stopped_ms = p->stopped_ms;
 		next->begun_ms = clock_ms();
 		s->post = next;
-		list(next);
+		session_list_post(next);
 	} else {
 		session_go_on(s);
 		while (next != NULL) {
@@ -247,64 +93,7 @@ session_drop_posts(struct session *s)
 {
 	/* The one that is being handled is finished by whoever handles it. */
 	if (s->post != NULL && s->post != s->all->post)
-		finish(s, false);
-}
-
-/* ---- all of them ---- */
-
-/* A turn of a POST. */
-static void
-go_on(struct sessions *all, struct post *p)
-{
-	struct session *s = p->session;
-	bool done;
-
-	unlist(p);
-	p->old = true;
-	all->post = p;
-	done = visit(s, p);
-	all->post = NULL;
-	if (done)
-		finish(s, true);
-	else
-		list(p);
-}
-
-/* Whose turn it is. */
-static struct post *
-next_post(const struct sessions *all)
-{
-	struct post *old = TAILQ_FIRST(&all->early_posts), *fresh = TAILQ_FIRST(&all->new_posts);
-	bool for_old =
-	    all->packets_left <= PACKETS_FOR_OLD || (all->old_begins && all->packets_left == PACKETS_PER_TURN);
-
-	/* Those that were too early have waited longest. */
-	if (old == NULL || !is_ready(old->session))
-		old = TAILQ_FIRST(&all->old_posts);
-	return fresh == NULL || (old != NULL && for_old) ? old : fresh;
-}
-
-/* Where packets are large, the first POST may have all of a turn. */
-static void
-begin_turn(struct sessions *all)
-{
-	all->packets_left = PACKETS_PER_TURN;
-	all->bytes_left = BYTES_PER_TURN;
-	all->old_begins = !all->old_begins;
-}
-
-/* Phase LATE: those of this turn's requests, and those that came before. */
-static bool
-posts_go_on(void *ctx)
-{
-	struct sessions *all = ctx;
-	struct post *p;
-
-	while (budget_left(all) && (p = next_post(all)) != NULL)
-		go_on(all, p);
-	begin_turn(all);
-	/* What the others wait for ends with a turn of its own. */
-	return next_post(all) != NULL;
+		session_finish_post(s, false);
 }
 
 /* Memory is short, and this one is the largest: it goes with its session, when the turn is over. */
@@ -324,7 +113,7 @@ stop_waiting(struct post *p)
 	p->waits = false;
 	p->begun_ms = clock_ms();
 	if (p == p->session->post && p != p->session->all->post && p->list == NULL)
-		list(p);
+		session_list_post(p);
 }
 
 static void
@@ -348,12 +137,8 @@ void
 session_posts_init(struct sessions *all)
 {
 	all->post_kind = loop_timer_kind(all->loop, on_turn, all);
-	TAILQ_INIT(&all->new_posts);
-	TAILQ_INIT(&all->old_posts);
-	TAILQ_INIT(&all->early_posts);
-	begin_turn(all);
+	session_turns_init(all);
 	budget_kind(all->options.budget, BUDGET_POSTS, BUDGET_LARGEST, 0, end_share, all);
-	loop_hook(all->loop, LOOP_LATE, posts_go_on, all);
 }
 
 /* It waits for its turn, behind those before it if there are any. */
@@ -371,7 +156,7 @@ keep(struct session *s, struct post *p)
 	s->post = p;
 	p->begun_ms = clock_ms();
 	session_stop_clock(s);
-	list(p);
+	session_list_post(p);
 }
 
 /* It lives, though its pong is late: once it gets more time. */
@@ -447,5 +232,5 @@ session_release(struct session *s)
 {
 	s->holds = false;
 	if (s->post != NULL && s->post != s->all->post && s->post->list == NULL)
-		list(s->post);
+		session_list_post(s->post);
 }

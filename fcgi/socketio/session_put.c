@@ -3,33 +3,6 @@
 
 #include "session_state.h"
 
-enum {
-	PACKETS_FEW = 16, /* python-engineio drops the connection above */
-	PACKETS_MANY = 256,
-};
-
-/* Whether its client takes few packets in a payload; frames come one by one. */
-static bool
-takes_few(const struct session *s)
-{
-	return s->few && !s->framed;
-}
-
-/* In one payload. */
-static unsigned
-packets_max(const struct session *s)
-{
-	return takes_few(s) ? PACKETS_FEW : PACKETS_MANY;
-}
-
-static size_t
-payload_max(const struct session *s)
-{
-	size_t most = s->outlet->transport->payload_max, all = s->all->options.reply_max;
-
-	return most > 0 && most < all ? most : all;
-}
-
 _Static_assert(ROOM_SESSION_ANSWERS == 2 * SESSION_VARIANTS, "an answer for each variant, with few packets or many");
 
 struct session_outlet *
@@ -56,125 +29,6 @@ session_say_last(struct session *s, struct str payload)
 
 	if (o != NULL)
 		o->transport->end(o, payload);
-}
-
-/* The welcomes of cursors that have given to the body. Returns how many. */
-static unsigned
-take_owed(struct session *s, struct buf *body)
-{
-	struct session_cursor *c;
-	unsigned n = 0;
-
-	LIST_FOREACH (c, &s->cursors, link)
-		if (c->welcome != NULL && c->gave)
-			n += session_take_queued(s, c->welcome, body);
-	return n;
-}
-
-/* A reply that is being made. */
-struct filling {
-	struct buf *body;
-	unsigned n, max; /* packets */
-	size_t bytes_max;
-	unsigned owed; /* welcomes of cursors that have given to it */
-};
-
-/* Whether n packets more, of `size` bytes, fit; the first of a reply always do. */
-static bool
-fits(const struct filling *f, unsigned n, size_t size)
-{
-	return f->n == 0 || (f->n + f->owed + n <= f->max && f->body->n + size <= f->bytes_max);
-}
-
-/* A message may go out before its cursor's welcome only in the same reply. */
-static bool
-fill_message(struct session *s, struct filling *f, struct session_cursor *from, struct message *m)
-{
-	size_t before = f->body->n;
-	unsigned n, owes = from->welcome != NULL && !from->gave;
-
-	session_add_separator(f->body);
-	n = s->layer->packets(s->layer->ctx, from, m, f->body);
-	if (!fits(f, n + owes, 0)) {
-		f->body->n = before;
-		return false;
-	}
-	f->n += n;
-	f->owed += owes;
-	from->gave = from->welcome != NULL;
-	session_advance(from, m);
-	return true;
-}
-
-/* Frames may hold a byte that would part a packet among others. */
-static bool
-is_alone(const struct session *s, const struct queued *q)
-{
-	return s->framed && q->n == 1 && memchr(q->packets->p, PACKET_SEPARATOR, q->packets->n) != NULL;
-}
-
-static bool
-fill_queued(struct session *s, struct filling *f, struct queued *q)
-{
-	bool alone = is_alone(s, q);
-
-	if (!fits(f, q->n, q->packets->n) || (alone && f->n > 0))
-		return false;
-	f->owed -= q->opens != NULL && q->opens->gave;
-	f->n += session_take_queued(s, q, f->body);
-	return !alone;
-}
-
-static bool
-fill_event(struct filling *f, struct session_cursor *to, const struct session_event *e)
-{
-	if (!fits(f, e->n, e->packets->n))
-		return false;
-	f->n += session_take_event(to, e, f->body);
-	return true;
-}
-
-/* What comes next goes into the reply: of what is queued and what passes, what was said first, behind the messages that
- * were there by then. false: that is all, or as much as fits. */
-static bool
-fill_next(struct session *s, struct filling *f)
-{
-	struct session_cursor *from = NULL, *behind = NULL, *to = NULL;
-	struct message *m = session_first_message(s, &from, &behind);
-	struct queued *q = session_first_queued(s);
-	struct session_event *e;
-
-	if (behind != NULL) {
-		/* Nothing goes past what is still to be read. */
-		session_read_behind(s, behind);
-		return false;
-	}
-	e = session_first_event(s, &to);
-	if (e != NULL && (q == NULL || e->serial < q->serial))
-		q = NULL;
-	else
-		e = NULL;
-	if (m != NULL && (q == NULL || m->f.id <= q->head) && (e == NULL || m->f.id <= e->head))
-		return fill_message(s, f, from, m);
-	if (e != NULL)
-		return fill_event(f, to, e);
-	return q != NULL && fill_queued(s, f, q);
-}
-
-/* Fills the body of a reply with what there is. Returns the number of packets. */
-static unsigned
-fill(struct session *s, struct buf *body)
-{
-	struct filling f = {.body = body, .max = packets_max(s), .bytes_max = payload_max(s)};
-
-	if (s->ping_waits) {
-		buf_add_char(body, '2');
-		s->ping_waits = false;
-		f.n++;
-	}
-	while (f.n + f.owed < f.max && fill_next(s, &f))
-		;
-	return f.n + (f.owed > 0 ? take_owed(s, body) : 0);
 }
 
 /* What a session in one room is to be told, when that is nothing but what memory holds of the room. */
@@ -218,7 +72,7 @@ only_news(struct session *s, struct news *news)
 static struct room_answer *
 shared_answer(const struct session *s, const struct news *news)
 {
-	unsigned kind = ROOM_SESSION_ANSWER + 2U * news->cursor->variant + takes_few(s);
+	unsigned kind = ROOM_SESSION_ANSWER + 2U * news->cursor->variant + session_takes_few(s);
 	struct room_answer *a = room_answer(news->room, kind, s->outlet->transport->form(s->outlet));
 
 	if (a != NULL && (a->reply == NULL || a->first != news->first || a->head != news->last)) {
@@ -302,7 +156,7 @@ answer(struct session *s, struct room_answer *shared, const struct news *news)
 	unsigned n;
 
 	buf_reset(body, 256 * 1024);
-	n = fill(s, body);
+	n = session_fill(s, body);
 	/* The close comes by itself: a client that finds it behind a packet forgets the packet. */
 	if ((s->state == SESSION_CLOSING && n == 0 && s->reading == NULL) || !buf_ok(body)) {
 		session_end(s, STR("1"));
@@ -385,7 +239,7 @@ join_round(struct session *s)
 	struct news news;
 
 	if (s->all->draining || s->reading != NULL || !only_news(s, &news) || !room_gathers(news.room) ||
-	    news.n >= packets_max(s))
+	    news.n >= session_packets_max(s))
 		return false;
 	wait_in(news.cursor, news.room);
 	room_make_due(news.room);

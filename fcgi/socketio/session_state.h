@@ -1,8 +1,8 @@
 /*
  * session_state: what the files of session share. session.c has its life, session_person.c whose it is, session_clock.c
- * its heartbeat, session_put.c what goes out, session_probe.c its step to WebSocket, session_read.c the cursors,
- * session_behind.c what memory does not hold for them, session_queue.c what waits for one session alone,
- * session_channel.c what passes, session_post.c what clients send.
+ * its heartbeat, session_fill.c what goes out, session_put.c by which outlet, session_probe.c its step to WebSocket,
+ * session_read.c the cursors, session_behind.c what memory does not hold for them, session_queue.c what waits for one
+ * session alone, session_channel.c what passes, session_post.c what clients send, session_turn.c when it is handled.
  */
 #ifndef SESSION_STATE_H
 #define SESSION_STATE_H
@@ -148,6 +148,15 @@ void session_beat(struct session *s);
 void session_stop_clock(struct session *s);
 void session_go_on(struct session *s);
 
+/* ---- session_fill.c ---- */
+
+/* Whether its client takes few packets in a payload; frames come one by one. And how many it takes. */
+bool session_takes_few(const struct session *s);
+unsigned session_packets_max(const struct session *s);
+
+/* Fills the body of a payload with what there is for its outlet. Returns the number of packets. */
+unsigned session_fill(struct session *s, struct buf *body);
+
 /* ---- session_put.c ---- */
 
 static inline bool
@@ -286,6 +295,17 @@ struct post {
 };
 
 void session_posts_init(struct sessions *all);
+
+/* Its first POST is over: its client is told, and the next one begins. */
+void session_finish_post(struct session *s, bool handled);
+
+/* ---- session_turn.c ---- */
+
+void session_turns_init(struct sessions *all);
+
+/* It waits for its turn among all, if there is nothing else that it waits for; and no more. */
+void session_list_post(struct post *p);
+void session_unlist_post(struct post *p);
 
 /* Nothing of what has come waits for its person's turn any more. */
 void session_hurry_posts(struct session *s);

@@ -33,10 +33,11 @@
  * ended() comes once behind it, however often the request was put off. A connection closed in a turn is not used again
  * in it: its generation has changed. No function here waits for a peer.
  *
- * Files: fcgi.c (the listener, the table of connections, their events and ends), fcgi_idle.c (those that the web server
- * keeps, and how they make room for others), fcgi_read.c (from bytes to a request, by libfcgi), fcgi_scgi.c (the same
- * by SCGI, and answers without records), fcgi_postpone.c (requests that are put off), fcgi_write.c (answers),
- * fcgi_raw.c (bytes after an upgrade), fcgi_doom.c (what is ended with the turn); fcgi_state.h is theirs alone.
+ * Files: fcgi.c (the table of connections, their events and ends), fcgi_accept.c (the listener), fcgi_idle.c (those
+ * that the web server keeps, and how they make room for others), fcgi_read.c (from bytes to a request, by libfcgi),
+ * fcgi_scgi.c (the same by SCGI, and answers without records), fcgi_postpone.c (requests that are put off),
+ * fcgi_write.c (answers), fcgi_raw.c (bytes after an upgrade), fcgi_doom.c (what is ended with the turn); fcgi_state.h
+ * is theirs alone.
  */
 #ifndef FCGI_H
 #define FCGI_H

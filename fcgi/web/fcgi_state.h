@@ -131,6 +131,11 @@ void fcgi_end_io(struct fcgi *f, struct fcgi_conn *c);
 /* Counts what c has in the budget: false when c is the one that has to go. */
 bool fcgi_count_io(struct fcgi *f, struct fcgi_conn *c);
 
+/* fcgi_accept.c: connections are taken, unless it drains; and no more, until they are once more. */
+void fcgi_listen_init(struct fcgi *f);
+void fcgi_listen(struct fcgi *f);
+void fcgi_listen_no_more(struct fcgi *f);
+
 /* fcgi_idle.c: puts c behind the others of a list, or takes it out. */
 void fcgi_list_add(struct fcgi *f, struct fcgi_list *list, struct fcgi_conn *c);
 void fcgi_list_remove(struct fcgi *f, struct fcgi_list *list, struct fcgi_conn *c);
