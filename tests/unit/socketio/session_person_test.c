@@ -11,7 +11,8 @@ enum { SESSIONS = 300, MEMORY = 20000 };
 static struct outlet {
 	struct session_outlet outlet;
 	bool open;
-	char body[64]; /* the last payload */
+	struct pass *account; /* whose it is */
+	char body[64];        /* the last payload */
 } outlets[SESSIONS];
 
 static struct fixture {
@@ -86,7 +87,14 @@ end(struct session_outlet *o, struct str payload)
 	(void)put(o, wrap(o, payload, 1));
 }
 
-static const struct session_transport transport = {.form = form, .wrap = wrap, .put = put, .end = end};
+static void
+account(struct session_outlet *o, struct pass *pass)
+{
+	CONTAINER(o, struct outlet, outlet)->account = pass;
+}
+
+static const struct session_transport transport = {
+    .form = form, .wrap = wrap, .put = put, .end = end, .account = account};
 
 static struct outlet *
 get(struct session *s, size_t i)
@@ -334,6 +342,23 @@ moves_to_the_first_that_is_proven(void **state)
 }
 
 static void
+what_an_outlet_holds_is_its_accounts(void **state)
+{
+	struct session *s = new_session(&fx.stranger);
+	struct outlet *o = get(s, 0);
+
+	(void)state;
+	assert_ptr_equal(o->account, &fx.stranger);
+	assert_true(session_move(s, &fx.token));
+	assert_ptr_equal(o->account, &fx.token);
+	o->open = false;
+	session_detach(&o->outlet);
+	s = new_session(&fx.stranger);
+	assert_true(session_move(s, &fx.other));
+	assert_ptr_equal(get(s, 1)->account, &fx.other);
+}
+
+static void
 what_is_queued_is_its_persons_memory(void **state)
 {
 	struct session *a = new_session(&fx.token), *b = new_session(&fx.token), *other = new_session(&fx.other);
@@ -512,6 +537,7 @@ main(void)
 	    TEST(is_for_its_person_and_a_strangers_for_all),
 	    TEST(a_person_has_so_many_and_no_more),
 	    TEST(moves_to_the_first_that_is_proven),
+	    TEST(what_an_outlet_holds_is_its_accounts),
 	    TEST(what_is_queued_is_its_persons_memory),
 	    TEST(what_its_layer_keeps_is_too_and_moves_along),
 	    TEST(what_it_may_not_read_is_not_told_and_never_again),

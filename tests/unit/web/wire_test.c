@@ -464,6 +464,22 @@ the_rest_of_a_message_has_a_time(void **state)
 	assert_ended(WIRE_END_POLICY, 1);
 }
 
+static void
+one_that_began_with_nothing_has_one_too(void **state)
+{
+	int64_t from = clock_ms();
+
+	(void)state;
+	wires.message_wait_ms = 1000;
+	SAY(WS_TEXT, "");
+	SAY(WS_CONTINUATION, "");
+	while (owner.gone == 0 && clock_ms() - from < 10000)
+		turn();
+	assert_int_equal(owner.gone, 1);
+	assert_got("\x88\x02\x03\xf0");
+	until_closed();
+}
+
 /* Turns until t, on the clock. */
 static void
 turns_until(int64_t t)
@@ -744,6 +760,25 @@ what_comes_behind_the_peers_close_does_not_cost_ours(void **state)
 	assert_ended(WIRE_END_PEER, 1);
 }
 
+/* The time since our CLOSE runs on. */
+static void
+nonsense_behind_our_close_changes_nothing(void **state)
+{
+	int64_t from = clock_ms();
+
+	(void)state;
+	wire_close(&wires, owner.wire, WS_CODE_NONE);
+	SAY(FIN | 3, "bad");
+	while (clock_ms() - from < 2 * WIRE_QUIET_MS)
+		turn();
+	/* Of a machine that stood still nothing can be said. */
+	if (clock_ms() - from < WIRE_CLOSE_MS / 2)
+		assert_int_equal(fcgi_counts(fx.fcgi).conns, 1);
+	until_closed();
+	assert_in_range(clock_ms() - from, WIRE_CLOSE_MS, 19000);
+	assert_ended(WIRE_END_OVER, 0);
+}
+
 /* It goes on sending, and never says CLOSE. */
 static void
 the_peers_close_is_waited_for_5_s(void **state)
@@ -849,6 +884,26 @@ and_to_one_that_is_paused_when_it_goes_on(void **state)
 	assert_got("\x81\x04sent\x88\x02\x03\xe9");
 }
 
+/* Or whoever sends without an end would hold up the stop. */
+static void
+and_hears_nothing_more_from_one_that_is_paused(void **state)
+{
+	(void)state;
+	owner.pause = true;
+	SAY(FIN | WS_TEXT, "one");
+	wires_drain(&wires);
+	for (int64_t from = clock_ms(); clock_ms() - from < 2 * WIRE_DRAIN_MS;)
+		turn();
+	SAY(FIN | WS_TEXT, "two");
+	SAY(WS_TEXT, "three");
+	wire_go_on(&wires, owner.wire);
+	for (int i = 0; i < 5; i++)
+		turn();
+	assert_messages("tone|");
+	assert_int_equal(owner.gone, 1);
+	assert_got("\x88\x02\x03\xe9");
+}
+
 /* The pong that is remembered is let go as well. */
 static void
 one_that_is_open_when_all_is_freed_leaves_nothing(void **state)
@@ -875,6 +930,7 @@ main(void)
 	    OPEN_TEST(it_may_go_on_before_it_was_paused),
 	    OPEN_TEST(a_message_that_is_too_long_ends_it),
 	    OPEN_TEST(the_rest_of_a_message_has_a_time),
+	    OPEN_TEST(one_that_began_with_nothing_has_one_too),
 	    OPEN_TEST(each_message_has_its_own_time),
 	    OPEN_TEST(half_a_message_goes_when_memory_is_short),
 	    OPEN_TEST(while_it_is_blocked_the_newest_ping_is_remembered),
@@ -887,12 +943,14 @@ main(void)
 	    OPEN_TEST(the_owner_may_close_from_within_a_message),
 	    OPEN_TEST(one_that_is_paused_can_be_closed),
 	    OPEN_TEST(what_comes_behind_the_peers_close_does_not_cost_ours),
+	    OPEN_TEST(nonsense_behind_our_close_changes_nothing),
 	    OPEN_TEST(the_peers_close_is_waited_for_5_s),
 	    OPEN_TEST(what_is_no_frame_ends_it),
 	    OPEN_TEST(who_goes_on_sending_nonsense_is_read_for_a_while),
 	    OPEN_TEST(one_that_is_lost_hands_on_what_came_before),
 	    OPEN_TEST(a_daemon_that_stops_says_so_to_all),
 	    OPEN_TEST(and_to_one_that_is_paused_when_it_goes_on),
+	    OPEN_TEST(and_hears_nothing_more_from_one_that_is_paused),
 	    OPEN_TEST(one_that_is_open_when_all_is_freed_leaves_nothing),
 	};
 
