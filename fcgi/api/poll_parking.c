@@ -1,6 +1,5 @@
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/clock.h"
 #include "event/loop.h"
@@ -228,10 +227,7 @@ jitter_ms(struct poll *p, int64_t wait_ms)
 {
 	int64_t most = wait_ms / 10 < JITTER_MAX_MS ? wait_ms / 10 : JITTER_MAX_MS;
 
-	p->random ^= p->random << 13; /* xorshift64 */
-	p->random ^= p->random >> 7;
-	p->random ^= p->random << 17;
-	return (int64_t)(p->random % (uint64_t)(most + 1));
+	return (int64_t)jitter_below(&p->jitter, (uint64_t)(most + 1));
 }
 
 /* How long it is held: not longer than its pass is good. */
@@ -308,8 +304,7 @@ poll_drain(struct poll *p)
 void
 poll_parking_init(struct poll *p)
 {
-	if (getrandom(&p->random, sizeof p->random, 0) != sizeof p->random || p->random == 0)
-		p->random = 88172645463325252U;
+	p->jitter = jitter_new();
 	p->late_kind = loop_timer_kind(p->loop, late, p);
 	rooms_on_wake(p->rooms, ROOM_POLL, wake, p);
 	rooms_on_wake(p->rooms, ROOM_POLL_MANY, wake_many, p);

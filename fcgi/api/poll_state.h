@@ -4,6 +4,7 @@
 #ifndef POLL_STATE_H
 #define POLL_STATE_H
 
+#include "base/jitter.h"
 #include "live/gate.h"
 #include "live/room.h"
 #include "poll.h"
@@ -22,7 +23,7 @@ struct poll {
 	/* Parked: */
 	size_t n_parked;
 	uint8_t late_kind;
-	uint64_t random; /* for jitter */
+	struct jitter jitter;
 
 	/* Answers: the bytes of the one in the making; for pages of each origin, and for those who are somebody, the
 	 * ready one that says nothing came.

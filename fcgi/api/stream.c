@@ -1,7 +1,6 @@
 #include "stream.h"
 
 #include <stdlib.h>
-#include <sys/random.h>
 
 #include "base/clock.h"
 #include "rooms_named.h"
@@ -32,15 +31,6 @@ const char *
 stream_reason_name(enum stream_reason reason)
 {
 	return REASONS[reason].name;
-}
-
-uint64_t
-stream_random(struct stream *s, uint64_t n)
-{
-	s->random ^= s->random << 13; /* xorshift64 */
-	s->random ^= s->random >> 7;
-	s->random ^= s->random << 17;
-	return s->random % n;
 }
 
 /* ---- how streams end ---- */
@@ -86,7 +76,7 @@ come_back_ms(struct stream *s)
 
 	spread = spread < STOP_SPREAD_MIN_MS ? STOP_SPREAD_MIN_MS : spread;
 	spread = spread > STOP_SPREAD_MAX_MS ? STOP_SPREAD_MAX_MS : spread;
-	return (unsigned)(STOP_RETRY_MIN_MS + stream_random(s, spread));
+	return (unsigned)(STOP_RETRY_MIN_MS + jitter_below(&s->jitter, spread));
 }
 
 /* The last words. */
@@ -308,8 +298,7 @@ stream_new(struct loop *loop, struct requests *requests, struct rooms *rooms, st
 		return NULL;
 	*s = (struct stream){
 	    .loop = loop, .requests = requests, .rooms = rooms, .readers = readers, .commit = commit, .gate = gate};
-	if (getrandom(&s->random, sizeof s->random, 0) != sizeof s->random || s->random == 0)
-		s->random = 88172645463325252U;
+	s->jitter = jitter_new();
 	buf_init(&s->body, SIZE_MAX);
 	stream_behind_init(s);
 	stream_wait_init(s);

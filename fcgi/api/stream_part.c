@@ -126,7 +126,7 @@ stream_give_open(struct stream *s, struct fcgi_conn *conn, int64_t since)
 	enum output_result result;
 
 	buf_init(&b, 4096);
-	stream_form_retry(form, &b, (unsigned)(RETRY_MIN_MS + stream_random(s, RETRY_SPREAD_MS)));
+	stream_form_retry(form, &b, (unsigned)(RETRY_MIN_MS + jitter_below(&s->jitter, RETRY_SPREAD_MS)));
 	stream_form_word(form, &b, STREAM_OPEN, str_of(rooms_epoch(s->rooms)), since);
 	result = stream_give(s, conn, &b);
 	buf_fini(&b);

@@ -4,6 +4,7 @@
 #ifndef STREAM_STATE_H
 #define STREAM_STATE_H
 
+#include "base/jitter.h"
 #include "cursor.h"
 #include "event/loop.h"
 #include "live/gate.h"
@@ -22,7 +23,7 @@ struct stream {
 	bool draining;
 	uint64_t at_stop; /* streams, when that began */
 	uint8_t beat_kind, pause_kind;
-	uint64_t random; /* for jitter */
+	struct jitter jitter;
 	struct buf body; /* of the part in the making */
 	struct stream_counts counts;
 	/* Ready signs of life: the same for all streams, as long as the head is. */
@@ -85,9 +86,6 @@ void stream_end(struct stream *s, struct fcgi_conn *conn, enum stream_reason rea
 
 /* It is gone: nothing of its slot may be used, and all else is let go. */
 void stream_lost(struct stream *s, enum stream_reason reason);
-
-/* Up to n - 1. */
-uint64_t stream_random(struct stream *s, uint64_t n);
 
 /* ---- stream_behind.c ---- */
 

@@ -36,7 +36,8 @@ stream_unwait(struct stream *s, struct streaming *st)
 static void
 set_beat(struct stream *s, struct streaming *st)
 {
-	loop_timer_set(s->loop, &st->timer, s->beat_kind, BEAT_MS - (int64_t)stream_random(s, (uint64_t)BEAT_MS / 8));
+	loop_timer_set(
+	    s->loop, &st->timer, s->beat_kind, BEAT_MS - (int64_t)jitter_below(&s->jitter, (uint64_t)BEAT_MS / 8));
 }
 
 int
