@@ -5,6 +5,7 @@
 #include "socketio/session.h"
 
 #include "test.h"
+#include "test_outlet.h"
 #include "test_rooms.h"
 
 enum { CONNS = 300, INTERVAL_MS = 20000, TIMEOUT_MS = 500, UPGRADE_MS = 1000, PAYLOAD_MAX = 100, HEAD = 7 };
@@ -44,18 +45,6 @@ __wrap_clock_ms(void)
 }
 
 /* ---- outlets ---- */
-
-static struct blob *
-wrap(struct session_outlet *o, struct str payload, unsigned n)
-{
-	struct blob *b = blob_new(payload.n);
-
-	(void)o;
-	(void)n;
-	assert_non_null(b);
-	memcpy(b->p, payload.p, payload.n);
-	return b;
-}
 
 static unsigned
 form(const struct session_outlet *o)

@@ -5,6 +5,7 @@
 #include "access/access.h"
 #include "socketio/session.h"
 #include "test.h"
+#include "test_outlet.h"
 
 enum { SESSIONS = 300, MEMORY = 20000 };
 
@@ -49,18 +50,6 @@ __wrap_clock_wall_ms(void)
 }
 
 /* ---- the outlet ---- */
-
-static struct blob *
-wrap(struct session_outlet *o, struct str payload, unsigned n)
-{
-	struct blob *b = blob_new(payload.n);
-
-	(void)o;
-	(void)n;
-	assert_non_null(b);
-	memcpy(b->p, payload.p, payload.n);
-	return b;
-}
 
 static unsigned
 form(const struct session_outlet *o)

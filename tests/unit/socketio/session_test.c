@@ -5,6 +5,7 @@
 #include "socketio/session.h"
 
 #include "test.h"
+#include "test_outlet.h"
 
 enum {
 	CONNS = 1200,
@@ -74,18 +75,6 @@ __wrap_malloc(size_t n)
 }
 
 /* ---- the outlet, and the ends of POSTs ---- */
-
-static struct blob *
-wrap(struct session_outlet *o, struct str payload, unsigned n)
-{
-	struct blob *b = blob_new(payload.n);
-
-	(void)o;
-	(void)n;
-	if (b != NULL)
-		memcpy(b->p, payload.p, payload.n);
-	return b;
-}
 
 static unsigned
 form(const struct session_outlet *o)
