@@ -278,6 +278,7 @@ give_memory(struct stream_behind *b, struct fcgi_conn *conn)
 	struct stream *s = b->all;
 	struct room *rooms[STORE_ROOMS_MAX];
 	struct stream_part part;
+	struct blob *blob;
 
 	if (cursor_rooms(&b->rooms, s->rooms, slot_pass(conn)->sight, false, rooms) != 0) {
 		end(b, conn, STREAM_FAILED);
@@ -289,7 +290,7 @@ give_memory(struct stream_behind *b, struct fcgi_conn *conn)
 	}
 	if (!opened(b, conn))
 		return false;
-	if (!stream_part_make(s, &part, b->form, rooms, b->rooms.n, b->at.since, b->at.no_gap || b->gap_told)) {
+	if (!stream_part_make(s, &part, b->form, rooms, b->rooms.n, b->at.since, b->at.no_gap || b->gap_told, &blob)) {
 		b->at.since = rooms_head(s->rooms);
 		if (stream_wait(b, conn) != 0)
 			end(b, conn, STREAM_FAILED);
@@ -297,13 +298,14 @@ give_memory(struct stream_behind *b, struct fcgi_conn *conn)
 	}
 	/* Another program may have deleted just now what memory would tell. */
 	if (!b->looked && !commit_current(s->commit)) {
+		blob_drop(blob);
 		look(b, conn);
 		return false;
 	}
 	b->gap_told = b->gap_told || part.gap;
 	b->at.since = part.more ? part.last : rooms_head(s->rooms);
 	s->counts.given++;
-	return given(b, stream_give(s, conn, &s->body));
+	return given(b, fcgi_more(s->requests->fcgi, conn, blob));
 }
 
 void

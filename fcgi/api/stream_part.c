@@ -1,6 +1,10 @@
 #include "stream_state.h"
 
-enum { RETRY_MIN_MS = 1000, RETRY_SPREAD_MS = 2000 };
+enum {
+	RETRY_MIN_MS = 1000,
+	RETRY_SPREAD_MS = 2000,
+	PLACES = 8, /* of a room, whose parts are kept at a time */
+};
 
 /* false: it is full, and m is not in it. */
 static bool
@@ -32,8 +36,9 @@ add_gap(struct stream *s, enum stream_form form, bool any, int64_t since)
 	stream_form_word(form, &s->body, STREAM_GAP, str_of(rooms_epoch(s->rooms)), any ? since : rooms_head(s->rooms));
 }
 
-bool
-stream_part_make(struct stream *s, struct stream_part *part, enum stream_form form, struct room *const *rooms, size_t n,
+/* What memory has of these rooms above since, as text in s->body. Whether there is anything to tell. */
+static bool
+make(struct stream *s, struct stream_part *part, enum stream_form form, struct room *const *rooms, size_t n,
     int64_t since, bool no_gap)
 {
 	struct cursor_walk walk;
@@ -57,14 +62,21 @@ stream_part_make(struct stream *s, struct stream_part *part, enum stream_form fo
 	return true;
 }
 
-bool
-stream_part_shared(struct stream *s, struct stream_part *part, enum stream_form form, struct room *room, int64_t since,
+static struct blob *
+framed(struct stream *s)
+{
+	return buf_ok(&s->body) ? fcgi_frame_part(buf_str(&s->body)) : NULL;
+}
+
+/* The same of one room, as a ready part, which it shares with all that stand where it stands. */
+static bool
+share(struct stream *s, struct stream_part *part, enum stream_form form, struct room *room, int64_t since,
     struct blob **blob)
 {
 	const struct ring_chain *chain = room_chain(room);
 	size_t place = room_above(room, since);
 	int64_t first = place < chain->n ? ring_at(chain, place)->f.id : 0;
-	struct room_answer *cached = room_answer(room, ROOM_STREAM_ANSWER + form, 0);
+	struct room_answer *cached = room_answer(room, ROOM_STREAM_ANSWER + form, (unsigned)(first % PLACES));
 
 	if (cached != NULL && cached->reply != NULL && first != 0 && cached->first == first &&
 	    cached->head == rooms_head(s->rooms) && room_deleted(room) <= since) {
@@ -72,9 +84,9 @@ stream_part_shared(struct stream *s, struct stream_part *part, enum stream_form 
 		*blob = blob_hold(cached->reply);
 		return true;
 	}
-	if (!stream_part_make(s, part, form, &room, 1, since, false))
+	if (!make(s, part, form, &room, 1, since, false))
 		return false;
-	*blob = buf_ok(&s->body) ? fcgi_frame_part(buf_str(&s->body)) : NULL;
+	*blob = framed(s);
 	if (cached != NULL && *blob != NULL && !part->gap) {
 		blob_drop(cached->reply);
 		cached->reply = blob_hold(*blob);
@@ -83,6 +95,18 @@ stream_part_shared(struct stream *s, struct stream_part *part, enum stream_form 
 		cached->last = part->last;
 		cached->limit = part->more;
 	}
+	return true;
+}
+
+bool
+stream_part_make(struct stream *s, struct stream_part *part, enum stream_form form, struct room *const *rooms, size_t n,
+    int64_t since, bool no_gap, struct blob **blob)
+{
+	if (n == 1 && rooms[0] != NULL && !no_gap && room_busy(rooms[0]))
+		return share(s, part, form, rooms[0], since, blob);
+	if (!make(s, part, form, rooms, n, since, no_gap))
+		return false;
+	*blob = framed(s);
 	return true;
 }
 
@@ -95,8 +119,7 @@ stream_part_beat(struct stream *s, enum stream_form form)
 		buf_reset(&s->body, 4 * (size_t)STREAM_PART_MAX);
 		stream_form_word(form, &s->body, STREAM_ALIVE, str_of(rooms_epoch(s->rooms)), rooms_head(s->rooms));
 		blob_drop(beat->part);
-		*beat = (struct stream_beat){buf_ok(&s->body) ? fcgi_frame_part(buf_str(&s->body)) : NULL,
-		    rooms_head(s->rooms), rooms_resets(s->rooms)};
+		*beat = (struct stream_beat){framed(s), rooms_head(s->rooms), rooms_resets(s->rooms)};
 	}
 	return beat->part == NULL ? NULL : blob_hold(beat->part);
 }

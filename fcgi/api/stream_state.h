@@ -125,22 +125,19 @@ void stream_wait_init(struct stream *s);
 
 /* ---- stream_part.c ---- */
 
-/* Messages, as they are gathered in s->body. */
+/* Messages that were gathered. */
 struct stream_part {
 	bool any, gap, more; /* there are messages; something was deleted; not all there is */
 	int64_t last;        /* the id of the last one */
 };
 
-/* What memory has of these rooms above since. Whether there is anything to tell. */
-bool stream_part_make(struct stream *s, struct stream_part *part, enum stream_form form, struct room *const *rooms,
-    size_t n, int64_t since, bool no_gap);
-
 /*
- * The same of one room, as a ready part, which it shares with all that stand where it stands. false: there is nothing
- * to tell. *blob is the caller's, for fcgi_more(); NULL without memory.
+ * What memory has of these rooms above since, as a ready part; while a round of a room is told, it is shared by all
+ * that stand where it begins. false: there is nothing to tell. *blob is the caller's, for fcgi_more(); NULL without
+ * memory.
  */
-bool stream_part_shared(struct stream *s, struct stream_part *part, enum stream_form form, struct room *room,
-    int64_t since, struct blob **blob);
+bool stream_part_make(struct stream *s, struct stream_part *part, enum stream_form form, struct room *const *rooms,
+    size_t n, int64_t since, bool no_gap, struct blob **blob);
 
 /* A sign of life, for one that was told all up to the head; NULL without memory. */
 struct blob *stream_part_beat(struct stream *s, enum stream_form form);

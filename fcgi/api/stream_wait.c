@@ -165,18 +165,6 @@ still_may(struct stream *s, const struct place *p, const struct waiter *w)
 	return false;
 }
 
-/* What is above its cursor where it waits: a part for it. false: there is nothing. */
-static bool
-make_part(struct stream *s, const struct place *p, struct stream_part *part, struct blob **blob)
-{
-	if (p->n == 1)
-		return stream_part_shared(s, part, form_of(p->st), p->rooms[0], p->since, blob);
-	if (!stream_part_make(s, part, form_of(p->st), p->rooms, p->n, p->since, false))
-		return false;
-	*blob = buf_ok(&s->body) ? fcgi_frame_part(buf_str(&s->body)) : NULL;
-	return true;
-}
-
 static bool
 is_below_memory(const struct place *p)
 {
@@ -222,7 +210,7 @@ tell(struct stream *s, const struct place *p, const struct waiter *w)
 		fall_behind_and_go_on(s, p, p->since);
 		return TOLD_AND_LEFT;
 	}
-	if (!make_part(s, p, &part, &blob))
+	if (!stream_part_make(s, &part, form_of(p->st), p->rooms, p->n, p->since, false, &blob))
 		return TOLD_NOTHING;
 	s->counts.given++;
 	result = fcgi_more(s->requests->fcgi, p->conn, blob);

@@ -505,6 +505,11 @@ describe('stream: many', () => {
 			assert.deepEqual(one.ids(), ids);
 		assert.equal(await s.metric(/^longline_stream_parts_total$/), 2 * N);
 		assert.equal(await s.metric(/^longline_stream_parts_made_total$/), 4);
+		// More than one part has: what follows is shared, too.
+		await s.sql(`INSERT INTO messages(room, text) VALUES ('${r}', '${'x'.repeat(60_000)}'), ('${r}', '${'y'.repeat(60_000)}')`);
+		await Promise.all(all.map((one) => one.until(has(4))));
+		const made = await s.metric(/^longline_stream_parts_made_total$/);
+		assert.ok(made <= 4 + N / 10, `${made} parts were made for ${N} streams`);
 	});
 });
 
