@@ -1,13 +1,14 @@
 /*
  * scrub: when the writer erases from the files what was deleted or changed. chores own it.
  *
- * A deletion leaves words in the segments of the index until these are written anew, and in the WAL until it is
- * emptied. Both take as long as the index is large, so it is done for all deletions of some minutes together, in pieces
- * of some 3 ms (store_scrub()). Between two pieces the writer rests 64 times as long as the last one took, 16 times
- * after a minute, 4 times after another, and none goes while sends wait. After three minutes it rests as long only as
- * the last piece took, and a piece goes between two batches as well: so it ends under any load.
+ * A deletion leaves words in the segments of the index until these are written anew, in the gaps of pages until these
+ * are zeroed (gap.h), and in the WAL until it is emptied. That takes as long as index and file are large, so it is done
+ * for all deletions of some minutes together, in pieces of some 3 ms (store_scrub()). Between two pieces the writer
+ * rests 64 times as long as the last one took, 16 times after a minute, 4 times after another, and none goes while
+ * sends wait. After three minutes it rests as long only as the last piece took, and a piece goes between two batches as
+ * well: so it ends under any load.
  *
- * States: CLEAN -> (something was deleted) -> WAITING -> (after_ms) -> PIECES -> (the index is written anew) -> WAL ->
+ * States: CLEAN -> (something was deleted) -> WAITING -> (after_ms) -> PIECES -> (index and pages are done) -> WAL ->
  * (it was emptied) -> CLEAN, or WAITING for what was deleted meanwhile. A scrub that was under way when the daemon
  * ended begins when the next one starts. One that another program asks for (store_news.erase_now) begins at once, and
  * rests no longer than it works; so does the next one, if something was deleted while this one was under way. The WAL

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "gap.h"
 #include "index.h"
 #include "store_db.h"
 
@@ -236,6 +237,7 @@ store_setup(void)
 {
 	/* Statistics that nobody reads, under a lock that all threads share, taken with each allocation. */
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	gap_register();
 }
 
 const char *

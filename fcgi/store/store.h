@@ -9,7 +9,8 @@
  * would; store_stmt.c has statements,
  * store_row.c makes messages of rows, store_ids.c and store_adopt.c know what other programs did. The writer's:
  * store_writer.c, store_news.c, store_append.c, store_insert.c, store_change.c, store_key.c, store_allow.c,
- * store_access.c, store_overwritten.c, store_prune.c, store_keep.c, store_count.c, store_goes.c, store_scrub.c. The
+ * store_access.c, store_overwritten.c, store_prune.c, store_keep.c, store_count.c, store_goes.c, store_scrub.c,
+ * store_gaps.c. The
  * readers': store_rows.c, store_sees.c, store_walk.c, store_last.c, store_poll.c, store_history.c, store_list.c,
  * store_one.c. Full text is index.h's. store_db.h and store_sql.h are theirs, and the only headers that know SQLite.
  */
@@ -51,7 +52,7 @@ enum store_status {
 
 struct store;
 
-/* Settings of SQLite for the whole process; before the first store is opened. */
+/* Settings of SQLite for the whole process, and how it writes to databases (gap.h); before the first one is opened. */
 void store_setup(void);
 
 /* Of the SQLite that this process works with: "3.40.1" */
@@ -186,7 +187,7 @@ struct store_news {
 	int64_t erasing;   /* likewise: texts that were deleted or changed, and are not erased yet */
 	int64_t erased;    /* after store_scrub_end(): texts that were taken out, and are erased now */
 	bool erase_now;    /* another program asks for a scrub at once (row `erase_asked` of table meta) */
-	bool scrubbed;     /* after store_scrub(): the index is written anew */
+	bool scrubbed;     /* after store_scrub(): only the WAL is left */
 	int64_t took_us;   /* likewise: how long it kept the writer */
 	uint32_t seen;     /* walindex_changes() of the state that was told; 0: not known */
 	int64_t wal_pages; /* pages in the WAL after this transaction; 0 when it wrote nothing */
@@ -277,9 +278,9 @@ enum store_status store_prune(struct store *s, struct store_prune *p, int64_t fl
 void store_keep_all(struct store *s);
 
 /*
- * A piece of a scrub, of some 3 ms: takes out of the index what had to be taken out when the scrub began, and then
- * writes the index anew, until news->scrubbed. What is taken out meanwhile is for the next one. After a failure, or of
- * another log, it begins anew.
+ * A piece of a scrub, of some 3 ms: takes out of the index what had to be taken out when the scrub began, then writes
+ * the index anew, then zeros the gaps of the file's pages (gap.h), until news->scrubbed. What is taken out meanwhile is
+ * for the next one. After a failure, or of another log, it begins anew.
  */
 enum store_status store_scrub(struct store *s, int64_t floor, struct store_news *news);
 

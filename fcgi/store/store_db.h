@@ -81,10 +81,12 @@ struct store {
 
 	/* The writer's: a scrub under way. */
 	struct {
-		enum { SCRUB_NONE, SCRUB_NOTES, SCRUB_INDEX } state;
+		enum { SCRUB_NONE, SCRUB_NOTES, SCRUB_INDEX, SCRUB_GAPS } state;
 		int64_t notes; /* seq of the last note that is to be taken away first */
 		int64_t taken; /* index_taken() when it began */
-		int pages;     /* of the next piece; 0: not known */
+		int pages;     /* of the index, in the next piece; 0: not known */
+		int gap_pages; /* of the file, likewise */
+		int64_t page;  /* of the file, from 0: those before it have no gap with something in it */
 	} scrub;
 
 	/* The writer's: what it knows of who may. */

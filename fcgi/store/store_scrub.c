@@ -15,19 +15,44 @@ begin(struct store *s)
 	s->scrub.state = SCRUB_NOTES;
 	s->scrub.notes = store_number(s, "SELECT max(seq) FROM changed", 0);
 	if (s->scrub.pages == 0)
-		s->scrub.pages = PAGES_FIRST;
+		s->scrub.pages = s->scrub.gap_pages = PAGES_FIRST;
 }
 
 /* As many pages as would have taken as long as a piece is to take. */
-static void
-adapt(struct store *s, int64_t took_us)
+static int
+adapted(int before, int64_t took_us)
 {
-	int64_t pages = s->scrub.pages * (int64_t)PIECE_US / (took_us < 1 ? 1 : took_us);
+	int64_t pages = before * (int64_t)PIECE_US / (took_us < 1 ? 1 : took_us);
 
 	/* One that had little to do says nothing of how fast it goes: not much larger at once. */
-	if (pages > 2 * (int64_t)s->scrub.pages)
-		pages = 2 * (int64_t)s->scrub.pages;
-	s->scrub.pages = (int)(pages < PAGES_LEAST ? PAGES_LEAST : pages > PAGES_MOST ? PAGES_MOST : pages);
+	if (pages > 2 * (int64_t)before)
+		pages = 2 * (int64_t)before;
+	return (int)(pages < PAGES_LEAST ? PAGES_LEAST : pages > PAGES_MOST ? PAGES_MOST : pages);
+}
+
+static int
+scrub_index(struct store *s, bool first, struct store_news *news, int64_t began_us)
+{
+	bool whole = false;
+	int code = index_scrub(s, s->scrub.pages, first, &whole);
+
+	if (whole) {
+		s->scrub.state = SCRUB_GAPS;
+		s->scrub.page = 0;
+	}
+	news->took_us = clock_us() - began_us;
+	s->scrub.pages = adapted(s->scrub.pages, news->took_us);
+	return code;
+}
+
+static int
+scrub_gaps(struct store *s, struct store_news *news, int64_t began_us)
+{
+	int code = store_zero_gaps(s, s->scrub.gap_pages, &news->scrubbed);
+
+	news->took_us = clock_us() - began_us;
+	s->scrub.gap_pages = adapted(s->scrub.gap_pages, news->took_us);
+	return code;
 }
 
 int
@@ -49,10 +74,8 @@ store_scrub_piece(struct store *s, struct store_news *news)
 		s->scrub.taken = index_taken(s);
 		s->scrub.state = SCRUB_INDEX;
 	}
-	code = index_scrub(s, s->scrub.pages, first, &news->scrubbed);
+	code = s->scrub.state == SCRUB_GAPS ? scrub_gaps(s, news, began) : scrub_index(s, first, news, began);
 	news->erasing = index_erasing(s);
-	news->took_us = clock_us() - began;
-	adapt(s, news->took_us);
 	return code;
 }
 
@@ -87,12 +110,14 @@ store_scrub_end(struct store *s, struct store_news *news)
 	int code;
 
 	/* Another file is taken up by the next job. */
-	if (s->db == NULL || !s->started || s->scrub.state != SCRUB_INDEX || store_moved(s))
+	if (s->db == NULL || !s->started || s->scrub.state != SCRUB_GAPS || store_moved(s))
 		return STORE_FAILED;
 	status = store_checkpoint(s, true);
 	if (status != STORE_OK)
 		return status;
-	code = note_erased(s, news);
+	code = store_sync_gaps(s);
+	if (code == SQLITE_OK)
+		code = note_erased(s, news);
 	if (code != SQLITE_OK)
 		return store_give_up(s, code, "note what is erased");
 	s->scrub.state = SCRUB_NONE;

@@ -1,7 +1,7 @@
 /*
  * store_writer: what the files of the writer share: store_writer.c (its jobs begin and end), store_news.c,
  * store_append.c, store_insert.c, store_change.c, store_key.c, store_allow.c, store_access.c, store_overwritten.c,
- * store_keep.c, store_prune.c and store_scrub.c.
+ * store_keep.c, store_prune.c, store_scrub.c and store_gaps.c.
  */
 #ifndef STORE_WRITER_H
 #define STORE_WRITER_H
@@ -101,6 +101,16 @@ int store_allow(struct store *s, struct store_send *send, struct store_send *con
  * (SQLITE_DONE is good).
  */
 int store_scrub_piece(struct store *s, struct store_news *news);
+
+/*
+ * In store_gaps.c: zeros the gaps (gap.h) of so many pages of the file, from s->scrub.page on, which it moves; *whole:
+ * that was the last of them. An SQLite result code (SQLITE_DONE is good; SQLITE_BUSY: somebody copies from the WAL).
+ *
+ * After that, with the WAL emptied: what was zeroed is on the disk, and no page in memory is as it was before. An
+ * SQLite result code.
+ */
+int store_zero_gaps(struct store *s, int pages, bool *whole);
+int store_sync_gaps(struct store *s);
 
 /* Nothing is known of rooms and names any more: somebody else may have changed them, or what was stored is undone. */
 void store_forget_names(struct store *s);

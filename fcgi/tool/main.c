@@ -9,6 +9,7 @@
 #include "args.h"
 #include "base/version.h"
 #include "say.h"
+#include "store/store.h"
 
 static const struct command *const GROUPS[] = {command_send, command_tail, command_history, command_access,
     command_token, command_grant, command_prune, command_backup, command_restore, command_export, command_import,
@@ -114,6 +115,7 @@ main(int argc, char **argv)
 	int result;
 
 	signal(SIGPIPE, SIG_IGN);
+	store_setup();
 	result = args_read(&args, GROUPS, argc, argv);
 	if (result >= 0)
 		return result;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "store/gap.h"
 #include "test_store_fixture.h"
 
 enum { ROWS = 4000 };
@@ -255,6 +256,114 @@ the_index_does_not_grow_in_levels(void **state)
 	assert_int_equal(test_number(&fx, "SELECT count(*) FROM search('word60end00060z4q')"), 0);
 }
 
+/* How many pages of the file, or of the WAL, have something in their gaps. All connections must rest. */
+static int
+gaps_in(const char *suffix, off_t header, off_t frame)
+{
+	unsigned char page[4096];
+	char path[TEST_PATH_SIZE + 32];
+	size_t begin, length;
+	int fd, n = 0;
+
+	snprintf(path, sizeof path, "%s%s", fx.path, suffix);
+	fd = open(path, O_RDONLY);
+	assert_true(fd >= 0);
+	/* The first page is known by its place in the file; in the WAL it is not counted. */
+	for (off_t at = header + frame; pread(fd, page, sizeof page, at) == sizeof page;
+	     at += (off_t)sizeof page + frame)
+		n += gap_find(page, sizeof page, at == 0 ? 0 : 1, &begin, &length);
+	close(fd);
+	return n;
+}
+
+static int
+gaps(void)
+{
+	return gaps_in("", 0, 0);
+}
+
+static void
+program_runs(sqlite3 *program, const char *sql)
+{
+	char *error = NULL;
+
+	if (sqlite3_exec(program, sql, NULL, NULL, &error) != SQLITE_OK)
+		fail_msg("%s: %s", sql, error);
+}
+
+static void
+append_key(int i)
+{
+	struct store_send send;
+	char key[16];
+
+	snprintf(key, sizeof key, "%05dkeys", i);
+	assert_int_equal(append("main", "same", key, &send), STORE_OK);
+}
+
+/* A program that writes by SQLite alone, in no order, and copies from the WAL itself, leaves texts in gaps. */
+static void
+it_takes_what_other_programs_left_in_gaps(void **state)
+{
+	sqlite3 *program;
+
+	(void)state;
+	assert_int_equal(sqlite3_open_v2(fx.path, &program, SQLITE_OPEN_READWRITE, "unix"), SQLITE_OK);
+	program_runs(program,
+	    "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 1999)"
+	    " INSERT INTO messages (text, key) SELECT 'same', printf('%05dkey%05d', i * 7919 % 2000, i) FROM n");
+	test_fill(&fx);
+	program_runs(program, "DELETE FROM messages WHERE id % 3 = 0; PRAGMA wal_checkpoint(TRUNCATE)");
+	test_fill(&fx);
+	/* Or this test would see nothing. */
+	assert_true(gaps() > 5);
+	/* So they are in memory, too. */
+	for (int i = 0; i < 20; i++)
+		append_key(i * 100);
+	assert_true(scrub() > 1);
+	end(STORE_OK);
+	assert_int_equal(gaps(), 0);
+	/* Nor does what is in memory bring it back. */
+	for (int i = 0; i < 20; i++)
+		append_key(i * 100 + 1);
+	assert_int_equal(gaps_in("-wal", 32, 24), 0);
+	program_runs(program, "INSERT INTO messages (text, key) VALUES ('one', '01000'), ('two', '00500')");
+	test_fill(&fx);
+	assert_int_equal(store_checkpoint(fx.store, true), STORE_OK);
+	assert_int_equal(gaps(), 0);
+	sqlite3_close(program);
+	assert_int_equal(
+	    test_number(&fx, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1);
+	assert_int_equal(test_number(&fx, "SELECT count(*) FROM messages"), 2000 - 666 + 42);
+}
+
+/* One who copies from the WAL meanwhile is the only one that may write to the file. */
+static void
+it_waits_for_who_copies_from_the_wal(void **state)
+{
+	sqlite3_file *file;
+	sqlite3 *program;
+
+	(void)state;
+	add_rows(500);
+	delete_rows(1, 10);
+	assert_int_equal(sqlite3_open(fx.path, &program), SQLITE_OK);
+	program_runs(program, "SELECT count(*) FROM messages");
+	assert_int_equal(sqlite3_file_control(program, "main", SQLITE_FCNTL_FILE_POINTER, &file), SQLITE_OK);
+	assert_int_equal(file->pMethods->xShmLock(file, 1, 1, SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE), SQLITE_OK);
+	for (int n = 0; store_scrub(fx.store, 0, &fx.news) == STORE_OK; n++) {
+		assert_false(fx.news.scrubbed);
+		assert_true(n < 1000);
+		store_news_fini(&fx.news);
+	}
+	piece(STORE_BUSY);
+	assert_int_equal(file->pMethods->xShmLock(file, 1, 1, SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE), SQLITE_OK);
+	sqlite3_close(program);
+	scrub();
+	end(STORE_OK);
+	assert_int_equal(fx.news.erased, 10);
+}
+
 int
 main(void)
 {
@@ -266,7 +375,10 @@ main(void)
 	    cmocka_unit_test_setup_teardown(a_scrub_that_failed_begins_anew, setup, teardown),
 	    cmocka_unit_test_setup_teardown(segments_that_are_made_meanwhile_do_not_end_it, setup, teardown),
 	    cmocka_unit_test_setup_teardown(the_index_does_not_grow_in_levels, setup, teardown),
+	    cmocka_unit_test_setup_teardown(it_takes_what_other_programs_left_in_gaps, setup, teardown),
+	    cmocka_unit_test_setup_teardown(it_waits_for_who_copies_from_the_wal, setup, teardown),
 	};
 
+	gap_register();
 	return cmocka_run_group_tests_name("scrub", tests, NULL, NULL);
 }
