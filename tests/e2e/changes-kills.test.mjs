@@ -4,7 +4,7 @@
 //
 // Readers are polls, Socket.IO clients, `longline tail` into a file and into commands, which is killed as well, and the page.
 //
-// Environment: KILLS  how many times the daemon is killed (15; fewer where TEST_SLOW is set; 500 for the acceptance)
+// Environment: KILLS  how many times the daemon is killed (8; fewer where TEST_SLOW is set; 500 for the acceptance)
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -14,7 +14,7 @@ import { open } from '../js/browser.mjs';
 import { alive, child, killPid, longline, ms, newPid, rows, sleep, start, tempDir, until, within } from './harness.mjs';
 import { fewer, follow, pick, random } from './load.mjs';
 
-const KILLS = Number(process.env.KILLS || fewer(15, 4));
+const KILLS = Number(process.env.KILLS || fewer(8, 3));
 const FOR = { timeout: ms(60_000) };
 const ROOMS = ['main', 'ops'];
 

@@ -1,7 +1,7 @@
 // crash.test.mjs: kill -9 at any moment: every answered send is there after the restart, exactly once, and no reader that
 // resumes by its cursor misses or repeats one. Half of them are unmodified Socket.IO clients, and all see one order.
 //
-// Environment: CRASH_CYCLES  how many times the daemon is killed (100; fewer where TEST_SLOW is set)
+// Environment: CRASH_CYCLES  how many times the daemon is killed (50; fewer where TEST_SLOW is set)
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { it } from 'node:test';
@@ -9,7 +9,7 @@ import { alive, binary, ms, newPid, sleep, start, until } from './harness.mjs';
 import { assertSaw, assertStored, descendants, fewer, follow, pick, random, sender, stored } from './load.mjs';
 import { followSocket, socketSender } from './sockets.mjs';
 
-const cycles = Number(process.env.CRASH_CYCLES || fewer(100, 10));
+const cycles = Number(process.env.CRASH_CYCLES || fewer(50, 10));
 const rooms = ['main', 'ops', 'a.b-c_d'];
 const ROWS_OF_READERS = [['*'], ['*'], ['main'], ['ops'], rooms, ['main', 'ops'], ['a.b-c_d'], ['*', 'main']];
 

@@ -10,7 +10,7 @@ import { Faults, faulty, KINDS, step } from './fault.mjs';
 const tool = path.resolve(root, process.env.LONGLINE_TOOL_FAULT || path.join(path.dirname(faulty), 'longline-fault'));
 
 /** Of each kind so many points are tried; FAULT_POINTS=all tries all. */
-const POINTS = process.env.FAULT_POINTS === 'all' ? Infinity : Number(process.env.FAULT_POINTS || (step > 1 ? 4 : 12));
+const POINTS = process.env.FAULT_POINTS === 'all' ? Infinity : Number(process.env.FAULT_POINTS || (step > 1 ? 2 : 12));
 const kinds = process.env.FAULT_KINDS?.split(',') ?? KINDS;
 
 const TABLES = ['messages', 'attachments', 'revisions', 'spent', 'proven'];

@@ -10,8 +10,10 @@ import { Faults, faulty, KINDS, step } from './fault.mjs';
 
 const tool = path.resolve(root, process.env.LONGLINE_TOOL_FAULT || path.join(path.dirname(faulty), 'longline-fault'));
 
-/** Of each kind so many points are tried; of what is done with files all. FAULT_POINTS=all tries all of every kind. */
-const POINTS = process.env.FAULT_POINTS === 'all' ? Infinity : Number(process.env.FAULT_POINTS || (step > 1 ? 4 : 12));
+/** Of each kind so many points are tried; of what is done with files each, or each third where steps are
+ *  taken. FAULT_POINTS=all tries all of every kind. */
+const POINTS = process.env.FAULT_POINTS === 'all' ? Infinity : Number(process.env.FAULT_POINTS || (step > 1 ? 2 : 12));
+const filesBy = POINTS !== Infinity && step > 1 ? 3 : 1;
 const ALL = [...KINDS, 'files'];
 
 const messages = async (db) => (await rows(db, 'SELECT id, text FROM messages ORDER BY id')).map(({ id, text }) => `${id} ${text}`);
@@ -52,7 +54,7 @@ async function points(faults, kind, args) {
 	const { code, stderr } = await run(tool, [...args(one), '--database', one.db], { env: faults.env });
 	assert.equal(code, 0, stderr);
 	one.remove();
-	const count = faults.seen(kind) - seen, by = kind === 'files' ? 1 : Math.max(1, Math.ceil(count / POINTS)), list = [];
+	const count = faults.seen(kind) - seen, by = kind === 'files' ? filesBy : Math.max(1, Math.ceil(count / POINTS)), list = [];
 	for (let n = 0; n < count; n += by)
 		list.push(n);
 	return { count, list };

@@ -1,13 +1,13 @@
 // page-chaos.test.mjs: two browsers with two tabs each, a line that loses a fifth of the requests, a daemon that dies.
 //
-// Environment: CHAOS_MESSAGES (150) typed in all, CHAOS_KILLS (3), CHAOS_SEED, and what browser.mjs says.
+// Environment: CHAOS_MESSAGES (80) typed in all, CHAOS_KILLS (2), CHAOS_SEED, and what browser.mjs says.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ms, room, server, sleep, until } from '../e2e/harness.mjs';
 import { dice, kill, launch, numbers, open, program, proxy, stored } from './browser.mjs';
 
-const MESSAGES = Number(process.env.CHAOS_MESSAGES || 150);
-const KILLS = Number(process.env.CHAOS_KILLS || 3);
+const MESSAGES = Number(process.env.CHAOS_MESSAGES || 80);
+const KILLS = Number(process.env.CHAOS_KILLS || 2);
 const SEED = Number(process.env.CHAOS_SEED || Math.floor(Math.random() * 2 ** 32));
 const HURT = 0.2; // of all requests
 const LATE_MS = 1500;
