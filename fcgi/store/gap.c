@@ -4,7 +4,9 @@
 #include <string.h>
 
 enum {
-	FILE_HEADER = 100, /* of the first page */
+	WRITE_VERSION = 18, /* in the file's header */
+	IN_WAL_MODE = 2,
+	LARGEST_ROOT = 52, /* four bytes: not 0 where there is a pointer map */
 	HEADER = 8,        /* of a leaf: type, first free block, number of cells, where they begin, fragments */
 	CHILD = 4,         /* more, of an interior page */
 	POINTER = 2,       /* to a cell */
@@ -30,9 +32,15 @@ any(const unsigned char *p, size_t n)
 }
 
 bool
+gap_header_ok(const unsigned char header[GAP_HEADER])
+{
+	return header[WRITE_VERSION] == IN_WAL_MODE && !any(header + LARGEST_ROOT, 4);
+}
+
+bool
 gap_find(const unsigned char *page, size_t n, int64_t number, size_t *begin, size_t *length)
 {
-	const unsigned char *header = page + (number == 0 ? FILE_HEADER : 0);
+	const unsigned char *header = page + (number == 0 ? GAP_HEADER : 0);
 	size_t first = (size_t)(header - page) + HEADER, cells;
 
 	switch (header[0]) {
@@ -80,27 +88,36 @@ is_page(int n, sqlite3_int64 offset)
 	return n >= PAGE_LEAST && n <= PAGE_MOST && (n & (n - 1)) == 0 && offset % n == 0;
 }
 
+/* Whether gaps of the file may be zeroed, as it is now. Of a copy from the WAL the first page comes first. */
+static bool
+may_zero(sqlite3_file *file, int64_t number, int n)
+{
+	const sqlite3_io_methods *methods = written_of(file)->base;
+	unsigned char header[GAP_HEADER];
+	sqlite3_int64 size;
+
+	return methods->xFileSize(file, &size) == SQLITE_OK && size / n < GAP_PAGES_MAX && number < GAP_PAGES_MAX &&
+	       methods->xRead(file, header, GAP_HEADER, 0) == SQLITE_OK && gap_header_ok(header);
+}
+
 static int
 write_page(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 offset)
 {
-	const sqlite3_io_methods *base_methods = written_of(file)->base;
+	const sqlite3_io_methods *methods = written_of(file)->base;
 	size_t begin, length;
-	sqlite3_int64 size;
 	unsigned char *page;
 	int code;
 
-	if (!is_page(n, offset) || !gap_find(bytes, (size_t)n, offset / n, &begin, &length))
-		return base_methods->xWrite(file, bytes, n, offset);
-	code = base_methods->xFileSize(file, &size);
-	if (code != SQLITE_OK || size / n >= GAP_PAGES_MAX || offset / n >= GAP_PAGES_MAX)
-		return code != SQLITE_OK ? code : base_methods->xWrite(file, bytes, n, offset);
+	if (!is_page(n, offset) || !gap_find(bytes, (size_t)n, offset / n, &begin, &length) ||
+	    !may_zero(file, offset / n, n))
+		return methods->xWrite(file, bytes, n, offset);
 	/* The bytes are SQLite's, which may be what it has in memory of the page. */
 	page = sqlite3_malloc(n);
 	if (page == NULL)
 		return SQLITE_IOERR_NOMEM;
 	memcpy(page, bytes, (size_t)n);
 	memset(page + begin, 0, length);
-	code = base_methods->xWrite(file, page, n, offset);
+	code = methods->xWrite(file, page, n, offset);
 	sqlite3_free(page);
 	return code;
 }
@@ -108,6 +125,7 @@ write_page(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 offset)
 static int
 open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *given)
 {
+	enum { METHODS_VERSION = 3 };
 	int code = base->xOpen(base, name, file, flags, given);
 	struct written *w = written_of(file);
 
@@ -116,6 +134,8 @@ open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int
 		return code;
 	w->base = file->pMethods;
 	w->methods = *w->base;
+	if (w->methods.iVersion > METHODS_VERSION)
+		w->methods.iVersion = METHODS_VERSION;
 	w->methods.xWrite = write_page;
 	file->pMethods = &w->methods;
 	return SQLITE_OK;
@@ -124,15 +144,24 @@ open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int
 void
 gap_register(void)
 {
+	/* Those whose structs are known here. */
+	enum { VFS_VERSION = 3 };
 	const int align = (int)sizeof(void *);
 
-	base = sqlite3_vfs_find(NULL);
-	if (base == NULL)
+	if (base != NULL || (base = sqlite3_vfs_find(NULL)) == NULL)
 		return;
 	ours = *base;
+	if (ours.iVersion > VFS_VERSION)
+		ours.iVersion = VFS_VERSION;
 	ours.zName = "longline";
 	ours.pNext = NULL;
 	ours.szOsFile = (base->szOsFile + align - 1) / align * align + (int)sizeof(struct written);
 	ours.xOpen = open_file;
 	(void)sqlite3_vfs_register(&ours, 1);
+}
+
+const char *
+gap_other_vfs(void)
+{
+	return base == NULL ? NULL : base->zName;
 }

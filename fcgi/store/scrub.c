@@ -168,6 +168,11 @@ scrub_wal_ended(struct scrub *s, enum store_status status, const struct store_ne
 		rest(s, FAILED_MS);
 		return;
 	}
+	if (!news->scrubbed) {
+		s->state = SCRUB_PIECES;
+		rest(s, REST_LEAST_MS);
+		return;
+	}
 	log_info("erased", "deletions=%lld seconds=%lld.%03lld", (long long)news->erased, (long long)took_ms / 1000,
 	    (long long)took_ms % 1000);
 	s->state = SCRUB_CLEAN;

@@ -8,11 +8,12 @@
  * sends wait. After three minutes it rests as long only as the last piece took, and a piece goes between two batches as
  * well: so it ends under any load.
  *
- * States: CLEAN -> (something was deleted) -> WAITING -> (after_ms) -> PIECES -> (index and pages are done) -> WAL ->
- * (it was emptied) -> CLEAN, or WAITING for what was deleted meanwhile. A scrub that was under way when the daemon
- * ended begins when the next one starts. One that another program asks for (store_news.erase_now) begins at once, and
- * rests no longer than it works; so does the next one, if something was deleted while this one was under way. The WAL
- * is emptied when no other program reads an older state: it is tried until then.
+ * States: CLEAN -> (something was deleted) -> WAITING -> (after_ms) -> PIECES -> (the index is written anew) -> WAL ->
+ * (it was emptied) -> PIECES of the file -> WAL -> CLEAN, or WAITING for what was deleted meanwhile. A scrub that was
+ * under way when the daemon ended begins when the next one starts. One that another program asks for
+ * (store_news.erase_now) begins at once, and rests no longer than it works; so does the next one, if something was
+ * deleted while this one was under way. The WAL is emptied when no other program reads an older state: it is tried
+ * until then.
  */
 #ifndef SCRUB_H
 #define SCRUB_H

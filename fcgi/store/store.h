@@ -187,7 +187,7 @@ struct store_news {
 	int64_t erasing;   /* likewise: texts that were deleted or changed, and are not erased yet */
 	int64_t erased;    /* after store_scrub_end(): texts that were taken out, and are erased now */
 	bool erase_now;    /* another program asks for a scrub at once (row `erase_asked` of table meta) */
-	bool scrubbed;     /* after store_scrub(): only the WAL is left */
+	bool scrubbed;     /* after store_scrub(): the WAL is to be emptied; after store_scrub_end(): that was all */
 	int64_t took_us;   /* likewise: how long it kept the writer */
 	uint32_t seen;     /* walindex_changes() of the state that was told; 0: not known */
 	int64_t wal_pages; /* pages in the WAL after this transaction; 0 when it wrote nothing */
@@ -278,14 +278,16 @@ enum store_status store_prune(struct store *s, struct store_prune *p, int64_t fl
 void store_keep_all(struct store *s);
 
 /*
- * A piece of a scrub, of some 3 ms: takes out of the index what had to be taken out when the scrub began, then writes
- * the index anew, then zeros the gaps of the file's pages (gap.h), until news->scrubbed. What is taken out meanwhile is
- * for the next one. After a failure, or of another log, it begins anew.
+ * A piece of a scrub, of some 3 ms, until news->scrubbed: takes out of the index what had to be taken out when the
+ * scrub began, then writes the index anew; behind store_scrub_end(), zeros the gaps of the file's pages (gap.h). What
+ * is taken out meanwhile is for the next one. After a failure, or of another log, it begins anew.
  */
 enum store_status store_scrub(struct store *s, int64_t floor, struct store_news *news);
 
 /*
- * Ends a scrub: empties the WAL, and notes what is erased; tells no other news than news->erased and news->erasing.
+ * Behind these pieces: empties the WAL, and then more pieces follow, or it notes what is erased (news->scrubbed,
+ * ->erased,
+ * ->erasing); tells no other news.
  * STORE_BUSY: somebody reads an older state, or writes; again later. STORE_FAILED: the scrub has to begin anew.
  */
 enum store_status store_scrub_end(struct store *s, struct store_news *news);

@@ -86,7 +86,9 @@ struct store {
 		int64_t taken; /* index_taken() when it began */
 		int pages;     /* of the index, in the next piece; 0: not known */
 		int gap_pages; /* of the file, likewise */
-		int64_t page;  /* of the file, from 0: those before it have no gap with something in it */
+		int passes;    /* over all pages of the file: begun */
+		int64_t page;  /* of this pass the next one, from 0 */
+		int64_t found; /* pages of this pass with something in their gaps */
 	} scrub;
 
 	/* The writer's: what it knows of who may. */

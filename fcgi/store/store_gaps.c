@@ -6,9 +6,12 @@
 enum {
 	CHECKPOINT_LOCK = 1, /* of the shared memory (SQLite's WAL format, section 2.3.4) */
 	PAGES_AT_ONCE = 16,
+	PAGES_PER_SYNC = 64, /* so that no sync has much to write */
+	PASSES_MAX = 3,
+	PAGE_MOST = 65536,
 };
 
-/* Of the writer's own connection. */
+/* Of the writer's own connection; NULL: it has none that it could lock. */
 static sqlite3_file *
 file_of(struct store *s)
 {
@@ -20,43 +23,62 @@ file_of(struct store *s)
 	return file;
 }
 
-/* The gaps of the n pages from the first on, which are read. An SQLite result code. */
+/* The n pages from the one where it is, which are read. An SQLite result code. */
 static int
-look(sqlite3_file *file, const unsigned char *pages, int64_t n, int64_t page_size, int64_t first)
+zero(struct store *s, sqlite3_file *file, const unsigned char *pages, int64_t n, int64_t page_size)
 {
-	static const unsigned char zeros[65536];
+	static const unsigned char zeros[PAGE_MOST];
 	size_t begin, length;
 	int code = SQLITE_OK;
 
-	for (int64_t i = 0; i < n && code == SQLITE_OK; i++)
-		if (gap_find(pages + i * page_size, (size_t)page_size, first + i, &begin, &length))
-			code =
-			    file->pMethods->xWrite(file, zeros, (int)length, (first + i) * page_size + (int64_t)begin);
+	for (; n > 0 && code == SQLITE_OK; n--, pages += page_size, s->scrub.page++)
+		if (gap_find(pages, (size_t)page_size, s->scrub.page, &begin, &length)) {
+			code = file->pMethods->xWrite(
+			    file, zeros, (int)length, s->scrub.page * page_size + (int64_t)begin);
+			s->scrub.found++;
+		}
+	return code;
+}
+
+/* Where the file ends, in pages; 0: it is one of those that are left as they are. An SQLite result code. */
+static int
+look(sqlite3_file *file, int64_t page_size, int64_t *end)
+{
+	unsigned char header[GAP_HEADER];
+	sqlite3_int64 size;
+	int code = file->pMethods->xFileSize(file, &size);
+
+	*end = 0;
+	if (code != SQLITE_OK || page_size <= 0 || size < page_size)
+		return code;
+	code = file->pMethods->xRead(file, header, GAP_HEADER, 0);
+	if (code == SQLITE_OK && gap_header_ok(header) && size / page_size < GAP_PAGES_MAX)
+		*end = size / page_size;
 	return code;
 }
 
 /* With the lock: nobody copies from the WAL, and so nobody else writes to the file. */
 static int
-pass(struct store *s, sqlite3_file *file, int pages, bool *whole)
+piece(struct store *s, sqlite3_file *file, int pages, bool *whole)
 {
-	int64_t page_size = store_number(s, "PRAGMA page_size", 0), n;
-	sqlite3_int64 end = 0;
+	int64_t page_size = store_number(s, "PRAGMA page_size", 0), end, n, before = s->scrub.found;
 	unsigned char *bytes;
-	int code = file->pMethods->xFileSize(file, &end);
+	int code = look(file, page_size, &end);
 
-	end = page_size == 0 ? 0 : end / page_size;
-	*whole = code == SQLITE_OK && (s->scrub.page >= end || end >= GAP_PAGES_MAX);
+	*whole = code == SQLITE_OK && s->scrub.page >= end;
 	if (code != SQLITE_OK || *whole)
 		return code;
 	bytes = malloc((size_t)(PAGES_AT_ONCE * page_size));
-	for (code = bytes == NULL ? SQLITE_NOMEM : SQLITE_OK; code == SQLITE_OK && pages > 0 && s->scrub.page < end;
-	     pages -= (int)n, s->scrub.page += n) {
+	code = bytes == NULL ? SQLITE_NOMEM : SQLITE_OK;
+	for (; code == SQLITE_OK && pages > 0 && s->scrub.page < end; pages -= (int)n) {
 		n = end - s->scrub.page < PAGES_AT_ONCE ? end - s->scrub.page : PAGES_AT_ONCE;
 		code = file->pMethods->xRead(file, bytes, (int)(n * page_size), s->scrub.page * page_size);
 		if (code == SQLITE_OK)
-			code = look(file, bytes, (int)n, page_size, s->scrub.page);
+			code = zero(s, file, bytes, n, page_size);
 	}
 	free(bytes);
+	if (code == SQLITE_OK && before / PAGES_PER_SYNC != s->scrub.found / PAGES_PER_SYNC)
+		code = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
 	return code;
 }
 
@@ -67,17 +89,26 @@ store_zero_gaps(struct store *s, int pages, bool *whole)
 	int code;
 
 	*whole = false;
-	/* Without a WAL there is no such lock, and whoever writes to the file does so without it. */
-	if (file == NULL || s->wal_inode == 0) {
-		*whole = true;
-		return SQLITE_DONE;
-	}
+	if (file == NULL)
+		return SQLITE_ERROR;
 	code = file->pMethods->xShmLock(file, CHECKPOINT_LOCK, 1, SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE);
 	if (code != SQLITE_OK)
 		return code;
-	code = pass(s, file, pages, whole);
+	code = piece(s, file, pages, whole);
 	(void)file->pMethods->xShmLock(file, CHECKPOINT_LOCK, 1, SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE);
 	return code == SQLITE_OK ? SQLITE_DONE : code;
+}
+
+bool
+store_another_pass(struct store *s)
+{
+	/* A page that is in memory as it was would bring back what was in its gap. */
+	(void)sqlite3_db_release_memory(s->db);
+	if (s->scrub.passes > 0 && (s->scrub.found == 0 || s->scrub.passes == PASSES_MAX))
+		return false;
+	s->scrub.passes++;
+	s->scrub.page = s->scrub.found = 0;
+	return true;
 }
 
 int
@@ -85,7 +116,5 @@ store_sync_gaps(struct store *s)
 {
 	sqlite3_file *file = file_of(s);
 
-	/* A page that is in memory as it was before would bring back what was in its gap. */
-	(void)sqlite3_db_release_memory(s->db);
-	return file == NULL ? SQLITE_OK : file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+	return file == NULL ? SQLITE_ERROR : file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
 }

@@ -13,6 +13,7 @@ static void
 begin(struct store *s)
 {
 	s->scrub.state = SCRUB_NOTES;
+	s->scrub.passes = 0;
 	s->scrub.notes = store_number(s, "SELECT max(seq) FROM changed", 0);
 	if (s->scrub.pages == 0)
 		s->scrub.pages = s->scrub.gap_pages = PAGES_FIRST;
@@ -33,13 +34,8 @@ adapted(int before, int64_t took_us)
 static int
 scrub_index(struct store *s, bool first, struct store_news *news, int64_t began_us)
 {
-	bool whole = false;
-	int code = index_scrub(s, s->scrub.pages, first, &whole);
+	int code = index_scrub(s, s->scrub.pages, first, &news->scrubbed);
 
-	if (whole) {
-		s->scrub.state = SCRUB_GAPS;
-		s->scrub.page = 0;
-	}
 	news->took_us = clock_us() - began_us;
 	s->scrub.pages = adapted(s->scrub.pages, news->took_us);
 	return code;
@@ -110,16 +106,22 @@ store_scrub_end(struct store *s, struct store_news *news)
 	int code;
 
 	/* Another file is taken up by the next job. */
-	if (s->db == NULL || !s->started || s->scrub.state != SCRUB_GAPS || store_moved(s))
+	if (s->db == NULL || !s->started || (s->scrub.state != SCRUB_INDEX && s->scrub.state != SCRUB_GAPS) ||
+	    store_moved(s))
 		return STORE_FAILED;
 	status = store_checkpoint(s, true);
 	if (status != STORE_OK)
 		return status;
+	if (store_another_pass(s)) {
+		s->scrub.state = SCRUB_GAPS;
+		return STORE_OK;
+	}
 	code = store_sync_gaps(s);
 	if (code == SQLITE_OK)
 		code = note_erased(s, news);
 	if (code != SQLITE_OK)
 		return store_give_up(s, code, "note what is erased");
 	s->scrub.state = SCRUB_NONE;
+	news->scrubbed = true;
 	return STORE_OK;
 }

@@ -103,12 +103,16 @@ int store_allow(struct store *s, struct store_send *send, struct store_send *con
 int store_scrub_piece(struct store *s, struct store_news *news);
 
 /*
- * In store_gaps.c: zeros the gaps (gap.h) of so many pages of the file, from s->scrub.page on, which it moves; *whole:
- * that was the last of them. An SQLite result code (SQLITE_DONE is good; SQLITE_BUSY: somebody copies from the WAL).
+ * In store_gaps.c: passes over the pages of the file, that zero their gaps (gap.h). With the WAL emptied: whether there
+ * is to be a pass, which begins. There is one, and another behind one that has found something: while it went on, a
+ * page that was read before it came by may have been written, and copied from the WAL by another program, as it was.
  *
- * After that, with the WAL emptied: what was zeroed is on the disk, and no page in memory is as it was before. An
- * SQLite result code.
+ * A piece of it, of so many pages; *whole: that was the last one. An SQLite result code (SQLITE_DONE is good;
+ * SQLITE_BUSY: somebody copies from the WAL).
+ *
+ * Then, that it is on the disk. An SQLite result code (SQLITE_OK is good).
  */
+bool store_another_pass(struct store *s);
 int store_zero_gaps(struct store *s, int pages, bool *whole);
 int store_sync_gaps(struct store *s);
 

@@ -11,6 +11,7 @@
 #include "interrupt.h"
 #include "progress.h"
 #include "say.h"
+#include "store/gap.h"
 
 enum {
 	PIECE_PAGES = 256, /* 1 MB */
@@ -133,11 +134,12 @@ database_copy(struct database *from, const char *to)
 	char detail[DATABASE_ERROR_SIZE];
 	enum database_state state;
 	struct database *copy;
-	int result = sqlite3_open_v2(to, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK &&
-	                     sqlite3_exec(db, "PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY", NULL, NULL,
-	                         NULL) == SQLITE_OK
-	                 ? 0
-	                 : -1;
+	int result =
+	    sqlite3_open_v2(to, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, gap_other_vfs()) == SQLITE_OK &&
+	            sqlite3_exec(db, "PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY", NULL, NULL, NULL) ==
+	                SQLITE_OK
+	        ? 0
+	        : -1;
 
 	if (result != 0)
 		say_error("cannot write %s: %s", to, db == NULL ? "out of memory" : sqlite3_errmsg(db));

@@ -176,9 +176,9 @@ scrub_pieces(struct store *s)
 	return whole ? 0 : failed(STORE_OK);
 }
 
-/* Empties the WAL, when nobody reads an older state any more. */
+/* Empties the WAL, when nobody reads an older state any more; whether that was all, or pieces follow. */
 static int
-scrub_end(struct store *s, int64_t *texts)
+empty_wal(struct store *s, int64_t *texts, bool *whole)
 {
 	int64_t began_ms = clock_ms();
 	struct store_news news = {0};
@@ -195,9 +195,12 @@ scrub_end(struct store *s, int64_t *texts)
 		status = store_scrub_end(s, &news);
 	}
 	*texts = news.erased;
+	*whole = news.scrubbed;
 	store_news_fini(&news);
+	if (status == STORE_OK)
+		return 0;
 	progress_end();
-	return status == STORE_OK ? 0 : failed(status);
+	return failed(status);
 }
 
 static int
@@ -206,6 +209,7 @@ scrub(const char *path, int64_t *texts)
 	struct store_options options = {.path = path};
 	char error[STORE_ERROR_SIZE];
 	struct store *s;
+	bool whole = false;
 	int result;
 
 	/* What it would tell of each piece is no news here. */
@@ -214,10 +218,12 @@ scrub(const char *path, int64_t *texts)
 	result = s == NULL ? -1 : store_start(s, DATABASE_WAIT_MS, error);
 	if (result != 0)
 		say_error("%s", error);
-	if (result == 0)
+	while (result == 0 && !whole) {
 		result = scrub_pieces(s);
-	if (result == 0)
-		result = scrub_end(s, texts);
+		if (result == 0)
+			result = empty_wal(s, texts, &whole);
+	}
+	progress_end();
 	store_close(s);
 	return result;
 }

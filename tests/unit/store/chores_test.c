@@ -217,19 +217,21 @@ scrubbed(bool whole)
 }
 
 static void
-wal_erased(enum store_status status)
+wal_erased(enum store_status status, bool whole)
 {
-	struct store_news news = {.erased = status == STORE_OK ? 3 : 0};
+	struct store_news news = {.scrubbed = whole, .erasing = whole ? 0 : 3, .erased = whole ? 3 : 0};
 
 	chores_told(chores, &news);
 	chores_ended(chores, CHORE_ERASE_WAL, status, &news);
 }
 
-/* What is due, each time after a rest: two pieces, and the WAL twice, since somebody reads. */
+/* What is due, each time after a rest: two pieces, the WAL twice, since somebody reads; a piece of the file, and the
+ * WAL. */
 static enum test_next
 scrub_steps(void *ctx, int turn)
 {
-	static const enum chore dues[] = {CHORE_SCRUB, CHORE_SCRUB, CHORE_ERASE_WAL, CHORE_ERASE_WAL};
+	static const enum chore dues[] = {
+	    CHORE_SCRUB, CHORE_SCRUB, CHORE_ERASE_WAL, CHORE_ERASE_WAL, CHORE_SCRUB, CHORE_ERASE_WAL};
 	int *step = ctx;
 	enum chore due = chores_due(chores, false, false);
 
@@ -246,13 +248,17 @@ scrub_steps(void *ctx, int turn)
 		scrubbed(false);
 		break;
 	case 1:
+	case 4:
 		scrubbed(true);
 		break;
 	case 2:
-		wal_erased(STORE_BUSY);
+		wal_erased(STORE_BUSY, false);
+		break;
+	case 3:
+		wal_erased(STORE_OK, false);
 		break;
 	default:
-		wal_erased(STORE_OK);
+		wal_erased(STORE_OK, true);
 		return TEST_STOP;
 	}
 	assert_int_equal(chores_due(chores, false, false), CHORE_NONE); /* a rest */

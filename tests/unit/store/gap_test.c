@@ -86,6 +86,24 @@ what_is_no_page_of_a_tree_has_none(void **state)
 	assert_gap(&p, 1, 0, 0);
 }
 
+static void
+files_that_are_left_as_they_are_are_known_by_their_header(void **state)
+{
+	unsigned char header[GAP_HEADER] = "SQLite format 3";
+
+	(void)state;
+	header[18] = 2;
+	assert_true(gap_header_ok(header));
+	header[18] = 1; /* not in WAL mode */
+	assert_false(gap_header_ok(header));
+	header[18] = 2;
+	for (int at = 52; at < 56; at++) {
+		header[at] = 1; /* a pointer map */
+		assert_false(gap_header_ok(header));
+		header[at] = 0;
+	}
+}
+
 /* ---- a database as it is on the disk ---- */
 
 struct database {
@@ -117,13 +135,14 @@ first(struct database *d, const char *sql, char text[64])
 /* Words that came in no order, every third of them deleted, and a long value; all of it is in the file, not in the WAL.
  */
 static void
-write_words(struct database *d, const char *vfs)
+write_words(struct database *d, const char *vfs, const char *pragma)
 {
 	char sql[500];
 
 	test_folder(d->folder);
 	snprintf(d->path, sizeof d->path, "%s/words.db", d->folder);
 	assert_int_equal(sqlite3_open_v2(d->path, &d->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs), SQLITE_OK);
+	run(d, pragma);
 	run(d, "PRAGMA journal_mode = WAL; PRAGMA secure_delete = ON; PRAGMA synchronous = OFF;"
 	       " CREATE TABLE words (word TEXT PRIMARY KEY) WITHOUT ROWID; CREATE TABLE long (text)");
 	snprintf(sql, sizeof sql,
@@ -166,11 +185,11 @@ what_we_write_has_nothing_in_its_gaps(void **state)
 
 	(void)state;
 	/* As SQLite does it, so that this test would see something. */
-	write_words(&d, "unix");
+	write_words(&d, "unix", "");
 	assert_true(gaps(&d) > 5);
 	remove_words(&d);
 	gap_register();
-	write_words(&d, NULL);
+	write_words(&d, NULL, "");
 	assert_int_equal(gaps(&d), 0);
 	sqlite3_close(d.db);
 	assert_int_equal(sqlite3_open(d.path, &d.db), SQLITE_OK);
@@ -181,13 +200,38 @@ what_we_write_has_nothing_in_its_gaps(void **state)
 	remove_words(&d);
 }
 
+/* Its pages of pointers look like a b-tree's. */
+static void
+a_file_with_auto_vacuum_stays_whole(void **state)
+{
+	static const char *const MODES[] = {"PRAGMA auto_vacuum = FULL", "PRAGMA auto_vacuum = INCREMENTAL"};
+	struct database d;
+	char text[64];
+
+	(void)state;
+	gap_register();
+	for (size_t i = 0; i < sizeof MODES / sizeof *MODES; i++) {
+		write_words(&d, NULL, MODES[i]);
+		run(&d, "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 499)"
+		        " INSERT INTO long SELECT printf('%.20000c', 'x') FROM n; PRAGMA wal_checkpoint(TRUNCATE);"
+		        " DELETE FROM long WHERE rowid % 3 = 0; PRAGMA incremental_vacuum; PRAGMA "
+		        "wal_checkpoint(TRUNCATE)");
+		sqlite3_close(d.db);
+		assert_int_equal(sqlite3_open(d.path, &d.db), SQLITE_OK);
+		assert_string_equal(first(&d, "PRAGMA integrity_check", text), "ok");
+		remove_words(&d);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_gap_is_between_pointers_and_cells),
 	    cmocka_unit_test(what_is_no_page_of_a_tree_has_none),
+	    cmocka_unit_test(files_that_are_left_as_they_are_are_known_by_their_header),
 	    cmocka_unit_test(what_we_write_has_nothing_in_its_gaps),
+	    cmocka_unit_test(a_file_with_auto_vacuum_stays_whole),
 	};
 
 	return cmocka_run_group_tests_name("gap", tests, NULL, NULL);
