@@ -59,8 +59,9 @@ SOAK_MINUTES ?= 5
 soak: $(B)/longlined ## everything at once, with kills, for SOAK_MINUTES, one line a minute
 	SOAK_MINUTES=$(SOAK_MINUTES) node tests/soak/soak.mjs
 
-# Not those of programs that have one thread.
-ONE_THREAD = $(addprefix tests/e2e/,tool% check% grants-order% readme%)
+# Not those of programs that have one thread, nor of what the loop's thread does alone.
+ONE_THREAD = $(addprefix tests/e2e/,tool% check% grants-order% readme% config% cors% dryrun% hostile% limits% log.% names% \
+	nginx% sql% upgrade% upgrading% websocket%)
 tsan: build/tsan/longlined ## end-to-end tests with ThreadSanitizer
 	LONGLINED="$(CURDIR)/build/tsan/longlined" TEST_SLOW=4 $(AT_ONCE) scripts/node-test tests/e2e \
 		$(filter-out $(ONE_THREAD),$(COMPILED))
