@@ -2,7 +2,8 @@
 // exactly what the log says, and nothing is stored twice, also where a first answer was lost and the send is repeated after
 // its message was changed or deleted. Sends and their repeats go by HTTP and by Socket.IO, either after either.
 //
-// Readers are polls, Socket.IO clients, `longline tail` into a file and into commands, which is killed as well, and the page.
+// Readers are polls, Socket.IO clients that upgrade or begin by WebSocket, streams of both kinds, `longline tail` into a file and
+// into commands, which is killed as well, and the page.
 //
 // Environment: KILLS  how many times the daemon is killed (8; fewer where TEST_SLOW is set; 500 for the acceptance)
 import assert from 'node:assert/strict';
@@ -13,6 +14,7 @@ import { io } from '../conformance/clients.mjs';
 import { open } from '../js/browser.mjs';
 import { alive, child, killPid, longline, ms, newPid, rows, sleep, start, tempDir, until, within } from './harness.mjs';
 import { fewer, follow, pick, random } from './load.mjs';
+import { eventSource, lineReader } from './streams.mjs';
 
 const KILLS = Number(process.env.KILLS || fewer(8, 3));
 const FOR = { timeout: ms(60_000) };
@@ -40,10 +42,10 @@ function socket(t, server, room, options) {
 }
 
 /** A Socket.IO client that does the same, by recovery or from where it was. */
-async function socketReader(t, server, room) {
-	const self = { ...state(), odd: [], last: await server.head() };
+async function socketReader(t, server, room, options) {
+	const self = { ...state(), rooms: [room], odd: [], last: await server.head() };
 	self.from = self.last;
-	const one = socket(t, server, room, { auth: { serverOffset: self.last } });
+	const one = socket(t, server, room, { auth: { serverOffset: self.last }, ...options });
 	one.onAny((event, ...args) => {
 		const offset = args.at(-1), [changes, text] = event === 'chat message' ? [undefined, args[0]] : args;
 		if (args.length !== (changes === undefined ? 2 : 3) || Number(offset) <= self.last)
@@ -53,6 +55,26 @@ async function socketReader(t, server, room) {
 		self.take({ id: self.last, event, changes, text });
 	});
 	await until(() => one.connected, { what: 'a socket to connect' });
+	return self;
+}
+
+/** A reader of /stream, by EventSource's header or by the cursor of its lines. */
+async function streamReader(t, server, reader, rooms) {
+	const self = { ...state(), rooms, odd: [], last: await server.head(), stop };
+	self.from = self.last;
+	self.one = reader(server.url, { room: rooms, since: self.from }, { onMessage });
+	t.after(() => self.one.stop());
+
+	function onMessage(message) {
+		if (message.id <= self.last)
+			self.odd.push(message);
+		self.last = message.id;
+		self.take(message);
+	}
+	async function stop() {
+		await self.one.stop();
+		assert.deepEqual([...self.one.words, ...self.one.wrong], []);
+	}
 	return self;
 }
 
@@ -190,7 +212,8 @@ it(`changes: ${KILLS} times kill -9 among edits and deletions`, async (t) => {
 		}).start();
 		return one;
 	}));
-	const sockets = await Promise.all(ROOMS.map((room) => socketReader(t, server, room)));
+	const sockets = await Promise.all(ROOMS.flatMap((room) => [{}, { transports: ['websocket'] }].map((how) => socketReader(t, server, room, how))));
+	const streams = await Promise.all([eventSource, lineReader].flatMap((reader) => [['*'], ['main', 'ops'], ['ops']].map((rooms) => streamReader(t, server, reader, rooms))));
 	const tails = await Promise.all([false, true].map((commands) => tailReader(server, commands)));
 	const page = await pageReader(t, server, ROOMS[0]);
 	const authors = Array.from({ length: 8 }, (_, i) => author(t, server, `a${i}`));
@@ -201,6 +224,7 @@ it(`changes: ${KILLS} times kill -9 among edits and deletions`, async (t) => {
 		await until(() => done() > before + 20 || authors.some(({ wrong }) => wrong.length), { ...FOR, every: 2, what: `answers after restart ${i}` });
 		await sleep(random(0, 150));
 		const tail = pick([...tails, undefined]);
+		pick([...streams, undefined])?.one.drop();
 		process.kill(pid, 'SIGKILL');
 		await tail?.kill();
 		await until(() => !alive(pid), { every: 1, what: 'the daemon to be gone' });
@@ -220,14 +244,16 @@ it(`changes: ${KILLS} times kill -9 among edits and deletions`, async (t) => {
 	assert.equal(deletions.length, [...says.values()].filter((text) => text === null).length);
 
 	// And so it is for each reader.
-	await until(() => sockets.every((one, i) => one.last >= log.findLast(({ room }) => room === ROOMS[i]).id), { ...FOR, what: 'the sockets to be told' });
+	const isOf = ({ rooms }) => ({ room }) => rooms.includes('*') || rooms.includes(room);
+	await until(() => [...sockets, ...streams].every((one) => one.one?.wrong.length || one.last >= log.findLast(isOf(one)).id), { ...FOR, what: 'the sockets and streams to be told' });
+	await Promise.all(streams.map((one) => one.stop()));
 	await Promise.all(told.map(({ reader }) => reader.reach(log)));
 	await Promise.all(told.map(({ reader }) => reader.stop()));
 	await Promise.all(tails.map((one) => one.reach(head)));
-	for (const one of [...told, ...sockets, ...tails]) {
-		const { rooms = [ROOMS[sockets.indexOf(one)]], from, odd } = one.reader ?? one;
+	for (const one of [...told, ...sockets, ...streams, ...tails]) {
+		const { from, odd } = one.reader ?? one;
 		assert.deepEqual(odd, []);
-		const want = plain.filter(({ id, room }) => id > from && (rooms[0] === '*' || rooms.includes(room))).map(({ id, text }) => [id, text]);
+		const want = plain.filter(({ id }) => id > from).filter(isOf(one.reader ?? one)).map(({ id, text }) => [id, text]);
 		assert.deepEqual([...one.texts].filter(([id]) => id > from).sort(([a], [b]) => a - b), want);
 	}
 	await Promise.all(tails.map((one) => one.stop()));
@@ -238,7 +264,7 @@ it(`changes: ${KILLS} times kill -9 among edits and deletions`, async (t) => {
 	assert.equal(await server.sql('PRAGMA integrity_check'), 'ok');
 	assert.equal(await server.sql('SELECT count(*) FROM deleted'), '0');
 	assert.equal((await server.get('/healthz')).json.head, head);
-	t.diagnostic(`${done()} answers, ${says.size} messages, ${log.length - plain.length} changes; ${told.length + sockets.length + tails.length} readers and a page `
+	t.diagnostic(`${done()} answers, ${says.size} messages, ${log.length - plain.length} changes; ${told.length + sockets.length + streams.length + tails.length} readers and a page `
 		+ `end with the log's state; sends repeated after a change: ${['http', 'socket'].map((how) => `${authors.reduce((sum, one) => sum + one.repeated[how], 0)} by ${how}`).join(', ')}; `
 		+ `longline tail was killed ${tails.map(({ kills }) => kills).join(' and ')} times`);
 });

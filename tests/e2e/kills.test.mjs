@@ -9,6 +9,7 @@ import { alive, ms, newPid, sleep, start, until, within } from './harness.mjs';
 import { assertSaw, assertStored, fewer, follow, pick, random, stored } from './load.mjs';
 import { as, bearer, insertGrant, insertToken, jwt, keyFile, newSecret, quoted } from './persons.mjs';
 import { followSocket, socketSender } from './sockets.mjs';
+import { eventSource, followStream, lineReader } from './streams.mjs';
 
 const KILLS = Number(process.env.KILLS || fewer(25, 5));
 const FOR = { timeout: ms(60_000) };
@@ -26,7 +27,7 @@ const SEEN = { stranger: isFor('main', 'open'), user: isFor('main', 'open', 'tea
 /** The server as somebody sees it, whose headers are made anew for each request. */
 function door(server, headers) {
 	const now = () => as(server, headers());
-	return { ...server, poll: (...args) => now().poll(...args), send: (...args) => now().send(...args) };
+	return { ...server, headers: () => now().headers, poll: (...args) => now().poll(...args), send: (...args) => now().send(...args) };
 }
 
 /**
@@ -113,7 +114,7 @@ function changes(server, visit) {
 
 it(`kills: ${KILLS} times kill -9 of a closed log under load`, async (t) => {
 	const secrets = { all: newSecret(), ci: newSecret(), robot: newSecret(), part: newSecret() };
-	const server = await start({ t, workers: 2, flags: `--ping-interval 3000 --ping-timeout 5000 --jwt-key ${keyFile()} --limit messages=80:40 --limit held=6 --limit trusted.messages=off` });
+	const server = await start({ t, workers: 2, flags: `--ping-interval 3000 --ping-timeout 5000 --jwt-key ${keyFile()} --limit messages=80:40 --limit held=8 --limit trusted.messages=off` });
 	await server.sql(`BEGIN IMMEDIATE; ${insertToken({ name: 'all', secret: secrets.all, kind: 'trusted' })} ${insertToken({ name: 'ci', secret: secrets.ci })}
 		${insertToken({ name: 'robot', secret: secrets.robot, sender: 'R2' })} ${insertToken({ name: 'part', secret: secrets.part })} ${grants.map(insertGrant).join(' ')} COMMIT;`);
 	const user = (sub, more) => jwt({ sub, exp: Math.floor(Date.now() / 1000) + 12 * 3600, ...more });
@@ -137,7 +138,13 @@ it(`kills: ${KILLS} times kill -9 of a closed log under load`, async (t) => {
 	readers.push(...await Promise.all([
 		followSocket(server, 'open', '4.8', token(user('ann'))), followSocket(server, 'team-a', '4.8', token(secrets.part)),
 		followSocket(server, 'secret', '4.0', token(secrets.all)), followSocket(server, 'open', '4.8'),
+		followSocket(server, 'team-b', '4.8', token(user('ann')), ['websocket']), followSocket(server, 'secret', '3.1', token(secrets.all), ['websocket']),
 	].map((one) => one.start())));
+	const streamed = (kind, name, rooms, sees) => followStream(doors[name], kind, rooms, { sees, headers: doors[name].headers });
+	readers.push(...await Promise.all([
+		streamed(eventSource, 'part', ['*'], SEEN.part), streamed(lineReader, 'ann', ['*'], SEEN.user), streamed(eventSource, 'all', ['secret'], SEEN.all),
+		streamed(lineReader, 'stranger', ['open'], SEEN.stranger), streamed(eventSource, 'ann', ['open', 'team-a'], SEEN.user),
+	]));
 
 	const rooms = ['open', 'team-a', 'team-b', 'wobble'];
 	const senders = [

@@ -232,7 +232,7 @@ export function sender(server, name, { rooms: names = ['main'], keyed = false, s
 export const stored = (server) => rows(server.db, 'SELECT id, room, text, key FROM messages ORDER BY id');
 
 /** The rows that a reader should see. */
-const dueTo = (reader, log) => log.filter(({ id, room }) =>
+export const dueTo = (reader, log) => log.filter(({ id, room }) =>
 	id > reader.from && (reader.rooms.includes('*') || reader.rooms.includes(room)) && (reader.sees?.(room) ?? true));
 
 /** Whether the reader saw each stored row of its rooms above where it began, once, in order, unchanged. */

@@ -13,10 +13,11 @@ const QUICK = { forceNew: true, reconnectionDelay: 5, reconnectionDelayMax: 50 }
 const closeBehind = (server, one) => server.proc.ended.then(() => one.close());
 
 /**
- * Follows a room from the head on: it recovers, or (versions that cannot) goes on behind auth.serverOffset. What it saw is
- * as follow()'s of load.mjs, for assertSaw(). `connects` says of each connection whether it was recovered.
+ * Follows a room from the head on, by polling at first or by `transports`: it recovers, or (versions that cannot) goes on
+ * behind auth.serverOffset. What it saw is as follow()'s of load.mjs, for assertSaw(). `connects` says of each connection
+ * whether it was recovered.
  */
-export function followSocket(server, room, version = '4.8', auth = {}) {
+export function followSocket(server, room, version = '4.8', auth = {}, transports = undefined) {
 	const [, make] = clients.find(([one]) => one === version);
 	const content = crypto.createHash('sha256');
 	const self = { rooms: [room], version, ids: [], odd: [], connects: [], from: undefined, start, reach, stop };
@@ -24,7 +25,7 @@ export function followSocket(server, room, version = '4.8', auth = {}) {
 
 	async function start() {
 		self.from = await server.head();
-		one = make(`${server.url}/${room}`, { ...QUICK, auth: { ...auth, serverOffset: self.from } });
+		one = make(`${server.url}/${room}`, { ...QUICK, ...(transports && { transports }), auth: { ...auth, serverOffset: self.from } });
 		closeBehind(server, one);
 		one.on('connect', () => self.connects.push({ recovered: one.recovered, id: one.id }));
 		one.onAny((event, text, offset, ...more) => {
