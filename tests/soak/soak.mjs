@@ -1,7 +1,7 @@
 // soak.mjs: everything at once for as long as one likes, and every promise checked all the time: `make soak`.
 //
-// Senders with keys, pollers that drop, Socket.IO clients that lose their connection, another program that inserts, readers
-// of history and searches; meanwhile the daemon is killed, told to stop, and nginx's workers are killed. Each minute all
+// Senders with keys, pollers that drop, Socket.IO clients by polling and by WebSocket and streams that lose their
+// connection, another program that inserts, readers of history and searches; meanwhile the daemon is killed, told to stop, and nginx's workers are killed. Each minute all
 // that was answered and all that was seen since is compared with what is stored, and one line is printed. Whatever is
 // amiss ends it with status 1.
 //
@@ -12,6 +12,7 @@ import fs from 'node:fs';
 import { io } from '../conformance/clients.mjs';
 import { alive, session, sleep, start, until } from '../e2e/harness.mjs';
 import { descendants, follow, memory, now, pick, quantile, random, sender } from '../e2e/load.mjs';
+import { eventSource, lineReader } from '../e2e/streams.mjs';
 
 const minutes = Number(process.env.SOAK_MINUTES || 5);
 const calm = Boolean(process.env.SOAK_CALM);
@@ -24,10 +25,10 @@ const lags = [];
 let ending = false;
 
 /** A Socket.IO client of one room: it goes on from the last id that it was given, as the tutorial's does. */
-function listener(room, from) {
+function listener(room, from, transports) {
 	const self = { rooms: [room], ids: [], from, odd: [] };
 	const socket = io(`${server.url}/${room === 'main' ? '' : room}`, {
-		transports: ['polling'], forceNew: true, reconnectionDelay: 50, reconnectionDelayMax: 500,
+		transports, forceNew: true, reconnectionDelay: 50, reconnectionDelayMax: 500,
 		auth: (give) => give({ serverOffset: self.ids.at(-1) ?? self.from }),
 	});
 	socket.onAny((event, ...args) => self.ids.push(Number(args.at(-1))));
@@ -38,11 +39,26 @@ function listener(room, from) {
 	return self;
 }
 
+/** A reader of /stream: it goes on from the last id that it was told. */
+function streamer(kind, rooms, from) {
+	const self = { rooms, ids: [], from, odd: [] };
+	const one = kind(server.url, { room: rooms, since: from }, {
+		onMessage({ id }) {
+			self.ids.push(id);
+			one.messages.length = 0; // nobody looks at them
+		},
+	});
+	self.drop = one.drop;
+	self.stop = one.stop;
+	self.look = () => self.odd.push(...one.words.splice(0), ...one.wrong);
+	return self;
+}
+
 /** A Socket.IO client that sends with an offset of its own, again and again until it is acknowledged. */
-function emitter(name, room) {
+function emitter(name, room, transports) {
 	const self = { answered: new Map(), failures: [], stop };
 	const socket = io(`${server.url}/${room === 'main' ? '' : room}`, {
-		transports: ['polling'], forceNew: true, reconnectionDelay: 50, reconnectionDelayMax: 500, retries: 1000, ackTimeout: 3000,
+		transports, forceNew: true, reconnectionDelay: 50, reconnectionDelayMax: 500, retries: 1000, ackTimeout: 3000,
 	});
 	const unique = `${name}-${process.pid}`.padEnd(20, 'x');
 	let stopping = false;
@@ -138,13 +154,14 @@ const nginxPid = () => Number(fs.readFileSync(`${server.dataDir}/run/nginx.pid`,
 
 /** Compares what a reader saw since the last time with what is stored, and forgets it. */
 async function checkReader(one) {
+	one.look?.();
+	assert.deepEqual(one.odd, [], 'no reset, no gap, and no end');
 	const seen = one.ids.slice(0, -1); // the last stays, since a client goes on from it
 	if (seen.length === 0)
 		return 0;
 	const filter = one.rooms.includes('*') ? '' : `AND room IN (${one.rooms.map((room) => `'${room}'`)})`;
 	const due = (await server.rows(`SELECT id FROM messages WHERE id > ${one.from} AND id <= ${seen.at(-1)} ${filter} ORDER BY id`)).map((row) => row.id);
 	assert.deepEqual(seen, due, `a reader of ${one.rooms} saw each message once, in order`);
-	assert.deepEqual(one.odd, [], 'no reset and no gap');
 	one.from = seen.at(-1);
 	one.ids.splice(0, seen.length);
 	return seen.length;
@@ -180,10 +197,14 @@ const readers = await Promise.all(ROWS_OF_READERS.map((names, i) => follow(serve
 	},
 }).start()));
 const head = await server.head();
-const listeners = ['main', 'busy', 'ops', 'busy'].map((room) => listener(room, head));
+const [POLLING, BOTH, WEBSOCKET] = [['polling'], ['polling', 'websocket'], ['websocket']];
+const listeners = [
+	...[['main', POLLING], ['busy', POLLING], ['ops', BOTH], ['busy', BOTH], ['main', WEBSOCKET], ['busy', WEBSOCKET]].map(([room, how]) => listener(room, head, how)),
+	...[eventSource, lineReader].flatMap((kind) => [['*'], ['busy'], ['ops', 'main']].map((names) => streamer(kind, names, head))),
+];
 await Promise.all(listeners.map((one) => one.ready));
 const senders = Array.from({ length: 8 }, (_, i) => sender(server, `s${i}`, { rooms, keyed: true, size: i ? 300 : 20_000, pause: () => random(0, 40) }));
-const emitters = [emitter('e0', 'main'), emitter('e1', 'busy')];
+const emitters = [emitter('e0', 'main', POLLING), emitter('e1', 'busy', BOTH), emitter('e2', 'ops', WEBSOCKET)];
 const busy = [inserter(), historian(), ...(calm ? [] : [trouble(listeners)])];
 for (const one of busy) {
 	one.catch((error) => {
