@@ -117,28 +117,33 @@ pass_on(struct relay *r, struct member *m, const struct packet *p, const struct 
 	buf_fini(&args);
 }
 
-/* Fills in f from the arguments; array is them in brackets. */
-static void
+/* Fills in f from the arguments; array is them in brackets. false: no memory; what could not be read must not be taken
+ * for something else, such as a message without a key. */
+static bool
 read_arguments(struct message_fields *f, struct pending *pending, struct arguments *a, struct str array)
 {
 	f->body = array;
 	f->is_args = true;
-	if (!a->strings || !buf_ok(&a->bytes) || a->n < 1 || a->n > 2)
-		return;
+	/* Room at once for all that is kept: views must not move. */
+	if (!buf_reserve(&a->bytes, array.n) || json_array(array, SIZE_MAX, on_argument, a) == JSON_NO_MEMORY)
+		return false;
+	if (!a->strings || a->n < 1 || a->n > 2)
+		return true;
 	if (a->n == 2) {
 		if (!pending->has_ack || !str_eq(f->event, STR("chat message")))
-			return;
+			return true;
 		f->key = key_of(pending->who, a);
-		if (f->key.n == 0 || (pending->both = malloc(array.n)) == NULL) {
-			f->key = STR("");
-			return;
-		}
+		if (f->key.n == 0)
+			return true;
+		if ((pending->both = malloc(array.n)) == NULL)
+			return false;
 		budget_add(pending->relay->options.budget, BUDGET_SENDS, budget_size(pending->both));
 		memcpy(pending->both, array.p, array.n);
 		pending->both_n = array.n;
 	}
 	f->body = a->first;
 	f->is_args = false;
+	return true;
 }
 
 /* Whose name its messages have: what was proven wins over what it says. */
@@ -236,22 +241,20 @@ store(
 	struct arguments a = {.strings = true};
 	struct pending *pending = relay_pending_new(r, who, p);
 	struct buf array, list;
+	bool known;
 
 	if (pending == NULL)
 		return;
 	buf_init(&array, p->args.n + 2);
-	buf_init(&a.bytes, p->args.n + 1);
+	buf_init(&a.bytes, p->args.n + 2);
 	buf_add_char(&array, '[');
 	buf_add(&array, p->args);
 	buf_add_char(&array, ']');
-	/* Room at once for all that is kept: views must not move. */
-	if (buf_reserve(&a.bytes, p->args.n + 1))
-		(void)json_array(buf_str(&array), SIZE_MAX, on_argument, &a);
-	read_arguments(&f, pending, &a, buf_str(&array));
+	known = buf_ok(&array) && read_arguments(&f, pending, &a, buf_str(&array));
 	add_list(&list, bytes);
 	f.attachments = buf_str(&list);
 	f.n_attachments = bytes == NULL ? 0 : bytes->n;
-	relay_commit(pending, buf_ok(&array) && buf_ok(&list) ? message_new(&f) : NULL);
+	relay_commit(pending, known && buf_ok(&list) ? message_new(&f) : NULL);
 	buf_fini(&a.bytes);
 	buf_fini(&list);
 	buf_fini(&array);
