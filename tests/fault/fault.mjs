@@ -106,19 +106,31 @@ async function deliver(door, log, text, room) {
 	}
 }
 
+/** More messages than the memory of the daemon holds with SMALL, so that old ones are read from the disk: 300 of room `old`. */
+export async function fill(server) {
+	await server.sql(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)
+		INSERT INTO messages(room, text) SELECT 'old', printf('old %d ', i) || hex(randomblob(5000)) FROM n`);
+	await until(async () => await server.head() === 300);
+	await until(async () => (await server.history({ room: 'old', q: '300' })).json.messages.length === 1);
+}
+export const SMALL = '--ring-bytes 100000';
+
 /**
  * Goes through a scenario with each point of each kind failing: once, and from then on until the scenario is over. After
  * each the daemon must serve again; at the end nothing answered may be lost or doubled, a reader that went on from its
  * cursor all the time has seen each message once and in order, and AddressSanitizer has found nothing, leaks included.
- * `scenario(server, tag)` gets a new word each time, makes its requests through attempt(), and gives [[text, room, door]] of
- * the messages that it tried to send, all with the text's first word as key, and of who sends them (the server: anybody).
- * `reader`: gives who may read all of it. `allocations`: each n-th of SQLite's is enough, where they are many and alike.
+ * `scenario(server, tag, armed)` gets a new word each time, makes its requests through attempt(), and gives [[text, room,
+ * door, id]] of the messages that it tried to send, all with the text's first word as key, of who sends them (the server:
+ * anybody), and with what id it was answered, if it was. `armed`: something may fail.
+ * `reader`: gives who may read all of it. `followers`: others that stay while all fails, as assertSaw() takes them.
+ * `allocations`: each n-th of SQLite's is enough, where they are many and alike.
  */
-export async function torture(t, scenario, { kinds = process.env.FAULT_KINDS?.split(',') ?? KINDS, prepare, reader: readerOf, allocations = 1, flags = '' } = {}) {
+export async function torture(t, scenario, { kinds = process.env.FAULT_KINDS?.split(',') ?? KINDS, prepare, reader: readerOf, followers, allocations = 1, flags = '' } = {}) {
 	const faults = new Faults();
 	const server = await start({ t, env: faults.env, flags: `--lock-wait 1 ${flags}` });
 	await prepare?.(server);
 	const reader = await follow(readerOf?.(server) ?? server, { patient: true, wait: 5 }).start();
+	const readers = [reader, ...await Promise.all(followers?.(server) ?? [])];
 	const pid = server.pid();
 	const log = { answered: new Map() };
 	let n = 0, armed = 0, slowest = { ms: 0, where: 'nowhere' }, where = 'nothing';
@@ -129,13 +141,15 @@ export async function torture(t, scenario, { kinds = process.env.FAULT_KINDS?.sp
 		arm?.();
 		let sent;
 		try {
-			sent = await scenario(server, tag) ?? [];
+			sent = await scenario(server, tag, arm !== undefined) ?? [];
 		} finally {
 			faults.disarm();
 		}
 		const began = performance.now();
-		for (const [text, room, door] of sent)
+		for (const [text, room, door, id] of sent) {
 			await deliver(door ?? server, log, text, room);
+			assert.equal(id ?? log.answered.get(text), log.answered.get(text), `${text} was answered before`);
+		}
 		await until(async () => (await attempt(server.get('/healthz')))?.status === 200,
 			{ timeout: WELL_MS, what: `the daemon to be well again after ${tag}` });
 		const took = performance.now() - began;
@@ -167,11 +181,15 @@ export async function torture(t, scenario, { kinds = process.env.FAULT_KINDS?.sp
 		t.diagnostic(`${kind}: ${points} points`);
 	}
 	const rows = await stored(server);
-	await reader.reach(rows);
-	await reader.stop();
+	for (const one of readers) {
+		await one.reach(rows);
+		await one.stop();
+	}
 	assertStored([log], rows.filter(({ text }) => /^t\d+/.test(text)));
-	assert.deepEqual(reader.odd.slice(0, 3), [], `answers that a fault does not excuse\n${server.log().split('\n').filter((l) => !/^20.* debug/.test(l)).slice(-40).join('\n')}`);
-	assertSaw(reader, rows);
+	for (const one of readers) {
+		assert.deepEqual(one.odd.slice(0, 3), [], `answers that a fault does not excuse\n${server.log().split('\n').filter((l) => !/^20.* debug/.test(l)).slice(-40).join('\n')}`);
+		assertSaw(one, rows);
+	}
 	assert.equal(await server.sql('PRAGMA integrity_check'), 'ok');
 	t.diagnostic(`${armed} failures injected; ${log.answered.size} messages, none lost or doubled; well again after ${slowest.ms.toFixed(0)} ms at most (${slowest.where})`);
 	await server.stop();

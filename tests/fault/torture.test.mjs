@@ -3,19 +3,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { binary as packet, Session } from '../conformance/wire.mjs';
-import { ms, sleep, until, within } from '../e2e/harness.mjs';
-import { attempt, torture } from './fault.mjs';
+import { ms, sleep, within } from '../e2e/harness.mjs';
+import { attempt, fill, SMALL, torture } from './fault.mjs';
 
 const timeout = ms(120_000);
-
-/** More messages than the memory of the daemon holds, so that old ones are read from the disk. */
-async function fill(server) {
-	await server.sql(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)
-		INSERT INTO messages(room, text) SELECT 'old', printf('old %d ', i) || hex(randomblob(5000)) FROM n`);
-	await until(async () => await server.head() === 300);
-	await until(async () => (await server.history({ room: 'old', q: '300' })).json.messages.length === 1);
-}
-const SMALL = '--ring-bytes 100000';
 
 describe('torture', { concurrency: 2 }, () => {
 	it('send: two at a time, of each form', { timeout }, (t) => torture(t, async (server, tag) => {
@@ -69,7 +60,7 @@ describe('torture', { concurrency: 2 }, () => {
 			if (enter?.status !== 200)
 				return;
 			const held = attempt(session.get('', { timeout: ms(20_000) }));
-			await attempt(session.post(`421["chat message","${tag}.s by socket.io","${tag}.s-0123456789abcdef-1"]`, '451-["file",{"_placeholder":true,"num":0}]',
+			await attempt(session.post(`421["chat message","${tag}.s by socket.io","${tag}_s-0123456789abcdef-1"]`, '451-["file",{"_placeholder":true,"num":0}]',
 				packet(1, 2, 3)));
 			const res = await within(ms(20_000), held, 'the held GET');
 			assert.match(res?.text ?? '', /^(40|44{"message":"no memory"}|1|6|$|\{|<)/);
