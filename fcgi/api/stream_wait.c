@@ -80,6 +80,7 @@ struct place {
 	struct fcgi_conn *conn;
 	size_t n;
 	int64_t since;
+	bool gap_told; /* with what it has just been given */
 	struct room *rooms[STORE_ROOMS_MAX];
 };
 
@@ -92,6 +93,7 @@ find_place(struct place *p, struct streaming *st, struct room *told, const struc
 	p->conn = fcgi_of_slot(st);
 	p->n = many == NULL ? 1 : many->n;
 	p->since = waiter_since(w);
+	p->gap_told = false;
 	p->rooms[0] = told;
 	for (size_t i = 0; many != NULL && i < many->n; i++)
 		p->rooms[i] = &many->waiters[i] == w ? told : many->waiters[i].room;
@@ -122,6 +124,7 @@ fall_behind(struct stream *s, const struct place *p, int64_t since, bool blocked
 	p->st->slot.stream.is_many = false;
 	p->st->slot.stream.behind = true;
 	p->st->u.behind = b;
+	b->gap_told = p->gap_told;
 	if (blocked)
 		b->doing = STREAM_IS_BLOCKED;
 	return b;
@@ -195,7 +198,7 @@ given(struct stream *s, const struct place *p, enum output_result result, int64_
 
 /* Gives it what is above its cursor. TOLD: that is the head from now on. w is one of its waiters, that waits or not. */
 static enum told
-tell(struct stream *s, const struct place *p, const struct waiter *w)
+tell(struct stream *s, struct place *p, const struct waiter *w)
 {
 	struct streaming *st = p->st;
 	bool is_many = st->slot.stream.is_many;
@@ -213,6 +216,7 @@ tell(struct stream *s, const struct place *p, const struct waiter *w)
 	if (!stream_part_make(s, &part, form_of(p->st), p->rooms, p->n, p->since, false, &blob))
 		return TOLD_NOTHING;
 	s->counts.given++;
+	p->gap_told = part.gap;
 	result = fcgi_more(s->requests->fcgi, p->conn, blob);
 	if (result == OUTPUT_GONE) {
 		/* The connection is closed, and what its slot began with is gone. */

@@ -229,6 +229,23 @@ describe('stream: changes', () => {
 		await one.until(has(4));
 		assert.equal(one.blocks().filter((block) => block.event === 'gap').length, 1);
 	});
+
+	it('a gap is told once, also where what follows is more than is given at once', async (t) => {
+		const r = room(), first = await s.sent('first', { room: r });
+		const waits = stream(s.url, { room: r, as: 'sse', since: first }, { t }), many = stream(s.url, { room: [r, room()], as: 'sse', since: first }, { t });
+		await waits.opened();
+		await many.opened();
+		// The newest is gone at once, and what is below it takes three parts.
+		await s.sql(`BEGIN; INSERT INTO messages(room, text) VALUES${Array.from({ length: 3 }, (_, i) => `('${r}', '${String(i).repeat(60_000)}')`)}, ('${r}', 'gone');
+			DELETE FROM messages WHERE text = 'gone'; COMMIT;`);
+		const late = stream(s.url, { room: r, as: 'sse', since: first }, { t });
+		await s.sent('last', { room: r });
+		for (const one of [waits, many, late]) {
+			await one.until((all) => all.texts().at(-1) === 'last');
+			assert.equal(one.texts().length, 4);
+			assert.deepEqual(one.blocks().map(({ event }) => event).filter(Boolean), ['open', 'gap']);
+		}
+	});
 });
 
 describe('stream: text', () => {
@@ -305,6 +322,21 @@ describe('stream: what memory does not hold', () => {
 		const newest = stream(s.url, { room: r, since: -500 }, { t });
 		await newest.until(has(500));
 		assert.deepEqual(newest.ids(), want.slice(-500));
+	});
+
+	it('a gap is told once to who is many pages behind', async (t) => {
+		const r = room(), n = 1_500;
+		await s.sql(`INSERT INTO messages(room, text) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${n}) SELECT '${r}', i || hex(zeroblob(100)) FROM n;`);
+		const all = (await s.rows(`SELECT id FROM messages WHERE room = '${r}'`)).map((row) => row.id);
+		await until(async () => await s.head() >= all.at(-1));
+		await s.sql(`DELETE FROM messages WHERE room = '${r}' AND id % 3 = 0 OR id = ${all.at(-1)};`);
+		const want = [...all.filter((id) => id % 3 && id !== all.at(-1)), await s.sent('last', { room: r })];
+		for (const rooms of [[r], [r, room()], ['*']]) {
+			const one = stream(s.url, { room: rooms, since: all[0] - 1 }, { t });
+			await one.until(() => one.ids().at(-1) === want.at(-1));
+			assert.deepEqual(one.ids(), want);
+			assert.deepEqual(one.words().map((word) => word.stream), ['open', 'gap']);
+		}
 	});
 
 	it('a message larger than a part comes whole', async (t) => {
