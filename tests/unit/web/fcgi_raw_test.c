@@ -222,6 +222,95 @@ while_it_is_paused_nothing_is_read(void **state)
 	assert_str(heard(), "abcdefg");
 }
 
+/* Only then is what came meanwhile read, though no event tells of it again. */
+static void
+what_was_left_is_handed_on_before_more_is_read(void **state)
+{
+	(void)state;
+	in_.pause = true;
+	in_.leave = 2;
+	write_all(STR("abcd"));
+	turn();
+	in_.leave = 0;
+	in_.pause = false;
+	fcgi_raw_go_on(fx.fcgi, fx.conn);
+	write_all(STR("ef"));
+	turn();
+	assert_str(heard(), "abcd");
+	assert_int_equal(in_.calls, 2);
+	turn();
+	assert_str(heard(), "abcdef");
+}
+
+static void
+one_that_is_paused_again_does_not_go_on(void **state)
+{
+	(void)state;
+	in_.pause = true;
+	in_.leave = 2;
+	write_all(STR("abcd"));
+	turn();
+	in_.leave = 0;
+	fcgi_raw_go_on(fx.fcgi, fx.conn);
+	fcgi_raw_pause(fx.fcgi, fx.conn);
+	for (int i = 0; i < 3; i++)
+		turn();
+	assert_int_equal(in_.calls, 1);
+	fcgi_raw_go_on(fx.fcgi, fx.conn);
+	turn();
+	assert_str(heard(), "abcd");
+}
+
+static bool looked, waited_in_vain;
+
+static bool
+look_for_calls(void *ctx)
+{
+	looked = looked || in_.calls == 2;
+	if (looked)
+		loop_stop(ctx);
+	return false;
+}
+
+static uint8_t go_on_kind;
+
+/* At first it goes on; the next time nobody has looked. */
+static void
+go_on_or_give_up(void *ctx, struct timer *t)
+{
+	waited_in_vain = in_.calls > 1;
+	if (waited_in_vain) {
+		loop_stop(ctx);
+		return;
+	}
+	loop_timer_set(ctx, t, go_on_kind, 10000);
+	fcgi_raw_go_on(fx.fcgi, fx.conn);
+}
+
+/* What is handed on at a turn's end may be for a hook that has run already: the loop does not sleep before that has. */
+static void
+what_was_left_is_looked_at_at_once(void **state)
+{
+	struct timer timer = {.set = false};
+
+	(void)state;
+	looked = waited_in_vain = false;
+	in_.pause = true;
+	in_.leave = 2;
+	write_all(STR("abcd"));
+	turn();
+	in_.leave = 0;
+	go_on_kind = loop_timer_kind(fx.loop, go_on_or_give_up, fx.loop);
+	loop_hook(fx.loop, LOOP_WAKE, look_for_calls, fx.loop);
+	loop_timer_set(fx.loop, &timer, go_on_kind, 0);
+	loop_remove_source(fx.loop, fx.event_fd);
+	loop_run(fx.loop);
+	assert_false(waited_in_vain);
+	assert_str(heard(), "abcd");
+	loop_timer_clear(fx.loop, &timer);
+	test_single_turns_again(fx.loop, fx.event_fd);
+}
+
 static void
 what_came_before_a_hang_up_is_handed_on(void **state)
 {
@@ -564,6 +653,9 @@ main(void)
 	    TEST(what_is_kept_stays_in_front),
 	    TEST(a_turn_reads_64_kb_whoever_sends_how_much),
 	    TEST(while_it_is_paused_nothing_is_read),
+	    TEST(what_was_left_is_handed_on_before_more_is_read),
+	    TEST(one_that_is_paused_again_does_not_go_on),
+	    TEST(what_was_left_is_looked_at_at_once),
 	    TEST(what_came_before_a_hang_up_is_handed_on),
 	    TEST(one_that_is_paused_is_gone_when_it_goes_on),
 	    TEST(a_send_to_one_that_hung_up_ends_nothing_by_itself),

@@ -18,6 +18,21 @@ enum { MESSAGE_MAX = 100000, MESSAGE_WAIT_MS = 60 };
 static struct requests requests;
 static struct wires wires;
 
+/* So many more times there is memory to let something grow; < 0: always. */
+static int grows_left = -1;
+
+void *__real_realloc(void *p, size_t n);
+void *__wrap_realloc(void *p, size_t n);
+
+void *
+__wrap_realloc(void *p, size_t n)
+{
+	if (grows_left == 0)
+		return NULL;
+	grows_left -= grows_left > 0;
+	return __real_realloc(p, n);
+}
+
 static struct {
 	unsigned handler;
 	struct wire *wire;
@@ -131,6 +146,7 @@ setup_wires(void **state)
 {
 	setup(state);
 	memset(&owner, 0, sizeof owner);
+	grows_left = -1;
 	requests = (struct requests){.fcgi = fx.fcgi};
 	wires = (struct wires){
 	    .loop = fx.loop, .requests = &requests, .message_max = MESSAGE_MAX, .message_wait_ms = MESSAGE_WAIT_MS};
@@ -599,6 +615,30 @@ a_pong_that_waits_does_not_keep_its_owner_from_sending(void **state)
 	assert_int_equal(kept_bytes(), 0);
 }
 
+/* The third one's head has room, and the rest of it has not: what came before it is not sent either. */
+static void
+without_memory_for_pongs_the_wire_is_lost_and_no_part_of_a_frame_is_sent(void **state)
+{
+	static char payload[100];
+	char bytes[1000];
+	size_t n = 0;
+
+	for (int grows = 1; grows >= 0; grows--) {
+		n = 0;
+		for (int i = 0; i < 3; i++)
+			n += put_frame(bytes + n, FIN | WS_PING, (struct str){payload, sizeof payload});
+		grows_left = grows;
+		write_all((struct str){bytes, n});
+		turn();
+		grows_left = -1;
+		assert_got("");
+		until_closed();
+		assert_ended(WIRE_END_LOST, 1);
+		teardown_wires(state);
+		setup_open(state);
+	}
+}
+
 static void
 several_frames_can_be_one_blob_that_is_shared(void **state)
 {
@@ -935,6 +975,7 @@ main(void)
 	    OPEN_TEST(half_a_message_goes_when_memory_is_short),
 	    OPEN_TEST(while_it_is_blocked_the_newest_ping_is_remembered),
 	    OPEN_TEST(a_pong_that_waits_does_not_keep_its_owner_from_sending),
+	    OPEN_TEST(without_memory_for_pongs_the_wire_is_lost_and_no_part_of_a_frame_is_sent),
 	    OPEN_TEST(several_frames_can_be_one_blob_that_is_shared),
 	    OPEN_TEST(a_close_is_answered_and_both_are_gone),
 	    OPEN_TEST(a_close_without_a_code_is_answered_without),
