@@ -52,6 +52,7 @@ struct control {
 	_Atomic int64_t failed;      /* calls that were made to fail since it was armed */
 	_Atomic int64_t clock_ms;    /* added to the time of day */
 	_Atomic int64_t seen[KINDS]; /* calls of each kind */
+	_Atomic int64_t later_ms;    /* added to the clock that only goes forward, which timers go by */
 };
 
 static struct control *control;
@@ -129,7 +130,7 @@ __wrap_strdup(const char *s)
 	return due(ALLOCATE) ? NULL : __real_strdup(s);
 }
 
-/* Only the time of day steps; nothing may step the monotonic clock. */
+/* The time of day may step anywhere; the monotonic clock only forward, as if the program had slept. */
 int
 __wrap_clock_gettime(clockid_t which, struct timespec *t)
 {
@@ -137,6 +138,8 @@ __wrap_clock_gettime(clockid_t which, struct timespec *t)
 
 	if (control != NULL && which == CLOCK_REALTIME)
 		t->tv_sec += control->clock_ms / 1000;
+	if (control != NULL && which == CLOCK_MONOTONIC)
+		t->tv_sec += control->later_ms / 1000;
 	return status;
 }
 
