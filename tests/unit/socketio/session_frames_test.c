@@ -151,6 +151,49 @@ says(struct conn *c, const char *packet)
 	return session_packet(&c->outlet, false, str_of(packet), 0);
 }
 
+/* As says(); it is its turn so many ms from now. */
+static bool
+says_in(struct conn *c, const char *packet, int64_t wait_ms)
+{
+	return session_packet(&c->outlet, false, str_of(packet), wait_ms);
+}
+
+/* A probe that has asked. */
+static struct conn *
+probed(struct session *s)
+{
+	struct conn *c = probe(s);
+
+	assert_true(says_in(c, "2probe", 0));
+	return c;
+}
+
+/* Its connection is gone. */
+static void
+lose(struct conn *c)
+{
+	c->open = false;
+	session_detach(&c->outlet);
+}
+
+/* It takes more again. */
+static void
+drain(struct conn *c)
+{
+	c->then = OUTLET_OPEN;
+	session_drained(&c->outlet);
+}
+
+/* A POST of two packets, of which the layer holds the first. */
+static void
+post_held(struct session *s)
+{
+	fx.hold_at = 'h';
+	session_post(s, 1,
+	    STR("4h\x1E"
+	        "4b"));
+}
+
 /* ---- the layer ---- */
 
 static int
@@ -403,8 +446,7 @@ a_blocked_one_stands_in_no_room_and_goes_on_from_its_cursor(void **state)
 	turns(3);
 	assert_int_equal(c->n, 1);
 	assert_null(fx.cursor.waiter.room);
-	c->then = OUTLET_OPEN;
-	session_drained(&c->outlet);
+	drain(c);
 	assert_string_equal(c->said, "4m8|4m9\x1E"
 	                             "4m10\x1E"
 	                             "4q|");
@@ -479,8 +521,7 @@ a_stop_leaves_it_to_the_transport(void **state)
 	turn();
 	assert_true(c->open);
 	assert_true(sessions_are_draining(fx.sessions));
-	c->open = false;
-	session_detach(&c->outlet);
+	lose(c);
 	assert_int_equal(fx.ended, 1);
 }
 
@@ -573,7 +614,7 @@ what_waits_for_its_turn_is_handled_then(void **state)
 	struct conn *c = attach_socket(s);
 
 	(void)state;
-	assert_false(session_packet(&c->outlet, false, STR("4a"), 400));
+	assert_false(says_in(c, "4a", 400));
 	turns(3);
 	assert_string_equal(fx.heard, "");
 	/* The clock stands still: nothing is read meanwhile, a pong neither. */
@@ -581,10 +622,9 @@ what_waits_for_its_turn_is_handled_then(void **state)
 	assert_string_equal(fx.heard, "a|");
 	assert_int_equal(c->handled, 1);
 	assert_true(session_alive(s));
-	assert_false(session_packet(&c->outlet, false, STR("4b"), 40000));
+	assert_false(says_in(c, "4b", 40000));
 	/* It is paid for; who is gone waits no more. */
-	c->open = false;
-	session_detach(&c->outlet);
+	lose(c);
 	assert_int_equal(fx.ended, 0);
 	turn();
 	assert_string_equal(fx.heard, "a|b|");
@@ -602,7 +642,7 @@ a_close_does_not_wait_for_anybodys_turn(void **state)
 	queue(s, "41");
 	turn();
 	queue(s, "4q");
-	assert_false(session_packet(&c->outlet, false, STR("4a"), 40000));
+	assert_false(says_in(c, "4a", 40000));
 	session_close(s);
 	turns(3);
 	assert_string_equal(fx.heard, "");
@@ -611,8 +651,7 @@ a_close_does_not_wait_for_anybodys_turn(void **state)
 	/* What comes now is passed over. */
 	assert_true(says(c, "4b"));
 	session_drained(&c->outlet);
-	c->then = OUTLET_OPEN;
-	session_drained(&c->outlet);
+	drain(c);
 	assert_string_equal(fx.heard, "");
 	assert_string_equal(c->said, "41|4q|");
 	assert_true(c->ended);
@@ -683,10 +722,9 @@ static void
 a_get_behind_the_probe_gets_a_noop_after_a_moment(void **state)
 {
 	struct session *s = new_session(false);
-	struct conn *ws = probe(s), *held;
+	struct conn *ws = probed(s), *held;
 
 	(void)state;
-	says(ws, "2probe");
 	for (int i = 0; i < 3; i++) {
 		held = get(s);
 		turns(3);
@@ -727,10 +765,9 @@ static void
 a_second_probe_ask_is_answered_again(void **state)
 {
 	struct session *s = new_session(false);
-	struct conn *ws = probe(s), *held;
+	struct conn *ws = probed(s), *held;
 
 	(void)state;
-	says(ws, "2probe");
 	held = get(s);
 	says(ws, "2probe");
 	assert_string_equal(ws->said, "3probe|3probe|");
@@ -744,7 +781,7 @@ static void
 what_is_not_of_the_probe_ends_it_alone(void **state)
 {
 	static const char *const asked[] = {"5", "", "3", "4a", "2", "2probe ", "1", "6"};
-	static const char *const probed[] = {"", "3", "4a", "2", "5 ", "1", "6"};
+	static const char *const behind[] = {"", "3", "4a", "2", "5 ", "1", "6"};
 	struct session *s = new_session(false);
 	struct conn *held = get(s), *ws;
 
@@ -759,24 +796,22 @@ what_is_not_of_the_probe_ends_it_alone(void **state)
 	ws = probe(s);
 	session_packet(&ws->outlet, true, STR("2probe"), 0);
 	assert_true(ws->ended);
-	for (size_t i = 0; i < LENGTH(probed); i++) {
-		ws = probe(s);
-		says(ws, "2probe");
+	for (size_t i = 0; i < LENGTH(behind); i++) {
+		ws = probed(s);
 		held = get(s);
-		says(ws, probed[i]);
+		says(ws, behind[i]);
 		assert_true(ws->ended);
 		assert_true(held->open);
 		queue(s, "4q");
 		turn();
 		assert_string_equal(held->said, "4q|");
 	}
-	assert_int_equal(failed(UPGRADE_BAD_PACKET), LENGTH(asked) + 1 + LENGTH(probed));
+	assert_int_equal(failed(UPGRADE_BAD_PACKET), LENGTH(asked) + 1 + LENGTH(behind));
 	assert_string_equal(fx.heard, "");
 	assert_true(session_alive(s));
 	assert_false(session_is_framed(s));
 	/* And another one may come. */
-	ws = probe(s);
-	says(ws, "2probe");
+	ws = probed(s);
 	says(ws, "5");
 	assert_true(session_is_framed(s));
 }
@@ -788,25 +823,20 @@ one_that_is_gone_or_late_ends_alone(void **state)
 	struct conn *held = get(s), *ws;
 
 	(void)state;
-	for (int probed = 0; probed < 2; probed++) {
-		ws = probe(s);
-		if (probed)
-			says(ws, "2probe");
-		ws->open = false;
-		session_detach(&ws->outlet);
-		assert_int_equal(failed(UPGRADE_LOST), 1 + probed);
-		if (probed)
+	for (int has_asked = 0; has_asked < 2; has_asked++) {
+		ws = has_asked ? probed(s) : probe(s);
+		lose(ws);
+		assert_int_equal(failed(UPGRADE_LOST), 1 + has_asked);
+		if (has_asked)
 			held = get(s);
 		later(300);
 		assert_true(held->open); /* there is no `6` behind it */
-		ws = probe(s);
-		if (probed)
-			says(ws, "2probe");
+		ws = has_asked ? probed(s) : probe(s);
 		later(UPGRADE_MS - 100);
 		assert_true(ws->open);
 		later(100);
 		assert_true(ws->ended);
-		assert_int_equal(failed(UPGRADE_TIMEOUT), 1 + probed);
+		assert_int_equal(failed(UPGRADE_TIMEOUT), 1 + has_asked);
 		assert_true(session_alive(s));
 	}
 	assert_true(fx.ended == 0);
@@ -834,15 +864,13 @@ static void
 a_session_that_ends_takes_its_probe_along(void **state)
 {
 	(void)state;
-	for (int probed = 0; probed < 2; probed++) {
+	for (int has_asked = 0; has_asked < 2; has_asked++) {
 		struct session *s = new_session(false);
-		struct conn *ws = probe(s);
+		struct conn *ws = has_asked ? probed(s) : probe(s);
 
-		if (probed)
-			says(ws, "2probe");
 		session_end(s, STR("1"));
 		assert_true(ws->ended);
-		assert_int_equal(failed(UPGRADE_SESSION_ENDED), 1 + probed);
+		assert_int_equal(failed(UPGRADE_SESSION_ENDED), 1 + has_asked);
 		later(UPGRADE_MS);
 	}
 }
@@ -855,13 +883,9 @@ a_session_that_is_left_takes_its_probe_along(void **state)
 	struct conn *ws = probe(s), *held = get(s);
 
 	(void)state;
-	fx.hold_at = 'h';
-	session_post(s, 1,
-	    STR("4h\x1E"
-	        "4b"));
+	post_held(s);
 	turn();
-	held->open = false;
-	session_detach(&held->outlet);
+	lose(held);
 	assert_true(ws->ended);
 	assert_int_equal(fx.ended, 0);
 	session_release(s);
@@ -873,14 +897,10 @@ static void
 what_was_posted_before_comes_first(void **state)
 {
 	struct session *s = new_session(false);
-	struct conn *ws = probe(s);
+	struct conn *ws = probed(s);
 
 	(void)state;
-	fx.hold_at = 'h';
-	says(ws, "2probe");
-	session_post(s, 1,
-	    STR("4h\x1E"
-	        "4b"));
+	post_held(s);
 	session_post(s, 2, STR("4c"));
 	turn();
 	says(ws, "5");
@@ -898,14 +918,10 @@ static void
 an_end_drops_all_that_came(void **state)
 {
 	struct session *s = new_session(false);
-	struct conn *ws = probe(s);
+	struct conn *ws = probed(s);
 
 	(void)state;
-	fx.hold_at = 'h';
-	says(ws, "2probe");
-	session_post(s, 1,
-	    STR("4h\x1E"
-	        "4b"));
+	post_held(s);
 	session_post(s, 2, STR("4c"));
 	turn();
 	says(ws, "5");
@@ -946,8 +962,7 @@ a_blocked_probe_is_blocked_when_it_takes_over(void **state)
 	queue(s, "4q");
 	turns(2);
 	assert_string_equal(ws->said, "3probe|");
-	ws->then = OUTLET_OPEN;
-	session_drained(&ws->outlet);
+	drain(ws);
 	assert_string_equal(ws->said, "3probe|4q|");
 	/* Or it drains before; who asks again without reading is gone. */
 	s = new_session(false);
@@ -969,14 +984,14 @@ a_probe_waits_for_its_persons_turn(void **state)
 	struct conn *ws = probe(s), *held = get(s);
 
 	(void)state;
-	assert_false(session_packet(&ws->outlet, false, STR("2probe"), 300));
+	assert_false(says_in(ws, "2probe", 300));
 	turns(2);
 	assert_string_equal(ws->said, "");
 	later(300);
 	assert_string_equal(ws->said, "3probe|");
 	assert_string_equal(held->said, "6|");
 	assert_int_equal(ws->handled, 1);
-	assert_false(session_packet(&ws->outlet, false, STR("5"), 300));
+	assert_false(says_in(ws, "5", 300));
 	assert_false(session_is_framed(s));
 	later(300);
 	assert_true(session_is_framed(s));
@@ -984,7 +999,7 @@ a_probe_waits_for_its_persons_turn(void **state)
 	/* One that ends thereby is asked for no more. */
 	s = new_session(false);
 	ws = probe(s);
-	assert_false(session_packet(&ws->outlet, false, STR("5"), 300));
+	assert_false(says_in(ws, "5", 300));
 	later(300);
 	assert_true(ws->ended);
 	assert_int_equal(ws->handled, 0);
@@ -994,10 +1009,9 @@ static void
 a_closing_session_may_end_over_the_socket(void **state)
 {
 	struct session *s = new_session(false);
-	struct conn *ws = probe(s);
+	struct conn *ws = probed(s);
 
 	(void)state;
-	says(ws, "2probe");
 	queue(s, "41");
 	session_close(s);
 	turn();
@@ -1006,8 +1020,7 @@ a_closing_session_may_end_over_the_socket(void **state)
 	assert_string_equal(ws->said, "3probe|41|");
 	assert_true(ws->ended);
 	s = new_session(false);
-	ws = probe(s);
-	says(ws, "2probe");
+	ws = probed(s);
 	session_close(s);
 	says(ws, "5");
 	assert_string_equal(ws->said, "3probe|");
