@@ -5,7 +5,7 @@
 // Readers are polls, Socket.IO clients that upgrade or begin by WebSocket, streams of both kinds, `longline tail` into a file and
 // into commands, which is killed as well, and the page.
 //
-// Environment: KILLS  how many times the daemon is killed (8; fewer where TEST_SLOW is set; 500 for the acceptance)
+// Environment: KILLS  how many times the daemon is killed (12; fewer where TEST_SLOW is set; 500 for the acceptance)
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -16,7 +16,7 @@ import { alive, child, killPid, longline, ms, newPid, rows, sleep, start, tempDi
 import { fewer, follow, pick, random } from './load.mjs';
 import { eventSource, lineReader } from './streams.mjs';
 
-const KILLS = Number(process.env.KILLS || fewer(8, 3));
+const KILLS = Number(process.env.KILLS || fewer(12, 4));
 const FOR = { timeout: ms(60_000) };
 const ROOMS = ['main', 'ops'];
 
