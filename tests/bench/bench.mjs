@@ -15,6 +15,7 @@ import { beside } from './beside.mjs';
 import { bounds } from './bounds.mjs';
 import { changes } from './changes.mjs';
 import { fanout, saturation } from './fanout.mjs';
+import { flows } from './flows.mjs';
 import { pin } from './generator.mjs';
 import { held } from './held.mjs';
 import { growth } from './lengths.mjs';
@@ -23,8 +24,10 @@ import { folder, report } from './report.mjs';
 import { rooms } from './rooms.mjs';
 import { sends } from './sends.mjs';
 import { about, quiet } from './servers.mjs';
+import { stalled } from './stalled.mjs';
+import { storms } from './storms.mjs';
 
-const parts = { fanout, saturation, held, rooms, sends, reads, growth, bounds, access, changes };
+const parts = { fanout, saturation, flows, storms, stalled, held, rooms, sends, reads, growth, bounds, access, changes };
 /** Of what is measured only when it is named. */
 const named = { beside };
 

@@ -1,7 +1,7 @@
 # What it does under load, beside floors and peers.
 
 BENCH_CFLAGS = -O2 -g
-LOAD = load crowd rate pace held conn dialect proc header
+LOAD = load crowd rate pace held readers conn flow dialect dialect_flow proc header
 
 bench: $(B)/longlined build/bench/load build/bench/floor build/bench/insert build/bench/longlined-heap ## measure; BENCH=fanout,sends N=1000 PAIRS=5 choose what
 	@[ tests/bench/node_modules/.package-lock.json -nt tests/bench/package-lock.json ] || ! command -v npm >/dev/null || \
@@ -10,6 +10,15 @@ bench: $(B)/longlined build/bench/load build/bench/floor build/bench/insert buil
 
 hostile: $(B)/longlined build/bench/load build/bench/floor ## attacks by strangers, and what others notice; ATTACKS=small-events-4,one-* RUNS=5 SECONDS=3
 	@ATTACKS='$(ATTACKS)' RUNS='$(RUNS)' SECONDS='$(SECONDS)' node tests/bench/hostile.mjs
+
+flow-cost: $(B)/longlined build/bench/load build/bench/floor ## WebSockets and streams beside floors, polls and peers; N=5000 PAIRS=5 SECONDS=1
+	@BENCH=flows N='$(N)' PAIRS='$(PAIRS)' SECONDS='$(SECONDS)' node tests/bench/bench.mjs
+
+storm-cost: $(B)/longlined build/bench/load ## 9,500 WebSockets or streams that connect at once, and what each takes; PAIRS=5
+	@BENCH=storms PAIRS='$(PAIRS)' node tests/bench/bench.mjs
+
+stall-cost: $(B)/longlined build/bench/load build/bench/longlined-heap ## readers that stop reading: memory, and what others notice; PAIRS=5 SECONDS=2
+	@BENCH=stalled PAIRS='$(PAIRS)' SECONDS='$(SECONDS)' node tests/bench/bench.mjs
 
 access-cost: $(B)/longlined build/bench/load ## what tokens, grants and limits cost, on beside off; PAIRS=5 SECONDS=1
 	@BENCH=access PAIRS='$(PAIRS)' SECONDS='$(SECONDS)' node tests/bench/bench.mjs
@@ -32,8 +41,8 @@ bench-docs: ## put the figures of the last bench into docs/PERFORMANCE.md
 build/bench/load: $(LOAD:%=tests/bench/%.c) tests/bench/load.h | build/bench
 	$(call say,LD,$@)$(CC) $(STD) $(CPPFLAGS) $(BENCH_CFLAGS) $(WARNINGS) -o $@ $(filter %.c,$^)
 
-build/bench/floor: tests/bench/floor.c | build/bench
-	$(call say,LD,$@)$(CC) $(STD) $(CPPFLAGS) $(BENCH_CFLAGS) $(WARNINGS) -o $@ $<
+build/bench/floor: tests/bench/floor.c tests/bench/floor_flow.c build/longline.a tests/bench/floor.h | build/bench
+	$(call say,LD,$@)$(CC) $(STD) $(CPPFLAGS) $(BENCH_CFLAGS) $(WARNINGS) -o $@ $(filter %.c %.a,$^) -lnettle
 
 build/bench/insert: tests/bench/insert.c | build/bench
 	$(call say,LD,$@)$(CC) $(STD) $(CPPFLAGS) $(BENCH_CFLAGS) $(WARNINGS) -o $@ $< -lsqlite3
@@ -45,4 +54,4 @@ build/bench/longlined-heap: tests/bench/heap.c build/main.o build/longline.a | b
 build/bench:
 	@mkdir -p $@
 
-.PHONY: bench hostile access-cost changes-cost beside retention-cost scrub-cost bench-docs
+.PHONY: bench hostile flow-cost storm-cost stall-cost access-cost changes-cost beside retention-cost scrub-cost bench-docs

@@ -19,6 +19,8 @@ enum { EVENTS_MAX = 256 };
 
 int load_port;
 unsigned long conns_bad;
+unsigned long long conns_bytes;
+int conns_room;
 size_t conns_connecting;
 char conns_why[160];
 
@@ -75,6 +77,14 @@ start(struct conn *c, answered_fn answered, int flags, uint32_t until)
 		die("socket");
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
 	setsockopt(c->fd, SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof yes);
+	if (conns_room > 0) {
+		/* The kernel keeps as much for a sender as so many segments are, and those of this machine are 64 KB.
+		 */
+		int segment = 1448;
+
+		setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &conns_room, sizeof conns_room);
+		setsockopt(c->fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
+	}
 	if (connect(c->fd, (struct sockaddr *)&address, sizeof address) != 0 && errno != EINPROGRESS)
 		die("connect");
 	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, c->fd, &e) != 0)
@@ -83,6 +93,7 @@ start(struct conn *c, answered_fn answered, int flags, uint32_t until)
 	c->answered = answered;
 	c->n = 0;
 	c->whole = 0;
+	c->begun = false;
 }
 
 void
@@ -124,6 +135,34 @@ conn_close(struct conn *c)
 		close(c->fd);
 	free(c->bytes);
 	*c = (struct conn){.fd = -1};
+}
+
+static void
+watch(struct conn *c, uint32_t events)
+{
+	struct epoll_event e = {.events = events, .data.ptr = c};
+
+	if (c->open && epoll_ctl(epoll_fd, EPOLL_CTL_MOD, c->fd, &e) != 0)
+		die("epoll");
+}
+
+void
+conn_stop(struct conn *c)
+{
+	watch(c, 0);
+}
+
+void
+conn_go(struct conn *c)
+{
+	watch(c, EPOLLIN);
+}
+
+void
+conn_say(struct conn *c, const char *bytes, size_t n)
+{
+	if (send(c->fd, bytes, n, MSG_NOSIGNAL) != (ssize_t)n)
+		conns_failed("a word to the server could not be sent", 64);
 }
 
 void
@@ -190,9 +229,8 @@ handle(struct conn *c, char *bytes, size_t n, int64_t at_ns)
 	c->answered(c, &a);
 }
 
-/* What came of an answer that needs more than one read. */
-static void
-gather(struct conn *c, const char *bytes, size_t n, int64_t at_ns)
+void
+conn_keep(struct conn *c, const char *bytes, size_t n)
 {
 	if (c->n + n + 1 > c->size) {
 		c->size = (c->n + n + 1) * 2;
@@ -202,6 +240,13 @@ gather(struct conn *c, const char *bytes, size_t n, int64_t at_ns)
 	memcpy(c->bytes + c->n, bytes, n);
 	c->n += n;
 	c->bytes[c->n] = '\0';
+}
+
+/* What came of an answer that needs more than one read. */
+static void
+gather(struct conn *c, const char *bytes, size_t n, int64_t at_ns)
+{
+	conn_keep(c, bytes, n);
 	if (c->whole == 0)
 		c->whole = whole_n(c->bytes, c->n);
 	if (c->whole != 0 && c->n >= c->whole)
@@ -233,7 +278,10 @@ input(struct conn *c)
 	if (at_ns == 0)
 		at_ns = now_ns();
 	scratch[n] = '\0';
-	if (c->n == 0 && whole_n(scratch, (size_t)n) == (size_t)n)
+	conns_bytes += (size_t)n;
+	if (c->flows != NULL)
+		flow_input(c, scratch, (size_t)n, at_ns);
+	else if (c->n == 0 && whole_n(scratch, (size_t)n) == (size_t)n)
 		handle(c, scratch, (size_t)n, at_ns);
 	else
 		gather(c, scratch, (size_t)n, at_ns);

@@ -58,9 +58,9 @@ deliver(long seq, int64_t at_ns)
 }
 
 static void
-look_through(const struct answer *a)
+look_through(const char *p, size_t bytes, int64_t at_ns)
 {
-	const char *end = a->body + a->body_n, *p = a->body;
+	const char *end = p + bytes;
 	char tag[32];
 	size_t n = (size_t)snprintf(tag, sizeof tag, "b:%u:", run_id);
 
@@ -69,7 +69,7 @@ look_through(const struct answer *a)
 
 		/* Rows that another program inserts were not announced. */
 		if (seq >= 0 && seq < SEQ_MAX) {
-			deliver(seq, a->at_ns);
+			deliver(seq, at_ns);
 			n_messages = seq >= n_messages ? seq + 1 : n_messages;
 		}
 	}
@@ -84,7 +84,7 @@ answered(struct conn *c, const struct answer *a)
 		last_answer_ns = a->at_ns;
 	}
 	if (a->status != 0 && dialect->holds(c))
-		look_through(a);
+		look_through(a->body, a->body_n, a->at_ns);
 	if (a->status == 0 || !dialect->take(c, a)) {
 		if (a->status != 0)
 			conns_failed(a->status == 200 ? a->body : a->head, 150);
@@ -100,11 +100,23 @@ answered(struct conn *c, const struct answer *a)
 	subscribe(c);
 }
 
+/* Of an answer that goes on, each piece. */
+static void
+heard(struct conn *c, const char *text, size_t n, int64_t at_ns)
+{
+	unsigned long before = deliveries;
+
+	look_through(text, n, at_ns);
+	c->answers += (unsigned)(deliveries - before);
+}
+
 static void
 subscribe(struct conn *c)
 {
 	char request[REQUEST_MAX];
 
+	if (dialect->flow != FLOW_NONE)
+		flow_begin(c, dialect, heard);
 	conn_ask(c, request, dialect->next(c, request));
 }
 
@@ -251,24 +263,36 @@ settle(void)
 	}
 }
 
+/* Where one has lost what another had twice, the sums tell nothing. */
+static void
+check_even(void)
+{
+	for (size_t i = 1; dialect != NULL && dialect->flow != FLOW_NONE && i < n_subscribers; i++)
+		if (subscribers[i].answers != subscribers[0].answers)
+			conns_failed("a reader has not as many messages as the first", 64);
+}
+
 void
 crowd_fanout(void)
 {
 	int64_t give_up = now_ns() + (int64_t)GIVE_UP_MS * 1000000;
+	unsigned long long bytes;
 	struct usage from, to;
 
 	open_senders(1);
 	settle();
 	fan_seq = n_messages;
 	fan_n = 0;
+	bytes = conns_bytes;
 	from = groups_usage();
 	publish(&senders[0]);
 	while ((!crowd_has(fan_seq) || senders[0].asked) && now_ns() < give_up)
 		pump(100);
 	settle();
 	to = groups_usage();
-	printf("{\"subscribers\":%zu,\"got\":%zu,\"doubled\":%lu,\"bad\":%lu,\"why\":\"%s\",", n_subscribers, fan_n,
-	    doubled, conns_bad, conns_why);
+	check_even();
+	printf("{\"subscribers\":%zu,\"got\":%zu,\"bytes\":%llu,\"doubled\":%lu,\"bad\":%lu,\"why\":\"%s\",",
+	    n_subscribers, fan_n, conns_bytes - bytes, doubled, conns_bad, conns_why);
 	times_print("took", fan_us, fan_n);
 	printf(",");
 	groups_print(&from, &to);
@@ -315,6 +339,7 @@ crowd_saturate(size_t window, int64_t for_ms)
 	for (until = now_ns() + 10 * (int64_t)1000000000; done < n_messages && now_ns() < until;
 	     done = arrived_up_to(done))
 		pump(100);
+	check_even();
 	printf(",\"lost\":%ld,\"doubled\":%lu,\"bad\":%lu,\"why\":\"%s\"}\n", n_messages - done, doubled, conns_bad,
 	    conns_why);
 }

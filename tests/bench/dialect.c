@@ -183,13 +183,16 @@ const struct dialect *
 dialect_find(const char *name)
 {
 	static const struct dialect all[] = {
-	    {"poll", "/send", always, poll_next, poll_take},
-	    {"socketio", "/send", socketio_holds, socketio_next, socketio_take},
-	    {"nchan", "/pub", always, nchan_next, nchan_take},
+	    {"poll", "/send", always, poll_next, poll_take, FLOW_NONE, NULL},
+	    {"socketio", "/send", socketio_holds, socketio_next, socketio_take, FLOW_NONE, NULL},
+	    {"nchan", "/pub", always, nchan_next, nchan_take, FLOW_NONE, NULL},
 	};
 
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		if (strcmp(all[i].name, name) == 0)
 			return &all[i];
+	for (size_t i = 0; i < n_dialects_flow; i++)
+		if (strcmp(dialects_flow[i].name, name) == 0)
+			return &dialects_flow[i];
 	return NULL;
 }

@@ -1,46 +1,32 @@
 /*
- * floor: the least that a FastCGI long-poll server can do behind the same nginx: one epoll loop, messages in memory,
- *the same bytes as longlined's answers. It takes longlined's options, so that scripts/run starts it in its place.
+ * floor: the loop, and FastCGI.
  *
  *	POST /send              the text is the newest message
  *	POST /send?answer       the body is what GET /history answers from now on
  *	GET /poll?since=N       the newest messages above N (100 at most), or held until there is one
+ *	GET /stream             what is sent from now on
  *	anything else           ok
  */
 #include <errno.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/queue.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { KEPT = 128, TEXT_MAX = 1024, BODY_MAX = 2 << 20, OUT_MAX = BODY_MAX + 4096, EVENTS_MAX = 256, ROUND = 64 };
+#include "floor.h"
+
+enum { EVENTS_MAX = 256, ROUND = 64 };
 enum { BEGIN = 1, END = 3, PARAMS = 4, STDIN = 5, STDOUT = 6 };
 
-struct conn {
-	int fd;
-	bool keep, held;
-	char method, path; /* their first letters tell them apart */
-	bool answer;       /* the query begins so */
-	long since;
-	uint8_t *in; /* of a request that has come in part */
-	size_t in_n, in_size;
-	char *out; /* of an answer that is not taken at once */
-	size_t out_n, out_at;
-	TAILQ_ENTRY(conn) entry;
-};
-
 static TAILQ_HEAD(conns, conn) held = TAILQ_HEAD_INITIALIZER(held), due = TAILQ_HEAD_INITIALIZER(due);
-static char texts[KEPT][TEXT_MAX + 1];
-static long head;
+char texts[KEPT][TEXT_MAX + 1];
+long head;
 static int epoll_fd;
 static char history[BODY_MAX];
 static size_t history_n;
@@ -58,7 +44,7 @@ drop(struct conn *c)
 	free(c);
 }
 
-static size_t
+size_t
 put_record(char *at, int type, size_t n)
 {
 	const char bytes[8] = {1, (char)type, 0, 1, (char)(n >> 8), (char)n, 0, 0};
@@ -67,7 +53,17 @@ put_record(char *at, int type, size_t n)
 	return sizeof bytes;
 }
 
-static void
+void
+hold(struct conn *c)
+{
+	c->held = true;
+	if (c->since < head)
+		TAILQ_INSERT_TAIL(&due, c, entry);
+	else
+		TAILQ_INSERT_TAIL(&held, c, entry);
+}
+
+void
 write_out(struct conn *c, const char *bytes, size_t n)
 {
 	ssize_t sent = send(c->fd, bytes, n, MSG_NOSIGNAL);
@@ -99,6 +95,8 @@ write_rest(struct conn *c)
 	free(c->out);
 	c->out = NULL;
 	epoll_ctl(epoll_fd, EPOLL_CTL_MOD, c->fd, &e);
+	if (c->view != POLL)
+		hold(c);
 }
 
 /* The records of an answer, ready to be sent. */
@@ -143,6 +141,7 @@ news(char *text, long since)
 static void
 wake_some(void)
 {
+	enum view view = POLL;
 	long since = -1, at = -1;
 	size_t n = 0;
 
@@ -151,12 +150,18 @@ wake_some(void)
 
 		TAILQ_REMOVE(&due, c, entry);
 		c->held = false;
-		if (c->since != since || at != head) {
-			n = frame("", body, news(body, c->since));
+		if (c->since != since || at != head || c->view != view) {
+			view = c->view;
+			n = view == POLL ? frame("", body, news(body, c->since)) : flow_news(out, view, c->since);
 			since = c->since;
 			at = head;
 		}
 		write_out(c, out, n);
+		if (view == POLL)
+			continue;
+		c->since = head;
+		if (c->out == NULL)
+			hold(c);
 	}
 }
 
@@ -184,10 +189,11 @@ request(struct conn *c, const char *content, size_t n)
 		if ((c->since = c->since < 0 ? head : c->since) < head) {
 			write_out(c, out, frame("", body, news(body, c->since)));
 		} else {
-			c->held = true;
-			TAILQ_INSERT_TAIL(&held, c, entry);
+			hold(c);
 		}
-	} else if (c->path == 'h' && history_n > 0)
+	} else if (c->path == 's')
+		flow_stream(c);
+	else if (c->path == 'h' && history_n > 0)
 		write_out(c, out, frame("", history, history_n));
 	else
 		write_out(c, out, frame("", "ok", 2));
@@ -270,7 +276,9 @@ input(struct conn *c)
 		drop(c);
 		return;
 	}
-	if (c->in_n == 0 && walk(c, in, (size_t)n))
+	/* FastCGI begins with its version, SCGI with a number. */
+	c->scgi = c->scgi || (c->in_n == 0 && in[0] >= '0' && in[0] <= '9');
+	if (!c->scgi && c->in_n == 0 && walk(c, in, (size_t)n))
 		return;
 	if (c->in_n + (size_t)n > c->in_size) {
 		c->in_size = (c->in_n + (size_t)n) * 2;
@@ -279,7 +287,11 @@ input(struct conn *c)
 	}
 	memcpy(c->in + c->in_n, in, (size_t)n);
 	c->in_n += (size_t)n;
-	if (walk(c, c->in, c->in_n))
+	if (c->scgi) {
+		size_t used = flow_scgi(c, (char *)c->in, c->in_n);
+
+		memmove(c->in, c->in + used, c->in_n -= used);
+	} else if (walk(c, c->in, c->in_n))
 		c->in_n = 0;
 }
 

@@ -15,6 +15,8 @@
  *	term PID MS                    SIGTERM to a process, and how long until all held requests are answered
  *	arrivals                       when each message was with all
  *	held ...                       polls that all do the same at once; see held.c
+ *	storm N MS                     so many that subscribe all at once, in at most MS, and hang up
+ *	stall open N | go MS | close   readers that take nothing more once they hold; what they take at last
  */
 #include <errno.h>
 #include <stdio.h>
@@ -66,6 +68,10 @@ command(char *line)
 		crowd_term((int)a, b);
 	else if (strncmp(line, "held ", 5) == 0)
 		held(rest, rest + strcspn(rest, " ") + (strchr(rest, ' ') != NULL));
+	else if (sscanf(line, "storm %ld %ld", &a, &b) == 2)
+		readers_storm(dialect, (size_t)a, b);
+	else if (strncmp(line, "stall ", 6) == 0)
+		readers_stall(dialect, rest, atol(rest + strcspn(rest, " ")));
 	else if (strcmp(line, "arrivals") == 0)
 		crowd_arrivals();
 	else
@@ -81,7 +87,7 @@ main(int argc, char **argv)
 	size_t n = 0;
 
 	if (argc != 3 || (dialect = dialect_find(argv[1])) == NULL || (load_port = atoi(argv[2])) <= 0) {
-		fprintf(stderr, "usage: load poll|socketio|nchan PORT\n");
+		fprintf(stderr, "usage: load poll|socketio|nchan|websocket|stream|nchan-websocket|nchan-events PORT\n");
 		return 2;
 	}
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {

@@ -7,8 +7,11 @@
  * rate.c    requests in a closed loop, or at fixed times
  * pace.c    messages at fixed times, over many rooms
  * held.c    polls that all do the same at once
+ * readers.c readers that come all at once, and readers that stall
  * conn.c    connections: requests out, whole answers in
+ * flow.c    answers that go on, in whole pieces: WebSocket messages, Server-Sent Events
  * dialect.c how to subscribe and send: Longline's /poll, Socket.IO's polling, nchan's long-polling
+ * dialect_flow.c  likewise where the answer goes on: Socket.IO's WebSocket, /stream, nchan's WebSocket and EventSource
  * proc.c    what the servers' processes used
  * header.c  who asks: a header more in each request
  */
@@ -32,6 +35,7 @@ enum {
 };
 
 struct conn;
+struct dialect;
 
 struct answer {
 	int status;
@@ -41,6 +45,7 @@ struct answer {
 };
 
 typedef void (*answered_fn)(struct conn *, const struct answer *);
+typedef void (*heard_fn)(struct conn *, const char *text, size_t n, int64_t at_ns);
 
 struct conn {
 	int fd;
@@ -52,10 +57,19 @@ struct conn {
 	char token[64];   /* session, or a cursor that is no number */
 	int64_t asked_ns; /* when it was asked, or should have been */
 	long seq;         /* of the message it sends */
-	unsigned answers;
-	char *bytes; /* of an answer that has come in part */
+	unsigned answers; /* where it goes on: messages */
+	char *bytes;      /* of an answer that has come in part */
 	size_t n, size, whole;
+
+	/* Of an answer that goes on: its dialect, and who is told of each piece. */
+	const struct dialect *flows;
+	heard_fn heard;
+	bool begun, chunked; /* its head has come, and said so */
+	uint8_t chunk;       /* where within a chunk it is */
+	size_t chunk_left;
 };
+
+enum flow { FLOW_NONE, FLOW_WEBSOCKET, FLOW_EVENTS };
 
 struct dialect {
 	const char *name;
@@ -63,6 +77,8 @@ struct dialect {
 	bool (*holds)(const struct conn *);                 /* whether its next request is the one that is held */
 	size_t (*next)(const struct conn *, char *request); /* what to ask now */
 	bool (*take)(struct conn *, const struct answer *); /* false: not an answer that it should get */
+	enum flow flow;                                     /* if there is one it has `piece` and no `take` */
+	bool (*piece)(struct conn *, const char *text, size_t n);
 };
 
 /* conn.c */
@@ -75,10 +91,29 @@ extern size_t conns_connecting;              /* begun, and not yet open */
 void conn_close(struct conn *);
 void conn_ask(struct conn *, const char *request, size_t n);
 void conn_ask_body(struct conn *, const char *request, size_t n, const char *body, size_t body_n);
-bool pump(int wait_ms); /* handles what came; true: a command waits on standard input */
+bool pump(int wait_ms);        /* handles what came; true: a command waits on standard input */
+void conn_stop(struct conn *); /* nothing of it is read until conn_go() */
+void conn_go(struct conn *);
+void conn_say(struct conn *, const char *bytes, size_t n);  /* within an answer that goes on */
+void conn_keep(struct conn *, const char *bytes, size_t n); /* behind c->bytes, and a byte 0 behind it */
+extern int conns_room; /* bytes of a new connection's receive buffer, and segments as of Ethernet; 0: the kernel's */
+extern unsigned long long conns_bytes; /* received */
 extern unsigned long conns_bad;
 extern char conns_why[160]; /* the first that went wrong */
 void conns_failed(const char *why, size_t n);
+
+/* flow.c */
+void flow_begin(struct conn *, const struct dialect *, heard_fn); /* before it asks */
+void flow_input(struct conn *, char *bytes, size_t n, int64_t at_ns);
+void flow_say(struct conn *, const char *text); /* a text to the server, at most 125 bytes */
+
+/* readers.c */
+void readers_storm(const struct dialect *, size_t n, int64_t wait_ms);
+void readers_stall(const struct dialect *, const char *command, long value);
+
+/* dialect_flow.c */
+extern const struct dialect dialects_flow[];
+extern const size_t n_dialects_flow;
 
 /* dialect.c */
 const struct dialect *dialect_find(const char *name);

@@ -1,4 +1,4 @@
-// reference.cjs SOCKET: npm's own Socket.IO server, polling only. POST /send tells its body to everybody, as a message.
+// reference.cjs SOCKET TRANSPORT: npm's own Socket.IO server, with one transport. POST /send tells its body to everybody, as a message.
 const http = require('node:http');
 const { Server } = require('socket.io');
 
@@ -15,7 +15,7 @@ const server = http.createServer((req, res) => {
 		res.end('{}\n');
 	});
 });
-const io = new Server(server, { transports: ['polling'], serveClient: false, pingInterval: 60_000 });
+const io = new Server(server, { transports: [process.argv[3]], serveClient: false, pingInterval: 60_000 });
 // Connections are kept, and closed by nginx, as Longline's are. Node would close them after 6 s of silence; a POST that nginx
 // has just sent there meanwhile, and node is too busy to read, would be a 502.
 server.keepAliveTimeout = 0;

@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { root } from '../e2e/harness.mjs';
 import { round, table } from './figures.mjs';
 import { bars } from './plot.mjs';
+import { flows, stalled, storms } from './report-flows.mjs';
 
 export const folder = path.join(root, 'build/bench');
 
@@ -226,7 +227,7 @@ const beside = ({ told }) => ({
 	plots: {},
 });
 
-const writers = { fanout, saturation, held, rooms, sends, reads, growth, bounds, access, changes, beside };
+const writers = { fanout, saturation, flows, storms, stalled, held, rooms, sends, reads, growth, bounds, access, changes, beside };
 
 /** A part as {text, plots: {name: svg}}. */
 export function report(result) {

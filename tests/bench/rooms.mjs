@@ -7,12 +7,10 @@
 // Memory, as bytes that malloc gave out: of as many held polls in one room and in a room each, with as many messages. A
 // room lives as long as somebody waits in it or memory holds a message of it, so afterwards other messages push these
 // out. Nothing but messages does that: where nothing is said, nothing is taken from memory.
-import fs from 'node:fs';
-import path from 'node:path';
-import { root, sleep, tempDir } from '../e2e/harness.mjs';
+import { sleep } from '../e2e/harness.mjs';
 import { median, medians, ratio, round } from './figures.mjs';
 import { generator } from './generator.mjs';
-import { longline } from './servers.mjs';
+import { heaped, longline } from './servers.mjs';
 
 const A_SECOND = 1_000, BYTES = 1_000; // of the ring, for each room: more than a message of it takes
 const WORKERS = 2; // a descriptor on each side of nginx for each poll: more than one worker may have
@@ -68,13 +66,12 @@ async function cpu({ rooms: n, pairs, seconds }) {
 }
 
 async function memory({ rooms: n }) {
-	const file = path.join(tempDir('longline-bench-'), 'heap');
-	const server = await longline({ flags: `--ring-bytes ${n * BYTES}`, workers: WORKERS, daemon: path.join(root, 'build/bench/longlined-heap'), env: { HEAP_FILE: file } });
+	const server = await heaped({ flags: `--ring-bytes ${n * BYTES}`, workers: WORKERS });
 	const load = await generator('poll', server.port), other = await generator('poll', server.port);
 	const now = async () => {
 		await sleep(100);
 		return {
-			heap: Number(fs.readFileSync(file, 'utf8')), rooms: await server.metric(/longline_rooms/),
+			heap: server.heap(), rooms: await server.metric(/longline_rooms/),
 			message: await server.metric(/ring_bytes/) / await server.metric(/ring_messages/),
 		};
 	};

@@ -31,8 +31,16 @@ export async function longline({ name = 'longline', daemon, flags, env = {}, dat
 	});
 }
 
-/** An epoll loop in memory in the daemon's place: the least that any FastCGI server behind this nginx can take. */
-export const floor = () => longline({ name: 'floor', daemon: path.join(root, 'build/bench/floor') });
+/** Longline that tells what it has of malloc: `heap()`, in bytes. */
+export async function heaped(options = {}) {
+	const dir = tempDir('longline-bench-'), file = path.join(dir, 'heap');
+	fs.chmodSync(dir, 0o777); // scripts/run may leave the daemon to another user
+	const server = await longline({ ...options, daemon: path.join(root, 'build/bench/longlined-heap'), env: { HEAP_FILE: file } });
+	return Object.assign(server, { heap: () => Number(fs.readFileSync(file, 'utf8')) });
+}
+
+/** An epoll loop in memory in the daemon's place: the least that any server behind this nginx can take. */
+export const floor = ({ name = 'floor' } = {}) => longline({ name, daemon: path.join(root, 'build/bench/floor') });
 
 const module = (file) => {
 	const folder = /--modules-path=(\S+)/.exec(spawnSync('nginx', ['-V'], { encoding: 'utf8' }).stderr)?.[1];
@@ -118,33 +126,38 @@ export async function site({ name = 'longline', daemon: program = 'build/longlin
 export const alone = (bytes = 'ok') => nginx('nginx', { locations: `location / { default_type application/json; return 200 '${bytes}'; }` });
 
 /** nchan inside nginx; undefined where it is not installed. */
-export async function nchan() {
-	const file = module('ngx_nchan_module.so');
-	return file && nginx('nchan', {
+export async function nchan({ name = 'nchan' } = {}) {
+	const file = module('ngx_nchan_module.so'), subscriber = 'nchan_channel_id chat; nchan_subscriber_first_message newest; nchan_subscriber_timeout 0;';
+	return file && nginx(name, {
 		modules: [file],
 		http: 'nchan_shared_memory_size 256M;',
 		locations: `
 		location = /pub { nchan_publisher http; nchan_channel_id chat; nchan_message_buffer_length 1000; nchan_message_timeout 10m; }
-		location = /sub { nchan_subscriber longpoll; nchan_channel_id chat; nchan_subscriber_first_message newest; nchan_subscriber_timeout 0; }
+		location = /sub { nchan_subscriber longpoll; ${subscriber} }
+		location = /ws { nchan_subscriber websocket; ${subscriber} }
+		location = /events { nchan_subscriber eventsource; ${subscriber} }
 		location = /healthz { return 200; }`,
 	});
 }
 
-/** npm's Socket.IO server; undefined where it is not installed. */
-export async function reference() {
+/** npm's Socket.IO server, by polling or by WebSocket alone; undefined where it is not installed. */
+export async function reference({ name = 'reference', transport = 'polling' } = {}) {
+	const websocket = transport === 'websocket';
 	if (!fs.existsSync(path.join(here, 'node_modules/socket.io')))
 		return undefined;
-	return nginx('reference', {
-		behind: (dir) => ({ daemon: child('taskset', ['-c', cpus.servers, process.execPath, path.join(here, 'reference.cjs'), 'node.sock'], { cwd: dir }) }),
-		http: 'upstream node { server unix:node.sock; keepalive 20000; keepalive_requests 1000000; }',
+	return nginx(name, {
+		behind: (dir) => ({ daemon: child('taskset', ['-c', cpus.servers, process.execPath, path.join(here, 'reference.cjs'), 'node.sock', transport], { cwd: dir }) }),
+		http: `upstream node { server unix:node.sock; keepalive 20000; keepalive_requests 1000000; }
+		map $http_upgrade $longline_connection { default upgrade; "" ""; }`,
 		locations: `
 		location / {
 			proxy_pass http://node;
 			proxy_http_version 1.1;
-			proxy_set_header Connection "";
+			proxy_set_header Connection ${websocket ? '$longline_connection' : '""'};
+			${websocket ? 'proxy_set_header Upgrade $http_upgrade;' : ''}
 			proxy_set_header Host $http_host;
 			proxy_buffering off;
-			proxy_buffer_size 16k;
+			proxy_buffer_size ${websocket ? '4k' : '16k'};
 			proxy_buffers 16 16k;
 			proxy_busy_buffers_size 32k;
 			proxy_read_timeout 75s;
