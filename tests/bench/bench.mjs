@@ -1,7 +1,7 @@
 // bench.mjs: measures the parts that are named, and writes of each build/bench/PART.json, tables and plots.
 //
 // Environment: BENCH    parts, with commas between (all of them)
-//              N        held requests (5,000)
+//              N        held requests, or readers (5,000)
 //              ROOMS    rooms with a waiter each (10,000)
 //              NGINX_WORKERS  of the nginx with the polls of `held`, who need two descriptors each (4)
 //              PAIRS    how often the servers take turns (5)

@@ -17,7 +17,7 @@ const kib = (bytes) => (bytes === undefined ? '' : round(bytes / 1024));
 const NOISE = 0.1;
 
 const about = ({ about: on, options, elsewhere }) => `${on.cpu}, ${on.cores} cores (servers on one, the generator on the other), ${on.memory_gib} GiB, ${on.disk}; `
-	+ `Linux ${on.kernel}, nginx ${on.nginx}, SQLite ${on.sqlite}, Node ${on.node}, ${on.compiler}; commit ${on.commit}, ${on.date}; PAIRS=${options.pairs} SECONDS=${options.seconds}.`
+	+ `Linux ${on.kernel}, nginx ${on.nginx}, SQLite ${on.sqlite}, Node ${on.node}, ${on.compiler}; commit ${on.commit}${on.date ? `, ${on.date}` : ''}; PAIRS=${options.pairs} SECONDS=${options.seconds}.`
 	+ (elsewhere === undefined ? '' : elsewhere > NOISE ? ` **The machine was not quiet: other programs used ${Math.round(elsewhere * 100)} % of a CPU meanwhile. Take ratios, not times.**`
 		: ` Other programs used ${Math.round(elsewhere * 100)} % of a CPU meanwhile.`);
 
@@ -229,13 +229,17 @@ const beside = ({ told }) => ({
 
 const writers = { fanout, saturation, flows, storms, stalled, held, rooms, sends, reads, growth, bounds, access, changes, beside };
 
+const DATELESS = new Set(['flows', 'storms', 'stalled']);
+
 /** A part as {text, plots: {name: svg}}. */
 export function report(result) {
 	const { text, plots } = writers[result.part](result);
 	// A plot is looked at without its table.
 	const marked = result.elsewhere > NOISE ? Object.fromEntries(Object.entries(plots).map(([name, svg]) =>
 		[name, svg.replace('</text>', ' (the machine was not quiet)</text>')])) : plots;
-	return { text: `${text}\n\n${about(result)}`, plots: marked };
+	// Those are paired and say so: what counts is the commit.
+	const of = DATELESS.has(result.part) ? { ...result, about: { ...result.about, date: undefined } } : result;
+	return { text: `${text}\n\n${about(of)}`, plots: marked };
 }
 
 function main() {
