@@ -3,15 +3,18 @@
 BENCH_CFLAGS = -O2 -g
 LOAD = load crowd rate pace held readers conn flow dialect dialect_flow proc header
 
-bench: $(B)/longlined build/bench/load build/bench/floor build/bench/insert build/bench/longlined-heap ## measure; BENCH=fanout,sends N=1000 PAIRS=5 choose what
+# The reference server of Socket.IO, where there is npm.
+reference:
 	@[ tests/bench/node_modules/.package-lock.json -nt tests/bench/package-lock.json ] || ! command -v npm >/dev/null || \
 		npm --prefix tests/bench ci --no-audit --no-fund || echo "bench: without the reference server of Socket.IO" >&2
+
+bench: $(B)/longlined build/bench/load build/bench/floor build/bench/insert build/bench/longlined-heap reference ## measure; BENCH=fanout,sends N=1000 PAIRS=5 choose what
 	@BENCH='$(BENCH)' N='$(N)' PAIRS='$(PAIRS)' SECONDS='$(SECONDS)' ROWS='$(ROWS)' ROOMS='$(ROOMS)' node tests/bench/bench.mjs
 
 hostile: $(B)/longlined build/bench/load build/bench/floor ## attacks by strangers, and what others notice; ATTACKS=small-events-4,one-* RUNS=5 SECONDS=3
 	@ATTACKS='$(ATTACKS)' RUNS='$(RUNS)' SECONDS='$(SECONDS)' node tests/bench/hostile.mjs
 
-flow-cost: $(B)/longlined build/bench/load build/bench/floor ## WebSockets and streams beside floors, polls and peers; N=5000 PAIRS=5 SECONDS=1
+flow-cost: $(B)/longlined build/bench/load build/bench/floor reference ## WebSockets and streams beside floors, polls and peers; N=5000 PAIRS=5 SECONDS=1
 	@BENCH=flows N='$(N)' PAIRS='$(PAIRS)' SECONDS='$(SECONDS)' node tests/bench/bench.mjs
 
 storm-cost: $(B)/longlined build/bench/load ## 9,500 WebSockets or streams that connect at once, and what each takes; PAIRS=5
@@ -54,4 +57,4 @@ build/bench/longlined-heap: tests/bench/heap.c build/main.o build/longline.a | b
 build/bench:
 	@mkdir -p $@
 
-.PHONY: bench hostile flow-cost storm-cost stall-cost access-cost changes-cost beside retention-cost scrub-cost bench-docs
+.PHONY: bench reference hostile flow-cost storm-cost stall-cost access-cost changes-cost beside retention-cost scrub-cost bench-docs
