@@ -1,7 +1,7 @@
 # What it does under load, beside floors and peers.
 
 BENCH_CFLAGS = -O2 -g
-LOAD = load crowd rate pace held readers conn flow dialect dialect_flow proc header
+LOAD = load crowd rate pace held readers upgrade conn flow dialect dialect_flow proc header
 
 # The reference server of Socket.IO, where there is npm.
 reference:

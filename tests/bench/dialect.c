@@ -132,6 +132,8 @@ socketio_take(struct conn *c, const struct answer *a)
 			c->step = PONG;
 		else if (n >= 2 && p[0] == '4' && p[1] == '0')
 			c->step = HOLD;
+		else if (n == 1 && *p == '6')
+			; /* NOOP: it goes on by WebSocket */
 		else if (n < 2 || p[0] != '4' || p[1] != '2')
 			return false;
 		p += n + 1;

@@ -15,7 +15,7 @@ ask(char *request, const char *path, const char *more)
 }
 
 static size_t
-upgrade(char *request, const char *path)
+ask_upgrade(char *request, const char *path)
 {
 	return ask(request, path,
 	    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
@@ -49,7 +49,7 @@ static size_t
 websocket_next(const struct conn *c, char *request)
 {
 	(void)c;
-	return upgrade(request, "/socket.io/?EIO=4&transport=websocket");
+	return ask_upgrade(request, "/socket.io/?EIO=4&transport=websocket");
 }
 
 static bool
@@ -90,7 +90,7 @@ static size_t
 nchan_websocket_next(const struct conn *c, char *request)
 {
 	(void)c;
-	return upgrade(request, "/ws");
+	return ask_upgrade(request, "/ws");
 }
 
 static size_t

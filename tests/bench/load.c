@@ -16,6 +16,7 @@
  *	arrivals                       when each message was with all
  *	held ...                       polls that all do the same at once; see held.c
  *	storm N MS                     so many that subscribe all at once, in at most MS, and hang up
+ *	upgrade open N | go MS | close MS   sessions that go from polling to WebSocket; see upgrade.c
  *	stall open N | go MS | close   readers that take nothing more once they hold; what they take at last
  */
 #include <errno.h>
@@ -28,6 +29,26 @@
 #include "load.h"
 
 static const struct dialect *dialect;
+
+/* What many do at once. */
+static bool
+at_once(const char *line, const char *rest)
+{
+	const char *value = rest + strcspn(rest, " ") + (strchr(rest, ' ') != NULL);
+	long a = 0, b = 0;
+
+	if (strncmp(line, "held ", 5) == 0)
+		held(rest, value);
+	else if (sscanf(line, "storm %ld %ld", &a, &b) == 2)
+		readers_storm(dialect, (size_t)a, b);
+	else if (strncmp(line, "stall ", 6) == 0)
+		readers_stall(dialect, rest, atol(value));
+	else if (strncmp(line, "upgrade ", 8) == 0)
+		upgrade(rest, atol(value));
+	else
+		return false;
+	return true;
+}
 
 static void
 command(char *line)
@@ -66,15 +87,9 @@ command(char *line)
 		pace(a, b, c, strstr(line, "unheard") == NULL);
 	else if (sscanf(line, "term %ld %ld", &a, &b) == 2)
 		crowd_term((int)a, b);
-	else if (strncmp(line, "held ", 5) == 0)
-		held(rest, rest + strcspn(rest, " ") + (strchr(rest, ' ') != NULL));
-	else if (sscanf(line, "storm %ld %ld", &a, &b) == 2)
-		readers_storm(dialect, (size_t)a, b);
-	else if (strncmp(line, "stall ", 6) == 0)
-		readers_stall(dialect, rest, atol(rest + strcspn(rest, " ")));
 	else if (strcmp(line, "arrivals") == 0)
 		crowd_arrivals();
-	else
+	else if (!at_once(line, rest))
 		printf("{\"unknown\":true}\n");
 	fflush(stdout);
 }

@@ -8,6 +8,7 @@
  * pace.c    messages at fixed times, over many rooms
  * held.c    polls that all do the same at once
  * readers.c readers that come all at once, and readers that stall
+ * upgrade.c sessions that go from polling to WebSocket
  * conn.c    connections: requests out, whole answers in
  * flow.c    answers that go on, in whole pieces: WebSocket messages, Server-Sent Events
  * dialect.c how to subscribe and send: Longline's /poll, Socket.IO's polling, nchan's long-polling
@@ -110,6 +111,9 @@ void flow_say(struct conn *, const char *text); /* a text to the server, at most
 /* readers.c */
 void readers_storm(const struct dialect *, size_t n, int64_t wait_ms);
 void readers_stall(const struct dialect *, const char *command, long value);
+
+/* upgrade.c */
+void upgrade(const char *command, long value);
 
 /* dialect_flow.c */
 extern const struct dialect dialects_flow[];

@@ -59,11 +59,12 @@ export function flows({ n, rounds, sizes }) {
 	};
 }
 
-export function storms({ n, kinds }) {
+export function storms({ n, kinds, upgrades: up }) {
 	return {
 		text: [`${count(n)} that connect at once, through one worker of nginx: until all hold, ms; how many did not; errors in nginx's log. Then what each takes, in bytes, after a smaller crowd came and went.`,
 			table(['', 'all hold', 'worst', 'failed', 'errors', '', 'daemon', 'nginx', 'bar, daemon', ''], Object.entries(kinds).map(([name, one]) => [name, one.all_hold_ms, one.worst_ms, one.failed, one.logged, met(!one.failed && !one.logged),
-				one.bytes.daemon, count(one.bytes.nginx), BYTES[name], met(one.bytes.daemon <= BYTES[name])]))].join('\n\n'),
+				one.bytes.daemon, count(one.bytes.nginx), BYTES[name], met(one.bytes.daemon <= BYTES[name])])),
+			`${count(up.n)} sessions that all go from polling to WebSocket at once, while 8 connections send as fast as they are answered: all have after ${up.all_ms} ms, and ${count(up.messages)} messages go to each. Of all runs at most ${up.stayed} stayed, ${up.missing} messages were missing, ${up.wrong} doubled or out of order (bar: 0): ${met(!up.stayed && !up.missing && !up.wrong)}.`].join('\n\n'),
 		plots: {},
 	};
 }

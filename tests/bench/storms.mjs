@@ -1,4 +1,5 @@
-// storms.mjs: as many readers as one worker of nginx has descriptors for, who all connect at once. Nobody may be refused.
+// storms.mjs: as many readers as one worker of nginx has descriptors for, who all connect at once: nobody may be refused. And
+// sessions that all go from polling to WebSocket at once, while messages come: none may be lost, doubled, out of order.
 import fs from 'node:fs';
 import path from 'node:path';
 import { sleep, until } from '../e2e/harness.mjs';
@@ -7,6 +8,7 @@ import { generator } from './generator.mjs';
 import { longline } from './servers.mjs';
 
 const MANY = 9_500, SMALL = 50, GIVE_UP_MS = 60_000;
+const UPGRADES = 1_000, SENDERS = 8, TALK_MS = 4_000, UNDER_WAY = 50;
 
 const errors = (server) => fs.readFileSync(path.join(server.dataDir, 'log/error.log'), 'utf8').split('\n').filter((line) => /\[(error|crit|alert|emerg)\]/.test(line)).length;
 
@@ -22,6 +24,20 @@ async function bytes(server, load) {
 	const after = server.memory();
 	await load.ask('close');
 	return Object.fromEntries(Object.keys(after).map((name) => [name, (after[name] - before[name]) / MANY]));
+}
+
+async function upgrades() {
+	const server = await longline({ name: 'upgrades', flags: '--ping-interval 60000' });
+	const load = await generator('socketio', server.port, {}, server), other = await generator('socketio', server.port, {}, server);
+	await load.ask(`upgrade open ${UPGRADES}`);
+	const talk = other.ask(`send ${SENDERS} ${TALK_MS}`);
+	await until(async () => await server.metric(/sends_total/) > UNDER_WAY, { what: 'messages to come' });
+	const gone = await load.ask(`upgrade go ${GIVE_UP_MS}`);
+	const { answers } = await talk, { deliveries, missing, wrong } = await load.ask('upgrade close 1000', { timeout: 100_000 });
+	await load.close();
+	await other.close();
+	await server.stop();
+	return { switched: gone.switched, ms: gone.us / 1e3, answers, deliveries, missing, wrong };
 }
 
 export async function storms({ pairs }) {
@@ -47,5 +63,9 @@ export async function storms({ pairs }) {
 		}
 		kinds[dialect] = { all_hold_ms: medians(told), worst_ms: round(Math.max(...told)), failed, logged, why, bytes: medians(each) };
 	}
-	return { n: MANY, kinds };
+	const moved = [];
+	for (let i = 0; i < pairs; i++)
+		moved.push(await upgrades());
+	const most = (name) => Math.max(...moved.map((one) => one[name]));
+	return { n: MANY, kinds, upgrades: { n: UPGRADES, all_ms: medians(moved.map(({ ms }) => ms)), stayed: UPGRADES - Math.min(...moved.map((one) => one.switched)), missing: most('missing'), wrong: most('wrong'), messages: medians(moved.map((one) => one.deliveries / UPGRADES)) } };
 }
