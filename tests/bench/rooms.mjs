@@ -71,7 +71,7 @@ async function memory({ rooms: n }) {
 	const now = async () => {
 		await sleep(100);
 		return {
-			heap: server.heap(), rooms: await server.metric(/longline_rooms/),
+			heap: server.heap(), rooms: await server.metric(/longline_rooms$/),
 			message: await server.metric(/ring_bytes/) / await server.metric(/ring_messages/),
 		};
 	};
