@@ -12,7 +12,7 @@ import { inTurns } from './pairs.mjs';
 import { heaped } from './servers.mjs';
 
 const READERS = 100, LARGE = 100_000, MORE = 12; // messages that fill all that lies between
-const OTHERS = 20, EVERY_MS = 8, KINDS = 'send,poll,healthz', QUIET_MS = 1000, TURNS = 2;
+const OTHERS = 20, EVERY_MS = 8, KINDS = 'send,poll,healthz', QUIET_MS = 1000, TURNS = 4;
 const FLAGS = '--send-timeout 600';
 
 async function begin(dialect) {
