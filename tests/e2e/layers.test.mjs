@@ -30,7 +30,7 @@ describe('scripts/layers', () => {
 		['one from api to socketio', 'api/poll.c', '#include "socketio/packet.h"', 'a file of api/ must not include socketio/packet.h'],
 		['the private header of another noun', 'socketio/relay.c', '#include "session_state.h"', 'session_state.h is for the files of session alone'],
 		['that of a noun in another folder', 'live/commit.c', '#include "store/store_db.h"', 'store/store_db.h is for the files of store alone'],
-		['SQLite outside the store', 'live/room.c', '#include <sqlite3.h>', '<sqlite3.h> is for the files of store/store and store/index and tool/database alone'],
+		['SQLite outside the store', 'live/room.c', '#include <sqlite3.h>', '<sqlite3.h> is for the files of store/store and store/index and store/gap and tool/database alone'],
 		['what speaks SQL outside the store', 'live/commit.c', '#include "store/store_sql.h"', '"store_sql.h" is for the files of store/store and store/index alone'],
 		['libfcgi outside fcgi', 'web/request.c', '#  include <fcgiapp.h>', '<fcgiapp.h> is for the files of web/fcgi alone'],
 		['yajl outside json', 'api/send.c', '#include <yajl/yajl_parse.h>', '<yajl/yajl_parse.h> is for the files of base/json alone'],
