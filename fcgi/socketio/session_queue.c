@@ -110,6 +110,9 @@ session_queue_welcome(struct session *s, struct blob *packet, struct session_cur
 {
 	struct queued *q = enqueue(s, packet, 1);
 
+	/* One that closes queues nothing more, and must not tell what comes behind, either. */
+	if (q == NULL && s->state == SESSION_CLOSING && !s->leaving)
+		session_doom(s);
 	if (q == NULL || c->session == NULL)
 		return;
 	q->opens = c;

@@ -477,6 +477,28 @@ the_welcome_comes_before_what_was_missed(void **state)
 	                                 "40|");
 }
 
+/* It closes, so its reply to CONNECT is not queued any more; a client would keep what comes without it, and have it
+ * twice. */
+static void
+nothing_comes_without_the_welcome(void **state)
+{
+	struct session *s = new_session(false);
+	struct conn *c = attach_socket(s);
+
+	(void)state;
+	c->then = OUTLET_BLOCKED;
+	queue(s, "4q");
+	turn();
+	session_close(s);
+	publish();
+	join(s, HEAD, true);
+	session_queue_welcome(s, text_blob("40"), &fx.cursor);
+	drain(c);
+	turn();
+	assert_string_equal(c->said, "4q|");
+	assert_true(c->ended);
+}
+
 static void
 the_heartbeat_is_that_of_polling(void **state)
 {
@@ -1037,6 +1059,7 @@ main(void)
 	    TEST(a_packet_with_a_separator_in_it_goes_alone),
 	    TEST(a_blocked_one_stands_in_no_room_and_goes_on_from_its_cursor),
 	    TEST(the_welcome_comes_before_what_was_missed),
+	    TEST(nothing_comes_without_the_welcome),
 	    TEST(the_heartbeat_is_that_of_polling),
 	    TEST(a_closed_one_says_what_is_queued_and_ends),
 	    TEST(a_stop_leaves_it_to_the_transport),
