@@ -70,6 +70,11 @@ void relay_add_refusal(struct buf *text, const struct participant *p, enum probl
 /* Adds the JSON object of a CONNECT_ERROR. */
 void relay_add_error(struct buf *error, enum problem why, struct str message, struct str more);
 
+/* ---- relay_packets.c ---- */
+
+/* Adds the packets of a message for m, and returns how many that is. */
+unsigned relay_packets(void *ctx, struct member *m, struct message *message, struct buf *b);
+
 /* ---- relay_wait.c ---- */
 
 /* LOOK_FAILED: it cannot be known what it may, for want of memory or as the database cannot be read: it is not refused
