@@ -216,6 +216,11 @@ handshake(struct websocket *w, struct request *r, const struct engine_asked *a)
 	if ((b = blob_new(packet.n)) != NULL)
 		memcpy(b->p, packet.p, packet.n);
 	session_queue(s, b, 1);
+	/* socket.io-client waits long for the first packet of a WebSocket that ends without. */
+	if (!session_alive(s)) {
+		request_fail(r->all, r->conn, PROBLEM_BUSY, "there is no memory for another session");
+		return;
+	}
 	if ((k = open(w, r)) != NULL)
 		session_attach(s, &k->outlet);
 	else
