@@ -29,16 +29,17 @@ struct member_bytes {
 	unsigned n;
 };
 
-/* What a CONNECT gets. */
-enum member_answer { MEMBER_ACCEPT, MEMBER_REFUSE, MEMBER_UNKNOWN, MEMBER_LATER };
+/* What a CONNECT gets. For want of memory (MEMBER_NO_MEMORY) nobody is refused, as that is for good: its session ends,
+ * and it comes back. */
+enum member_answer { MEMBER_ACCEPT, MEMBER_REFUSE, MEMBER_UNKNOWN, MEMBER_LATER, MEMBER_NO_MEMORY };
 
 struct member_app {
 	void *ctx;
 	/*
 	 * A CONNECT: m is not joined yet; auth is its payload, "" for none. To refuse, add the error's JSON object to
-	 * error. The application may put members into the reply by reply (`,"pid":"…"`), and set a cursor. Or it
-	 * answers later (MEMBER_LATER): by member_accept(), member_refuse() or ending the session; or it is asked once
-	 * more, by member_resume().
+	 * error. The application may put members into the reply by reply (`,"pid":"…"`), and set a cursor. Where the
+	 * one that counts failed (buf_ok()) it is MEMBER_NO_MEMORY. Or it answers later (MEMBER_LATER): by
+	 * member_accept(), member_refuse() or ending the session; or it is asked once more, by member_resume().
 	 */
 	enum member_answer (*connect)(
 	    void *ctx, struct member *m, struct str auth, struct buf *reply, struct buf *error);
@@ -85,10 +86,11 @@ void member_set_id(struct member *m, struct str id);
 /* Another one has its id from now on: its session is left (session_leave()), and may end before this returns. */
 void member_take_over(struct member *m);
 
-/* Answers the CONNECT that was put off; what the client has sent since is handled next. */
-void member_accept(struct member *m, struct str reply);
+/* Answers the CONNECT that was put off; what the client has sent since is handled next. Where reply failed (buf_ok())
+ * its session ends instead, and it is gone when this returns. */
+void member_accept(struct member *m, const struct buf *reply);
 /* The same with the JSON object of an error; it is gone when this returns. */
-void member_refuse(struct member *m, struct str error);
+void member_refuse(struct member *m, const struct buf *error);
 
 /* Asks the application again what it has put off: the CONNECT of m, or an event. It may be gone when this returns. */
 void member_resume(struct member *m);

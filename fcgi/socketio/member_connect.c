@@ -22,26 +22,37 @@ refuse_one_more(struct members *all, struct session *s, struct str nsp)
 	refuse(s, nsp, str_of(error));
 }
 
+/* NULL without memory. One that lacks a part must not go out: a client that finds no id in it, or no pid, does not know
+ * itself as connected, and keeps what comes behind without counting it; so it would have that twice. */
+static struct blob *
+make_welcome(const struct member *m, struct str reply)
+{
+	struct blob *packet = NULL;
+	struct buf b;
+
+	buf_init(&b, 4096);
+	buf_printf(&b, "{\"sid\":\"%s\"", m->id);
+	buf_add(&b, reply);
+	buf_add_char(&b, '}');
+	if (buf_ok(&b))
+		packet =
+		    member_make_packets(PACKET_CONNECT, member_namespace(m), -1, STR(""), buf_str(&b), STR(""), NULL);
+	buf_fini(&b);
+	return packet;
+}
+
 static void
 join(struct member *m, struct str auth, struct str reply)
 {
 	struct client *client = session_data(m->session);
 	const struct member_app *app = &m->nsp->all->app;
-	struct buf b;
 
 	LIST_INSERT_HEAD(&m->nsp->members, m, nsp_link);
 	table_add(&m->nsp->all->table, &m->entry);
 	LIST_INSERT_HEAD(&client->members, m, link);
 	client->n++;
 	(void)session_connected(m->session);
-	buf_init(&b, 4096);
-	buf_printf(&b, "{\"sid\":\"%s\"", m->id);
-	buf_add(&b, reply);
-	buf_add_char(&b, '}');
-	session_queue_welcome(m->session,
-	    member_make_packets(PACKET_CONNECT, member_namespace(m), -1, STR(""), buf_str(&b), STR(""), NULL),
-	    &m->cursor);
-	buf_fini(&b);
+	session_queue_welcome(m->session, make_welcome(m, reply), &m->cursor);
 	app->connected(app->ctx, m, auth);
 }
 
@@ -84,6 +95,8 @@ ask(struct members *all, struct member *m, struct str auth)
 	buf_init(&reply, 4096);
 	buf_init(&error, 4096);
 	answer = all->app.connect(all->app.ctx, m, auth, &reply, &error);
+	if ((answer == MEMBER_ACCEPT && !buf_ok(&reply)) || (answer == MEMBER_REFUSE && !buf_ok(&error)))
+		answer = MEMBER_NO_MEMORY;
 	switch (answer) {
 	case MEMBER_ACCEPT:
 		join(m, auth, buf_str(&reply));
@@ -96,6 +109,10 @@ ask(struct members *all, struct member *m, struct str auth)
 	case MEMBER_REFUSE:
 	case MEMBER_UNKNOWN:
 		refuse_member(m, answer == MEMBER_UNKNOWN ? UNKNOWN : buf_str(&error));
+		break;
+	case MEMBER_NO_MEMORY:
+		good = false;
+		member_drop(m);
 		break;
 	}
 	buf_fini(&reply);
@@ -138,22 +155,32 @@ take_joining(struct member *m)
 }
 
 void
-member_accept(struct member *m, struct str reply)
+member_accept(struct member *m, const struct buf *reply)
 {
-	struct joining *j = take_joining(m);
+	struct joining *j;
 
+	if (!buf_ok(reply)) {
+		session_end(m->session, STR("1"));
+		return;
+	}
+	j = take_joining(m);
 	session_release(m->session);
-	join(m, (struct str){j->auth, j->auth_n}, reply);
+	join(m, (struct str){j->auth, j->auth_n}, buf_str(reply));
 	free(j);
 }
 
 void
-member_refuse(struct member *m, struct str error)
+member_refuse(struct member *m, const struct buf *error)
 {
-	struct joining *j = take_joining(m);
+	struct joining *j;
 
+	if (!buf_ok(error)) {
+		session_end(m->session, STR("1"));
+		return;
+	}
+	j = take_joining(m);
 	session_release(m->session);
-	refuse_member(m, error);
+	refuse_member(m, buf_str(error));
 	free(j);
 }
 

@@ -172,7 +172,7 @@ identify(struct relay *r, struct participant *p, const struct auth *a, char deta
 	return detail[0] == '\0' ? PROBLEM_BUSY : PROBLEM_UNAUTHORIZED;
 }
 
-/* Whether it may come in; or the error that says why not. */
+/* Whether it may come in; or why not, which is said in error unless it is for want of memory (PROBLEM_BUSY). */
 static enum problem
 let_in(struct relay *r, struct participant *p, const struct auth *a, struct buf *error)
 {
@@ -181,8 +181,10 @@ let_in(struct relay *r, struct participant *p, const struct auth *a, struct buf 
 	struct buf text;
 	struct str room;
 
+	if (why == PROBLEM_BUSY)
+		return why;
 	buf_init(&text, 1024);
-	buf_add(&text, why == PROBLEM_BUSY ? STR("no memory") : str_of(detail));
+	buf_add(&text, str_of(detail));
 	(void)relay_room(member_namespace(p->member), &room);
 	if (why == PROBLEMS && (why = relay_may(p, MAY_READ, room)) != PROBLEMS)
 		relay_add_refusal(&text, p, why, MAY_READ, room);
@@ -210,7 +212,7 @@ receive(struct relay *r, struct participant *p, const struct auth *a, struct buf
 	}
 	p->looked = false;
 	if (why != PROBLEMS)
-		return MEMBER_REFUSE;
+		return why == PROBLEM_BUSY ? MEMBER_NO_MEMORY : MEMBER_REFUSE;
 	if (p->pass != NULL && !session_move(member_session(p->member), p->pass)) {
 		relay_add_error(error, PROBLEM_RATE_LIMITED,
 		    STR("this token or user has too many sessions, or these take too much memory"),
@@ -218,6 +220,17 @@ receive(struct relay *r, struct participant *p, const struct auth *a, struct buf
 		return MEMBER_REFUSE;
 	}
 	return admit(r, p, a, reply);
+}
+
+/* Views into a->bytes. */
+static enum json_result
+read_auth(struct auth *a, struct str auth)
+{
+	buf_init(&a->bytes, auth.n + 1);
+	if (auth.n == 0)
+		return JSON_OK;
+	/* Room at once for all that is kept: views must not move. */
+	return buf_reserve(&a->bytes, auth.n + 1) ? json_object(auth, SIZE_MAX, on_auth, a, NULL) : JSON_NO_MEMORY;
 }
 
 static enum member_answer
@@ -228,19 +241,21 @@ connect(void *ctx, struct member *m, struct str auth, struct buf *reply, struct 
 	struct participant *p = member_data(m);
 	struct str room;
 	enum member_answer answer = MEMBER_REFUSE;
+	enum json_result read;
 
 	if (!relay_room(member_namespace(m), &room))
 		return MEMBER_UNKNOWN;
-	buf_init(&a.bytes, auth.n + 1);
-	if (auth.n > 0 &&
-	    (!buf_reserve(&a.bytes, auth.n + 1) || json_object(auth, SIZE_MAX, on_auth, &a, NULL) != JSON_OK))
+	read = read_auth(&a, auth);
+	if (read == JSON_NO_MEMORY)
+		answer = MEMBER_NO_MEMORY;
+	else if (read != JSON_OK)
 		buf_add(error, STR("{\"message\":\"auth cannot be read\"}"));
 	else if (a.name.n > MESSAGE_SENDER_MAX)
 		buf_add(error, STR("{\"message\":\"auth.name must be at most 64 bytes\"}"));
 	else if (!message_sender_ok(a.name))
 		buf_add(error, STR("{\"message\":\"auth.name must be UTF-8 without control characters\"}"));
 	else if (p == NULL && (p = participant_new(m, &a)) == NULL)
-		buf_add(error, STR("{\"message\":\"no memory\"}"));
+		answer = MEMBER_NO_MEMORY;
 	else
 		answer = receive(r, p, &a, reply, error);
 	buf_fini(&a.bytes);

@@ -178,7 +178,7 @@ answer(struct lookup *l, struct participant *who)
 
 	buf_init(&reply, 4096);
 	relay_admit(r, who, recovered ? &l->back : NULL, l->server_offset, &reply);
-	member_accept(who->member, buf_str(&reply));
+	member_accept(who->member, &reply);
 	buf_fini(&reply);
 }
 

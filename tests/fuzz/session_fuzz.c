@@ -329,6 +329,12 @@ request(struct fuzz *f, struct str text)
 static void
 accept_waiting(struct fuzz *f)
 {
+	struct buf reply, error;
+
+	buf_init(&reply, 100);
+	buf_add(&reply, STR(",\"pid\":\"2\""));
+	buf_init(&error, 100);
+	buf_add(&error, STR("{\"message\":\"no\"}"));
 	for (size_t i = 0; i < f->n_people; i++) {
 		struct person *p = f->people[i];
 
@@ -342,10 +348,12 @@ accept_waiting(struct fuzz *f)
 			continue;
 		p->waits = false;
 		if (i % 2 == 0)
-			member_accept(p->member, STR(",\"pid\":\"2\""));
+			member_accept(p->member, &reply);
 		else
-			member_refuse(p->member, STR("{\"message\":\"no\"}"));
+			member_refuse(p->member, &error);
 	}
+	buf_fini(&reply);
+	buf_fini(&error);
 	check_all(f);
 }
 
