@@ -114,7 +114,7 @@ describe('torture of what stays open', { concurrency: 2 }, () => {
 			await session.over();
 		}
 		return [[...sent, server, acked(session)]];
-	}, { kinds, followers: (server) => [followSocket(server, 'main', '4.8', {}, ['websocket']).start()] }));
+	}, { kinds, followers: (server) => [followSocket(server, 'main', '4.8').start()] }));
 
 	it('streams: that wait, of several rooms, and from the disk', { timeout }, (t) => torture(t, async (server, tag, armed) => {
 		const text = `${tag} flows`, since = 280;
