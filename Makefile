@@ -5,8 +5,8 @@ CFLAGS ?= -O2 -g
 CPPFLAGS += -D_GNU_SOURCE -Ifcgi
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla -Wstrict-prototypes -Wmissing-prototypes
 STD = -std=c17
-LIBS = -lfcgi -lsqlite3 -lyajl -lnettle -lpthread
-TOOL_LIBS = -lsqlite3 -lyajl -lnettle -lcurl -lpthread
+LIBS = -lfcgi -lsqlite3 -lutf8proc -lyajl -lnettle -lpthread
+TOOL_LIBS = -lsqlite3 -lutf8proc -lyajl -lnettle -lcurl -lpthread
 
 PREFIX ?= /usr/local
 DESTDIR ?=
