@@ -41,15 +41,14 @@ add(struct words *w, const struct words_unit *u)
 static void
 add_of_run(struct words *w, const struct words_unit *u)
 {
-	if (w->units == 0)
-		w->n = 0;
+	size_t at = w->units == 0 ? 0 : w->n;
+
+	add(w, u);
 	if (u->chars > 1) {
-		w->token[w->n] = (char)u->chars;
-		add(w, &(struct words_unit){.start = u->start, .end = u->end});
-		w->units--;
+		memmove(w->token + at + 1, w->token + at, u->n);
+		w->token[at] = (char)u->chars;
 		w->n++;
 	}
-	add(w, u);
 }
 
 /* Ends the run: its last grapheme alone is a token. */

@@ -67,7 +67,11 @@ words_symbol_block(int32_t c)
 	return WITHIN(symbols, c) || (c & 0xFFFE) == 0xFFFE || (c >= 0xFDD0 && c <= 0xFDEF);
 }
 
-enum { ZERO_WIDTH_SPACE = 0x200B };
+enum {
+	ZERO_WIDTH_SPACE = 0x200B,
+	EMOJI_FIRST = 0x1F000, /* where those to come will stand */
+	EMOJI_LAST = 0x1FFFD,
+};
 
 /* Of what is neither letter nor mark. */
 static enum words_unit_kind
@@ -82,7 +86,7 @@ other_kind(int32_t c, utf8proc_propval_t category)
 		return words_symbol_block(c) && utf8proc_get_property(c)->decomp_type == 0 ? WORDS_SOLO : WORDS_LETTER;
 	case UTF8PROC_CATEGORY_CN:
 		if (words_symbol_block(c))
-			return WORDS_NONE;
+			return (c >= EMOJI_FIRST && c <= EMOJI_LAST) ? WORDS_SOLO : WORDS_NONE;
 		return words_script(c) == WORDS_SCRIPT_RUNS ? WORDS_RUN : WORDS_LETTER;
 	case UTF8PROC_CATEGORY_CO:
 		return WORDS_SOLO;
