@@ -199,9 +199,12 @@ words_read(struct words *w)
 		return;
 	}
 	n = words_escape(s);
-	if (n > 0)
+	if (n > 0) {
 		u->kind = WORDS_PASS;
-	else {
+		/* With the marks on its last character, with which they are one grapheme. */
+		if ((unsigned char)s.p[n - 1] < 0x80)
+			n += read_grapheme(str_skip(s, n - 1), &raw) - 1;
+	} else {
 		n = read_grapheme(s, &raw);
 		understand(w, u, &raw);
 	}
