@@ -125,6 +125,17 @@ add_folded(struct words_unit *u, int32_t c)
 			add_char(u, *letters++);
 }
 
+void
+words_fold_letter(struct words_unit *u, int32_t c)
+{
+	int32_t cased[CASED_MAX];
+	utf8proc_ssize_t n = utf8proc_decompose_char(c, cased, CASED_MAX, UTF8PROC_CASEFOLD, NULL);
+
+	u->n = u->chars = 0;
+	for (utf8proc_ssize_t i = 0; i < n && c != TATWEEL; i++)
+		add_folded(u, cased[i]);
+}
+
 /* Without marks, in lower case, and put together again. */
 static void
 fold(struct words_unit *u, struct chars *s)

@@ -37,6 +37,8 @@ struct words_raw {
  */
 bool words_fold(
     struct words_unit *u, const struct words_raw *raw, size_t base, int32_t parts[WORDS_PARTS_MAX], size_t *n_parts);
+/* The same for a letter alone that has no decomposition. */
+void words_fold_letter(struct words_unit *u, int32_t c);
 /* The same for one character of such a part. */
 void words_fold_part(struct words_unit *u, int32_t c);
 /* An emoji: without variation selectors, skin tones and marks. */

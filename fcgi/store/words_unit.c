@@ -72,13 +72,67 @@ read_ascii(struct words_unit *u, struct str s, size_t at)
 	return true;
 }
 
+/* Those that are no marks to Unicode. */
+static bool
+is_sound_mark(int32_t c)
+{
+	return c == 0x309B || c == 0x309C;
+}
+
+/* Whether nothing of what stands behind a letter makes one grapheme with it. */
+static bool
+stands_apart(struct str s)
+{
+	int32_t c;
+
+	if (s.n == 0 || (unsigned char)s.p[0] < 0x80)
+		return true;
+	(void)words_decode(s, &c);
+	if (c < 0)
+		return true;
+	switch (utf8proc_get_property(c)->boundclass) {
+	case UTF8PROC_BOUNDCLASS_EXTEND:
+	case UTF8PROC_BOUNDCLASS_ZWJ:
+	case UTF8PROC_BOUNDCLASS_SPACINGMARK:
+	case UTF8PROC_BOUNDCLASS_V:
+	case UTF8PROC_BOUNDCLASS_T:
+		return false;
+	default:
+		return !is_sound_mark(c);
+	}
+}
+
+/* A letter by itself that is folded to itself or to one in lower case: most of the others. */
+static bool
+read_letter(struct words_unit *u, struct str s, size_t at)
+{
+	const utf8proc_property_t *property;
+	int32_t c;
+	size_t n = words_decode(s, &c);
+
+	if (c < 0)
+		return false;
+	property = utf8proc_get_property(c);
+	if (property->category < UTF8PROC_CATEGORY_LU || property->category > UTF8PROC_CATEGORY_LO ||
+	    property->decomp_seqindex != UINT16_MAX || property->ignorable ||
+	    (property->boundclass != UTF8PROC_BOUNDCLASS_OTHER && property->boundclass != UTF8PROC_BOUNDCLASS_LV &&
+	        property->boundclass != UTF8PROC_BOUNDCLASS_LVT) ||
+	    !stands_apart(str_skip(s, n)))
+		return false;
+	u->kind = words_script(c) == WORDS_SCRIPT_RUNS ? WORDS_RUN : WORDS_LETTER;
+	u->start = at;
+	u->end = at + n;
+	words_fold_letter(u, c);
+	return u->n > 0;
+}
+
 /* The sound marks of kana that stand alone belong to the kana before them. */
 static int32_t
 as_joined(int32_t before, int32_t c)
 {
 	bool kana = (before >= 0x3041 && before <= 0x30FF) || (before >= 0xFF66 && before <= 0xFF9D);
 
-	return kana && (c == 0x309B || c == 0x309C) ? c - 2 : c;
+	return kana && is_sound_mark(c) ? c - 2 : c;
 }
 
 /* The grapheme that s begins with; its length. s begins with a character. */
@@ -194,7 +248,7 @@ words_read(struct words *w)
 		u->kind = WORDS_END;
 		return;
 	}
-	if (read_ascii(u, s, w->at) || read_han(u, s, w->at)) {
+	if (read_ascii(u, s, w->at) || read_han(u, s, w->at) || read_letter(u, s, w->at)) {
 		w->at = u->end;
 		return;
 	}
