@@ -179,12 +179,16 @@ give_parts(struct chars *s, int32_t parts[WORDS_PARTS_MAX], size_t *n_parts)
 		parts[(*n_parts)++] = s->c[i];
 }
 
-/* Numbers in circles, fractions and the like: not those above or below the line, which are as good as any. */
+/* Numbers in circles and on keys, fractions and the like: not those above or below the line, which are as good as any.
+ */
 static bool
-enclosed(int32_t c)
+enclosed(const struct words_raw *raw, size_t base)
 {
-	const utf8proc_property_t *property = utf8proc_get_property(c);
+	const utf8proc_property_t *property = utf8proc_get_property(raw->c[base]);
 
+	for (size_t i = base + 1; i < raw->n; i++)
+		if (raw->c[i] == KEYCAP)
+			return true;
 	return property->category == UTF8PROC_CATEGORY_NO && property->decomp_type != 0 &&
 	       property->decomp_type != UTF8PROC_DECOMP_TYPE_SUPER && property->decomp_type != UTF8PROC_DECOMP_TYPE_SUB;
 }
@@ -199,7 +203,7 @@ words_fold(
 	for (size_t i = base; i < raw->n; i++)
 		add_decomposed(&s, raw->c[i]);
 	put_in_order(&s);
-	if (enclosed(raw->c[base]) || !whole(&s)) {
+	if (enclosed(raw, base) || !whole(&s)) {
 		give_parts(&s, parts, n_parts);
 		return false;
 	}
