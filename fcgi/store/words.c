@@ -104,6 +104,7 @@ next_ascii(struct words *w)
 	if (n == 0)
 		return false;
 	w->kind = WORDS_WORD;
+	w->letters = WORDS_OTHERS;
 	w->start = at;
 	if (at + n < w->text.n && (p[at + n] >= 0x80 || p[at + n] == ESC))
 		n -= p[at + n] >= 0x80;
@@ -130,8 +131,9 @@ take(struct words *w)
 	case WORDS_GAP:
 		return w->units > 0;
 	case WORDS_LETTER:
-		if (w->run == 0 && w->n + u->n <= WORDS_TOKEN_MAX) {
+		if (w->run == 0 && w->n + u->n <= WORDS_TOKEN_MAX && (w->units == 0 || w->letters == u->letters)) {
 			w->kind = WORDS_WORD;
+			w->letters = u->letters;
 			add(w, u);
 			return false;
 		}

@@ -32,10 +32,12 @@ enum words_kind {
 	WORDS_SIGN, /* an emoji and the like */
 };
 
-/* For words.c and words_unit.c. */
+/* For words.c and words_unit.c: what a grapheme is, and of letters which; those of two kinds are never one word. */
 enum words_unit_kind { WORDS_END, WORDS_LETTER, WORDS_RUN, WORDS_SOLO, WORDS_NONE, WORDS_PASS, WORDS_GAP };
+enum words_letters { WORDS_OTHERS, WORDS_HANGUL, WORDS_JAMO };
 struct words_unit {
 	enum words_unit_kind kind;
+	enum words_letters letters;
 	size_t start, end;
 	size_t n, chars; /* bytes, and of how many characters they are */
 	char bytes[WORDS_UNIT_MAX];
@@ -55,8 +57,9 @@ struct words {
 	struct str text;
 	size_t at;
 	bool query;
-	size_t run; /* graphemes of the run so far; the last of them is in `last` */
-	bool again; /* the unit was read, and is yet to be taken */
+	enum words_letters letters; /* of the word */
+	size_t run;                 /* graphemes of the run so far; the last of them is in `last` */
+	bool again;                 /* the unit was read, and is yet to be taken */
 	struct words_unit unit, last;
 	int32_t parts[WORDS_PARTS_MAX]; /* of a sign that consists of several characters: yet to be given as units */
 	size_t part, n_parts;

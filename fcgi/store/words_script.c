@@ -67,6 +67,17 @@ words_symbol_block(int32_t c)
 	return WITHIN(symbols, c) || (c & 0xFFFE) == 0xFFFE || (c >= 0xFDD0 && c <= 0xFDEF);
 }
 
+enum words_letters
+words_letters_of(int32_t c)
+{
+	if (c < 0x1100)
+		return WORDS_OTHERS;
+	if ((c >= 0x3131 && c <= 0x318E) || (c >= 0xFFA0 && c <= 0xFFDC))
+		return WORDS_JAMO;
+	return (c >= 0xAC00 && c <= 0xD7FB) || c <= 0x11FF || (c >= 0xA960 && c <= 0xA97C) ? WORDS_HANGUL
+	                                                                                   : WORDS_OTHERS;
+}
+
 enum {
 	ZERO_WIDTH_SPACE = 0x200B,
 	EMOJI_FIRST = 0x1F000, /* where those to come will stand */

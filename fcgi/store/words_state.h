@@ -19,6 +19,12 @@ bool words_symbol_block(int32_t c);
 /* What a character begins: WORDS_LETTER, _RUN, _SOLO, _NONE, _PASS or _GAP; *mark: it is a mark. */
 enum words_unit_kind words_kind_of(int32_t c, bool *mark);
 
+/*
+ * Hangul is written right behind what is no Hangul (Linux를, 2024년), and single jamo right behind syllables: they are
+ * words of their own, else the one before them would not be found.
+ */
+enum words_letters words_letters_of(int32_t c);
+
 /* The digit 0 to 9 that it is, in scripts with blanks; -1: none. */
 int words_digit(int32_t c);
 /* The letters that a letter with a stroke or a ligature counts as, lower case; NULL: itself. */

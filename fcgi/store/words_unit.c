@@ -65,6 +65,7 @@ read_ascii(struct words_unit *u, struct str s, size_t at)
 	if (c >= 0x80 || c == ESC || (s.n > 1 && (unsigned char)s.p[1] >= 0x80))
 		return false;
 	u->kind = words_ascii[c] != 0 ? WORDS_LETTER : WORDS_NONE;
+	u->letters = WORDS_OTHERS;
 	u->start = at;
 	u->end = at + 1;
 	u->n = u->chars = 1;
@@ -120,6 +121,7 @@ read_letter(struct words_unit *u, struct str s, size_t at)
 	    !stands_apart(str_skip(s, n)))
 		return false;
 	u->kind = words_script(c) == WORDS_SCRIPT_RUNS ? WORDS_RUN : WORDS_LETTER;
+	u->letters = words_letters_of(c);
 	u->start = at;
 	u->end = at + n;
 	words_fold_letter(u, c);
@@ -198,6 +200,7 @@ understand(struct words *w, struct words_unit *u, const struct words_raw *raw)
 		u->kind = WORDS_SOLO;
 		words_fold_emoji(u, raw, base);
 	} else if (u->kind == WORDS_LETTER || u->kind == WORDS_RUN) {
+		u->letters = words_letters_of(raw->c[base]);
 		if (!words_fold(u, raw, base, w->parts, &w->n_parts))
 			u->kind = WORDS_NONE;
 		else if (u->n == 0)
@@ -223,6 +226,7 @@ read_part(struct words *w)
 		return;
 	}
 	u->kind = words_kind_of(w->parts[w->part], &mark);
+	u->letters = words_letters_of(w->parts[w->part]);
 	if (u->kind == WORDS_LETTER || u->kind == WORDS_RUN)
 		words_fold_part(u, w->parts[w->part]);
 	else if (u->kind == WORDS_SOLO)

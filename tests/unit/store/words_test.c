@@ -143,7 +143,7 @@ escape_sequences_are_passed_over_if_they_end(void **state)
 	assert_tokens("\xc2\x9b"
 	              "1mx\xc2\x9d"
 	              "0;t\xc2\x9cy",
-	    "xy@4-12");
+	    "xy@4-13");
 	/* Without an end, just what they begin with. */
 	assert_tokens("\x1b[12", "12@2-4");
 	assert_tokens("\x1b[1\x01m", "1@2-3 m@4-5");
