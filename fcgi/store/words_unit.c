@@ -128,13 +128,16 @@ read_letter(struct words_unit *u, struct str s, size_t at)
 	return u->n > 0;
 }
 
-/* The sound marks of kana that stand alone belong to the kana before them. */
-static int32_t
-as_joined(int32_t before, int32_t c)
+/*
+ * Whether a grapheme goes on for us with c that does not for Unicode: the sound marks of kana that stand alone; and the
+ * vowel am of Thai and Lao in two characters.
+ */
+static bool
+joins(int32_t before, int32_t c)
 {
 	bool kana = (before >= 0x3041 && before <= 0x30FF) || (before >= 0xFF66 && before <= 0xFF9D);
 
-	return kana && is_sound_mark(c) ? c - 2 : c;
+	return (kana && is_sound_mark(c)) || (before == 0xE4D && c == 0xE32) || (before == 0xECD && c == 0xEB2);
 }
 
 /* The grapheme that s begins with; its length. s begins with a character. */
@@ -151,8 +154,7 @@ read_grapheme(struct str s, struct words_raw *raw)
 
 		if (c < 0)
 			break;
-		c = as_joined(before, c);
-		if (utf8proc_grapheme_break_stateful(before, c, &state))
+		if (utf8proc_grapheme_break_stateful(before, c, &state) && !joins(before, c))
 			break;
 		if (raw->n < WORDS_RAW_MAX)
 			raw->c[raw->n++] = c;
