@@ -38,6 +38,9 @@ retention-cost: $(B)/longlined build/bench/load ## what others notice while half
 scrub-cost: $(B)/longlined build/bench/load build/bench/insert ## how long what was deleted stays in the files, and what others notice; ROWS=600000 RATE=200
 	@ROWS='$(ROWS)' RATE='$(RATE)' node tests/bench/scrub.mjs
 
+search-oracle: build/bench/words_lines ## what is found, beside what ICU finds, in texts of nine languages; CORPUS=Thai for one
+	@CORPUS='$(CORPUS)' node tests/bench/search-oracle.mjs $<
+
 bench-docs: ## put the figures of the last bench into docs/PERFORMANCE.md
 	@node tests/bench/report.mjs
 
@@ -50,6 +53,9 @@ build/bench/floor: tests/bench/floor.c tests/bench/floor_flow.c build/longline.a
 build/bench/insert: tests/bench/insert.c | build/bench
 	$(call say,LD,$@)$(CC) $(STD) $(CPPFLAGS) $(BENCH_CFLAGS) $(WARNINGS) -o $@ $< -lsqlite3
 
+build/bench/words_lines: tests/bench/words_lines.c build/longline.a | build/bench
+	$(call say,LD,$@)$(CC) $(STD) $(CPPFLAGS) $(BENCH_CFLAGS) $(WARNINGS) -o $@ $^ $(LIBS)
+
 # The daemon as it is, but that it tells what it has of malloc.
 build/bench/longlined-heap: tests/bench/heap.c build/main.o build/longline.a | build/bench
 	$(call say,LD,$@)$(CC) $(STD) $(CPPFLAGS) $(BENCH_CFLAGS) $(WARNINGS) $(call wraps,$<) -o $@ $^ $(LIBS)
@@ -57,4 +63,4 @@ build/bench/longlined-heap: tests/bench/heap.c build/main.o build/longline.a | b
 build/bench:
 	@mkdir -p $@
 
-.PHONY: bench reference hostile flow-cost storm-cost stall-cost access-cost changes-cost beside retention-cost scrub-cost bench-docs
+.PHONY: bench reference hostile flow-cost storm-cost stall-cost access-cost changes-cost beside retention-cost scrub-cost search-oracle bench-docs

@@ -63,7 +63,7 @@ main(int argc, char **argv)
 	must(sqlite3_open(":memory:", &db), db);
 	must(words_register(db), db);
 	must(sqlite3_exec(db, "CREATE VIRTUAL TABLE t USING fts5 (body, content = '', tokenize = 'words'); BEGIN", NULL,
-		 NULL, NULL),
+	         NULL, NULL),
 	    db);
 	insert = prepare(db, "INSERT INTO t (rowid, body) VALUES (?1, ?2)");
 	for (int64_t row = 0; (n = getline(&line, &size, f)) > 0; row++) {
