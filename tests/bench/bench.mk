@@ -41,6 +41,12 @@ scrub-cost: $(B)/longlined build/bench/load build/bench/insert ## how long what 
 search-oracle: build/bench/words_lines ## what is found, beside what ICU finds, in texts of nine languages; CORPUS=Thai for one
 	@CORPUS='$(CORPUS)' node tests/bench/search-oracle.mjs $<
 
+FORTUNES = /usr/share/games/fortunes
+words-cost: build/bench/words_cost ## what the tokenizer costs beside unicode61: ASCII, Chinese, German, Russian; PAIRS=5
+	@cat $(wildcard docs/*.md) README.md | LC_ALL=C grep -v '[^ -~]' | LC_ALL=C sort -u >build/bench/ascii
+	@for f in $(FORTUNES)/chinese.u8 '$(FORTUNES)/de/*.u8' '$(FORTUNES)/ru/*.u8'; do cat $$f | LC_ALL=C sort -u >build/bench/lines; \
+		echo "$$f:"; $< $(or $(PAIRS),5) build/bench/lines || exit 1; done; echo "ASCII:"; $< $(or $(PAIRS),5) build/bench/ascii
+
 bench-docs: ## put the figures of the last bench into docs/PERFORMANCE.md
 	@node tests/bench/report.mjs
 
@@ -53,7 +59,7 @@ build/bench/floor: tests/bench/floor.c tests/bench/floor_flow.c build/longline.a
 build/bench/insert: tests/bench/insert.c | build/bench
 	$(call say,LD,$@)$(CC) $(STD) $(CPPFLAGS) $(BENCH_CFLAGS) $(WARNINGS) -o $@ $< -lsqlite3
 
-build/bench/words_lines: tests/bench/words_lines.c build/longline.a | build/bench
+build/bench/words_lines build/bench/words_cost: build/bench/%: tests/bench/%.c build/longline.a | build/bench
 	$(call say,LD,$@)$(CC) $(STD) $(CPPFLAGS) $(BENCH_CFLAGS) $(WARNINGS) -o $@ $^ $(LIBS)
 
 # The daemon as it is, but that it tells what it has of malloc.
@@ -63,4 +69,4 @@ build/bench/longlined-heap: tests/bench/heap.c build/main.o build/longline.a | b
 build/bench:
 	@mkdir -p $@
 
-.PHONY: bench reference hostile flow-cost storm-cost stall-cost access-cost changes-cost beside retention-cost scrub-cost search-oracle bench-docs
+.PHONY: bench reference hostile flow-cost storm-cost stall-cost access-cost changes-cost beside retention-cost scrub-cost search-oracle words-cost bench-docs
