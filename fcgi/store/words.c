@@ -200,7 +200,7 @@ words_term(struct str term)
 	words_begin(&w, term, true);
 	while (words_next(&w)) {
 		is.tokens++;
-		is.prefix = w.kind == WORDS_LAST && w.alone;
+		is.prefix = w.kind == WORDS_LAST;
 		is.last_kind = w.kind;
 		is.last_units = w.units;
 		is.last = (struct str){term.p + w.start, w.end - w.start};

@@ -241,7 +241,7 @@ words_fold_emoji(struct words_unit *u, const struct words_raw *raw, size_t base)
 		int32_t c = raw->c[i];
 		bool tag = c >= TAG_FIRST && c <= TAG_LAST;
 
-		if (i > base && !tag && c != ZWJ && c != KEYCAP &&
+		if (i > base && !tag && c != KEYCAP &&
 		    utf8proc_get_property(c)->boundclass == UTF8PROC_BOUNDCLASS_EXTEND)
 			continue;
 		/* A joiner that joins nothing. */

@@ -144,6 +144,8 @@ escape_sequences_are_passed_over_if_they_end(void **state)
 	              "1mx\xc2\x9d"
 	              "0;t\xc2\x9cy",
 	    "xy@4-13");
+	/* With what makes one grapheme with their last character. */
+	assert_tokens("\x1b[1m\uff9ea", "a@7-8");
 	/* Without an end, just what they begin with. */
 	assert_tokens("\x1b[12", "12@2-4");
 	assert_tokens("\x1b[1\x01m", "1@2-3 m@4-5");
@@ -187,18 +189,21 @@ a_long_word_is_several_tokens(void **state)
 static void
 marks_without_an_end_are_one_grapheme_and_a_short_token(void **state)
 {
+	/* The second is two characters for Unicode, as which they would be more bytes than a grapheme may have. */
 	static const char *const bases[] = {"a", "\u0926", "\u6771", "\u0e01", "\U0001f642"};
+	static const char *const marks[] = {"\u0951", "\u0f73"};
 	char *text = malloc(LONG);
 
 	(void)state;
 	assert_non_null(text);
-	for (size_t k = 0; k < LENGTH(bases); k++) {
-		size_t first = strlen(bases[k]), n = first;
+	for (size_t k = 0; k < LENGTH(bases) * LENGTH(marks); k++) {
+		const char *base = bases[k / LENGTH(marks)];
+		size_t first = strlen(base), n = first;
 		struct words w;
 
-		memcpy(text, bases[k], first);
+		memcpy(text, base, first);
 		for (; n + 3 <= LONG; n += 3)
-			memcpy(text + n, "\u0951", 3);
+			memcpy(text + n, marks[k % LENGTH(marks)], 3);
 		words_begin(&w, (struct str){text, n}, false);
 		assert_true(words_next(&w));
 		assert_int_equal(w.start, 0);
