@@ -86,6 +86,9 @@ open_database(void **state)
 	assert_int_equal(words_register(db), SQLITE_OK);
 	must("PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY");
 	must("CREATE VIRTUAL TABLE t USING fts5 (body, tokenize = 'words')");
+	must("CREATE VIRTUAL TABLE v USING fts5vocab (t, instance)");
+	must("CREATE VIRTUAL TABLE outside USING fts5 (body, content = '', tokenize = 'words')");
+	must("CREATE VIRTUAL TABLE outside_v USING fts5vocab (outside, instance)");
 	return 0;
 }
 
@@ -182,11 +185,96 @@ what_each_script_finds(void **state)
 		fail_msg("%zu of %zu searches", r.wrong, r.queries);
 }
 
+static int64_t
+number(const char *sql)
+{
+	sqlite3_stmt *stmt;
+	int64_t n;
+
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	n = sqlite3_column_int64(stmt, 0);
+	sqlite3_finalize(stmt);
+	return n;
+}
+
+static int
+on_token(void *ctx, int flags, const char *token, int n, int start, int end)
+{
+	(void)token;
+	assert_int_equal(flags, 0);
+	assert_true(n > 0 && start < end);
+	++*(int *)ctx;
+	return SQLITE_OK;
+}
+
+/* An auxiliary function: how many tokens its row has, as it is read again. */
+static void
+count_tokens(
+    const Fts5ExtensionApi *api, Fts5Context *fts, sqlite3_context *result, int n_values, sqlite3_value **values)
+{
+	const char *text;
+	int n, count = 0;
+
+	(void)n_values;
+	(void)values;
+	assert_int_equal(api->xColumnText(fts, 0, &text, &n), SQLITE_OK);
+	assert_int_equal(api->xTokenize(fts, text, n, &count, on_token), SQLITE_OK);
+	sqlite3_result_int(result, count);
+}
+
+static void
+a_text_is_read_again_as_it_was_indexed(void **state)
+{
+	sqlite3_stmt *stmt;
+	fts5_api *api = NULL;
+
+	(void)state;
+	assert_int_equal(sqlite3_prepare_v2(db, "SELECT fts5(?1)", -1, &stmt, NULL), SQLITE_OK);
+	sqlite3_bind_pointer(stmt, 1, &api, "fts5_api_ptr", NULL);
+	sqlite3_step(stmt);
+	sqlite3_finalize(stmt);
+	assert_int_equal(api->xCreateFunction(api, "count_tokens", NULL, count_tokens, NULL), SQLITE_OK);
+	/* A run at the end, a sign of several words, a word of several tokens. */
+	put(STR("x \u6771\u4eac \ufdfa \U0001f642 caf\u00e9 \u6771\u4eac"));
+	assert_int_equal(number("SELECT count(*) FROM v"), 11);
+	assert_int_equal(number("SELECT count_tokens(t) FROM t WHERE t MATCH 'x'"), 11);
+}
+
+static void
+what_was_put_in_can_be_taken_out(void **state)
+{
+	char sql[300];
+	struct str text = STR("\u6771\u4eac\u3078 \u0e01\u0e33\u0e25\u0e31\u0e07 \U0001f642x \u1112\u1161\u11ab");
+
+	(void)state;
+	snprintf(sql, sizeof sql, "INSERT INTO outside (rowid, body) VALUES (1, '%.*s')", STR_ARGS(text));
+	must(sql);
+	assert_true(number("SELECT count(*) FROM outside_v") > 0);
+	snprintf(
+	    sql, sizeof sql, "INSERT INTO outside (outside, rowid, body) VALUES ('delete', 1, '%.*s')", STR_ARGS(text));
+	must(sql);
+	assert_int_equal(number("SELECT count(*) FROM outside_v"), 0);
+	must("INSERT INTO t (t) VALUES ('integrity-check')");
+}
+
+static void
+the_tokenizer_takes_no_arguments(void **state)
+{
+	(void)state;
+	assert_int_equal(sqlite3_exec(db, "CREATE VIRTUAL TABLE u USING fts5 (body, tokenize = 'words of others')",
+	                     NULL, NULL, NULL),
+	    SQLITE_ERROR);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_each_script_finds),
+	    cmocka_unit_test(a_text_is_read_again_as_it_was_indexed),
+	    cmocka_unit_test(what_was_put_in_can_be_taken_out),
+	    cmocka_unit_test(the_tokenizer_takes_no_arguments),
 	};
 
 	return cmocka_run_group_tests_name("words in FTS5", tests, open_database, close_database);
