@@ -90,6 +90,9 @@ struct words_term {
 };
 struct words_term words_term(struct str term);
 
+/* The length of the grapheme that a text begins with; 0: it is empty. */
+size_t words_grapheme(struct str text);
+
 /* The greatest border of graphemes of the text that is not behind `at`, of those in the last 64 bytes before it; if
  * there is none, that of a character. For whoever shortens a text. */
 size_t words_border(struct str text, size_t at);

@@ -273,6 +273,14 @@ words_read(struct words *w)
 }
 
 size_t
+words_grapheme(struct str text)
+{
+	struct words_raw raw;
+
+	return text.n == 0 ? 0 : read_grapheme(text, &raw);
+}
+
+size_t
 words_border(struct str text, size_t at)
 {
 	size_t from = at < text.n ? at : text.n, border;
