@@ -30,7 +30,8 @@ command_string(struct str s, size_t at)
 			return at + 1;
 		if ((c == ESC && next == '\\') || (c == C1_LEAD && next == 0x9C))
 			return at + 2;
-		if (c == ESC || c == '\n')
+		/* Another one begins, or a line; so that no byte is looked at for many of them. */
+		if (c == ESC || c == '\n' || (c == C1_LEAD && next >= C1_FIRST && next < C1_FIRST + 0x20))
 			return 0;
 	}
 	return 0;

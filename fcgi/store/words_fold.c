@@ -216,6 +216,10 @@ words_fold_part(struct words_unit *u, int32_t c)
 {
 	struct chars s = {.n = 0};
 
+	if (utf8proc_get_property(c)->decomp_seqindex == UINT16_MAX) {
+		words_fold_letter(u, c);
+		return;
+	}
 	u->n = u->chars = 0;
 	add_decomposed(&s, c);
 	fold(u, &s);

@@ -288,6 +288,9 @@ words_border(struct str text, size_t at)
 
 	if (from == text.n)
 		return text.n;
+	/* What comes behind does not matter. */
+	if (text.n - at > BORDER_LOOK)
+		text.n = at + BORDER_LOOK;
 	/* The beginning of a character, some way before, and from there on by graphemes. */
 	from = at > BORDER_LOOK ? at - BORDER_LOOK : 0;
 	while (from < at && ((unsigned char)text.p[from] & 0xC0) == 0x80)

@@ -151,6 +151,8 @@ escape_sequences_are_passed_over_if_they_end(void **state)
 	assert_tokens("\x1b[1\x01m", "1@2-3 m@4-5");
 	assert_tokens("\x1b]x y", "x@2-3 y@4-5");
 	assert_tokens("\x1b]x\ny\a", "x@2-3 y@4-5");
+	assert_tokens("\x1b]x\x1b]y\a", "x@2-3");
+	assert_tokens("\x1b]x\xc2\x9dy\a", "x@2-3");
 	assert_tokens("a\x1b", "a@0-1");
 	assert_tokens("\x1b"
 	              "ab",
