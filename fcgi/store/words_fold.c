@@ -119,7 +119,7 @@ add_folded(struct words_unit *u, int32_t c)
 	if (digit >= 0)
 		add_char(u, '0' + digit);
 	else if (letters == NULL)
-		add_char(u, c);
+		add_char(u, words_not_final(c));
 	else
 		while (*letters != '\0')
 			add_char(u, *letters++);

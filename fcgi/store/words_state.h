@@ -30,6 +30,9 @@ int words_digit(int32_t c);
 /* The letters that a letter with a stroke or a ligature counts as, lower case; NULL: itself. */
 const char *words_letters(int32_t c);
 
+/* The letter that a final form counts as; others are themselves. (The case of Greek letters has theirs.) */
+int32_t words_not_final(int32_t c);
+
 /* The characters of one grapheme, in their order; more than these are passed over. */
 enum { WORDS_RAW_MAX = 32, WORDS_FOLDED_MAX = 64 };
 struct words_raw {

@@ -36,6 +36,13 @@ words_letters(int32_t c)
 	return letters[low - 1].c == c ? letters[low - 1].as : NULL;
 }
 
+int32_t
+words_not_final(int32_t c)
+{
+	/* Hebrew kaf, mem, nun, pe, tsadi: the usual form stands behind the final one. */
+	return c == 0x5DA || c == 0x5DD || c == 0x5DF || c == 0x5E3 || c == 0x5E5 ? c + 1 : c;
+}
+
 /* The zeros of scripts with blanks; nine more digits stand behind each. Sorted. */
 static const int32_t zeros[] = {0x30, 0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6,
     0xD66, 0xDE6, 0xF20, 0x1810, 0x1946, 0x1BB0, 0x1C40, 0x1C50, 0xA620, 0xA8D0, 0xA900, 0xAA50, 0xABF0, 0x104A0,

@@ -128,16 +128,27 @@ read_letter(struct words_unit *u, struct str s, size_t at)
 	return u->n > 0;
 }
 
+/* Of scripts without blanks: what puts the next consonant below the one before it, in Burmese, Khmer, and some others.
+ */
+static bool
+is_stacker(int32_t c)
+{
+	return c == 0x1039 || c == 0x17D2 || c == 0x1A60 || c == 0x1B44 || c == 0xA9C0;
+}
+
 /*
- * Whether a grapheme goes on for us with c that does not for Unicode: the sound marks of kana that stand alone; and the
- * vowel am of Thai and Lao in two characters.
+ * Whether a grapheme goes on for us with c that does not for Unicode, or only for one that is newer: the sound marks of
+ * kana that stand alone, the vowel am of Thai and Lao in two characters, consonants below others.
  */
 static bool
 joins(int32_t before, int32_t c)
 {
 	bool kana = (before >= 0x3041 && before <= 0x30FF) || (before >= 0xFF66 && before <= 0xFF9D);
 
-	return (kana && is_sound_mark(c)) || (before == 0xE4D && c == 0xE32) || (before == 0xECD && c == 0xEB2);
+	if ((kana && is_sound_mark(c)) || (before == 0xE4D && c == 0xE32) || (before == 0xECD && c == 0xEB2))
+		return true;
+	return is_stacker(before) && c >= 0x1000 && utf8proc_get_property(c)->category == UTF8PROC_CATEGORY_LO &&
+	       words_script(c) == WORDS_SCRIPT_RUNS;
 }
 
 /* The grapheme that s begins with; its length. s begins with a character. */

@@ -38,7 +38,7 @@ retention-cost: $(B)/longlined build/bench/load ## what others notice while half
 scrub-cost: $(B)/longlined build/bench/load build/bench/insert ## how long what was deleted stays in the files, and what others notice; ROWS=600000 RATE=200
 	@ROWS='$(ROWS)' RATE='$(RATE)' node tests/bench/scrub.mjs
 
-search-oracle: build/bench/words_lines ## what is found, beside what ICU finds, in texts of nine languages; CORPUS=Thai for one
+search-oracle: build/bench/words_lines ## what is found, beside what ICU finds, in texts of 25 languages; CORPUS=Thai for one
 	@CORPUS='$(CORPUS)' node tests/bench/search-oracle.mjs $<
 
 FORTUNES = /usr/share/games/fortunes
