@@ -64,6 +64,11 @@ a_token_ends_with_its_grapheme(void **state)
 	/* The Arabic number sign belongs to what is behind it. */
 	assert_tokens("\u0600\u0661", "1@0-4");
 	assert_tokens("\u1112\u1161\u11ab", "\ud55c@0-9");
+	assert_tokens("\uac00\u11a8 \uac00\u1161", "\uac01@0-6 \uac00\u1161@7-13");
+	assert_tokens("a\u1112\u1161", "a@0-1 \ud558@1-7");
+	/* Tone marks and sound marks, on Han characters too. */
+	assert_tokens("\u6771\u302a", "\2\u6771\u302a!@0-6");
+	assert_tokens("\u6771\u3099", "\2\u6771\u3099!@0-6");
 }
 
 static void
