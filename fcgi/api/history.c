@@ -13,7 +13,7 @@
 #include "rooms_named.h"
 #include "store/terms.h"
 
-enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 500, INDEX_WAIT_MS = 1000 };
+enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 500, COUNT_MAX = 1000, INDEX_WAIT_MS = 1000 };
 
 /* A page on its way through a reader, with copies of all that it needs. */
 struct reading {
@@ -49,6 +49,9 @@ make_body(struct buf *body, const struct reading *r)
 	buf_add_char(body, ']');
 	add_cursor(body, "older", r->page.older);
 	add_cursor(body, "newer", r->page.newer);
+	if (r->page.count_max > 0)
+		buf_printf(body, ",\"total\":{\"n\":%" PRId64 ",\"more\":%s}", r->page.total,
+		    r->page.total_more ? "true" : "false");
 	if (r->search && commit_indexed(r->h->commit) < r->page.head)
 		buf_printf(body, ",\"indexed\":%" PRId64, commit_indexed(r->h->commit));
 	buf_add(body, STR("}\n"));
@@ -63,7 +66,7 @@ reply(struct reading *r, struct fcgi_conn *conn)
 	make_body(&body, r);
 	if (!buf_ok(&body))
 		request_fail(requests, conn, PROBLEM_INTERNAL, "no memory for the answer");
-	else if (r->page.newer < 0)
+	else if (r->page.newer < 0 || r->search)
 		request_reply(requests, conn, 200, REQUEST_JSON, REQUEST_NO_STORE, buf_str(&body));
 	else
 		/* A page with newer messages behind it changes only when rows are deleted or updated. */
@@ -198,6 +201,10 @@ search_ok(struct request *r, struct str q)
 		request_fail(r->all, r->conn, PROBLEM_BAD_SEARCH,
 		    "parameter 'q' has '%.*s*': before a * there must be at least %d letters",
 		    STR_ARGS(counts.short_prefix), TERMS_PREFIX_MIN);
+	else if (counts.not_or)
+		request_fail(r->all, r->conn, PROBLEM_BAD_SEARCH,
+		    "parameter 'q' has a - beside OR, which stands between two words that are looked for: say -a -b "
+		    "for neither a nor b");
 	else
 		return true;
 	return false;
@@ -228,6 +235,10 @@ read_filter(struct request *r, struct store_page *page, struct str name, struct 
 			return request_refuse_parameter(r, name, value, "words to look for");
 		page->q = value;
 		return search_ok(r, value);
+	} else if (str_eq(name, STR("count"))) {
+		if (!str_uint(value, COUNT_MAX, &n) || n == 0)
+			return request_refuse_parameter(r, name, value, "1 to 1000");
+		page->count_max = (int64_t)n;
 	}
 	return true;
 }
@@ -250,9 +261,14 @@ read_page(struct gate *g, struct request *r, const struct query *q, struct store
 		if (!read_cursor(r, page, q->fields[i].name, q->fields[i].value, tz) ||
 		    !read_filter(r, page, q->fields[i].name, q->fields[i].value, tz))
 			return false;
-	if (page->q.n > 0 && page->cursor != STORE_NEWEST && page->cursor != STORE_BEFORE) {
+	if (page->q.n > 0 && (page->cursor == STORE_AROUND || page->cursor == STORE_ON)) {
 		request_fail(r->all, r->conn, PROBLEM_BAD_PARAMETER,
-		    "with parameter 'q' only 'before' may be given of before, after, around and on");
+		    "with parameter 'q' only 'before' or 'after' may be given of before, after, around and on");
+		return false;
+	}
+	if (page->q.n == 0 && page->count_max > 0) {
+		request_fail(r->all, r->conn, PROBLEM_BAD_PARAMETER,
+		    "parameter 'count' counts what a search finds: give 'q', too");
 		return false;
 	}
 	return true;
@@ -289,7 +305,7 @@ void
 history_request(struct history *h, struct request *r)
 {
 	static const char *const known[] = {
-	    "room", "before", "after", "around", "on", "limit", "sender", "from", "until", "tz", "q", NULL};
+	    "room", "before", "after", "around", "on", "limit", "sender", "from", "until", "tz", "q", "count", NULL};
 	struct query q;
 	struct store_page page;
 	struct reading *reading;

@@ -9,7 +9,8 @@
  * scrub (index_scrub.c) does that. How many texts were taken out stands in the file, in the transaction that did it
  * (meta: taken_out), and beside it how many of them are erased (erased).
  *
- * Files: index_fill.c, index_scrub.c, index_search.c, index_excerpt.c; terms.h says what a search consists of.
+ * Files: index_open.c, index_fill.c, index_scrub.c, index_expression.c, index_search.c, index_excerpt.c; terms.h says
+ * what a search consists of.
  */
 #ifndef INDEX_H
 #define INDEX_H
@@ -18,8 +19,13 @@
 
 struct sqlite3;
 
-/* For each connection that is opened: adds what a search shows of a hit. An SQLite result code. */
-int index_open(struct store *s, struct sqlite3 *db);
+/*
+ * For each connection that is opened: what the index needs of it, and adds what a search shows of a hit. An SQLite
+ * result code; *x, also after an error, is the caller's, who closes it before the connection. NULL is let pass.
+ */
+struct index;
+int index_open(struct store *s, struct sqlite3 *db, struct index **x);
+void index_close(struct index *x);
 
 /* The greatest id that it knows; -1: it cannot be read. */
 int64_t index_end(struct store *s);

@@ -1,6 +1,5 @@
 #include "excerpt.h"
-#include "index.h"
-#include "store_sql.h"
+#include "index_db.h"
 
 enum { BODY_COLUMN = 2 /* of the index */ };
 
@@ -79,18 +78,7 @@ excerpt(const Fts5ExtensionApi *api, Fts5Context *fts, sqlite3_context *result, 
 }
 
 int
-index_open(struct store *s, sqlite3 *db)
+index_add_excerpt(fts5_api *api, struct store *s)
 {
-	sqlite3_stmt *stmt = NULL;
-	fts5_api *api = NULL;
-	int code = sqlite3_prepare_v2(db, "SELECT fts5(?1)", -1, &stmt, NULL);
-
-	if (code == SQLITE_OK) {
-		sqlite3_bind_pointer(stmt, 1, &api, "fts5_api_ptr", NULL);
-		sqlite3_step(stmt);
-		code = sqlite3_finalize(stmt);
-	}
-	if (api == NULL)
-		return code == SQLITE_OK ? SQLITE_ERROR : code;
 	return api->xCreateFunction(api, "excerpt", s, excerpt, NULL);
 }

@@ -37,6 +37,12 @@ on_progress(void *ctx)
 	return store_stopped(s) || (s->deadline_us != 0 && clock_us() >= s->deadline_us);
 }
 
+struct index *
+store_index(struct store *s)
+{
+	return s->index;
+}
+
 bool
 store_stopped(struct store *s)
 {
@@ -124,6 +130,8 @@ close_db(struct store *s)
 {
 	store_forget_statements(s);
 	s->running = NULL;
+	index_close(s->index);
+	s->index = NULL;
 	sqlite3_close(change_db(s, NULL));
 }
 
@@ -216,8 +224,9 @@ open_db(struct store *s, bool create, char error[STORE_ERROR_SIZE])
 		snprintf(error, STORE_ERROR_SIZE, "no memory");
 		return give_up_opening(s, store_errno(s, code));
 	}
-	if ((code = index_open(s, s->db)) != SQLITE_OK) {
-		snprintf(error, STORE_ERROR_SIZE, "this SQLite has no full-text search (FTS5)");
+	if ((code = index_open(s, s->db, &s->index)) != SQLITE_OK) {
+		snprintf(error, STORE_ERROR_SIZE,
+		    code == SQLITE_NOMEM ? "no memory" : "this SQLite has no full-text search (FTS5)");
 		return give_up_opening(s, store_errno(s, code));
 	}
 	if ((code = store_exec(s, "PRAGMA synchronous = FULL")) != SQLITE_OK ||

@@ -411,10 +411,14 @@ struct store_page {
 	struct str sender;
 	int64_t from_ms, until_ms; /* INT64_MIN and INT64_MAX: no bound */
 	struct str q;
+	int64_t count_max; /* of a search: all that it finds is counted up to this; 0: it is not */
 	/* answered: */
 	struct buf json; /* the messages, with commas between; buf_fini() it */
 	size_t n;
 	int64_t older, newer; /* -1: null */
+	int64_t first, last;  /* of a search: ids of the messages, if there are any */
+	int64_t total;        /* what was counted */
+	bool total_more;      /* there are more, or there was no time for all */
 };
 enum store_status store_history(struct store *s, struct store_page *p);
 enum store_status store_search(struct store *s, struct store_page *p);

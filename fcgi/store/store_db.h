@@ -29,6 +29,7 @@ struct store {
 	sqlite3_mutex *db_lock; /* held while db changes, and by store_stop() while it interrupts db */
 	atomic_bool stopped;    /* by store_stop() */
 	sqlite3_stmt *running;  /* keeps an interruption true between two statements of a job; see store_run_on() */
+	struct index *index;
 	struct store_options options;
 	struct {
 		char *sql;

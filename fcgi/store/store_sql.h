@@ -72,6 +72,10 @@ bool store_row(struct store *s, sqlite3_stmt *stmt, struct message_fields *f);
 /* Counts a row that is passed over, and logs it now and then. */
 void store_passed_over(struct store *s, int64_t id, const char *why);
 
+/* In store.c: what the index has of the connection. */
+struct index;
+struct index *store_index(struct store *s);
+
 /* In store.c: whether it was stopped, for loops that SQLite knows nothing of. */
 bool store_stopped(struct store *s);
 

@@ -1,5 +1,7 @@
 #include "terms.h"
 
+#include <string.h>
+
 /* From here on a character may be a word: radicals, kana, ideographs. */
 enum { FIRST_OF_NO_ALPHABET = 0x2E80 };
 
@@ -9,13 +11,61 @@ space(char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\0';
 }
 
-bool
-terms_next(struct str *q, struct term *t)
+static struct str
+skip_spaces(struct str q)
+{
+	while (q.n > 0 && space(q.p[0]))
+		q = (struct str){q.p + 1, q.n - 1};
+	return q;
+}
+
+/* Up to a quote or a blank. */
+static void
+take_word(struct str *q, struct term *t)
 {
 	size_t n = 0;
 
-	while (q->n > 0 && space(q->p[0]))
+	while (n < q->n && !space(q->p[n]) && q->p[n] != '"')
+		n++;
+	t->text = (struct str){q->p, n};
+	*q = (struct str){q->p + n, q->n - n};
+	if (t->text.n > 1 && t->text.p[t->text.n - 1] == '*') {
+		t->prefix = true;
+		t->text.n--;
+	}
+}
+
+/* Behind a quote. */
+static void
+take_phrase(struct str *q, struct term *t)
+{
+	t->text = str_cut(q, '"');
+	if (q->n > 0 && q->p[0] == '*') {
+		t->prefix = true;
 		*q = (struct str){q->p + 1, q->n - 1};
+	}
+}
+
+/* Takes OR off *q, if there is one with something behind it. */
+static bool
+take_or(struct str *q)
+{
+	struct str rest = skip_spaces(*q);
+
+	/* Right behind a phrase it is a word of its own, as any other. */
+	if (rest.p == q->p || rest.n < 3 || memcmp(rest.p, "OR", 2) != 0 || !space(rest.p[2]))
+		return false;
+	rest = skip_spaces((struct str){rest.p + 2, rest.n - 2});
+	if (rest.n == 0)
+		return false;
+	*q = rest;
+	return true;
+}
+
+bool
+terms_next(struct str *q, struct term *t)
+{
+	*q = skip_spaces(*q);
 	*t = (struct term){0};
 	if (q->n == 0)
 		return false;
@@ -25,21 +75,10 @@ terms_next(struct str *q, struct term *t)
 	}
 	if (q->p[0] == '"') {
 		*q = (struct str){q->p + 1, q->n - 1};
-		t->text = str_cut(q, '"');
-		if (q->n > 0 && q->p[0] == '*') {
-			t->prefix = true;
-			*q = (struct str){q->p + 1, q->n - 1};
-		}
-		return true;
-	}
-	while (n < q->n && !space(q->p[n]) && q->p[n] != '"')
-		n++;
-	t->text = (struct str){q->p, n};
-	*q = (struct str){q->p + n, q->n - n};
-	if (t->text.n > 1 && t->text.p[t->text.n - 1] == '*') {
-		t->prefix = true;
-		t->text.n--;
-	}
+		take_phrase(q, t);
+	} else
+		take_word(q, t);
+	t->or_next = take_or(q);
 	return true;
 }
 
@@ -86,11 +125,14 @@ terms_count(struct str q)
 {
 	struct terms_counts counts = {0};
 	struct term t;
+	bool ored = false; /* with the one before */
 
 	while (terms_next(&q, &t)) {
 		struct str last;
 		size_t n = words_of(t.text, &last);
 
+		counts.not_or = counts.not_or || (t.not &&(ored || t.or_next));
+		ored = t.or_next;
 		counts.words += n > 0 ? n : 1;
 		if (!t.prefix)
 			continue;

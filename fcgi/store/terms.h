@@ -21,9 +21,13 @@ enum {
 struct term {
 	struct str text;
 	bool prefix, not ;
+	bool or_next; /* OR stands between it and the next one */
 };
 
-/* Takes the next term off *q; false at the end. */
+/*
+ * Takes the next term off *q, and the OR behind it; false at the end. OR is one in capitals that stands between two
+ * terms, without quotes; any other is a word.
+ */
 bool terms_next(struct str *q, struct term *t);
 
 /* What is in a search. */
@@ -31,6 +35,7 @@ struct terms_counts {
 	size_t words; /* one at least for each term; 91%full are two */
 	size_t prefixes;
 	struct str short_prefix; /* the first that is too short; n is 0: none */
+	bool not_or;             /* a term with - stands beside OR */
 };
 struct terms_counts terms_count(struct str q);
 

@@ -118,7 +118,7 @@ run_history(const struct call *call)
 static const struct command_option OPTIONS[] = {
     {"r", "ROOM...", "a room, or * for all; may be repeated (main)"},
     {"n", "N", "the newest N of them, or all (20; all with --from)"},
-    {"q", "WORDS", "only with these words, \"phrases\" and wor*, and without -these"},
+    {"q", "WORDS", "only with these words, \"phrases\" and wor*, with one OR two, and without -these"},
     {"from", "TIME", "not before: 2027-01-31 here, or 2027-01-31T12:00:00Z"},
     {"until", "TIME", "before this time"},
     {"sender", "NAME", "only of this sender; empty: of none"},

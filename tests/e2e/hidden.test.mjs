@@ -101,8 +101,8 @@ function questions(rng, seen, all) {
 			add('/history', { room, limit, after: 0 });
 			add('/history', { room, limit, before: 1e9 });
 		}
-		for (const q of ['capybara', 'walrus', 'wal*', '"brown fox"', 'fox -quick', 'nothing', 'otter'])
-			add('/history', { room, q, limit: rng.one([1, 5, 500]) });
+		for (const q of ['capybara', 'walrus', 'wal*', '"brown fox"', 'fox -quick', 'nothing', 'otter', 'walrus OR tapir otter'])
+			add('/history', { room, q, limit: rng.one([1, 5, 500]), count: rng.one([undefined, 1, 20, 1000]) });
 		for (const sender of ['ann', '', 'eve'])
 			add('/history', { room, sender, limit: rng.one([1, 30]) });
 	}
@@ -113,7 +113,7 @@ function questions(rng, seen, all) {
 		// Ids of what is hidden, of what is seen, and of nothing.
 		for (const id of [some(), someSeen(), some() + 1]) {
 			add('/history', { room, limit, [rng.one(['before', 'after', 'around'])]: id });
-			add('/history', { room, limit, q: rng.one(['capybara', 'walrus']), before: id });
+			add('/history', { room, limit, q: rng.one(['capybara', 'walrus']), [rng.one(['before', 'after'])]: id, count: rng.one([undefined, 2, 300]) });
 		}
 		const day = (n) => new Date(BEGAN + n * DAY).toISOString().slice(0, 10);
 		add('/history', { room, limit, on: day(rng.below(12) - 2), tz: rng.one(['+00:00', '-05:00']) });
@@ -132,6 +132,7 @@ const walks = [
 	['back through the log', '/history', { room: '*', limit: 31 }, (json) => json.older && { before: json.older }],
 	['forward through it', '/history', { room: '*', limit: 31, after: 0 }, (json) => json.newer && { after: json.newer }],
 	['through what is found', '/history', { room: '*', limit: 17, q: 'walrus' }, (json) => json.older && { before: json.older }],
+	['forward through what is found', '/history', { room: '*', limit: 17, q: 'walrus OR tapir', after: 0, count: 50 }, (json) => json.newer && { after: json.newer }],
 	['through the rooms', '/rooms', { limit: 2 }, (json) => json.more && { after: json.rooms.at(-1).last }],
 	['with polls', '/poll', { room: '*', limit: 43, since: 0, wait: 0 }, (json) => json.more && { since: json.next }],
 ];

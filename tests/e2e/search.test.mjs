@@ -70,8 +70,26 @@ describe('search: words', () => {
 			problem(assert, await find(q), 400, 'bad_search');
 	});
 
+	it('finds either of two words with OR between them, which binds tighter than a blank', async () => {
+		assert.deepEqual(ids(await find('fox OR dog')), [id[2], id[1], id[0]]);
+		assert.deepEqual(ids(await find('quick fox OR dog')), [id[2], id[0]]);
+		assert.deepEqual(ids(await find('fox OR dog quick')), [id[2], id[0]]);
+		assert.deepEqual(ids(await find('lazy OR "brown fox" OR toa* -the')), [id[3]]);
+		assert.deepEqual(ids(await find('... OR lazy')), [id[1]]);
+		assert.deepEqual(ids(await find('fox or dog')), []);
+		assert.deepEqual(ids(await find('"OR" near')), [id[8]]);
+		assert.deepEqual(ids(await find('OR near')), [id[8]]);
+	});
+
+	it('refuses a -word beside OR', async () => {
+		for (const q of ['-fox OR dog', 'fox OR -dog', 'lazy fox OR dog OR -quick'])
+			problem(assert, await find(q), 400, 'bad_search', /-.* beside OR/);
+		assert.deepEqual(ids(await find('fox OR dog -lazy')), [id[2], id[0]]);
+	});
+
 	it('knows no operators but these: all else is words', async () => {
-		assert.deepEqual(ids(await find('fox OR dog')), []);
+		assert.deepEqual(ids(await find('disk:/dev')), [id[6]], 'side by side');
+		assert.deepEqual(ids(await find('dev:disk')), []);
 		assert.deepEqual(ids(await find('not AND or')), [id[8]]);
 		assert.deepEqual(ids(await find('NEAR')), [id[8]]);
 		assert.deepEqual(ids(await find('error42')), [id[7]]);
@@ -310,8 +328,46 @@ describe('search: paging', () => {
 		assert.deepEqual([ids(last), last.json.older], [id.slice(5), null]);
 	});
 
+	it('goes forward with after, oldest first', async () => {
+		const r = room(), id = [];
+		for (let i = 0; i < 7; i++) {
+			id.push(await s.sent(`marten ${i}`, { room: r }));
+			await s.sent('something else', { room: r });
+		}
+		const first = await s.history({ room: r, q: 'marten', limit: 3, after: 0 });
+		assert.deepEqual([ids(first), first.json.older, first.json.newer], [id.slice(0, 3), null, id[2]]);
+		assert.ok(!('etag' in first.headers));
+		assert.equal(first.headers['cache-control'], 'no-store');
+		const second = await s.history({ room: r, q: 'marten', limit: 3, after: first.json.newer });
+		assert.deepEqual([ids(second), second.json.older, second.json.newer], [id.slice(3, 6), id[3], id[5]]);
+		const last = await s.history({ room: r, q: 'marten', limit: 3, after: second.json.newer });
+		assert.deepEqual([ids(last), last.json.older, last.json.newer], [id.slice(6), id[6], null]);
+		const none = await s.history({ room: r, q: 'marten', after: id[6] });
+		assert.deepEqual([ids(none), none.json.older, none.json.newer], [[], id[6] + 1, null]);
+		const back = await s.history({ room: r, q: 'marten', limit: 2, before: second.json.older });
+		assert.deepEqual(ids(back), [id[2], id[1]]);
+	});
+
+	it('counts what is found, up to a number', async () => {
+		const r = room();
+		let id;
+		for (let i = 0; i < 6; i++)
+			id = await s.sent(`sable ${i}`, { room: r });
+		const total = async (params) => (await s.history({ room: r, q: 'sable', ...params })).json.total;
+		assert.deepEqual(await total({ count: 1000 }), { n: 6, more: false });
+		assert.deepEqual(await total({ count: 6, limit: 1 }), { n: 6, more: false });
+		assert.deepEqual(await total({ count: 5, before: id }), { n: 5, more: true });
+		assert.deepEqual(await total({ count: 10, after: id }), { n: 6, more: false });
+		assert.deepEqual(await total({ count: 10, q: 'sable 3 OR 4' }), { n: 2, more: false });
+		assert.deepEqual(await total({ count: 10, q: 'sable -sable' }), { n: 0, more: false });
+		assert.equal(await total({}), undefined);
+		for (const count of ['0', '1001', 'x', '-1', ''])
+			problem(assert, await s.history({ room: r, q: 'sable', count }), 400, 'bad_parameter', /'count'/);
+		problem(assert, await s.history({ room: r, count: 5 }), 400, 'bad_parameter', /'q'/);
+	});
+
 	it('goes with no other cursor', async () => {
-		for (const params of [{ after: 1 }, { around: 1 }, { on: '2026-01-01' }])
+		for (const params of [{ around: 1 }, { on: '2026-01-01' }])
 			problem(assert, await s.history({ q: 'ferret', ...params }), 400, 'bad_parameter');
 	});
 

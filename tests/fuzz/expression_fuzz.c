@@ -2,15 +2,14 @@
  * What is typed into the search becomes an expression that FTS5 can read, whatever it is; and what is looked for is
  * found in itself: a text of all the words that are wanted has them.
  *
- * The expression is made by a function of index_search.c's own, so that file is part of this one, and the index is in
- * memory: a thousand times as fast as search_fuzz.c, which asks the whole of it.
+ * The index is in memory: a thousand times as fast as search_fuzz.c, which asks the whole of it.
  */
-#define index_search expression_index_search
-#include "../../fcgi/store/index_search.c"
-
 #include "fuzz.h"
+#include "store/index_db.h"
+#include "store/terms.h"
 
 static sqlite3 *db;
+static struct index *words;
 static sqlite3_stmt *find, *put, *take, *size_of, *syntax;
 
 static void
@@ -23,6 +22,7 @@ static void
 open_index(void)
 {
 	MUST(sqlite3_open(":memory:", &db) == SQLITE_OK);
+	MUST(index_open(NULL, db, &words) == SQLITE_OK);
 	MUST(sqlite3_exec(db,
 	         "CREATE VIRTUAL TABLE search USING fts5 (room, sender, body,"
 	         " tokenize = 'unicode61 remove_diacritics 2');"
@@ -94,8 +94,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	p.rooms.n = 2;
 	p.by_sender = (bytes[0] & 2) != 0;
 	p.sender = STR("ann");
-	buf_init(&match, EXPRESSION_MAX);
-	if (expression(&match, &p, &p.rooms) && buf_ok(&match)) {
+	buf_init(&match, INDEX_EXPRESSION_MAX);
+	if (index_expression(&match, words, &p, &p.rooms) && buf_ok(&match)) {
 		(void)run(syntax, buf_str(&match));
 		if ((bytes[0] & 12) == 0) /* it takes ten times as long */
 			check_found(p.q, buf_str(&match));

@@ -92,10 +92,14 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	}
 	p.by_sender = (bytes[0] & 2) != 0;
 	p.sender = bytes[0] & 4 ? STR("ann") : STR("");
+	p.cursor = bytes[0] & 8 ? STORE_AFTER : STORE_NEWEST;
+	p.count_max = bytes[0] & 16 ? 3 : 0;
 	p.q = (struct str){(const char *)bytes + 1, n - 1};
 	status = store_search(reader, &p);
 	MUST(status == STORE_OK || status == STORE_SYNTAX || status == STORE_TIMEOUT);
 	MUST(status != STORE_OK || (p.older == -1 && p.newer == -1 && p.n <= 5));
+	if (status == STORE_OK && p.count_max > 0)
+		MUST((size_t)p.total == (p.n > 3 ? 3 : p.n) && p.total_more == (p.n > 3));
 	buf_init(&all, SIZE_MAX);
 	buf_add_char(&all, '[');
 	buf_add(&all, buf_str(&p.json));

@@ -64,9 +64,13 @@ each_kind_of_term_finds_its_messages(void **state)
 	        "4"},
 	    {"it's", "4"}, {"apple!!!", "5 3 1"}, {"apple ...", "5 3 1"}, /* what has no letters does not count */
 	    {"... apple", "5 3 1"}, {"OR", ""},                           /* words, and nothing else */
-	    {"apple OR pear", ""}, {"apple AND pear", ""}, {"apple NOT pear", ""}, {"NEAR(apple pear)", ""},
-	    {"body:apple", ""}, {"room:apple", ""}, {"sender:ann", ""}, {"apple)", "5 3 1"}, {"(apple", "5 3 1"},
-	    {"apple^", "5 3 1"}, {"a\"pple\"", ""}, {"\"apple\"\"pear\"", "3"}, {"\"app\"*", "6 5 3 1"},
+	    {"apple OR pear", "5 3 2 1"}, {"apple or pear", ""}, {"pear apple OR 5", "3"}, /* tighter than a blank */
+	    {"5 OR pear apple", "5 3"}, {"apple OR pear -5", "3 2 1"}, {"... OR pear", "3 2"},
+	    {"... OR !!! pear", "3 2"}, {"... OR !!!", ""}, {"\"\" OR pear", "3 2"},
+	    {"\"pear apple\" OR apples", "6 3"}, {"pe* OR uber", "4 3 2"}, {"nowhere OR 5 OR uber", "5 4"},
+	    {"apple AND pear", ""}, {"apple NOT pear", ""}, {"NEAR(apple pear)", ""}, {"body:apple", ""},
+	    {"room:apple", ""}, {"sender:ann", ""}, {"apple)", "5 3 1"}, {"(apple", "5 3 1"}, {"apple^", "5 3 1"},
+	    {"a\"pple\"", ""}, {"\"apple\"\"pear\"", "3"}, {"\"app\"*", "6 5 3 1"},
 	    {"apple - pear", "3"}, /* a dash by itself is no not */
 	};
 
@@ -250,6 +254,86 @@ pages_follow_each_other_and_are_full_by_number_or_bytes(void **state)
 	assert_string_equal(ids(&p), "7");
 	assert_int_equal(p.older, 7);
 	buf_fini(&p.json);
+}
+
+static void
+assert_forward(int64_t at, const char *want, int64_t older, int64_t newer)
+{
+	struct store_page p = test_page("x");
+
+	p.limit = 3;
+	p.cursor = STORE_AFTER;
+	p.at = at;
+	assert_int_equal(store_search(fx.reader, &p), STORE_OK);
+	assert_string_equal(ids(&p), want);
+	assert_int_equal(p.older, older);
+	assert_int_equal(p.newer, newer);
+	buf_fini(&p.json);
+}
+
+static void
+pages_go_forward_from_an_id(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 7; i++)
+		add(i == 3 ? "y" : "x");
+	test_fill(&fx);
+	assert_forward(0, "1 2 3", -1, 3);
+	assert_forward(3, "5 6 7", 5, -1);
+	assert_forward(4, "5 6 7", 5, -1);
+	assert_forward(5, "6 7", 6, -1);
+	assert_forward(7, "", 8, -1);
+	assert_forward(MESSAGE_ID_MAX, "", MESSAGE_ID_MAX, -1);
+	/* Full by its bytes. */
+	store_close(fx.reader);
+	fx.options.reply_max = 1;
+	fx.reader = test_store_open(&fx, false);
+	assert_forward(1, "2", 2, 2);
+}
+
+static void
+assert_total(struct store_page p, int64_t count_max, int64_t n, bool more)
+{
+	p.count_max = count_max;
+	assert_int_equal(store_search(fx.reader, &p), STORE_OK);
+	assert_int_equal(p.total, n);
+	assert_int_equal(p.total_more, more);
+	buf_fini(&p.json);
+}
+
+static void
+what_is_found_is_counted_wherever_the_page_is(void **state)
+{
+	struct store_page p = test_page("x");
+
+	(void)state;
+	for (int i = 0; i < 9; i++)
+		test_other(&fx, "INSERT INTO messages (room, text, at) VALUES ('%s', '%s', %d)", i % 2 == 0 ? "a" : "b",
+		    i == 4 ? "y" : "x", 100 * i);
+	test_fill(&fx);
+	assert_total(p, 9, 8, false);
+	assert_total(p, 8, 8, false);
+	assert_total(p, 7, 7, true);
+	assert_total(p, 1, 1, true);
+	p.limit = 1;
+	assert_total(p, 100, 8, false);
+	p.cursor = STORE_BEFORE;
+	p.at = 2;
+	assert_total(p, 100, 8, false);
+	p.cursor = STORE_AFTER;
+	assert_total(p, 100, 8, false);
+	p.head = 5;
+	assert_total(p, 100, 4, false);
+	p = test_page("x");
+	p.rooms = (struct store_rooms){.names = {STR("a")}, .n = 1};
+	assert_total(p, 100, 4, false);
+	p.from_ms = 600;
+	assert_total(p, 100, 2, false);
+	p = test_page("nowhere");
+	assert_total(p, 100, 0, false);
+	/* What waits for the index to know that it is gone is not counted. */
+	test_other(&fx, "DELETE FROM messages WHERE id = 1");
+	assert_total(test_page("x"), 100, 7, false);
 }
 
 struct snippet {
@@ -594,6 +678,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(no_number_of_terms_is_an_error_of_the_database, setup, teardown),
 	    cmocka_unit_test_setup_teardown(room_sender_time_and_head_limit_what_is_found, setup, teardown),
 	    cmocka_unit_test_setup_teardown(pages_follow_each_other_and_are_full_by_number_or_bytes, setup, teardown),
+	    cmocka_unit_test_setup_teardown(pages_go_forward_from_an_id, setup, teardown),
+	    cmocka_unit_test_setup_teardown(what_is_found_is_counted_wherever_the_page_is, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_snippet_shows_the_hits_in_the_text, setup, teardown),
 	    cmocka_unit_test_setup_teardown(the_index_is_filled_in_pieces_and_knows_how_far_it_is, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_piece_of_the_index_merges_little_but_enough, setup, teardown),

@@ -5,7 +5,7 @@
 
 #include "test.h"
 
-/* The terms with blanks between: - before a not, * behind a prefix. */
+/* The terms with blanks between: - before a not, * behind a prefix, | before what OR joins to it. */
 static void
 assert_terms(struct str q, const char *want)
 {
@@ -14,8 +14,8 @@ assert_terms(struct str q, const char *want)
 	size_t n = 0;
 
 	while (terms_next(&q, &t))
-		n += (size_t)snprintf(got + n, sizeof got - n, "%s%s<%.*s>%s", n > 0 ? " " : "", t.not ? "-" : "",
-		    STR_ARGS(t.text), t.prefix ? "*" : "");
+		n += (size_t)snprintf(got + n, sizeof got - n, "%s%s<%.*s>%s%s", n > 0 ? " " : "", t.not ? "-" : "",
+		    STR_ARGS(t.text), t.prefix ? "*" : "", t.or_next ? " |" : "");
 	assert_string_equal(got, want);
 }
 
@@ -31,6 +31,43 @@ a_query_is_split_into_words_and_phrases(void **state)
 	assert_terms(STR("a\"b"), "<a> <b>");
 	assert_terms(STR("- * ** -*"), "<-> <*> <*>* -<*>");
 	assert_terms(STR("a\0b"), "<a> <b>");
+}
+
+static void
+or_stands_between_two_terms(void **state)
+{
+	(void)state;
+	assert_terms(STR("a OR b"), "<a> | <b>");
+	assert_terms(STR("x a  OR\tb y"), "<x> <a> | <b> <y>");
+	assert_terms(STR("a OR b OR \"c d\"* e"), "<a> | <b> | <c d>* <e>");
+	/* Elsewhere, in quotes, with something at it or in other letters it is a word. */
+	assert_terms(STR("OR a"), "<OR> <a>");
+	assert_terms(STR("a OR"), "<a> <OR>");
+	assert_terms(STR("a OR "), "<a> <OR>");
+	assert_terms(STR("OR"), "<OR>");
+	assert_terms(STR("a OR OR b"), "<a> | <OR> <b>");
+	assert_terms(STR("a or b Or c"), "<a> <or> <b> <Or> <c>");
+	assert_terms(STR("a \"OR\" b"), "<a> <OR> <b>");
+	assert_terms(STR("a OR* b ORB c"), "<a> <OR>* <b> <ORB> <c>");
+	assert_terms(STR("\"a\"OR b"), "<a> <OR> <b>");
+	assert_terms(STR("a -OR b"), "<a> -<OR> <b>");
+	assert_terms(STR("-a OR b"), "-<a> | <b>");
+	assert_terms(STR("a OR -b"), "<a> | -<b>");
+}
+
+static void
+a_not_beside_or_is_noticed(void **state)
+{
+	static const struct {
+		const char *q;
+		bool bad;
+	} cases[] = {{"a OR b -c", false}, {"-c a OR b", false}, {"-a OR b", true}, {"a OR -b", true},
+	    {"a OR b OR -c", true}, {"-OR a", false}, {"-a OR", false}, {"OR -a", false}};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(cases); i++)
+		if (terms_count(str_of(cases[i].q)).not_or != cases[i].bad)
+			fail_msg("%s", cases[i].q);
 }
 
 static void
@@ -67,6 +104,7 @@ words_are_counted_as_the_index_sees_them(void **state)
 	assert_counts("\xE3\x81\x82*", 1, 1, "");             /* あ */
 	assert_counts("\xF0\xA0\x80\x80*", 1, 1, "");         /* U+20000 */
 	assert_counts("** -* ...*", 3, 2, "");
+	assert_counts("a OR b OR c* OR", 4, 1, "c"); /* OR itself is nothing that is looked for */
 }
 
 int
@@ -74,6 +112,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_query_is_split_into_words_and_phrases),
+	    cmocka_unit_test(or_stands_between_two_terms),
+	    cmocka_unit_test(a_not_beside_or_is_noticed),
 	    cmocka_unit_test(words_are_counted_as_the_index_sees_them),
 	};
 

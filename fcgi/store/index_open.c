@@ -1,0 +1,73 @@
+#include <stdlib.h>
+
+#include "index_db.h"
+
+/* NULL: this SQLite has no FTS5. */
+static fts5_api *
+api_of(sqlite3 *db)
+{
+	sqlite3_stmt *stmt = NULL;
+	fts5_api *api = NULL;
+
+	if (sqlite3_prepare_v2(db, "SELECT fts5(?1)", -1, &stmt, NULL) == SQLITE_OK) {
+		sqlite3_bind_pointer(stmt, 1, &api, "fts5_api_ptr", NULL);
+		sqlite3_step(stmt);
+	}
+	sqlite3_finalize(stmt);
+	return api;
+}
+
+static int
+find_tokenizer(struct index *x, fts5_api *api)
+{
+	const char *options[] = {"remove_diacritics", "2"};
+	void *ctx = NULL;
+	int code = api->xFindTokenizer(api, "unicode61", &ctx, &x->tokenizer);
+
+	return code == SQLITE_OK ? x->tokenizer.xCreate(ctx, options, 2, &x->words) : code;
+}
+
+int
+index_open(struct store *s, sqlite3 *db, struct index **x)
+{
+	fts5_api *api = api_of(db);
+	int code;
+
+	*x = NULL;
+	if (api == NULL)
+		return SQLITE_ERROR;
+	*x = calloc(1, sizeof **x);
+	if (*x == NULL)
+		return SQLITE_NOMEM;
+	code = find_tokenizer(*x, api);
+	return code == SQLITE_OK ? index_add_excerpt(api, s) : code;
+}
+
+void
+index_close(struct index *x)
+{
+	if (x != NULL && x->words != NULL)
+		x->tokenizer.xDelete(x->words);
+	free(x);
+}
+
+static int
+on_word(void *ctx, int flags, const char *token, int n, int start, int end)
+{
+	(void)flags;
+	(void)token;
+	(void)n;
+	(void)start;
+	(void)end;
+	*(bool *)ctx = true;
+	return SQLITE_DONE;
+}
+
+bool
+index_has_words(struct index *x, struct str text)
+{
+	bool any = false;
+
+	(void)x->tokenizer.xTokenize(x->words, &any, FTS5_TOKENIZE_QUERY, text.p, (int)text.n, on_word);
+	return any;
+}
