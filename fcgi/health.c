@@ -280,6 +280,10 @@ add_commits(struct buf *b, const struct commit *c)
 	histogram_write(&commit.delivered, b, "longline_delivery_seconds",
 	    "From the arrival of each message of a sender to its publication.");
 	add(b, "indexed", "gauge", "Greatest id that search knows.", (double)commit.indexed);
+	add(b, "reindex_left", "gauge", "Up to this id messages are yet to be put into an index that is made anew.",
+	    (double)commit.rebuild_left);
+	add(b, "reindexing", "gauge", "Whether an index is made anew, or the one before it goes.",
+	    commit.rebuilding ? 1 : 0);
 	add_pruning(b, &commit.pruning);
 	add(b, "erased_pending", "gauge", "Deletions and changes whose words are not erased from the files yet.",
 	    (double)commit.erasing);

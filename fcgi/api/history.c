@@ -52,6 +52,8 @@ make_body(struct buf *body, const struct reading *r)
 	if (r->page.count_max > 0)
 		buf_printf(body, ",\"total\":{\"n\":%" PRId64 ",\"more\":%s}", r->page.total,
 		    r->page.total_more ? "true" : "false");
+	if (r->search && r->page.old_words > 0)
+		buf_printf(body, ",\"old_words\":%" PRId64, r->page.old_words);
 	if (r->search && commit_indexed(r->h->commit) < r->page.head)
 		buf_printf(body, ",\"indexed\":%" PRId64, commit_indexed(r->h->commit));
 	buf_add(body, STR("}\n"));

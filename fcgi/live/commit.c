@@ -336,5 +336,7 @@ commit_counts(const struct commit *c)
 	counts.indexed = chores_indexed(c->chores);
 	counts.pruning = chores_pruning(c->chores);
 	counts.erasing = chores_erasing(c->chores);
+	counts.rebuild_left = chores_rebuild_left(c->chores);
+	counts.rebuilding = chores_rebuilding(c->chores);
 	return counts;
 }

@@ -116,7 +116,9 @@ struct commit_counts {
 	uint64_t sends, commits, commit_us, failures, looks, largest;
 	size_t queued;
 	int64_t indexed;
-	int64_t erasing; /* see chores_erasing() */
+	int64_t erasing;      /* see chores_erasing() */
+	int64_t rebuild_left; /* see chores_rebuild_left() */
+	bool rebuilding;
 	uint64_t lag_us; /* from the oldest send of the last batch to its publication */
 	struct pruning_counts pruning;
 };

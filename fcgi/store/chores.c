@@ -48,6 +48,7 @@ struct chores {
 	uint8_t truncate_kind;
 
 	struct scrub scrub;
+	struct rebuild rebuild;
 };
 
 static void
@@ -140,6 +141,7 @@ chores_new(struct loop *loop, struct store *checkpointer, int64_t scrub_after_ms
 	c->timer_kind = loop_timer_kind(loop, on_rested, c);
 	c->truncate_kind = loop_timer_kind(loop, on_truncate_timer, c);
 	scrub_init(&c->scrub, loop, scrub_after_ms);
+	rebuild_init(&c->rebuild, loop);
 	/* There may be something left to index, and a WAL left by a crash. */
 	c->fill_due = true;
 	rest_for(c, REST_MS);
@@ -157,6 +159,7 @@ chores_free(struct chores *c)
 	loop_timer_clear(c->loop, &c->timer);
 	loop_timer_clear(c->loop, &c->truncate_timer);
 	scrub_fini(&c->scrub);
+	rebuild_fini(&c->rebuild);
 	free(c);
 }
 
@@ -197,6 +200,8 @@ chores_due(const struct chores *c, bool busy, bool searched)
 	/* In turns, where both are due. */
 	if (!busy && pruning_due(c->pruning) && (!now || c->filled_last))
 		return CHORE_PRUNE;
+	if (rebuild_due(&c->rebuild, busy) && (!now || c->filled_last))
+		return CHORE_REBUILD;
 	return now ? CHORE_FILL : CHORE_NONE;
 }
 
@@ -212,6 +217,8 @@ chores_run(struct chores *c, enum chore chore, struct store *writer, int64_t flo
 		return store_scrub(writer, floor, news);
 	case CHORE_ERASE_WAL:
 		return store_scrub_end(writer, news);
+	case CHORE_REBUILD:
+		return store_rebuild(writer, floor, news);
 	default:
 		return store_checkpoint(writer, false);
 	}
@@ -222,6 +229,7 @@ chores_told(struct chores *c, const struct store_news *news)
 {
 	c->filled_last = false;
 	scrub_told(&c->scrub, news);
+	rebuild_told(&c->rebuild, news);
 	if (news->n_messages > 0 || news->n_changes > 0 || news->reset)
 		c->fill_due = true;
 	c->notes += (int64_t)news->n_changes;
@@ -250,6 +258,7 @@ end_fill(struct chores *c, enum store_status status, const struct store_news *ne
 		c->indexed = news->indexed;
 		c->notes = news->notes;
 		scrub_filled(&c->scrub, news);
+		rebuild_filled(&c->rebuild, news);
 		truncate_in(c, TRUNCATE_MS);
 	}
 }
@@ -295,6 +304,10 @@ chores_ended(struct chores *c, enum chore chore, enum store_status status, const
 	case CHORE_ERASE_WAL:
 		end_erase_wal(c, status, news);
 		break;
+	case CHORE_REBUILD:
+		rebuild_ended(&c->rebuild, status, news, c->rested);
+		truncate_in(c, TRUNCATE_MS);
+		break;
 	default:
 		c->restart = false;
 		c->copied = c->pages;
@@ -334,4 +347,16 @@ int64_t
 chores_erasing(const struct chores *c)
 {
 	return scrub_left(&c->scrub);
+}
+
+int64_t
+chores_rebuild_left(const struct chores *c)
+{
+	return c->rebuild.left;
+}
+
+bool
+chores_rebuilding(const struct chores *c)
+{
+	return c->rebuild.due;
 }

@@ -12,19 +12,21 @@
  * ever. So from 4,000 pages on the writer copies those few itself, between two batches, and its next transaction begins
  * at the start of the file again.
  *
- * When something was deleted the index is written anew and the WAL emptied, by the writer, in its rests (scrub.h).
+ * When something was deleted the index is written anew and the WAL emptied, by the writer, in its rests (scrub.h). An
+ * index that another version of words made is made anew (rebuild.h).
  */
 #ifndef CHORES_H
 #define CHORES_H
 
 #include "pruning.h"
+#include "rebuild.h"
 #include "scrub.h"
 #include "store.h"
 
 struct chores;
 struct loop;
 
-enum chore { CHORE_NONE, CHORE_FILL, CHORE_PRUNE, CHORE_RESTART_WAL, CHORE_SCRUB, CHORE_ERASE_WAL };
+enum chore { CHORE_NONE, CHORE_FILL, CHORE_PRUNE, CHORE_RESTART_WAL, CHORE_SCRUB, CHORE_ERASE_WAL, CHORE_REBUILD };
 
 /*
  * The connection, for the thread that copies, stays the caller's. A scrub begins scrub_after_ms behind the first
@@ -61,5 +63,9 @@ bool chores_indexed_up_to(const struct chores *c, int64_t id);
 
 /* How many deletions and changes have left words in the files that are not erased yet. */
 int64_t chores_erasing(const struct chores *c);
+
+/* How many ids are yet to be put into an index that is made anew; and whether anything of that is to be done. */
+int64_t chores_rebuild_left(const struct chores *c);
+bool chores_rebuilding(const struct chores *c);
 
 #endif

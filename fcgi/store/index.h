@@ -9,7 +9,8 @@
  * scrub (index_scrub.c) does that. How many texts were taken out stands in the file, in the transaction that did it
  * (meta: taken_out), and beside it how many of them are erased (erased).
  *
- * Files: index_open.c, index_fill.c, index_scrub.c, index_expression.c, index_search.c, index_excerpt.c; terms.h says
+ * Files: index_open.c, index_tables.c, index_fill.c,
+ * index_rebuild.c, index_scrub.c, index_expression.c, index_search.c, index_excerpt.c; terms.h says
  * what a search consists of.
  */
 #ifndef INDEX_H
@@ -73,6 +74,22 @@ int index_lower(struct store *s, bool *changed);
 
 /* In a transaction: empties it, to be filled anew. An SQLite result code (SQLITE_OK is good). */
 int index_clear(struct store *s);
+
+/*
+ * In the transaction of a start: makes the tables of an index that is made by our words, if there is none; one that was
+ * made by others' is asked, too, until the new one is filled. An SQLite result code (SQLITE_OK is good).
+ */
+int index_start(struct store *s);
+
+/*
+ * In a transaction: a piece of what is to be done until there is only the one index, made by our words. Of messages
+ * that are to be put into it anew, or of rows of tables that are nobody's, about so many. *left: how many ids are to be
+ * put in anew; *more: there is more to be done. An SQLite result code (SQLITE_DONE is good).
+ */
+int index_rebuild(struct store *s, int rows, int64_t *left, bool *more);
+
+/* Whether all is done. */
+bool index_rebuilt(struct store *s);
 
 /*
  * Reads the page of a search, in these rooms instead of the page's, with at most reply_max bytes of messages beyond the

@@ -1,8 +1,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "index.h"
-#include "store_sql.h"
+#include "index_db.h"
 
 enum {
 	FILL_ROWS = 100,
@@ -15,6 +14,7 @@ enum {
 
 /* What a piece of the index still has to do, and what was put in so far. */
 struct piece {
+	struct index_state st;
 	int rows_left;
 	int64_t bytes;    /* of text */
 	int64_t notes;    /* that were taken away */
@@ -35,29 +35,42 @@ of_row(int code)
 
 /* The same for one row; what the index cannot take it goes without. */
 static int
-run_for_row(struct store *s, const char *sql, int64_t number)
+run_for_row(struct store *s, const char *sql, int64_t n, int64_t number)
 {
-	int code = store_run_with(s, sql, number, 0);
+	int code = index_run_with(s, sql, n, number, 0);
 
 	return of_row(code) ? SQLITE_DONE : code;
 }
 
+/* Whether a row that was put in, or is yet to be put in anew, is in the table that is filled. */
+static bool
+holds(struct store *s, const struct index_state *st, int64_t id)
+{
+	return id > st->left ||
+	       store_number_with(s, "SELECT 1 FROM reindexed WHERE id = ? AND n = ?", id, st->table) == 1;
+}
+
 /* Takes the oldest text of a changed row out of the index, puts the newest in, and drops its notes. */
 static int
-fill_changed(struct store *s, int64_t seq, int64_t id, int64_t indexed)
+fill_changed(struct store *s, const struct index_state *st, int64_t seq, int64_t id, int64_t indexed)
 {
 	int code = SQLITE_DONE;
 
 	if (id <= indexed) {
-		code = run_for_row(s,
-		    "INSERT INTO search (search, rowid, room, sender, body)"
-		    " SELECT 'delete', id, room, sender, body FROM search_changed WHERE seq = ?",
-		    seq);
+		if (holds(s, st, id))
+			code = run_for_row(s,
+			    "INSERT INTO @ (@, rowid, room, sender, body, event)"
+			    " SELECT 'delete', id, room, sender, body, event FROM search_changed WHERE seq = ?",
+			    st->table, seq);
 		if (code == SQLITE_DONE)
 			code = run_for_row(s,
-			    "INSERT INTO search (rowid, room, sender, body)"
-			    " SELECT id, room, sender, body FROM search_rows WHERE id = ?",
-			    id);
+			    "INSERT INTO @ (rowid, room, sender, body, event)"
+			    " SELECT id, room, sender, body, event FROM search_rows WHERE id = ?",
+			    st->table, id);
+		/* The old one stays as it was: there it is not looked for any more. */
+		if (code == SQLITE_DONE && id <= st->left)
+			code =
+			    store_run_with(s, "INSERT OR REPLACE INTO reindexed (id, n) VALUES (?, ?)", id, st->table);
 	}
 	if (code == SQLITE_DONE)
 		code = store_run_with(s, "DELETE FROM changed WHERE id = ?", id, 0);
@@ -126,7 +139,7 @@ fill_changes(struct store *s, int64_t indexed, struct piece *piece)
 			continue;
 		/* Out with the old and in with the new, which is taken to be as long. */
 		piece->bytes += 2 * changed_length(s, notes[i].seq);
-		code = fill_changed(s, notes[i].seq, notes[i].id, indexed);
+		code = fill_changed(s, &piece->st, notes[i].seq, notes[i].id, indexed);
 		piece->rows_left--;
 		piece->notes++;
 		if (piece->until_us != 0 && clock_us() >= piece->until_us)
@@ -173,33 +186,33 @@ fill_end(struct store *s, int64_t indexed, int64_t head, struct piece *piece)
 	return n == 0 ? head : end;
 }
 
-/* Puts the rows above `indexed` and up to end into the index; singly, if one of them is what it cannot take. */
-static int
-fill_rows(struct store *s, int64_t indexed, int64_t end)
+#define PUT                                                           \
+	"INSERT INTO @ (rowid, room, sender, body, event)"            \
+	" SELECT id, room, sender, body, event FROM search_rows AS r" \
+	" WHERE NOT EXISTS (SELECT 1 FROM reindexed AS d, meta AS m"  \
+	" WHERE d.id = r.id AND m.name = 'search_table' AND d.n = m.value) AND "
+
+int
+index_put(struct store *s, int64_t n, int64_t above, int64_t up_to)
 {
-	int code = store_run_with(s,
-	    "INSERT INTO search (rowid, room, sender, body)"
-	    " SELECT id, room, sender, body FROM search_rows WHERE id > ? AND id <= ?",
-	    indexed, end);
-	int64_t id = indexed;
+	int code = index_run_with(s, PUT "id > ? AND id <= ?", n, above, up_to);
+	int64_t id = above;
 
 	if (!of_row(code))
 		return code;
+	/* Singly, since one of them is what the index cannot take. */
 	code = SQLITE_DONE;
-	while (code == SQLITE_DONE && (id = row_behind(s, id, end)) != 0)
-		code = run_for_row(s,
-		    "INSERT INTO search (rowid, room, sender, body)"
-		    " SELECT id, room, sender, body FROM search_rows WHERE id = ?",
-		    id);
+	while (code == SQLITE_DONE && (id = row_behind(s, id, up_to)) != 0)
+		code = run_for_row(s, PUT "id = ?", n, id);
 	return code;
 }
 
-static int
-merge(struct store *s, const struct piece *piece)
+int
+index_merge(struct store *s, int64_t n, int64_t bytes)
 {
-	int64_t pages = MERGE_PAGES + MERGE_LEVELS * piece->bytes / MERGE_PAGE_BYTES;
+	int64_t pages = MERGE_PAGES + MERGE_LEVELS * bytes / MERGE_PAGE_BYTES;
 
-	return store_run_with(s, "INSERT INTO search (search, rank) VALUES ('merge', ?)", pages, 0);
+	return index_run_with(s, "INSERT INTO @ (@, rank) VALUES ('merge', ?)", n, pages, 0);
 }
 
 int64_t
@@ -212,18 +225,23 @@ int
 index_fill(struct store *s, int64_t head, struct store_news *news)
 {
 	int64_t indexed = index_end(s), end = indexed;
-	struct piece piece = {.rows_left = FILL_ROWS};
+	struct piece piece = {.st = index_state(s), .rows_left = FILL_ROWS};
+	bool more = false;
 	int code;
 
 	if (indexed < 0)
 		return SQLITE_CORRUPT;
 	code = fill_changes(s, indexed, &piece);
+	if (code == SQLITE_DONE && piece.rows_left > 0 && piece.st.again) {
+		code = index_put_again(s, &piece.st, piece.rows_left, &more);
+		piece.rows_left = more ? 0 : piece.rows_left;
+	}
 	if (code == SQLITE_DONE && piece.rows_left > 0) {
 		end = fill_end(s, indexed, head, &piece);
-		code = fill_rows(s, indexed, end);
+		code = index_put(s, piece.st.table, indexed, end);
 	}
 	if (code == SQLITE_DONE)
-		code = merge(s, &piece);
+		code = index_merge(s, piece.st.table, piece.bytes);
 	if (code == SQLITE_DONE && piece.notes > 0)
 		code = index_taken_out(s, piece.notes);
 	if (code == SQLITE_DONE)
@@ -231,6 +249,8 @@ index_fill(struct store *s, int64_t head, struct store_news *news)
 	news->erasing = index_erasing(s);
 	news->notes = index_notes(s);
 	news->indexed = end;
+	news->rebuild_left = piece.st.left;
+	news->rebuilding = !index_rebuilt(s);
 	news->index_behind = piece.rows_left <= 0 || end < head;
 	return code;
 }
@@ -239,28 +259,16 @@ int
 index_forget(struct store *s, int64_t until_us, bool *more)
 {
 	int64_t indexed = index_end(s);
-	struct piece piece = {.rows_left = FILL_ROWS, .until_us = until_us};
+	struct piece piece = {.st = index_state(s), .rows_left = FILL_ROWS, .until_us = until_us};
 	int code;
 
 	if (indexed < 0)
 		return SQLITE_CORRUPT;
 	code = fill_changes(s, indexed, &piece);
 	if (code == SQLITE_DONE)
-		code = merge(s, &piece);
+		code = index_merge(s, piece.st.table, piece.bytes);
 	if (code == SQLITE_DONE && piece.notes > 0)
 		code = index_taken_out(s, piece.notes);
 	*more = piece.rows_left <= 0;
 	return code;
-}
-
-int
-index_clear(struct store *s)
-{
-	int code = store_exec(s, "INSERT INTO search (search) VALUES ('delete-all')");
-
-	if (code == SQLITE_OK)
-		code = store_exec(s, "DELETE FROM changed");
-	if (code == SQLITE_OK && (code = index_taken_out(s, 1)) == SQLITE_DONE)
-		code = SQLITE_OK;
-	return code == SQLITE_OK ? store_exec(s, "UPDATE meta SET value = 0 WHERE name = 'indexed'") : code;
 }

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "index_db.h"
+#include "words.h"
 
 /* NULL: this SQLite has no FTS5. */
 static fts5_api *
@@ -24,7 +25,7 @@ find_tokenizer(struct index *x, fts5_api *api)
 	void *ctx = NULL;
 	int code = api->xFindTokenizer(api, "unicode61", &ctx, &x->tokenizer);
 
-	return code == SQLITE_OK ? x->tokenizer.xCreate(ctx, options, 2, &x->words) : code;
+	return code == SQLITE_OK ? x->tokenizer.xCreate(ctx, options, 2, &x->unicode61) : code;
 }
 
 int
@@ -40,34 +41,15 @@ index_open(struct store *s, sqlite3 *db, struct index **x)
 	if (*x == NULL)
 		return SQLITE_NOMEM;
 	code = find_tokenizer(*x, api);
+	if (code == SQLITE_OK)
+		code = words_register(db);
 	return code == SQLITE_OK ? index_add_excerpt(api, s) : code;
 }
 
 void
 index_close(struct index *x)
 {
-	if (x != NULL && x->words != NULL)
-		x->tokenizer.xDelete(x->words);
+	if (x != NULL && x->unicode61 != NULL)
+		x->tokenizer.xDelete(x->unicode61);
 	free(x);
-}
-
-static int
-on_word(void *ctx, int flags, const char *token, int n, int start, int end)
-{
-	(void)flags;
-	(void)token;
-	(void)n;
-	(void)start;
-	(void)end;
-	*(bool *)ctx = true;
-	return SQLITE_DONE;
-}
-
-bool
-index_has_words(struct index *x, struct str text)
-{
-	bool any = false;
-
-	(void)x->tokenizer.xTokenize(x->words, &any, FTS5_TOKENIZE_QUERY, text.p, (int)text.n, on_word);
-	return any;
 }

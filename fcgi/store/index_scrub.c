@@ -1,7 +1,6 @@
 #include <string.h>
 
-#include "index.h"
-#include "store_sql.h"
+#include "index_db.h"
 
 enum {
 	LEVELS_MAX = 24,  /* then empty ones are taken away, */
@@ -123,13 +122,13 @@ lower(const unsigned char *from, size_t n, unsigned char *to)
 	return st.ok && !st.merging && st.p == st.end && dropped == levels - LEVELS_LEFT ? length : 0;
 }
 
-static const char READ_STRUCTURE[] = "SELECT block FROM search_data WHERE id = 10";
+static const char READ_STRUCTURE[] = "SELECT block FROM @_data WHERE id = 10";
 
 /* Whether segments are being merged. */
 static bool
-merging(struct store *s)
+merging(struct store *s, int64_t table)
 {
-	sqlite3_stmt *stmt = store_prepare(s, READ_STRUCTURE);
+	sqlite3_stmt *stmt = index_prepare(s, READ_STRUCTURE, table);
 	struct structure st = {NULL, NULL, false, false};
 	uint64_t levels;
 
@@ -150,10 +149,10 @@ merging(struct store *s)
 }
 
 static int
-merge(struct store *s, int64_t pages, bool *nothing)
+merge(struct store *s, int64_t table, int64_t pages, bool *nothing)
 {
 	int64_t before = store_number(s, "SELECT total_changes()", 0);
-	int code = store_run_with(s, "INSERT INTO search (search, rank) VALUES ('merge', ?)", pages, 0);
+	int code = index_run_with(s, "INSERT INTO @ (@, rank) VALUES ('merge', ?)", table, pages, 0);
 
 	/* As FTS5 documents it: a merge that had nothing to do changes less than two rows. */
 	*nothing = code == SQLITE_DONE && store_number(s, "SELECT total_changes()", 0) - before < 2;
@@ -167,12 +166,13 @@ merge(struct store *s, int64_t pages, bool *nothing)
 int
 index_scrub(struct store *s, int pages, bool first, bool *whole)
 {
+	int64_t table = index_state(s).table;
 	bool nothing;
-	int code = merge(s, first ? -(int64_t)pages : pages, &nothing);
+	int code = merge(s, table, first ? -(int64_t)pages : pages, &nothing);
 
-	*whole = !first && nothing && !merging(s);
+	*whole = !first && nothing && !merging(s, table);
 	if (code == SQLITE_DONE && !first && nothing && !*whole)
-		code = merge(s, -(int64_t)pages, &nothing);
+		code = merge(s, table, -(int64_t)pages, &nothing);
 	return code;
 }
 
@@ -180,7 +180,8 @@ int
 index_lower(struct store *s, bool *changed)
 {
 	unsigned char lowered[STRUCTURE_MAX];
-	sqlite3_stmt *stmt = store_prepare(s, READ_STRUCTURE);
+	int64_t table = index_state(s).table;
+	sqlite3_stmt *stmt = index_prepare(s, READ_STRUCTURE, table);
 	size_t n = 0;
 	int code;
 
@@ -195,16 +196,12 @@ index_lower(struct store *s, bool *changed)
 	store_reset(s, stmt);
 	if (n == 0)
 		return store_trouble(s) == SQLITE_OK ? SQLITE_DONE : store_trouble(s);
-	/* Otherwise only FTS5 writes to its tables (harden.h). */
-	sqlite3_db_config(sqlite3_db_handle(stmt), SQLITE_DBCONFIG_DEFENSIVE, 0, (int *)NULL);
-	stmt = store_prepare(s, "UPDATE search_data SET block = ? WHERE id = 10");
-	if (stmt != NULL)
-		sqlite3_bind_blob64(stmt, 1, lowered, n, SQLITE_STATIC);
-	code = stmt == NULL ? store_trouble(s) : store_run(stmt);
-	if (stmt != NULL) {
-		sqlite3_clear_bindings(stmt);
-		sqlite3_db_config(sqlite3_db_handle(stmt), SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL);
-	}
+	stmt = index_prepare_undefended(s, "UPDATE @_data SET block = ? WHERE id = 10", table);
+	if (stmt == NULL)
+		return store_trouble(s);
+	sqlite3_bind_blob64(stmt, 1, lowered, n, SQLITE_STATIC);
+	code = index_run_undefended(s, stmt);
+	sqlite3_clear_bindings(stmt);
 	*changed = code == SQLITE_DONE;
 	return code;
 }

@@ -1,35 +1,66 @@
 #include "index_db.h"
 
+/* What is looked for, in which tables. */
+struct asked {
+	struct index_state st;
+	struct buf match, old_match; /* the latter for the old table, if there is one */
+};
+
 /* Which hits are read: those between two ids, neither included. */
 struct range {
-	struct str match;
 	int64_t above, below;
 	bool upward; /* from the oldest on */
 };
 
 /* What changed since it was indexed is left out until the index knows: its snippet would not be its own. The function
  * sees() is store_sees.c's. */
-#define HITS                                                                                              \
-	" FROM search JOIN messages m ON m.id = search.rowid"                                             \
-	" WHERE search MATCH ?1 AND search.rowid > ?2 AND search.rowid < ?3 AND m.at >= ?4 AND m.at < ?5" \
-	" AND sees(m.room) AND search.rowid NOT IN (SELECT id FROM changed) ORDER BY search.rowid"
-#define PAGE                                                                                                \
-	"SELECT m.id, m.room, m.event, m.sender, m.text, m.args, m.at, m.attachments, m.\"by\", m.changes," \
-	" m.edited, NULL, excerpt(search)" HITS
+#define HITS                                                                               \
+	" FROM @ JOIN messages m ON m.id = @.rowid"                                        \
+	" WHERE @ MATCH ?1 AND @.rowid > ?2 AND @.rowid < ?3 AND m.at >= ?4 AND m.at < ?5" \
+	" AND sees(m.room) AND @.rowid NOT IN (SELECT id FROM changed)"
+/* The old one has what was below a certain id, and did not change since. */
+#define OLD_HITS                                                                           \
+	" FROM # JOIN messages m ON m.id = #.rowid"                                        \
+	" WHERE # MATCH ?6 AND #.rowid > ?2 AND #.rowid < ?7 AND m.at >= ?4 AND m.at < ?5" \
+	" AND sees(m.room) AND #.rowid NOT IN (SELECT id FROM changed)"                    \
+	" AND #.rowid NOT IN (SELECT id FROM reindexed)"
+#define COLUMNS                                                                                                  \
+	", m.room, m.event, m.sender, m.text, m.args, m.at, m.attachments, m.\"by\", m.changes, m.edited, NULL," \
+	" excerpt"
 
-/* The hits of a range, by a statement for either direction; NULL, noted, on failure. */
+/* A statement of one or both tables, for either direction. */
+#define ONE(what, order) "SELECT @.rowid" what("@") HITS " ORDER BY 1" order
+#define BOTH(what, order) \
+	"SELECT @.rowid" what("@") HITS " UNION ALL SELECT #.rowid" what("#") OLD_HITS " ORDER BY 1" order
+#define ALL_OF(what, order)                                                                                   \
+	{                                                                                                     \
+		{ONE(what, " DESC" order), ONE(what, order)}, {BOTH(what, " DESC" order), BOTH(what, order)}, \
+	}
+#define SHOWN(table) COLUMNS "(" table ")"
+#define ID(table)
+
+/* [whether there is an old one][whether upward] */
+static const char *const PAGE[2][2] = ALL_OF(SHOWN, ""), *const FIRST[2][2] = ALL_OF(ID, " LIMIT 1"),
+                         *const IDS[2][2] = ALL_OF(ID, "");
+
+/* The hits of a range; NULL, noted, on failure. */
 static sqlite3_stmt *
-hits(struct store *s, const struct store_page *p, const struct range *r, const char *up, const char *down)
+hits(struct store *s, const struct store_page *p, struct asked *a, const struct range *r, const char *const sql[2][2])
 {
-	sqlite3_stmt *stmt = store_prepare(s, r->upward ? up : down);
+	bool both = a->st.old != INDEX_NONE;
+	sqlite3_stmt *stmt = index_prepare_both(s, sql[both][r->upward], a->st.table, a->st.old);
 
 	if (stmt == NULL)
 		return NULL;
-	store_bind_str(stmt, 1, r->match);
+	store_bind_str(stmt, 1, buf_str(&a->match));
 	sqlite3_bind_int64(stmt, 2, r->above);
 	sqlite3_bind_int64(stmt, 3, r->below);
 	sqlite3_bind_int64(stmt, 4, p->from_ms);
 	sqlite3_bind_int64(stmt, 5, p->until_ms);
+	if (both) {
+		store_bind_str(stmt, 6, buf_str(&a->old_match));
+		sqlite3_bind_int64(stmt, 7, r->below <= a->st.left ? r->below : a->st.left + 1);
+	}
 	return stmt;
 }
 
@@ -76,17 +107,16 @@ read_hits(struct store *s, struct store_page *p, size_t reply_max, sqlite3_stmt 
 
 /* The first hit of a range; 0, noted on failure: there is none. */
 static int64_t
-first_hit(struct store *s, const struct store_page *p, const struct range *r)
+first_hit(struct store *s, const struct store_page *p, struct asked *a, const struct range *r)
 {
-	return store_first_number(
-	    s, hits(s, p, r, "SELECT m.id" HITS " LIMIT 1", "SELECT m.id" HITS " DESC LIMIT 1"), 0);
+	return store_first_number(s, hits(s, p, a, r, FIRST), 0);
 }
 
 /* After one that is longer than is read, which the index had before it became so. */
 static int
-pass_over_hit(struct store *s, const struct store_page *p, struct range *r)
+pass_over_hit(struct store *s, const struct store_page *p, struct asked *a, struct range *r)
 {
-	int64_t id = first_hit(s, p, r);
+	int64_t id = first_hit(s, p, a, r);
 
 	if (id == 0)
 		return store_trouble(s) == SQLITE_OK ? SQLITE_TOOBIG : store_trouble(s);
@@ -96,24 +126,24 @@ pass_over_hit(struct store *s, const struct store_page *p, struct range *r)
 }
 
 static int
-read_page(struct store *s, struct store_page *p, size_t reply_max, struct range r, bool *more)
+read_page(struct store *s, struct store_page *p, size_t reply_max, struct asked *a, struct range r, bool *more)
 {
 	int code;
 
 	do {
-		sqlite3_stmt *stmt = hits(s, p, &r, PAGE, PAGE " DESC");
+		sqlite3_stmt *stmt = hits(s, p, a, &r, PAGE);
 
 		code = stmt == NULL ? store_trouble(s) : read_hits(s, p, reply_max, stmt, &r, more);
-	} while (code == SQLITE_TOOBIG && (code = pass_over_hit(s, p, &r)) == SQLITE_OK);
+	} while (code == SQLITE_TOOBIG && (code = pass_over_hit(s, p, a, &r)) == SQLITE_OK);
 	return code;
 }
 
 /* Counts all hits, wherever the page is: until there is one more than is asked for, or no time is left. */
 static int
-count(struct store *s, struct store_page *p, struct str match)
+count(struct store *s, struct store_page *p, struct asked *a)
 {
-	struct range all = {.match = match, .below = p->head + 1};
-	sqlite3_stmt *stmt = hits(s, p, &all, "SELECT m.id" HITS, "SELECT m.id" HITS);
+	struct range all = {.below = p->head + 1};
+	sqlite3_stmt *stmt = hits(s, p, a, &all, IDS);
 	int code = SQLITE_DONE;
 
 	if (stmt == NULL)
@@ -130,10 +160,10 @@ count(struct store *s, struct store_page *p, struct str match)
 }
 
 static int
-search(struct store *s, struct store_page *p, size_t reply_max, struct str match)
+search(struct store *s, struct store_page *p, size_t reply_max, struct asked *a)
 {
-	struct range r = {.match = match, .below = p->head + 1, .upward = p->cursor == STORE_AFTER};
-	struct range behind = {.match = match, .below = p->at < p->head ? p->at + 1 : p->head + 1};
+	struct range r = {.below = p->head + 1, .upward = p->cursor == STORE_AFTER};
+	struct range behind = {.below = p->at < p->head ? p->at + 1 : p->head + 1};
 	bool more = false;
 	int code;
 
@@ -141,25 +171,30 @@ search(struct store *s, struct store_page *p, size_t reply_max, struct str match
 		r.below = p->at;
 	if (r.upward)
 		r.above = p->at;
-	code = read_page(s, p, reply_max, r, &more);
+	code = read_page(s, p, reply_max, a, r, &more);
 	if (more)
 		*(r.upward ? &p->newer : &p->older) = p->last;
-	if (code == SQLITE_OK && r.upward && first_hit(s, p, &behind) != 0)
+	if (code == SQLITE_OK && r.upward && first_hit(s, p, a, &behind) != 0)
 		p->older = p->n > 0 ? p->first : p->at < MESSAGE_ID_MAX ? p->at + 1 : p->at;
 	if (code == SQLITE_OK && p->count_max > 0)
-		code = count(s, p, match);
+		code = count(s, p, a);
 	return code;
 }
 
 int
 index_search(struct store *s, struct store_page *p, const struct store_rooms *rooms, size_t reply_max)
 {
-	struct buf match;
+	struct asked a = {.st = index_state(s)};
+	struct index *x = store_index(s);
 	int code = SQLITE_EMPTY;
 
-	buf_init(&match, INDEX_EXPRESSION_MAX);
-	if (index_expression(&match, store_index(s), p, rooms) && buf_ok(&match))
-		code = search(s, p, reply_max, buf_str(&match));
-	buf_fini(&match);
+	buf_init(&a.match, INDEX_EXPRESSION_MAX);
+	buf_init(&a.old_match, INDEX_EXPRESSION_MAX);
+	p->old_words = a.st.left;
+	if (index_expression(&a.match, x, a.st.table, p, rooms) && buf_ok(&a.match) &&
+	    (a.st.old == INDEX_NONE || (index_expression(&a.old_match, x, a.st.old, p, rooms) && buf_ok(&a.old_match))))
+		code = search(s, p, reply_max, &a);
+	buf_fini(&a.match);
+	buf_fini(&a.old_match);
 	return code;
 }

@@ -10,9 +10,9 @@
  * store_row.c makes messages of rows, store_ids.c and store_adopt.c know what other programs did. The writer's:
  * store_writer.c, store_news.c, store_append.c, store_insert.c, store_change.c, store_key.c, store_allow.c,
  * store_access.c, store_overwritten.c, store_prune.c, store_keep.c, store_count.c, store_goes.c, store_scrub.c,
- * store_gaps.c. The
- * readers': store_rows.c, store_sees.c, store_walk.c, store_last.c, store_poll.c, store_history.c, store_list.c,
- * store_one.c. Full text is index.h's. store_db.h and store_sql.h are theirs, and the only headers that know SQLite.
+ * store_gaps.c, store_rebuild.c. The readers': store_rows.c, store_sees.c, store_walk.c, store_last.c, store_poll.c, store_history.c,
+ * store_list.c, store_one.c. Full text is index.h's. store_db.h and store_sql.h are theirs, and the only headers that
+ * know SQLite.
  */
 #ifndef STORE_H
 #define STORE_H
@@ -181,16 +181,18 @@ struct store_news {
 	bool more;                   /* there is more than one answer holds: look again at once */
 	bool reset;                  /* another log stands here now: a new epoch; what was known is void */
 	int64_t head;
-	int64_t indexed;   /* after store_fill(): greatest id that search knows */
-	bool index_behind; /* likewise: there is more to fill */
-	int64_t notes;     /* likewise: of changed and deleted messages, that it has to take */
-	int64_t erasing;   /* likewise: texts that were deleted or changed, and are not erased yet */
-	int64_t erased;    /* after store_scrub_end(): texts that were taken out, and are erased now */
-	bool erase_now;    /* another program asks for a scrub at once (row `erase_asked` of table meta) */
-	bool scrubbed;     /* after store_scrub(): the WAL is to be emptied; after store_scrub_end(): that was all */
-	int64_t took_us;   /* likewise: how long it kept the writer */
-	uint32_t seen;     /* walindex_changes() of the state that was told; 0: not known */
-	int64_t wal_pages; /* pages in the WAL after this transaction; 0 when it wrote nothing */
+	int64_t indexed;      /* after store_fill(): greatest id that search knows */
+	bool index_behind;    /* likewise: there is more to fill */
+	int64_t notes;        /* likewise: of changed and deleted messages, that it has to take */
+	int64_t erasing;      /* likewise: texts that were deleted or changed, and are not erased yet */
+	int64_t erased;       /* after store_scrub_end(): texts that were taken out, and are erased now */
+	int64_t rebuild_left; /* after store_fill() and store_rebuild(): ids that are to be put into the index anew */
+	bool rebuilding;      /* likewise: there is more to be done */
+	bool erase_now;       /* another program asks for a scrub at once (row `erase_asked` of table meta) */
+	bool scrubbed;        /* after store_scrub(): the WAL is to be emptied; after store_scrub_end(): that was all */
+	int64_t took_us;      /* likewise: how long it kept the writer */
+	uint32_t seen;        /* walindex_changes() of the state that was told; 0: not known */
+	int64_t wal_pages;    /* pages in the WAL after this transaction; 0 when it wrote nothing */
 	char epoch[STORE_EPOCH_SIZE];
 };
 
@@ -214,6 +216,12 @@ enum store_status store_look(struct store *s, int64_t floor, struct store_news *
 
 /* Brings the index forward by at most 100 rows. */
 enum store_status store_fill(struct store *s, int64_t floor, struct store_news *news);
+
+/*
+ * A piece, of some 2 ms, of what is to be done until there is one index, made by our words: messages are put into it
+ * that were put into another one by another version, which is dropped then; until news->rebuilding is false.
+ */
+enum store_status store_rebuild(struct store *s, int64_t floor, struct store_news *news);
 
 /* A run of retention: it goes through the rooms twice, first to count and then to delete. */
 enum { STORE_PRUNE_ROWS = 64 };
@@ -417,6 +425,7 @@ struct store_page {
 	size_t n;
 	int64_t older, newer; /* -1: null */
 	int64_t first, last;  /* of a search: ids of the messages, if there are any */
+	int64_t old_words;    /* of a search: up to this id the words of another version were looked for; 0: nowhere */
 	int64_t total;        /* what was counted */
 	bool total_more;      /* there are more, or there was no time for all */
 };

@@ -92,6 +92,8 @@ struct store {
 		int64_t found; /* pages of this pass with something in their gaps */
 	} scrub;
 
+	int rebuild_rows; /* the writer's: of the next piece of an index that is made anew; 0: not known */
+
 	/* The writer's: what it knows of who may. */
 	int64_t access_version; /* of the tokens and grants told last; 0: none were */
 	int64_t erase_asked;    /* how often a scrub was asked for at once, as the log said last */

@@ -40,7 +40,7 @@ static const char STEPS[] =
     "DELETE FROM changed WHERE id > " MAX ";"
     "INSERT INTO changed SELECT max(%lld, (SELECT coalesce(max(seq), 0) FROM changed WHERE seq <= " MAX "))"
     " + (SELECT count(*) FROM changed AS c WHERE c.seq > " MAX
-    " AND c.seq <= changed.seq), id, room, sender, text, args, kind"
+    " AND c.seq <= changed.seq), id, room, sender, text, args, kind, event"
     " FROM changed WHERE seq > " MAX ";"
     "DELETE FROM changed WHERE seq > " MAX ";"
     "UPDATE sqlite_sequence SET seq = max(%lld, (SELECT coalesce(max(seq), 0) FROM changed))"

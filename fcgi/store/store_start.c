@@ -147,6 +147,8 @@ start_transaction(struct store *s, char error[STORE_ERROR_SIZE], int *code)
 	if (store_greatest_id(s) > MESSAGE_ID_MAX && s->trouble == SQLITE_OK &&
 	    (*code = store_mend_ids(s)) != SQLITE_OK)
 		return -1;
+	if ((*code = index_start(s)) != SQLITE_OK)
+		return -1;
 	if ((*code = mend(s)) != SQLITE_OK || (*code = s->trouble) != SQLITE_OK)
 		return -1;
 	if ((*code = store_exec(s, "COMMIT")) != SQLITE_OK)

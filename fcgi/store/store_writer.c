@@ -166,7 +166,8 @@ store_ready_to_tell(struct store *s, struct store_news *news, enum store_status 
 	return false;
 }
 
-static const char *const DOING[] = {"look", "fill the index", "take what was deleted out of the index", "scrub"};
+static const char *const DOING[] = {
+    "look", "fill the index", "take what was deleted out of the index", "scrub", "make the index anew"};
 
 /* What is done to the index behind the news. An SQLite result code (SQLITE_DONE is good). */
 static int
@@ -181,6 +182,8 @@ work(struct store *s, struct store_news *news, enum store_filling filling, int64
 		return index_forget(s, until_us, more);
 	case STORE_SCRUB:
 		return store_scrub_piece(s, news);
+	case STORE_REBUILD:
+		return store_rebuild_piece(s, news);
 	}
 	return SQLITE_DONE;
 }

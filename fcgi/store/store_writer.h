@@ -1,7 +1,8 @@
 /*
  * store_writer: what the files of the writer share: store_writer.c (its jobs begin and end), store_news.c,
  * store_append.c, store_insert.c, store_change.c, store_key.c, store_allow.c, store_access.c, store_overwritten.c,
- * store_keep.c, store_prune.c, store_scrub.c and store_gaps.c.
+ * store_keep.c, store_prune.c, store_scrub.c, store_gaps.c and
+ * store_rebuild.c.
  */
 #ifndef STORE_WRITER_H
 #define STORE_WRITER_H
@@ -39,7 +40,7 @@ void store_roll_back(struct store *s);
  * A job that tells the news, alone or with what is done to the index in the same transaction: filled, or of deleted
  * rows forgotten, until clock_us() says until_us; *more: there are more of these.
  */
-enum store_filling { STORE_ONLY_LOOK, STORE_FILL, STORE_FORGET, STORE_SCRUB };
+enum store_filling { STORE_ONLY_LOOK, STORE_FILL, STORE_FORGET, STORE_SCRUB, STORE_REBUILD };
 enum store_status store_tell(
     struct store *s, int64_t floor, struct store_news *news, enum store_filling filling, int64_t until_us, bool *more);
 
@@ -115,6 +116,9 @@ int store_scrub_piece(struct store *s, struct store_news *news);
 bool store_another_pass(struct store *s);
 int store_zero_gaps(struct store *s, int pages, bool *whole);
 int store_sync_gaps(struct store *s);
+
+/* In store_rebuild.c: likewise, a piece of an index that is made anew. */
+int store_rebuild_piece(struct store *s, struct store_news *news);
 
 /* Nothing is known of rooms and names any more: somebody else may have changed them, or what was stored is undone. */
 void store_forget_names(struct store *s);

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "store/store.h"
+#include "store/words.h"
 #include "test.h"
 
 /*
@@ -120,6 +121,8 @@ test_other_open(struct test_store *t)
 {
 	assert_int_equal(sqlite3_open(t->path, &t->other), SQLITE_OK);
 	sqlite3_busy_timeout(t->other, 2000);
+	/* It can do all that another program can, and read the index besides. */
+	assert_int_equal(words_register(t->other), SQLITE_OK);
 }
 
 static inline struct store *

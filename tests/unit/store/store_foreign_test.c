@@ -146,7 +146,7 @@ a_row_that_can_be_no_message_is_passed_over(void **state)
 		test_other(&fx,
 		    "DELETE FROM messages; DELETE FROM sqlite_sequence; DELETE FROM rooms; DELETE FROM deleted;"
 		    "DELETE FROM changed; UPDATE meta SET value = 0 WHERE name = 'indexed';"
-		    "INSERT INTO search (search) VALUES ('delete-all')");
+		    "INSERT INTO search_1 (search_1) VALUES ('delete-all')");
 		assert_int_equal(test_look(&fx, 0), STORE_OK);
 		test_other(&fx, "INSERT INTO messages (text) VALUES ('first word')");
 		snprintf(sql, sizeof sql, "INSERT INTO messages %s", wrong[i]);
@@ -426,9 +426,9 @@ no_trigger_changes_the_tables_of_the_index(void **state)
 	struct store_send send;
 
 	(void)state;
-	test_other(&fx, "CREATE TRIGGER shadow AFTER INSERT ON messages BEGIN DELETE FROM search_data; END");
+	test_other(&fx, "CREATE TRIGGER shadow AFTER INSERT ON messages BEGIN DELETE FROM search_1_data; END");
 	assert_int_equal(append("main", "x", "", &send), STORE_FAILED);
-	assert_int_equal(test_number(&fx, "SELECT count(*) FROM search_data") > 0, true);
+	assert_int_equal(test_number(&fx, "SELECT count(*) FROM search_1_data") > 0, true);
 	test_other(&fx, "DROP TRIGGER shadow");
 	assert_int_equal(append("main", "x", "", &send), STORE_OK);
 }

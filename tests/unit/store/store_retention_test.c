@@ -145,9 +145,9 @@ keys_attachments_and_words_are_forgotten(void **state)
 	assert_int_equal(prune(), 1);
 	assert_int_equal(test_number(&fx, "SELECT count(*) FROM attachments"), 0);
 	assert_int_equal(test_number(&fx, "SELECT count(*) FROM changed"), 0);
-	assert_int_equal(test_number(&fx, "SELECT count(*) FROM search WHERE search MATCH 'zebra'"), 0);
-	assert_int_equal(test_number(&fx, "SELECT count(*) FROM search WHERE search MATCH 'horse'"), 1);
-	test_other(&fx, "INSERT INTO search (search) VALUES ('integrity-check')");
+	assert_int_equal(test_number(&fx, "SELECT count(*) FROM search_1 WHERE search_1 MATCH 'zebra'"), 0);
+	assert_int_equal(test_number(&fx, "SELECT count(*) FROM search_1 WHERE search_1 MATCH 'horse'"), 1);
+	test_other(&fx, "INSERT INTO search_1 (search_1) VALUES ('integrity-check')");
 	/* A key is kept as long as its message. */
 	assert_int_equal(append("main", "zebra", "k", &send), STORE_OK);
 	assert_int_equal(send.outcome, STORE_STORED);
@@ -506,7 +506,7 @@ deletions_of_others_are_no_retention(void **state)
 static int64_t
 pages_used(void)
 {
-	test_other(&fx, "INSERT INTO search (search) VALUES ('optimize')");
+	test_other(&fx, "INSERT INTO search_1 (search_1) VALUES ('optimize')");
 	return test_number(&fx, "PRAGMA page_count") - test_number(&fx, "PRAGMA freelist_count");
 }
 

@@ -123,9 +123,9 @@ a_scrub_leaves_nothing_of_what_was_deleted(void **state)
 		assert_false(left(id));
 	assert_false(left(200));
 	assert_true(left(100) && left(151));
-	test_other(&fx, "INSERT INTO search (search) VALUES ('integrity-check')");
-	assert_int_equal(test_number(&fx, "SELECT count(*) FROM search('word99end00099z1q')"), 1);
-	assert_int_equal(test_number(&fx, "SELECT count(*) FROM search('word101end00101z3q')"), 0);
+	test_other(&fx, "INSERT INTO search_1 (search_1) VALUES ('integrity-check')");
+	assert_int_equal(test_number(&fx, "SELECT count(*) FROM search_1('word99end00099z1q')"), 1);
+	assert_int_equal(test_number(&fx, "SELECT count(*) FROM search_1('word101end00101z3q')"), 0);
 }
 
 /* Notes that the index has not taken are taken first; nobody rested. */
@@ -237,7 +237,7 @@ segments_that_are_made_meanwhile_do_not_end_it(void **state)
 		for (int id = round * 100; id <= round * 100 + 50; id++)
 			assert_false(left(id));
 	}
-	test_other(&fx, "INSERT INTO search (search) VALUES ('integrity-check')");
+	test_other(&fx, "INSERT INTO search_1 (search_1) VALUES ('integrity-check')");
 }
 
 /* Each scrub adds levels to the index, and with 2,000 FTS5 says that it is damaged. */
@@ -257,13 +257,13 @@ the_index_does_not_grow_in_levels(void **state)
 		assert_true(
 		    test_number(&fx,
 		        "SELECT instr('0123456789ABCDEF', substr(hex(block), 9, 1)) * 16 - 16"
-		        " + instr('0123456789ABCDEF', substr(hex(block), 10, 1)) - 1 FROM search_data WHERE id = 10") <=
+		        " + instr('0123456789ABCDEF', substr(hex(block), 10, 1)) - 1 FROM search_1_data WHERE id = 10") <=
 		    26);
 	}
-	test_other(&fx, "INSERT INTO search (search) VALUES ('integrity-check')");
-	assert_int_equal(test_number(&fx, "SELECT count(*) FROM search('word99end00099z1q')"), 1);
-	assert_int_equal(test_number(&fx, "SELECT count(*) FROM search('one60')"), 1);
-	assert_int_equal(test_number(&fx, "SELECT count(*) FROM search('word60end00060z4q')"), 0);
+	test_other(&fx, "INSERT INTO search_1 (search_1) VALUES ('integrity-check')");
+	assert_int_equal(test_number(&fx, "SELECT count(*) FROM search_1('word99end00099z1q')"), 1);
+	assert_int_equal(test_number(&fx, "SELECT count(*) FROM search_1('one60')"), 1);
+	assert_int_equal(test_number(&fx, "SELECT count(*) FROM search_1('word60end00060z4q')"), 0);
 }
 
 /* How many pages of the file, or of the WAL, have something in their gaps. All connections must rest. */

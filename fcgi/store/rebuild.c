@@ -1,0 +1,83 @@
+#include "rebuild.h"
+
+#include "base/log.h"
+
+enum {
+	RESTS = 4, /* times a piece */
+	REST_LEAST_MS = 5,
+	REST_MOST_MS = 500,
+	BUSY_MS = 50, /* another program has the lock */
+	FAILED_MS = 1000,
+};
+
+static void
+on_timer(void *ctx, struct timer *t)
+{
+	struct rebuild *r = ctx;
+
+	(void)t;
+	r->rests = false;
+}
+
+static void
+rest(struct rebuild *r, int64_t ms)
+{
+	r->rests = true;
+	loop_timer_set(r->loop, &r->timer, r->timer_kind, ms);
+}
+
+void
+rebuild_init(struct rebuild *r, struct loop *loop)
+{
+	*r = (struct rebuild){.loop = loop};
+	r->timer_kind = loop_timer_kind(loop, on_timer, r);
+}
+
+void
+rebuild_fini(struct rebuild *r)
+{
+	loop_timer_clear(r->loop, &r->timer);
+}
+
+bool
+rebuild_due(const struct rebuild *r, bool busy)
+{
+	return r->due && !r->rests && !(busy && r->last);
+}
+
+void
+rebuild_told(struct rebuild *r, const struct store_news *news)
+{
+	r->last = false;
+	if (news->reset) {
+		r->due = false;
+		r->left = 0;
+	}
+}
+
+void
+rebuild_filled(struct rebuild *r, const struct store_news *news)
+{
+	r->due = news->rebuilding;
+	r->left = news->rebuild_left;
+}
+
+void
+rebuild_ended(struct rebuild *r, enum store_status status, const struct store_news *news, bool rested)
+{
+	int64_t ms = news->took_us * RESTS / 1000;
+
+	r->last = true;
+	if (status != STORE_OK) {
+		rest(r, status == STORE_BUSY ? BUSY_MS : FAILED_MS);
+		return;
+	}
+	if (news->reset || news->more)
+		return;
+	if (r->left > 0 && news->rebuild_left == 0)
+		log_info("index", "detail=\"it is made anew; the old one goes\"");
+	r->left = news->rebuild_left;
+	r->due = news->rebuilding;
+	if (!rested)
+		rest(r, ms < REST_LEAST_MS ? REST_LEAST_MS : ms > REST_MOST_MS ? REST_MOST_MS : ms);
+}

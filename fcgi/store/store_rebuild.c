@@ -1,0 +1,41 @@
+#include "base/clock.h"
+#include "index.h"
+#include "store_writer.h"
+
+enum {
+	PIECE_US = 2000, /* that a piece is to take */
+	ROWS_FIRST = 16,
+	ROWS_LEAST = 4,
+	ROWS_MOST = 256,
+};
+
+/* As many rows as would have taken as long as a piece is to take; not many more at once. */
+static void
+adapt(struct store *s, int64_t took_us)
+{
+	int64_t rows = s->rebuild_rows * (int64_t)PIECE_US / (took_us < 1 ? 1 : took_us);
+
+	if (rows > 2 * (int64_t)s->rebuild_rows)
+		rows = 2 * (int64_t)s->rebuild_rows;
+	s->rebuild_rows = (int)(rows < ROWS_LEAST ? ROWS_LEAST : rows > ROWS_MOST ? ROWS_MOST : rows);
+}
+
+int
+store_rebuild_piece(struct store *s, struct store_news *news)
+{
+	int64_t began = clock_us();
+	int code;
+
+	if (s->rebuild_rows == 0)
+		s->rebuild_rows = ROWS_FIRST;
+	code = index_rebuild(s, s->rebuild_rows, &news->rebuild_left, &news->rebuilding);
+	news->took_us = clock_us() - began;
+	adapt(s, news->took_us);
+	return code;
+}
+
+enum store_status
+store_rebuild(struct store *s, int64_t floor, struct store_news *news)
+{
+	return store_tell(s, floor, news, STORE_REBUILD, 0, NULL);
+}
