@@ -35,6 +35,7 @@ void check_options(struct check *c);  /* of longlined: whether it takes them, an
 void check_file(struct check *c);     /* rights of the file, its folder, and what SQLite puts beside it */
 void check_disk(struct check *c);     /* room on the disk, and the greatest size */
 void check_database(struct check *c); /* quick_check, number of rooms */
+void check_index(struct check *c);    /* whether search finds what is there */
 void check_access(struct check *c);   /* open or closed, tokens and grants */
 void check_site(struct check *c);     /* whether it answers through the web server, and for this log */
 /* The web server's files below a folder; asked: somebody named it, so it should be there. */

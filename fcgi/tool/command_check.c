@@ -115,6 +115,7 @@ run_check(const struct call *call)
 	check_disk(&c);
 	if (c.database != NULL) {
 		check_database(&c);
+		check_index(&c);
 		check_access(&c);
 	}
 	check_nginx(&c, folder == NULL ? "/etc/nginx" : folder, folder != NULL);

@@ -11,6 +11,7 @@
 #include "say.h"
 #include "store/harden.h"
 #include "store/schema.h"
+#include "store/words.h"
 
 enum {
 	STEPS_BETWEEN_LOOKS = 1000,
@@ -300,6 +301,14 @@ database_one(struct database *d, const char *sql, const struct database_value *v
 {
 	*number = otherwise;
 	return database_run(d, sql, values, n, take_number, number);
+}
+
+int
+database_know_words(struct database *d)
+{
+	int code = words_register(d->db);
+
+	return code == SQLITE_OK ? 0 : database_failed(d, code);
 }
 
 int64_t

@@ -29,6 +29,7 @@ before(async () => {
 ` });
 	good.secret = (await run(program, ['token', 'add', 'ci', '--rooms', '*', '--yes', '--database', good.daemon.db])).stdout.trim();
 	await sql(good.daemon.db, "INSERT INTO messages(room, text) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) SELECT 'r' || (i % 7), hex(randomblob(200)) FROM n");
+	await until(async () => await sql(good.daemon.db, "SELECT value FROM meta WHERE name = 'indexed'") === '2000', { timeout: ms(30_000), what: 'the index' });
 });
 after(async () => {
 	await good.nginx?.stop();
@@ -85,6 +86,12 @@ const PLANTED = [
 		fs.chmodSync(s.db, 0o660);
 	}, /^FAIL {2}database: .*not Longline's/],
 	['the log is damaged', damage, /^FAIL {2}database: it is damaged/],
+	['the index lacks a message', (s) => s.sql('DELETE FROM search_1_docsize WHERE id = 7'), /^FAIL {2}search: the index lacks 1 messages, and has 0 that/],
+	['the index has a message that is not there', (s) => s.sql("INSERT INTO search_1_docsize VALUES (1000000, x'01010100')"), /^FAIL {2}search: the index lacks 0 messages, and has 1 that/],
+	['the index has words too many', (s) => s.sql(`UPDATE search_1_data SET block = x'8F5002020202' WHERE id = 1`), /^FAIL {2}search: the index has \d+ words, and counted \d+/],
+	['a segment of the index is gone', (s) => s.sql('DELETE FROM search_1_data WHERE id = (SELECT max(id) FROM search_1_data)'), /^FAIL {2}search: /],
+	['the index is of another version', (s) => s.sql("UPDATE meta SET value = '0' WHERE name = 'search_words'"), /^warn {2}search: the index was made by words 0, and/],
+	['there is no index', (s) => s.sql("UPDATE meta SET value = 99 WHERE name = 'search_table'"), /^FAIL {2}search: the index cannot be read/],
 	['everybody may read the log', ({ db }) => fs.chmodSync(db, 0o664), /^warn {2}rights: everybody on this machine may read/],
 	['everybody may write to the log', ({ db }) => fs.chmodSync(db, 0o666), /^FAIL {2}rights: everybody may write to the database/],
 	['everybody may write to its folder', ({ folder }) => fs.chmodSync(folder, 0o777), /^FAIL {2}rights: everybody may write to the folder/],
