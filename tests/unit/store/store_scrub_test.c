@@ -254,11 +254,9 @@ the_index_does_not_grow_in_levels(void **state)
 		end(STORE_OK);
 		assert_int_equal(fx.news.erased, 1);
 		/* The number behind the cookie. */
-		assert_true(
-		    test_number(&fx,
-		        "SELECT instr('0123456789ABCDEF', substr(hex(block), 9, 1)) * 16 - 16"
-		        " + instr('0123456789ABCDEF', substr(hex(block), 10, 1)) - 1 FROM search_1_data WHERE id = 10") <=
-		    26);
+		assert_true(test_number(&fx, "SELECT instr('0123456789ABCDEF', substr(hex(block), 9, 1)) * 16 - 16"
+		                             " + instr('0123456789ABCDEF', substr(hex(block), 10, 1)) - 1 FROM "
+		                             "search_1_data WHERE id = 10") <= 26);
 	}
 	test_other(&fx, "INSERT INTO search_1 (search_1) VALUES ('integrity-check')");
 	assert_int_equal(test_number(&fx, "SELECT count(*) FROM search_1('word99end00099z1q')"), 1);
