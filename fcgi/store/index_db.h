@@ -80,11 +80,17 @@ int index_merge(struct store *s, int64_t n, int64_t bytes);
 /* In index_excerpt.c: adds what a search shows of a hit. An SQLite result code. */
 int index_add_excerpt(fts5_api *api, struct store *s);
 
-/*
- * The FTS5 expression of a search (SQLite's documentation, FTS5 section 3), for a table of ours or the one of number 0;
- * false when there is nothing to look for.
- */
-bool index_expression(
-    struct buf *b, struct index *x, int64_t table, const struct store_page *p, const struct store_rooms *rooms);
+/* What is asked of FTS5 for a search. */
+struct index_expression {
+	struct buf match;   /* the expression (SQLite's documentation, FTS5 section 3) */
+	struct buf singles; /* of its phrases, for excerpt() */
+};
+void index_expression_init(struct index_expression *e);
+void index_expression_fini(struct index_expression *e);
+
+/* Makes it, for a table of ours or the one of number 0; false: there is nothing to look for. Without memory, or of too
+ * many words, match has failed. */
+bool index_express(struct index_expression *e, struct index *x, int64_t table, const struct store_page *p,
+    const struct store_rooms *rooms);
 
 #endif

@@ -47,7 +47,7 @@ has_words(struct index *x, int64_t table, struct str text, bool *prefix)
 
 /* A term, if it has words. What has none, as nothing but punctuation, does not count: FTS5 would find nothing. */
 static bool
-add_term(struct buf *b, struct index *x, int64_t table, const struct term *t, struct str before)
+add_term(struct buf *b, struct index *x, int64_t table, const struct term *t, struct str before, struct buf *singles)
 {
 	bool prefix;
 
@@ -57,12 +57,13 @@ add_term(struct buf *b, struct index *x, int64_t table, const struct term *t, st
 	add_string(b, t->text);
 	if (t->prefix || prefix)
 		buf_add_char(b, '*');
+	buf_add_char(singles, prefix ? '1' : '0');
 	return true;
 }
 
 /* The terms that are wanted, all of them but where OR stands between. Returns how many there are, with words or not. */
 static size_t
-add_wanted(struct buf *b, struct index *x, int64_t table, struct str q)
+add_wanted(struct buf *b, struct index *x, int64_t table, struct str q, struct buf *singles)
 {
 	size_t n = 0;
 	bool said = false, in_group = false;
@@ -71,7 +72,11 @@ add_wanted(struct buf *b, struct index *x, int64_t table, struct str q)
 	while (terms_next(&q, &t)) {
 		if (!t.not &&t.text.n > 0) {
 			n++;
-			if (add_term(b, x, table, &t, in_group ? STR(" OR ") : said ? STR(" AND (") : STR("(")))
+			if (add_term(b, x, table, &t,
+			        in_group ? STR(" OR ")
+			        : said   ? STR(" AND (")
+			                 : STR("("),
+			        singles))
 				said = in_group = true;
 		}
 		if (!t.or_next && in_group) {
@@ -88,12 +93,15 @@ add_wanted(struct buf *b, struct index *x, int64_t table, struct str q)
 static bool
 add_unwanted(struct buf *b, struct index *x, int64_t table, struct str q)
 {
+	struct buf singles; /* which nobody is shown */
 	bool any = false;
 	struct term t;
 
+	buf_init(&singles, SIZE_MAX);
 	while (terms_next(&q, &t))
-		if (t.not &&t.text.n > 0 && add_term(b, x, table, &t, any ? STR(" OR ") : STR("")))
+		if (t.not &&t.text.n > 0 && add_term(b, x, table, &t, any ? STR(" OR ") : STR(""), &singles))
 			any = true;
+	buf_fini(&singles);
 	return any;
 }
 
@@ -119,16 +127,17 @@ add_rooms(struct buf *b, const struct store_rooms *rooms)
 }
 
 bool
-index_expression(
-    struct buf *b, struct index *x, int64_t table, const struct store_page *p, const struct store_rooms *rooms)
+index_express(struct index_expression *e, struct index *x, int64_t table, const struct store_page *p,
+    const struct store_rooms *rooms)
 {
+	struct buf *b = &e->match;
 	/* The first one knew no events. */
 	struct str columns = table == 0 ? STR("body : (") : STR("{body event} : (");
 	struct buf nots;
 
 	buf_add(b, STR("(("));
 	buf_add(b, columns);
-	if (add_wanted(b, x, table, p->q) == 0)
+	if (add_wanted(b, x, table, p->q, &e->singles) == 0)
 		return false;
 	buf_add(b, STR("))"));
 	if (!rooms->all)
@@ -146,7 +155,21 @@ index_expression(
 		buf_add(b, buf_str(&nots));
 		buf_add(b, STR("))"));
 	}
-	b->failed = b->failed || !buf_ok(&nots);
+	b->failed = b->failed || !buf_ok(&nots) || !buf_ok(&e->singles);
 	buf_fini(&nots);
 	return true;
+}
+
+void
+index_expression_init(struct index_expression *e)
+{
+	buf_init(&e->match, INDEX_EXPRESSION_MAX);
+	buf_init(&e->singles, INDEX_EXPRESSION_MAX);
+}
+
+void
+index_expression_fini(struct index_expression *e)
+{
+	buf_fini(&e->match);
+	buf_fini(&e->singles);
 }

@@ -3,7 +3,7 @@
 /* What is looked for, in which tables. */
 struct asked {
 	struct index_state st;
-	struct buf match, old_match; /* the latter for the old table, if there is one */
+	struct index_expression new, old; /* for each table, if there are two */
 };
 
 /* Which hits are read: those between two ids, neither included. */
@@ -29,15 +29,15 @@ struct range {
 	" excerpt"
 
 /* A statement of one or both tables, for either direction. */
-#define ONE(what, order) "SELECT @.rowid" what("@") HITS " ORDER BY 1" order
+#define ONE(what, order) "SELECT @.rowid" what("@", "?8") HITS " ORDER BY 1" order
 #define BOTH(what, order) \
-	"SELECT @.rowid" what("@") HITS " UNION ALL SELECT #.rowid" what("#") OLD_HITS " ORDER BY 1" order
+	"SELECT @.rowid" what("@", "?8") HITS " UNION ALL SELECT #.rowid" what("#", "?9") OLD_HITS " ORDER BY 1" order
 #define ALL_OF(what, order)                                                                                   \
 	{                                                                                                     \
 		{ONE(what, " DESC" order), ONE(what, order)}, {BOTH(what, " DESC" order), BOTH(what, order)}, \
 	}
-#define SHOWN(table) COLUMNS "(" table ")"
-#define ID(table)
+#define SHOWN(table, singles) COLUMNS "(" table ", " singles ")"
+#define ID(table, singles)
 
 /* [whether there is an old one][whether upward] */
 static const char *const PAGE[2][2] = ALL_OF(SHOWN, ""), *const FIRST[2][2] = ALL_OF(ID, " LIMIT 1"),
@@ -52,15 +52,19 @@ hits(struct store *s, const struct store_page *p, struct asked *a, const struct 
 
 	if (stmt == NULL)
 		return NULL;
-	store_bind_str(stmt, 1, buf_str(&a->match));
+	store_bind_str(stmt, 1, buf_str(&a->new.match));
 	sqlite3_bind_int64(stmt, 2, r->above);
 	sqlite3_bind_int64(stmt, 3, r->below);
 	sqlite3_bind_int64(stmt, 4, p->from_ms);
 	sqlite3_bind_int64(stmt, 5, p->until_ms);
 	if (both) {
-		store_bind_str(stmt, 6, buf_str(&a->old_match));
+		store_bind_str(stmt, 6, buf_str(&a->old.match));
 		sqlite3_bind_int64(stmt, 7, r->below <= a->st.left ? r->below : a->st.left + 1);
 	}
+	if (sqlite3_bind_parameter_count(stmt) > 7)
+		store_bind_str(stmt, 8, buf_str(&a->new.singles));
+	if (sqlite3_bind_parameter_count(stmt) > 8)
+		store_bind_str(stmt, 9, buf_str(&a->old.singles));
 	return stmt;
 }
 
@@ -188,13 +192,13 @@ index_search(struct store *s, struct store_page *p, const struct store_rooms *ro
 	struct index *x = store_index(s);
 	int code = SQLITE_EMPTY;
 
-	buf_init(&a.match, INDEX_EXPRESSION_MAX);
-	buf_init(&a.old_match, INDEX_EXPRESSION_MAX);
+	index_expression_init(&a.new);
+	index_expression_init(&a.old);
 	p->old_words = a.st.left;
-	if (index_expression(&a.match, x, a.st.table, p, rooms) && buf_ok(&a.match) &&
-	    (a.st.old == INDEX_NONE || (index_expression(&a.old_match, x, a.st.old, p, rooms) && buf_ok(&a.old_match))))
+	if (index_express(&a.new, x, a.st.table, p, rooms) && buf_ok(&a.new.match) &&
+	    (a.st.old == INDEX_NONE || (index_express(&a.old, x, a.st.old, p, rooms) && buf_ok(&a.old.match))))
 		code = search(s, p, reply_max, &a);
-	buf_fini(&a.match);
-	buf_fini(&a.old_match);
+	index_expression_fini(&a.new);
+	index_expression_fini(&a.old);
 	return code;
 }

@@ -2,8 +2,11 @@
 
 #include <string.h>
 
-/* From here on a character may be a word: radicals, kana, ideographs. */
-enum { FIRST_OF_NO_ALPHABET = 0x2E80 };
+#include "words.h"
+
+/* Between these a character is more than a letter: radicals, syllables; before and behind it is one, in whatever form.
+ */
+enum { SYLLABLES_FIRST = 0x2E80, SYLLABLES_END = 0xFB00 };
 
 static bool
 space(char c)
@@ -82,42 +85,19 @@ terms_next(struct str *q, struct term *t)
 	return true;
 }
 
-/* Whether the index may take it for a part of a word; it knows better of what is not ASCII. */
 static bool
-in_word(char c)
+too_short(const struct words_term *term)
 {
-	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (unsigned char)c >= 0x80;
-}
+	const unsigned char *p = (const unsigned char *)term->last.p;
+	int c;
 
-/* The words in a term; the last one in *last. */
-static size_t
-words_of(struct str text, struct str *last)
-{
-	size_t n = 0;
-
-	*last = (struct str){text.p, 0};
-	for (size_t i = 0; i < text.n; i++) {
-		if (!in_word(text.p[i]))
-			continue;
-		if (i == 0 || !in_word(text.p[i - 1])) {
-			*last = (struct str){text.p + i, 0};
-			n++;
-		}
-		last->n++;
-	}
-	return n;
-}
-
-static bool
-too_short(struct str word)
-{
-	size_t first = str_utf8_char(word);
-	const unsigned char *p = (const unsigned char *)word.p;
-
-	if (word.n == 0 || first < word.n)
+	if (term->tokens == 0 || term->last_kind != WORDS_WORD || term->last_units >= TERMS_PREFIX_MIN)
 		return false;
+	if (str_utf8_char(term->last) != 3)
+		return true;
 	/* Three bytes of UTF-8 hold 4, 6 and 6 bits. */
-	return first < 3 || (first == 3 && ((p[0] & 0xF) << 12 | (p[1] & 0x3F) << 6) < FIRST_OF_NO_ALPHABET);
+	c = (p[0] & 0xF) << 12 | (p[1] & 0x3F) << 6 | (p[2] & 0x3F);
+	return c < SYLLABLES_FIRST || c >= SYLLABLES_END;
 }
 
 struct terms_counts
@@ -128,17 +108,14 @@ terms_count(struct str q)
 	bool ored = false; /* with the one before */
 
 	while (terms_next(&q, &t)) {
-		struct str last;
-		size_t n = words_of(t.text, &last);
+		struct words_term term = words_term(t.text);
 
 		counts.not_or = counts.not_or || (t.not &&(ored || t.or_next));
 		ored = t.or_next;
-		counts.words += n > 0 ? n : 1;
-		if (!t.prefix)
-			continue;
-		counts.prefixes++;
-		if (counts.short_prefix.n == 0 && too_short(last))
-			counts.short_prefix = last;
+		counts.words += term.tokens > 0 ? term.tokens : 1;
+		counts.prefixes += t.prefix || term.prefix;
+		if (t.prefix && counts.short_prefix.n == 0 && too_short(&term))
+			counts.short_prefix = term.last;
 	}
 	return counts;
 }

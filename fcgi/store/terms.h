@@ -32,8 +32,8 @@ bool terms_next(struct str *q, struct term *t);
 
 /* What is in a search. */
 struct terms_counts {
-	size_t words; /* one at least for each term; 91%full are two */
-	size_t prefixes;
+	size_t words; /* one at least for each term; 91%full are two, and so are three characters of a run (words.h) */
+	size_t prefixes;         /* and terms that are looked for as such: single characters of a run */
 	struct str short_prefix; /* the first that is too short; n is 0: none */
 	bool not_or;             /* a term with - stands beside OR */
 };

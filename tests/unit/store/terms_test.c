@@ -104,6 +104,11 @@ words_are_counted_as_the_index_sees_them(void **state)
 	assert_counts("\xE3\x81\x82*", 1, 1, "");             /* あ */
 	assert_counts("\xF0\xA0\x80\x80*", 1, 1, "");         /* U+20000 */
 	assert_counts("** -* ...*", 3, 2, "");
+	assert_counts("\xED\x95\x98*", 1, 1, "");                     /* 하 */
+	assert_counts("\xEF\xBC\xA1*", 1, 1, "\xEF\xBC\xA1");         /* wide A */
+	assert_counts("\xF0\x9D\x90\x9A*", 1, 1, "\xF0\x9D\x90\x9A"); /* bold a */
+	assert_counts("\xE6\x9D\xB1 \xE4\xBA\xAC", 2, 2, "");         /* 東 京: beginnings of pairs */
+	assert_counts("\xE6\x9D\xB1\xE4\xBA\xAC\xE9\x83\xBD a\xE6\x9D\xB1", 4, 1, ""); /* 東京都 a東 */
 	assert_counts("a OR b OR c* OR", 4, 1, "c"); /* OR itself is nothing that is looked for */
 }
 
