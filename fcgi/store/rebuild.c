@@ -1,11 +1,14 @@
 #include "rebuild.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 enum {
-	RESTS = 4, /* times a piece */
-	REST_LEAST_MS = 5,
-	REST_MOST_MS = 500,
+	RESTS = 64, /* times a piece, while others send; a quarter of it after each step */
+	RESTS_LEAST = 4,
+	STEP_MS = 10 * 60 * 1000,
+	REST_LEAST_MS = 2,
+	REST_MOST_MS = 1000,
 	BUSY_MS = 50, /* another program has the lock */
 	FAILED_MS = 1000,
 };
@@ -58,6 +61,8 @@ rebuild_told(struct rebuild *r, const struct store_news *news)
 void
 rebuild_filled(struct rebuild *r, const struct store_news *news)
 {
+	if (!r->due)
+		r->began_ms = clock_ms();
 	r->due = news->rebuilding;
 	r->left = news->rebuild_left;
 }
@@ -65,7 +70,8 @@ rebuild_filled(struct rebuild *r, const struct store_news *news)
 void
 rebuild_ended(struct rebuild *r, enum store_status status, const struct store_news *news, bool rested)
 {
-	int64_t ms = news->took_us * RESTS / 1000;
+	int64_t step = (clock_ms() - r->began_ms) / STEP_MS, rests = step < 3 ? RESTS >> 2 * step : RESTS_LEAST;
+	int64_t ms = news->took_us * (rested ? 1 : rests < RESTS_LEAST ? RESTS_LEAST : rests) / 1000;
 
 	r->last = true;
 	if (status != STORE_OK) {
@@ -78,6 +84,6 @@ rebuild_ended(struct rebuild *r, enum store_status status, const struct store_ne
 		log_info("index", "detail=\"it is made anew; the old one goes\"");
 	r->left = news->rebuild_left;
 	r->due = news->rebuilding;
-	if (!rested)
+	if (r->due)
 		rest(r, ms < REST_LEAST_MS ? REST_LEAST_MS : ms > REST_MOST_MS ? REST_MOST_MS : ms);
 }

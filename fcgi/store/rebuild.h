@@ -2,8 +2,9 @@
  * rebuild: when the writer makes the index anew, after another version of words has made the one that is there
  * (store_rebuild()). chores own it.
  *
- * While nobody sends, piece follows piece. Else it rests four times as long as the last piece took, and a piece goes
- * between two batches as well: so it ends under any load, and a send waits for one piece at most.
+ * Between two pieces it rests as long as the last one took, so that readers have a processor. While others send it
+ * rests 64 times as long, 16 times after ten minutes and 4 times after twenty, and a piece goes between two batches as
+ * well: so it ends under any load, and a send waits for one piece at most.
  */
 #ifndef REBUILD_H
 #define REBUILD_H
@@ -13,8 +14,9 @@
 
 struct rebuild {
 	struct loop *loop;
-	int64_t left; /* ids that are to be put in anew */
-	bool due;     /* as far as is known */
+	int64_t left;     /* ids that are to be put in anew */
+	int64_t began_ms; /* clock_ms() */
+	bool due;         /* as far as is known */
 	bool rests;
 	bool last; /* a piece was the writer's last job */
 	struct timer timer;

@@ -23,19 +23,20 @@ adapt(struct store *s, int64_t took_us)
 int
 store_rebuild_piece(struct store *s, struct store_news *news)
 {
-	int64_t began = clock_us();
-	int code;
-
 	if (s->rebuild_rows == 0)
 		s->rebuild_rows = ROWS_FIRST;
-	code = index_rebuild(s, s->rebuild_rows, &news->rebuild_left, &news->rebuilding);
-	news->took_us = clock_us() - began;
-	adapt(s, news->took_us);
-	return code;
+	return index_rebuild(s, s->rebuild_rows, &news->rebuild_left, &news->rebuilding);
 }
 
 enum store_status
 store_rebuild(struct store *s, int64_t floor, struct store_news *news)
 {
-	return store_tell(s, floor, news, STORE_REBUILD, 0, NULL);
+	int64_t began = clock_us();
+	enum store_status status = store_tell(s, floor, news, STORE_REBUILD, 0, NULL);
+
+	/* With its commit: FTS5 writes then what came in. */
+	news->took_us = clock_us() - began;
+	if (status == STORE_OK && s->rebuild_rows > 0)
+		adapt(s, news->took_us);
+	return status;
 }

@@ -67,8 +67,11 @@ store_scrub_piece(struct store *s, struct store_news *news)
 		return code;
 	}
 	/* What was deleted stands in an old index until that is gone. */
-	if (first && !index_rebuilt(s))
-		return store_rebuild_piece(s, news);
+	if (first && !index_rebuilt(s)) {
+		code = store_rebuild_piece(s, news);
+		news->took_us = clock_us() - began;
+		return code;
+	}
 	if (first) {
 		s->scrub.taken = index_taken(s);
 		s->scrub.state = SCRUB_INDEX;

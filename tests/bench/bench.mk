@@ -47,6 +47,9 @@ words-cost: build/bench/words_cost ## what the tokenizer costs beside unicode61:
 	@for f in $(FORTUNES)/chinese.u8 '$(FORTUNES)/de/*.u8' '$(FORTUNES)/ru/*.u8'; do cat $$f | LC_ALL=C sort -u >build/bench/lines; \
 		echo "$$f:"; $< $(or $(PAIRS),5) build/bench/lines || exit 1; done; echo "ASCII:"; $< $(or $(PAIRS),5) build/bench/ascii
 
+search-cost: $(B)/longlined build/bench/load ## the search index: its size, how long it takes to make it anew, what others notice, what searches take; ROWS=1000000 RATE=200
+	@ROWS='$(ROWS)' RATE='$(RATE)' node tests/bench/index.mjs
+
 bench-docs: ## put the figures of the last bench into docs/PERFORMANCE.md
 	@node tests/bench/report.mjs
 
@@ -69,4 +72,4 @@ build/bench/longlined-heap: tests/bench/heap.c build/main.o build/longline.a | b
 build/bench:
 	@mkdir -p $@
 
-.PHONY: bench reference hostile flow-cost storm-cost stall-cost access-cost changes-cost beside retention-cost scrub-cost search-oracle words-cost bench-docs
+.PHONY: bench reference hostile flow-cost storm-cost stall-cost access-cost changes-cost beside retention-cost scrub-cost search-cost search-oracle words-cost bench-docs

@@ -57,6 +57,13 @@ run(sqlite3_stmt *stmt, struct str text)
 	return code == SQLITE_ROW;
 }
 
+/* Whether it can be said what is in a text of them: an escape sequence may go on from one to the next. */
+static bool
+certain(struct str q)
+{
+	return memchr(q.p, 0x1B, q.n) == NULL && memchr(q.p, 0xC2, q.n) == NULL;
+}
+
 /* Whether a text of the wanted words, each on a line, is found by them. */
 static void
 check_found(int64_t table, struct str q, struct str match)
@@ -107,7 +114,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 		index_expression_init(&e);
 		if (index_express(&e, words, table, &p, &p.rooms) && buf_ok(&e.match)) {
 			(void)run(syntax[table], buf_str(&e.match));
-			if ((bytes[0] & 12) == 0) /* it takes ten times as long */
+			if ((bytes[0] & 12) == 0 && certain(p.q)) /* it takes ten times as long */
 				check_found(table, p.q, buf_str(&e.match));
 		}
 		index_expression_fini(&e);
