@@ -197,7 +197,8 @@ search_ok(struct request *r, struct str q)
 		    counts.words, TERMS_WORDS_MAX);
 	else if (counts.prefixes > TERMS_PREFIXES_MAX)
 		request_fail(r->all, r->conn, PROBLEM_BAD_SEARCH,
-		    "parameter 'q' has %zu words with a * behind them, or of a single character without an alphabet; at "
+		    "parameter 'q' has %zu words with a * behind them, or of a single character without an alphabet; "
+		    "at "
 		    "most %d can be looked for at once",
 		    counts.prefixes, TERMS_PREFIXES_MAX);
 	else if (counts.short_prefix.n > 0)

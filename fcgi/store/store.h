@@ -10,9 +10,9 @@
  * store_row.c makes messages of rows, store_ids.c and store_adopt.c know what other programs did. The writer's:
  * store_writer.c, store_news.c, store_append.c, store_insert.c, store_change.c, store_key.c, store_allow.c,
  * store_access.c, store_overwritten.c, store_prune.c, store_keep.c, store_count.c, store_goes.c, store_scrub.c,
- * store_gaps.c, store_rebuild.c. The readers': store_rows.c, store_sees.c, store_walk.c, store_last.c, store_poll.c, store_history.c,
- * store_list.c, store_one.c. Full text is index.h's. store_db.h and store_sql.h are theirs, and the only headers that
- * know SQLite.
+ * store_gaps.c, store_rebuild.c. The readers': store_rows.c, store_sees.c, store_walk.c, store_last.c, store_poll.c,
+ * store_history.c, store_list.c, store_one.c. Full text is index.h's. store_db.h and store_sql.h are theirs, and the
+ * only headers that know SQLite.
  */
 #ifndef STORE_H
 #define STORE_H

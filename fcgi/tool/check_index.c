@@ -164,7 +164,7 @@ check_index(struct check *c)
 	struct index_says says = {.old = -1};
 	char version[WORDS_VERSION_SIZE];
 
-	if (c->quick_check_ms == 0 || database_know_words(c->database) != 0 || database_begin_read(c->database) != 0)
+	if (c->quick_check_ms == 0 || database_begin_read(c->database) != 0)
 		return;
 	if (read_says(c, &says) != 0)
 		check_say(c, CHECK_FAIL, "search", "the index cannot be read" REMEDY);

@@ -103,6 +103,8 @@ settle(struct database *d)
 	sqlite3_extended_result_codes(d->db, 1);
 	sqlite3_busy_timeout(d->db, DATABASE_WAIT_MS);
 	store_harden(d->db);
+	/* The index is made by the daemon's own tokenizer. Without FTS5 it is not read. */
+	(void)words_register(d->db);
 	/* The file may be replaced meanwhile: closing it must not delete the -wal of the one in its place. */
 	sqlite3_db_config(d->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);
 	return sqlite3_exec(d->db, "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY", NULL, NULL, NULL);
@@ -301,14 +303,6 @@ database_one(struct database *d, const char *sql, const struct database_value *v
 {
 	*number = otherwise;
 	return database_run(d, sql, values, n, take_number, number);
-}
-
-int
-database_know_words(struct database *d)
-{
-	int code = words_register(d->db);
-
-	return code == SQLITE_OK ? 0 : database_failed(d, code);
 }
 
 int64_t

@@ -74,9 +74,6 @@ int database_run(
 int database_one(struct database *d, const char *sql, const struct database_value *values, size_t n, int64_t otherwise,
     int64_t *number);
 
-/* From now on the search index can be read, which is made by the daemon's own tokenizer. */
-int database_know_words(struct database *d);
-
 /* How many rows the last statement changed. */
 int64_t database_changed(const struct database *d);
 

@@ -2,6 +2,7 @@
 // filled: afterwards it is whole, and finds what is there and nothing else.
 //
 // Environment: POINTS  how many points of each kind are tried, apart from each other (16)
+//              MODE    killed: the daemon is killed at each of them; else that is so at a third
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -73,7 +74,7 @@ for (const kind of KINDS.filter((name) => name !== 'statvfs')) {
 		const points = faults.seen(kind) - seen;
 		await end(one);
 		for (let i = 0; i < Math.min(POINTS, points); i++) {
-			const point = Math.floor((i + Math.random()) * points / Math.min(POINTS, points)), mode = ['killed', false, true][i % 3];
+			const point = Math.floor((i + Math.random()) * points / Math.min(POINTS, points)), mode = process.env.MODE ?? ['killed', false, true][i % 3];
 			const dir = fresh(), db = path.join(dir, 'longline.db'), where = `${kind} ${point} of ${points}, ${mode}`;
 			faults.arm(kind, point, mode);
 			let self = await begin(dir, faults);

@@ -312,6 +312,77 @@ what_was_left_is_erased_at_once(void **state)
 	loop_free(loop);
 }
 
+static void
+rebuilt(int64_t left, bool more)
+{
+	struct store_news news = {.rebuild_left = left, .rebuilding = more, .took_us = 1000};
+
+	chores_told(chores, &news);
+	chores_ended(chores, CHORE_REBUILD, STORE_OK, &news);
+	assert_int_equal(chores_rebuild_left(chores), left);
+	assert_int_equal(chores_rebuilding(chores), more);
+	assert_int_equal(chores_due(chores, false, false), CHORE_NONE);
+	began_ms = clock_ms();
+}
+
+/* Pieces: behind one while others send, and behind one in a rest. */
+static enum test_next
+rebuild_steps(void *ctx, int turn)
+{
+	int *step = ctx;
+
+	(void)turn;
+	assert_true(clock_ms() - began_ms < 15000);
+	if (chores_due(chores, false, false) == CHORE_NONE)
+		return TEST_WAIT;
+	assert_int_equal(chores_due(chores, false, false), CHORE_REBUILD);
+	/* While sends wait there is another job between two pieces. */
+	assert_int_equal(chores_due(chores, true, false), CHORE_NONE);
+	chores_told(chores, &(struct store_news){.head = 100});
+	assert_int_equal(chores_due(chores, true, false), CHORE_REBUILD);
+	if ((*step)++ > 0) {
+		rebuilt(0, false);
+		return TEST_STOP;
+	}
+	assert_true(clock_ms() - began_ms >= 60);
+	rebuilt(40, true);
+	return TEST_WAIT;
+}
+
+/* An index of another version gives way in pieces; 64 times as long as each is for others, as long as they send. */
+static void
+an_index_is_made_anew_beside_sends(void **state)
+{
+	struct store *store = test_store_open(&fx, false);
+	struct store_news news = {.rebuild_left = 80, .rebuilding = true};
+	int step = 0;
+
+	(void)state;
+	loop = loop_new();
+	chores = chores_new(loop, store, 86400000);
+	assert_false(chores_rebuilding(chores));
+	/* It is known when the index was filled. */
+	chores_ended(chores, CHORE_FILL, STORE_OK, &news);
+	assert_int_equal(chores_rebuild_left(chores), 80);
+	assert_int_equal(chores_due(chores, false, false), CHORE_REBUILD);
+	assert_int_equal(chores_due(chores, true, false), CHORE_REBUILD);
+	chores_sent(chores);
+	rebuilt(60, true);
+	test_run(loop, rebuild_steps, &step);
+	/* Another log has another index. */
+	chores_ended(chores, CHORE_FILL, STORE_OK, &news);
+	chores_told(chores, &(struct store_news){.reset = true});
+	assert_int_equal(chores_rebuild_left(chores), 0);
+	assert_int_not_equal(chores_due(chores, true, false), CHORE_REBUILD);
+	/* One that failed is tried again later. */
+	chores_ended(chores, CHORE_FILL, STORE_OK, &news);
+	chores_ended(chores, CHORE_REBUILD, STORE_FAILED, &(struct store_news){0});
+	assert_int_equal(chores_due(chores, true, false), CHORE_NONE);
+	chores_free(chores);
+	store_close(store);
+	loop_free(loop);
+}
+
 int
 main(void)
 {
@@ -322,6 +393,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(the_wal_is_emptied_after_a_slow_copy, setup, teardown),
 	    cmocka_unit_test_setup_teardown(what_was_deleted_is_erased_after_a_while, setup, teardown),
 	    cmocka_unit_test_setup_teardown(what_was_left_is_erased_at_once, setup, teardown),
+	    cmocka_unit_test_setup_teardown(an_index_is_made_anew_beside_sends, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("chores", tests, NULL, NULL);
