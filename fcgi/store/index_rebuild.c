@@ -83,7 +83,8 @@ put_back(struct store *s, const struct index_state *st, int rows, int64_t *left)
 	return code == SQLITE_DONE && begin == 0 ? index_swap(s) : code;
 }
 
-/* Notes first: of a message that is put in as it is now, nothing may be said any more of what it was. */
+/* Notes first: of a message that is put in as it is now, nothing may be said any more of what it was. And then what is
+ * only in a table that was given up, so that it is put in once. */
 static int
 rebuild_piece(struct store *s, const struct index_state *st, int rows, int64_t *left)
 {
@@ -92,6 +93,8 @@ rebuild_piece(struct store *s, const struct index_state *st, int rows, int64_t *
 
 	if (index_notes(s) > 0)
 		code = index_forget(s, clock_us() + NOTES_US, &more);
+	if (code == SQLITE_DONE && !more && st->again)
+		code = index_put_again(s, st, rows, &more);
 	return code == SQLITE_DONE && !more ? put_back(s, st, rows, left) : code;
 }
 

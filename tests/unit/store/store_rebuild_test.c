@@ -300,6 +300,29 @@ another_version_may_begin_in_the_middle_of_it(void **state)
 	assert_one_index();
 }
 
+/* What changed while one was filled that another version gives up is put into the next one once, in whatever order. */
+static void
+what_only_a_given_up_one_has_is_put_in_once(void **state)
+{
+	(void)state;
+	test_fill(&fx);
+	for (int id = ROWS - 300; id < ROWS - 50; id++)
+		edit_row(id);
+	test_fill(&fx);
+	close_stores();
+	another_version();
+	open_stores();
+	for (int i = 0; i < 3; i++)
+		rebuild();
+	test_fill(&fx);
+	assert_finds_all();
+	do
+		rebuild();
+	while (fx.news.rebuilding);
+	assert_finds_all();
+	assert_one_index();
+}
+
 /* The words of events are found as soon as their messages are in the new one, and nothing by what all events are. */
 static void
 events_are_found_afterwards(void **state)
@@ -402,6 +425,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(search_answers_all_the_time, setup_another, teardown),
 	    cmocka_unit_test_setup_teardown(another_version_may_begin_in_the_middle_of_it, setup_before, teardown),
 	    cmocka_unit_test_setup_teardown(another_version_may_begin_in_the_middle_of_it, setup_another, teardown),
+	    cmocka_unit_test_setup_teardown(what_only_a_given_up_one_has_is_put_in_once, setup_before, teardown),
 	    cmocka_unit_test_setup_teardown(events_are_found_afterwards, setup_before, teardown),
 	    cmocka_unit_test_setup_teardown(what_is_deleted_meanwhile_is_erased, setup_before, teardown),
 	    cmocka_unit_test_setup_teardown(what_is_deleted_meanwhile_is_erased, setup_another, teardown),
