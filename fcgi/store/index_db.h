@@ -34,6 +34,7 @@ enum {
 struct index {
 	fts5_tokenizer tokenizer;
 	Fts5Tokenizer *unicode61;
+	bool rebuilt; /* there is one table, as was found when the index was filled last; the writer's */
 };
 
 /* Which tables there are, as meta says in this transaction. */

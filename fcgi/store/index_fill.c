@@ -250,7 +250,8 @@ index_fill(struct store *s, int64_t head, struct store_news *news)
 	news->notes = index_notes(s);
 	news->indexed = end;
 	news->rebuild_left = piece.st.left;
-	news->rebuilding = !index_rebuilt(s);
+	store_index(s)->rebuilt = store_index(s)->rebuilt || index_rebuilt(s);
+	news->rebuilding = !store_index(s)->rebuilt;
 	news->index_behind = piece.rows_left <= 0 || end < head;
 	return code;
 }

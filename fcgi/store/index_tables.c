@@ -189,6 +189,7 @@ begin_again(struct store *s, int64_t start)
 static int
 end(struct store *s)
 {
+	store_index(s)->rebuilt = false;
 	return store_run_with(s,
 	    "DELETE FROM meta WHERE name IN ('search_old', 'search_start', 'search_left', 'search_again') AND ?1", 1,
 	    0);
@@ -223,6 +224,7 @@ make_anew(struct store *s, const char *version)
 	int64_t old = half ? st.old : is_there(s, st.table) ? st.table : INDEX_NONE;
 	int code;
 
+	store_index(s)->rebuilt = false;
 	if (half)
 		start = store_number(s, "SELECT value FROM meta WHERE name = 'search_start'", 0);
 	if (old == INDEX_NONE)
