@@ -1,7 +1,8 @@
 // reindex.test.mjs: whatever fails, or wherever the daemon is killed, while an index gives way to one of this version and is
 // filled: afterwards it is whole, and finds what is there and nothing else.
 //
-// Environment: POINTS  how many points of each kind are tried, apart from each other (16)
+// Environment: POINTS  how many points of each kind are tried, apart from each other (16, fewer with
+//                      FAULT_STEP; 3 at the least)
 //              MODE    killed: the daemon is killed at each of them; else that is so at a third
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -9,9 +10,9 @@ import path from 'node:path';
 import { it } from 'node:test';
 import { fastcgi } from '../e2e/fastcgi.mjs';
 import { child, longline, ms, root, run, sql, tempDir, until, within } from '../e2e/harness.mjs';
-import { Faults, faulty, KINDS } from './fault.mjs';
+import { Faults, faulty, KINDS, step } from './fault.mjs';
 
-const POINTS = Number(process.env.POINTS || 16), ROWS = 300, PATIENCE = ms(30_000);
+const POINTS = Number(process.env.POINTS || Math.max(3, Math.round(16 / step))), ROWS = 300, PATIENCE = ms(30_000);
 const BEFORE = 10; // the last version whose index sql/ made
 
 /** A log as the version before this index left it; the last rows are not in its index yet. */

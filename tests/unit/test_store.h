@@ -5,10 +5,13 @@
 #define TEST_STORE_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "store/store.h"
@@ -207,6 +210,31 @@ test_append(struct test_store *t, struct message *m, struct store_send *send)
 	message_drop(m);
 	send->message = NULL;
 	return status;
+}
+
+/* Whether these bytes are in the database, or in what is beside it. All connections must rest. */
+static inline bool
+test_file_has(struct test_store *t, const char *suffix, const char *bytes)
+{
+	char path[TEST_PATH_SIZE + 32];
+	struct stat st;
+	char *p;
+	int fd;
+	bool has;
+
+	snprintf(path, sizeof path, "%s%s", t->path, suffix);
+	fd = open(path, O_RDONLY);
+	if (fd < 0)
+		return false;
+	assert_int_equal(fstat(fd, &st), 0);
+	p = malloc((size_t)st.st_size + 1);
+	assert_non_null(p);
+	assert_int_equal(read(fd, p, (size_t)st.st_size), st.st_size);
+	has = memmem(p, (size_t)st.st_size, bytes, strlen(bytes)) != NULL;
+	free(p);
+	/* It drops the locks of this process on the file; nobody else has any here. */
+	close(fd);
+	return has;
 }
 
 /* Fills the index to its end. */

@@ -2,10 +2,6 @@
  * An index that another version of words made gives way to a new one: search answers all the time and nothing is found
  * that is gone, nothing missed, whatever happens meanwhile and wherever the daemon ends.
  */
-#include <fcntl.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "store/schema.h"
 #include "test_store_fixture.h"
 
@@ -344,30 +340,6 @@ events_are_found_afterwards(void **state)
 	assert_int_equal(found("both -e3", &newest, &old), ROWS - (ROWS / 7 + (ROWS % 7 >= 3)));
 }
 
-static bool
-file_has(const char *suffix, const char *bytes)
-{
-	char path[TEST_PATH_SIZE + 32];
-	struct stat st;
-	char *p;
-	int fd;
-	bool has;
-
-	snprintf(path, sizeof path, "%s%s", fx.path, suffix);
-	fd = open(path, O_RDONLY);
-	if (fd < 0)
-		return false;
-	assert_int_equal(fstat(fd, &st), 0);
-	p = malloc((size_t)st.st_size + 1);
-	assert_non_null(p);
-	assert_int_equal(read(fd, p, (size_t)st.st_size), st.st_size);
-	has = memmem(p, (size_t)st.st_size, bytes, strlen(bytes)) != NULL;
-	free(p);
-	/* It drops the locks of this process on the file; nobody else has any here. */
-	close(fd);
-	return has;
-}
-
 /* A scrub ends when the old index, which has what was deleted, is gone. */
 static void
 what_is_deleted_meanwhile_is_erased(void **state)
@@ -390,8 +362,8 @@ what_is_deleted_meanwhile_is_erased(void **state)
 	store_news_fini(&fx.news);
 	assert_int_equal(store_scrub_end(fx.store, &fx.news), STORE_OK);
 	assert_int_equal(fx.news.erasing, 0);
-	assert_false(file_has("", "ecretqqxyz") || file_has("-wal", "ecretqqxyz"));
-	assert_true(file_has("", "eptqqxyz"));
+	assert_false(test_file_has(&fx, "", "ecretqqxyz") || test_file_has(&fx, "-wal", "ecretqqxyz"));
+	assert_true(test_file_has(&fx, "", "eptqqxyz"));
 	assert_one_index();
 }
 

@@ -2,38 +2,10 @@
  * What was deleted is gone from the files when a scrub has ended, and not before; what is deleted meanwhile is left for
  * the next one.
  */
-#include <fcntl.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "store/gap.h"
 #include "test_store_fixture.h"
 
 enum { ROWS = 4000 };
-
-static bool
-file_has(const char *suffix, const char *bytes)
-{
-	char path[TEST_PATH_SIZE + 32];
-	struct stat st;
-	char *p;
-	int fd;
-	bool has;
-
-	snprintf(path, sizeof path, "%s%s", fx.path, suffix);
-	fd = open(path, O_RDONLY);
-	if (fd < 0)
-		return false;
-	assert_int_equal(fstat(fd, &st), 0);
-	p = malloc((size_t)st.st_size + 1);
-	assert_non_null(p);
-	assert_int_equal(read(fd, p, (size_t)st.st_size), st.st_size);
-	has = memmem(p, (size_t)st.st_size, bytes, strlen(bytes)) != NULL;
-	free(p);
-	/* It drops the locks of this process on the file; nobody else has any here. */
-	close(fd);
-	return has;
-}
 
 /* Whether the last half of a row's word is in the file or its WAL. All connections must rest. */
 static bool
@@ -42,7 +14,7 @@ left(int id)
 	char end[16];
 
 	snprintf(end, sizeof end, "end%05dz%dq", id, id % 7);
-	return file_has("", end) || file_has("-wal", end);
+	return test_file_has(&fx, "", end) || test_file_has(&fx, "-wal", end);
 }
 
 static void
