@@ -30,7 +30,7 @@ async function beside() {
 	return bytes(other, 'search*');
 }
 
-const server = await longline({ name: 'index', dataDir, flags: '--scrub-after 0' });
+const server = await longline({ name: 'index', dataDir });
 server.load = await generator('poll', server.port, server.groups, server);
 const pace = async () => {
 	const { send } = await server.load.ask(`pace ${RATE} ${TURN_MS} 1 unheard`);
@@ -52,7 +52,7 @@ async function anew(meanwhile, turns = Infinity) {
 	await server.stop({ keep: true });
 	await sql(db, "UPDATE meta SET value = 'another' WHERE name = 'search_words'");
 	const began = performance.now();
-	Object.assign(server, await longline({ name: 'index', dataDir, flags: '--scrub-after 0' }));
+	Object.assign(server, await longline({ name: 'index', dataDir }));
 	server.load = await generator('poll', server.port, server.groups, server);
 	await until(async () => await server.metric(/reindexing/) === 1 || await server.metric(/reindex_left/) > 0, PATIENCE);
 	for (let turn = 0; turn < turns && await server.metric(/reindexing/) > 0; turn++)
@@ -72,9 +72,8 @@ await anew(async () => among.push(await searches()), 1);
 await server.load.close();
 const loaded = await anew(async () => busy.push(await pace()), TURNS);
 // In one piece, as after any deletion.
-await server.sql('DELETE FROM messages WHERE id = 1');
-await until(async () => await server.metric(/erased_pending/) > 0, PATIENCE);
-await until(async () => await server.metric(/erased_pending/) === 0, PATIENCE);
+await server.sql("DELETE FROM messages WHERE id = 1; INSERT INTO meta VALUES ('erase_asked', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1");
+await until(async () => await server.sql("SELECT value FROM meta WHERE name = 'erased'") === '1', PATIENCE);
 const table = await server.sql("SELECT value FROM meta WHERE name = 'search_table'");
 const ours = await bytes(db, `search_${table}*`);
 console.log(JSON.stringify({
