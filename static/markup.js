@@ -3,13 +3,18 @@
 export const TAGS = ['pre', 'code', 'strong', 'em', 'del', 'a'];
 
 const LONGEST = 20_000; // nobody writes more by hand; a log pasted in has no markup
+const CLOSES = { ')': '(', ']': '[', '}': '{' };
 const MARKS = { '**': 'strong', '*': 'em', _: 'em', '~~': 'del' };
+// What ends an address beyond ASCII: blanks, marks that turn the reading direction, which would show another address than
+// it leads to, the brackets, quotes and full stops of all scripts (a browser takes 。 in a host for a dot), dashes.
+const ENDS = '[\\s\\p{C}\\p{Term}\\p{QMark}\\p{Ps}\\p{Pe}\\p{Pi}\\p{Pf}\\u2014\\u2015\\u2026\\uff5e]';
+// Scripts without blanks between words, right behind what could be the end of a host.
+const BEHIND_HOST = /^(https?:\/\/[^/?#]*?[a-z0-9\]])(?=[\p{scx=Han}\p{scx=Hira}\p{scx=Kana}\p{scx=Hang}\p{scx=Thai}\p{scx=Lao}\p{scx=Khmr}\p{scx=Mymr}][^./?#]*(?:[/?#]|$))/iu;
 // Bounded, or a search for each mark's other half would cost the square of the text's length.
 const INLINE = new RegExp([
 	'`([^`]{1,2000})`',
 	'(?<![\\p{L}\\p{N}*_~])(\\*\\*|\\*|_|~~)(?![\\s*_~])(.{0,500}?[^\\s*_~])\\2(?![\\p{L}\\p{N}*_~])',
-	// A mark that turns the reading direction would show another address than it leads to.
-	'(?<![\\p{L}\\p{N}])https?://[^\\s<>"\'`\\p{C}\\u2028\\u2029]{1,2000}',
+	`(?<![a-z0-9])https?://(?:[!#-&(-;=?-_a-~]|(?!${ENDS})[^\\0-\\x7f]){1,2000}`,
 ].join('|'), 'giu');
 
 export function parse(text) {
@@ -27,7 +32,7 @@ function inline(text, depth) {
 	for (const found of depth > 3 ? [] : text.matchAll(INLINE)) {
 		const [all, code, mark, inner] = found;
 		const node = code ? { tag: 'code', children: [code] }
-			: mark ? { tag: MARKS[mark], children: inline(inner, depth + 1) } : address(all);
+			: mark ? { tag: MARKS[mark], children: inline(inner, depth + 1) } : address(all, text[found.index - 1]);
 		if (!node) continue;
 		if (found.index > plain) nodes.push(text.slice(plain, found.index));
 		nodes.push(node);
@@ -37,12 +42,16 @@ function inline(text, depth) {
 	return nodes;
 }
 
-function address(found) {
-	let open = found.split('(').length - found.split(')').length;
+// `before`: the character in front of it.
+function address(written, before) {
+	const found = BEHIND_HOST.exec(written)?.[1] ?? written;
+	const open = {};
+	for (const [close, opened] of Object.entries(CLOSES)) open[close] = found.split(opened).length - found.split(close).length;
 	let end = found.length;
 	for (; end > 0; end -= 1) {
-		if (found[end - 1] === ')' && open < 0) open += 1;
-		else if (!/[.,:;!?*_~\]}]/.test(found[end - 1])) break;
+		const last = found[end - 1];
+		if (last in open && open[last] < 0) open[last] += 1;
+		else if (!/[.,:;!?*~]|[^\0-\x7f](?<=\p{P})/u.test(last) && !(last === '_' && before === '_')) break;
 	}
 	const shown = found.slice(0, end);
 	return URL.canParse(shown) ? { tag: 'a', href: new URL(shown).href, children: [shown] } : null;

@@ -155,8 +155,29 @@ describe('markup', () => {
 		is('https://a.example/\u202Etxt.exe', '<a https://a.example/>https://a.example/</a>\u202Etxt.exe');
 	});
 
+	test('addresses in any script: what stands around one is no part of it, what belongs to one is not cut', () => {
+		// `<>` stand around what is the link; all else of the line is text.
+		for (const line of [
+			'<https://example.com>。谢谢', '<https://example.com>谢谢', '请看<https://example.com/a>，然后', '请看<https://example.com>',
+			'“<https://example.com/a>”', '‘<https://example.com/a>’', '（<https://example.com/a>）', '「<https://example.com/a>」好',
+			'„<https://example.com/a>“', '«<https://example.com/a>»', '‹<https://example.com/a>›', '【<https://example.com/a>】',
+			'<https://example.com/a>、<https://example.com/b>', '<https://example.com/a>！', '<https://example.com/a>？是', '<https://example.com/a>：',
+			'<https://example.com/a>…', '<https://example.com/a>—so', '<https://example.com/a>–', '<https://example.com/a>・', '<https://example.com/a>～です',
+			'<https://example.com/a>؟', '<https://example.com/a>،', '<https://example.com/a>।', '<https://example.com/a>።',
+			'<https://example.com>をご覧ください', '<http://localhost:8080>です', '<http://[::1]:8080>です', 'ดู<https://example.com>ครับ', '여기<https://example.com>',
+			'<https://ja.example/wiki/東京>', '<https://ja.example/アルベルト・アインシュタイン>', '<https://en.example/Michelson–Morley>', '<https://例え.テスト/>',
+			'<https://münchen.example/ä>', '<https://münchen/>', '<https://a.example/x_>', '<https://a.example/__init__>', '__<https://a.example/>__',
+			'<https://a.example/?q[]>', '<https://a.example/{id}>', '[<https://a.example/>]', '{<https://a.example/>}', '[<https://a.example/[x]>].',
+			'[x](<https://a.example/>)', '<http://[::1]>', '[<http://[::1]>]', '(<http://[::1]:8080/x>)', '<https://a.example/b_(c)>!', '(<https://a.example/(b)>)',
+		]) {
+			const links = show(markup.parse(line.replace(/[<>]/g, ''))).replace(/<a [^>]*>/g, '<').replaceAll('</a>', '>');
+			assert.equal(links, line);
+		}
+		assert.equal(markup.parse('https://example.com谢谢')[0].href, 'https://example.com/', 'not another host');
+	});
+
 	test('no text makes it slow', () => {
-		for (const piece of ['*', '_a ', '**a ', '`', '~~a', 'http://a)', 'http://a/((', '```', '*_~~', ' *a _b ']) {
+		for (const piece of ['*', '_a ', '**a ', '`', '~~a', 'http://a)', 'http://a/((', 'http://a]}', 'http://a.谢', 'http://a谢/', '```', '*_~~', ' *a _b ']) {
 			const text = piece.repeat(Math.floor(20_000 / piece.length));
 			const began = performance.now();
 			const nodes = markup.parse(text);
