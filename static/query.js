@@ -39,5 +39,5 @@ export function parse(text, rooms) {
 	return { params: asked.length && !problem ? [...where, ...asked] : null, problem };
 }
 
-// Its offset from UTC, as +02:00.
-export const offsetOf = (day) => new Date(`${day}T00:00`).toString().replace(/.*GMT(...)(..).*/, '$1:$2');
+// Its offset from UTC, as +02:00: that of just before its first moment, since some days have no midnight.
+export const offsetOf = (day) => new Date(new Date(`${day}T00:00`) - 1).toString().replace(/.*GMT(...)(..).*/, '$1:$2');

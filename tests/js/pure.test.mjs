@@ -92,6 +92,30 @@ describe('search expressions', () => {
 	});
 });
 
+describe('a day begins with its first moment', () => {
+	// Days whose first hour is left out, and days whose first or last hour comes twice.
+	const DAYS = [
+		['Africa/Cairo', '2025-04-25'], ['Asia/Beirut', '2025-03-30'], ['America/Santiago', '2025-09-07'], ['Atlantic/Azores', '2025-03-30'],
+		['America/Havana', '2025-03-09'], ['Africa/Cairo', '2025-10-31'], ['America/Santiago', '2025-04-06'], ['Atlantic/Azores', '2025-10-26'],
+		['America/Havana', '2025-11-02'], ['Europe/Berlin', '2025-03-30'], ['Asia/Kolkata', '2025-01-01'], ['America/St_Johns', '2025-07-01'], ['UTC', '2025-01-01'],
+	];
+	for (const [zone, day] of DAYS) {
+		test(`${day} in ${zone}`, (t) => {
+			const before = process.env.TZ;
+			t.after(() => {
+				if (before === undefined) delete process.env.TZ;
+				else process.env.TZ = before;
+			});
+			process.env.TZ = zone;
+			const dayAt = new Intl.DateTimeFormat('sv', { timeZone: zone });
+			let first = Date.parse(`${day}T00:00Z`) - 15 * 3_600_000;
+			while (dayAt.format(first) < day) first += 60_000;
+			assert.equal(new Date(`${day}T00:00${query.offsetOf(day)}`).toISOString(), new Date(first).toISOString(), 'Go to a day');
+			assert.deepEqual(query.parse(`on:${day}`, []).params[0], ['from', new Date(first).toISOString()], 'on:');
+		});
+	}
+});
+
 describe('search', () => {
 	test('pages newest first, each once, until there is no more', async () => {
 		const clock = new FakeClock();
