@@ -1,9 +1,29 @@
 // export.js: messages as a file: text, JSON lines, CSV.
 
+// A file among the arguments of an event, as the wire has it; inside a string its quotes would be escaped.
+const PLACE = /\{(?:"num":(\d+),)?"_placeholder":true(?:,"num":(\d+))?\}/g;
+export const filed = (json) => json.replace(PLACE, (_, before, behind) => `(file ${Number(before ?? behind) + 1})`);
+export const argsOf = (args) => filed(JSON.stringify(args));
+
+const AROUND = 100; // characters before the first hit of an excerpt,
+const EXCERPT = 300; // and in all
+
+// A snippet of a search, hits at the odd places, bounded in length as well, since a word may be very long.
+export function excerpt(snippet) {
+	const [first, ...rest] = snippet;
+	const cut = rest.length && first.length > AROUND ? `…${first.slice(-AROUND)}` : first;
+	let left = EXCERPT;
+	return [cut, ...rest].map((part) => {
+		const some = part.length > left ? `${part.slice(0, left)}${left ? '…' : ''}` : part;
+		left = Math.max(0, left - part.length);
+		return some;
+	});
+}
+
 export function plain({ text, event, args, attachments }) {
 	if (text !== undefined) return event === 'chat message' ? text : `${event} ${text}`;
 	if (attachments?.length) return event.replace(/^file:/, '');
-	return `${event === 'chat message' ? '' : `${event} `}${JSON.stringify(args)}`;
+	return `${event === 'chat message' ? '' : `${event} `}${argsOf(args)}`;
 }
 
 // A spreadsheet takes a cell that begins so for a formula; the apostrophe makes it a text.

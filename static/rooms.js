@@ -1,6 +1,7 @@
 // rooms.js: which rooms there are, and what is unread in them.
+import { filed } from './export.js';
 
-const brief = ({ text, event = '' }) => (/^file:/.test(event) ? event.slice(5) : text ?? event);
+const brief = ({ text, event = '' }) => (/^file:/.test(event) ? event.slice(5) : filed(text ?? event));
 
 export class Rooms {
 	#rooms = new Map();

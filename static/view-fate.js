@@ -54,9 +54,12 @@ export function unsent(row, { does }) {
 	const { itemKey, text, blob, event, state, person = STRANGER } = row;
 	const hidden = state === 'foreign' && person !== STRANGER; // it may be from a room that we may not read
 	const words = hidden ? FOREIGN : text ?? `${event.replace(/^file:/, '')} (${size(blob.size)})`;
-	const body = make('div', 'text', words);
-	body.dir = 'auto';
+	const draw = (some) => {
+		const body = make('div', 'text', some);
+		body.dir = 'auto';
+		return body;
+	};
 	const fate = make('p', 'fate', make('span', '', ...fateOf(row)));
 	for (const label of DECISIONS[state] ?? []) fate.append(button(label, () => does.decide(label.toLowerCase(), itemKey)));
-	return make('article', `headed unsent ${state}`, ...(hidden ? [] : [senderOf(row.sender)]), ...shortened(body, words), fate);
+	return make('article', `headed unsent ${state}`, ...(hidden ? [] : [senderOf(row.sender)]), ...shortened(words, draw), fate);
 }

@@ -23,6 +23,9 @@ export class LogView {
 		this.#context = { room: '', does };
 		this.#log.addEventListener('scroll', () => this.#scrolled(), { passive: true });
 		this.#log.addEventListener('focusin', ({ target }) => this.#enter(target.closest('article')));
+		addEventListener('beforeprint', () => {
+			for (const more of this.#log.querySelectorAll('.cut')) more.click();
+		});
 		new ResizeObserver(() => {
 			if (this.following) this.toEnd();
 			else {

@@ -1,8 +1,10 @@
 // view-parts.js: what rows are made of: nodes, senders and their marks, texts that are cut.
 const TALL = 2_000; // characters, and
 const TALL_LINES = 24; // beyond which a message is shown in part first
+const DRAWN = 20_000; // characters that are laid out before somebody asks for all of them
 const RUN = 200; // characters without a blank
 const LONG_RUN = /(\S{100})(?=\S{100})/u;
+const JOINED = /[\p{sc=Arab}\p{sc=Syrc}\p{sc=Nkoo}\p{sc=Mand}\p{sc=Mong}\p{sc=Adlm}]/u;
 
 export const byId = (id) => document.getElementById(id);
 export const on = (id, type, run) => byId(id).addEventListener(type, (event) => {
@@ -10,8 +12,8 @@ export const on = (id, type, run) => byId(id).addEventListener(type, (event) => 
 	run(event);
 });
 
-// Chromium lays out joined letters (Arabic) in quadratic time, unless they may be broken.
-const breakable = (part) => (typeof part === 'string' && part.length > RUN
+// Chromium lays out joined letters (Arabic) in quadratic time, unless they may be broken. All else breaks where its line ends.
+const breakable = (part) => (typeof part === 'string' && part.length > RUN && JOINED.test(part)
 	? part.split(LONG_RUN).flatMap((piece, i) => (i % 2 ? [piece, document.createElement('wbr')] : piece)) : part);
 
 export function make(name, className, ...content) {
@@ -66,13 +68,16 @@ export function senderOf(sender, by) {
 
 export const size = (bytes) => (bytes < 1000 ? `${bytes} bytes` : `${(bytes / 1000).toFixed(1)} kB`);
 
-export function shortened(body, text = '') {
-	if (text.length < TALL && text.split('\n', TALL_LINES + 1).length <= TALL_LINES) return [body];
+// `draw`: makes the body of these words, or of their beginning.
+export function shortened(words, draw) {
+	const body = draw(words.slice(0, DRAWN));
+	if (words.length < TALL && words.split('\n', TALL_LINES + 1).length <= TALL_LINES) return [body];
 	body.classList.add('tall');
 	const more = button('Show all', () => {
+		if (words.length > DRAWN) body.replaceChildren(...draw(words).childNodes);
 		body.classList.remove('tall');
 		more.remove();
 	});
-	more.className = 'expand';
+	more.className = words.length > DRAWN ? 'expand cut' : 'expand';
 	return [body, more];
 }

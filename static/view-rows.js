@@ -1,6 +1,6 @@
 // view-rows.js: makes the rows of the list.
 // Whatever comes from a message goes in as text or into an attribute that cannot run.
-import { plain } from './export.js';
+import { argsOf, excerpt, plain } from './export.js';
 import { TAGS, parse } from './markup.js';
 import { unsent } from './view-fate.js';
 import { button, byId, make, senderOf, shortened, size } from './view-parts.js';
@@ -73,14 +73,17 @@ function contentOf(message) {
 	const files = attachments.filter((one) => typeof one === 'string');
 	const [, named] = /^file:(.+)$/s.exec(event) ?? [];
 	const name = (named ?? `${event}-${message.id}`).replace(/[/\\\p{C}]/gu, '_');
-	const parts = [];
-	if (event !== 'chat message' && !(files.length && named)) parts.push(make('span', 'event', event), ' ');
-	if (text !== undefined) parts.push(...nodesOf(parse(text)));
-	else if (!files.length || args.length > files.length) parts.push(make('code', '', JSON.stringify(args)));
-	for (const base64 of files) parts.push(fileOf(base64, name));
-	const body = make('div', 'text', ...parts);
-	body.dir = 'auto';
-	return body;
+	const all = text ?? (!files.length || args.length > files.length ? argsOf(args) : '');
+	return shortened(all, (words) => {
+		const parts = [];
+		if (event !== 'chat message' && !(files.length && named)) parts.push(make('span', 'event', event), ' ');
+		if (text === undefined) parts.push(words && make('code', '', words));
+		else parts.push(...nodesOf(words === all ? parse(words) : [words]));
+		for (const base64 of files) parts.push(fileOf(base64, name));
+		const body = make('div', 'text', ...parts);
+		body.dir = 'auto';
+		return body;
+	});
 }
 
 // What became of a message, and when.
@@ -132,7 +135,7 @@ export const draw = {
 		link.ariaLabel = 'Permalink';
 		if (headed) article.append(senderOf(message.sender, message.by));
 		else article.ariaLabel = `${message.sender || 'no name'}${message.by === undefined ? '' : ', proven sender'}`;
-		article.append(...shortened(contentOf(message), message.text));
+		article.append(...contentOf(message));
 		if (changes) article.append(menuOf(message, mine, does));
 		article.append(link);
 		if (message.edited_at !== undefined) article.append(timed('edited', 'span', message.edited_at));
@@ -158,8 +161,7 @@ export const spoken = (message) => `${message.sender || 'no name'}: ${plain(mess
 export function hitOf(message) {
 	const words = make('span', 'text');
 	words.dir = 'auto';
-	const snippet = message.snippet ?? [plain(message).slice(0, 300)];
-	words.append(...snippet.map((part, i) => (i % 2 ? make('mark', '', part) : part)));
+	words.append(...excerpt(message.snippet ?? [plain(message)]).map((part, i) => (i % 2 ? make('mark', '', part) : part)));
 	const about = make('span', 'about', senderOf(message.sender, message.by), ` in #${message.room} · `, timeOf(message.at, true));
 	const link = make('a', '', about, words);
 	link.href = `#${message.room}/${message.id}`;

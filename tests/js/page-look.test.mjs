@@ -64,7 +64,9 @@ describe('hostile texts', () => {
 		const rows = await stored(line, name);
 		await until(async () => (await p.ids()).length === rows.length);
 		const took = performance.now() - started;
+		await p.log.getByRole('article').filter({ hasText: 'xxxxx' }).getByRole('button', { name: 'Show all' }).click();
 		const texts = await p.texts();
+		await p.log.locator('article:has-text("xxxxx") .text').evaluate((node) => node.classList.add('tall'));
 		for (const [i, { text, event }] of rows.entries()) {
 			if (text !== undefined && event === 'chat message' && !/[*_`~]/.test(text)) assert.equal(texts[i], text);
 		}
