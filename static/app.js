@@ -32,7 +32,7 @@ const server = new Server(credential.signed(ask));
 function follow() {
 	const { hash: now } = location;
 	if (invitationIn(now) !== null) history.replaceState(null, '', `#${visit.room}`);
-	if (!sign.invited(now)) visit.follow(now);
+	if (!sign.invited(now)) visit.follow(now, history.state);
 }
 
 const rooms = new RoomList(server, prefs, (list, unread) => {
@@ -71,6 +71,10 @@ const view = new View({
 	},
 	ended: (atEnd) => visit.ended(atEnd),
 	seen: (id) => visit.seen(id),
+	rests() {
+		const place = visit.placeAt(location.hash);
+		if (place) allowed(() => history.replaceState(place, '')); // a browser may find it too often
+	},
 	older: () => visit.reader.back(),
 	newer: () => visit.reader.onward(),
 	oldest: () => visit.toOldest(),
@@ -151,7 +155,7 @@ function named() {
 
 named();
 view.notify(prefs.get('notify', false));
-visit.follow(invitationIn(hash) === null ? hash : '');
+visit.follow(invitationIn(hash) === null ? hash : '', history.state);
 const joined = sign.invited(hash) && credential.token === invitationIn(hash);
 if (joined) visit.say('An invitation has signed you in. “Sign out” is in the options.');
 feed.look(view.visible);

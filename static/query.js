@@ -1,8 +1,23 @@
 // query.js: what is typed into the search field, as parameters of /history.
 // A day is the reader's own.
 
+import { allowed } from './prefs.js';
+
 const OPERATOR = /"[^"]*"|(?<!\S)(from|in|after|before|on):("[^"]*"?|\S*)/gi;
 export const ROOM = /^[A-Za-z0-9._-]{1,64}$/;
+
+// The part of an address behind #: a room, and perhaps the number of a message. `problem`: what it cannot be.
+export function addressOf(hash) {
+	const [name, ...rest] = (allowed(() => decodeURIComponent(hash.slice(1))) ?? '').split('/');
+	const number = rest.join('/');
+	const known = name === '' || ROOM.test(name);
+	const id = known && /^[1-9]\d{0,14}$/.test(number) ? Number(number) : null;
+	const room = (known && name) || 'main';
+	let problem = '';
+	if (!known) problem = `“${name}” cannot be a room: up to 64 of A-Z, a-z, 0-9, dot, dash and underscore. This is main.`;
+	else if (number && !id) problem = `“${number}” is no number of a message. This is #${room}.`;
+	return { room, id, named: name !== '', problem };
+}
 
 function midnight(day, later = 0) {
 	const [, year, month, date] = /^(\d{4})-(\d{1,2})-(\d{1,2})$/.exec(day) ?? [];

@@ -110,11 +110,16 @@ export class Timeline {
 		return gone;
 	}
 
-	note(kind, text) {
+	// Stands behind the message of this id, or where that one would be. Gives its key.
+	note(kind, text, place = this.last) {
+		const at = this.newer === null ? Math.min(place, this.last) : place;
 		const before = this.#notes.at(-1);
-		if (before?.text === text && before.after === this.last) return;
+		if (before?.text === text && before.after === at) return before.key;
 		this.#noteCount += 1;
-		this.#notes.push({ key: `note ${this.#noteCount}`, after: this.last, kind, text });
+		const key = `note ${this.#noteCount}`;
+		this.#notes.push({ key, after: at, kind, text });
+		this.#notes.sort((a, b) => a.after - b.after);
+		return key;
 	}
 
 	outbox(type, item, reply) {

@@ -79,7 +79,7 @@ export class LogView {
 	}
 
 	reveal(key, { target = false } = {}) {
-		this.#log.querySelector('.target')?.classList.remove('target');
+		this.unmark();
 		const node = this.#drawn.get(key)?.node;
 		if (!node) return false;
 		this.following = false;
@@ -89,6 +89,22 @@ export class LogView {
 		}
 		this.#log.scrollTop = node.offsetTop - this.#log.clientHeight / (target ? 3 : 8);
 		return true;
+	}
+
+	unmark() {
+		this.#log.querySelector('.target')?.classList.remove('target');
+	}
+
+	// Where one is: null at the end, else a message, and how far below the upper edge it stands.
+	get place() {
+		return this.following || !this.#held ? null : this.#held;
+	}
+
+	stand({ key, top }) {
+		const node = this.#drawn.get(key)?.node;
+		if (!node) return;
+		this.following = false;
+		this.#log.scrollTop = node.offsetTop - top;
 	}
 
 	show(key) {
@@ -192,5 +208,6 @@ export class LogView {
 		while (node && !node.dataset.id) node = node.previousElementSibling;
 		const id = Number(node?.dataset.id ?? 0);
 		if (id) this.#does.seen(id);
+		this.#does.rests();
 	}
 }

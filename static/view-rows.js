@@ -54,13 +54,22 @@ function fileOf(base64, name) {
 	return node;
 }
 
+// Of an address of this very page: the part behind #, if it is a room or a message; null: it leads elsewhere.
+function innerOf(href) {
+	const [page, hash] = href.split('#');
+	const ours = page === location.href.split('#')[0] && /^[\w.-]{1,64}(?:\/\d{1,15})?$/.test(hash ?? '');
+	return ours ? `#${hash}` : null;
+}
+
 function nodesOf(tree) {
 	return tree.map((node) => {
 		if (typeof node === 'string') return node;
 		if (!TAGS.includes(node.tag)) return '';
 		const made = make(node.tag, '', ...nodesOf(node.children));
 		if (node.tag === 'a') {
-			made.href = node.href;
+			const here = innerOf(node.href);
+			made.href = here ?? node.href;
+			if (here) return made;
 			made.target = '_blank';
 			made.rel = 'noopener noreferrer nofollow';
 		}

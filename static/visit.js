@@ -1,13 +1,15 @@
 // visit.js: the room that is open, and the ways through it.
-import { allowed } from './prefs.js';
 import { Progress } from './progress.js';
-import { ROOM, offsetOf } from './query.js';
+import { addressOf, offsetOf } from './query.js';
 import { Reader } from './reader.js';
 import { Timeline } from './timeline.js';
 import { fileItem, textItem } from './write.js';
 
 export class Visit {
 	#goal = null; // goes where a person wanted to be, once the list is there
+	#ready = null; // what is done before that
+	#missing = ''; // the key of the note that says what is not here
+	#hash = ''; // the address that was followed
 	#remark = ''; // to be said in the list once it is there
 	#pending = false; // the list is about to be drawn
 	#named = false; // the address names the room
@@ -21,21 +23,56 @@ export class Visit {
 		this.progress = new Progress(parts);
 	}
 
-	// The part of an address behind #: a room, and perhaps the number of a message.
-	follow(hash) {
-		const [name = '', number = ''] = (allowed(() => decodeURIComponent(hash.slice(1))) ?? '').split('/');
-		const id = /^\d{1,15}$/.test(number) ? Number(number) : null;
-		const known = name === '' || ROOM.test(name);
-		this.#named = name !== '';
-		const next = known ? name || 'main' : 'main';
-		const changed = next !== this.room;
-		if (changed) this.#enter(next);
-		if (!known) this.#remark = `“${name}” cannot be a room: up to 64 of A-Z, a-z, 0-9, dot, dash and underscore. This is main.`;
-		const reveal = () => this.view.log.reveal(`message ${id}`, { target: true });
-		if (id && this.timeline.has(id)) reveal();
-		else if (id) this.#open({ around: id }, () => reveal() || this.say(`Message ${id} is not in this room, or no longer.`));
+	// The part of an address behind #. `kept`: where one was there before.
+	follow(hash, kept = null) {
+		const { room, id, named, problem } = addressOf(hash);
+		this.#hash = hash;
+		this.#named = named;
+		const changed = room !== this.room;
+		if (changed) this.#enter(room);
+		if (problem) this.#remark = problem;
+		if (kept?.at && kept.room === room) this.#return(kept, id);
+		else if (id && this.timeline.has(id)) this.#reveal(id);
+		else if (id) this.#open({ around: id }, () => this.#reveal(id), () => this.#missed(id));
 		else if (changed || this.#barred) this.#open({});
-		else this.say();
+		else {
+			this.view.log.unmark();
+			this.say();
+			this.toNewest();
+		}
+	}
+
+	// To be kept with the address; null: there is nothing to keep, or not yet.
+	placeAt(hash) {
+		if (hash !== this.#hash || !this.reader.opened || this.reader.opening) return null;
+		const { place } = this.view.log;
+		return { room: this.room, ...(place && { at: Number(place.key.slice('message '.length)), top: place.top }) };
+	}
+
+	#return({ at, top }, id) {
+		const { timeline, view: { log } } = this;
+		const stand = () => {
+			log.reveal(`message ${id}`, { target: true });
+			const { id: there } = timeline.messages.find((message) => message.id >= at) ?? {};
+			log.stand({ key: `message ${there}`, top: there === at ? top : 0 });
+		};
+		this.say();
+		if (timeline.has(at)) stand();
+		else this.#open({ around: at }, stand);
+	}
+
+	#reveal(id) {
+		const { timeline, view: { log } } = this;
+		if (log.reveal(`message ${id}`, { target: true })) return;
+		if (id > timeline.last && timeline.newer === null) log.toEnd();
+		else log.reveal(this.#missing);
+	}
+
+	// It is said where it would stand.
+	#missed(id) {
+		if (this.timeline.has(id)) return;
+		const beyond = id > this.timeline.last && this.timeline.newer === null;
+		this.#missing = this.timeline.note('warning', `Message ${id} is not in this room, ${beyond ? 'or not yet' : 'or no longer'}.`, id);
 	}
 
 	find(text, scope) {
@@ -204,8 +241,9 @@ export class Visit {
 		this.fence();
 	}
 
-	#open(where, goal = null) {
+	#open(where, goal = null, ready = null) {
 		this.#goal = goal;
+		this.#ready = ready;
 		this.reader.open(where);
 	}
 
@@ -215,6 +253,8 @@ export class Visit {
 		this.#goal = null;
 		this.#barred = null;
 		this.fence();
+		this.#ready?.();
+		this.#ready = null;
 		this.say();
 		this.#draw(goal ?? (() => {
 			view.log.toEnd();
