@@ -35,8 +35,8 @@ function follow() {
 	if (!sign.invited(now)) visit.follow(now, history.state);
 }
 
-const rooms = new RoomList(server, prefs, (list, unread) => {
-	view.rooms(list, unread, visit.room);
+const rooms = new RoomList(server, prefs, (list, unread, typed) => {
+	view.rooms(list, unread, visit.room, typed);
 	visit.fence();
 });
 const search = new Search(server, ({ hits, state }) => view.found.show(hits, state));

@@ -1,4 +1,5 @@
 // roomlist.js: the list of rooms as it is asked for, shown and remembered.
+import { ROOM } from './query.js';
 import { Rooms } from './rooms.js';
 
 const VISITED = 30;
@@ -13,6 +14,7 @@ export class RoomList extends Rooms {
 	#asked = 0;
 	#most = FIRST;
 	#part = ''; // of the names of those that are shown
+	#typed = '';
 	#timer = null;
 	#again = null;
 	#moved = new Set(); // rooms of which something that was read was deleted
@@ -80,9 +82,15 @@ export class RoomList extends Rooms {
 		this.ask();
 	}
 
-	sift(part) {
-		this.#part = part;
+	// `typed`: a part of names, or the name of a room that is to be made.
+	sift(typed) {
+		this.#part = typed.toLowerCase();
+		this.#typed = typed;
 		this.#show();
+	}
+
+	get #new() {
+		return ROOM.test(this.#typed) && !this.has(this.#typed) ? this.#typed : '';
 	}
 
 	next(by) {
@@ -100,6 +108,6 @@ export class RoomList extends Rooms {
 		this.#moved.clear();
 		const most = Math.min(this.#most, PAGE);
 		const list = this.list(this.room, this.#part).filter(({ name }, i) => i < most || name === this.room);
-		this.draw(list, this.visited.reduce((sum, name) => sum + this.unread(name), 0));
+		this.draw(list, this.visited.reduce((sum, name) => sum + this.unread(name), 0), this.#new);
 	}
 }

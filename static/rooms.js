@@ -94,6 +94,10 @@ export class Rooms {
 			.map(({ readId, readN, gone, asOf, ...room }) => ({ ...room, unread: this.unread(room.name) }));
 	}
 
+	has(name) {
+		return this.#rooms.get(name)?.last > 0;
+	}
+
 	// Unless the server said otherwise, one may.
 	mayWrite(name) {
 		return this.#rooms.get(name)?.may?.includes('w') ?? true;

@@ -51,6 +51,11 @@ export class FormView {
 		this.#files(does);
 	}
 
+	// Where one goes on writing, or else reading.
+	focus() {
+		(compose.hidden ? byId('log') : field).focus();
+	}
+
 	get sender() {
 		return name.value.trim();
 	}

@@ -14,19 +14,55 @@ export function buttons(view, does) {
 	on('unread', 'click', () => does.firstUnread());
 	on('again', 'click', () => does.reconnect());
 	on('menu', 'click', () => view.drawer(!shows('drawer')));
-	on('rooms', 'click', ({ target }) => target.closest('a') && view.drawer(false));
+	const close = () => {
+		byId('other').value = '';
+		does.sift('');
+		view.drawer(false);
+	};
+	on('rooms', 'click', ({ target }) => {
+		if (!target.closest('a')) return;
+		close();
+		// On a phone it would bring the keyboard.
+		if (!matchMedia('(hover: none)').matches) view.form.focus();
+	});
 	on('list', 'scroll', ({ target }) => {
 		if (target.scrollHeight - target.scrollTop < 2 * target.clientHeight) does.moreRooms();
 	});
 	const typed = () => byId('other').value.trim().replace(/^#/, '');
 	on('other', 'focus', () => does.moreRooms());
-	on('other', 'input', () => does.sift(typed().toLowerCase()));
+	on('other', 'input', () => does.sift(typed()));
+	const other = byId('other');
+	const links = () => [...byId('list').querySelectorAll('a')];
+	on('other', 'input', () => other.setCustomValidity(''));
 	on('go', 'submit', () => {
 		const room = typed();
 		if (!room) return;
-		byId('other').value = '';
-		does.sift('');
-		location.hash = `#${room}`;
+		const rooms = links().filter((link) => !link.matches('.new'));
+		const called = rooms.filter(({ hash }) => hash.toLowerCase() === `#${room}`.toLowerCase());
+		const { hash } = called.find((link) => link.hash === `#${room}`) ?? called[0] ?? links()[0] ?? {};
+		if (!hash) {
+			other.setCustomValidity('A room is called by up to 64 of A-Z, a-z, 0-9, dot, dash and underscore.');
+			other.reportValidity();
+			return;
+		}
+		close();
+		location.hash = hash;
+		view.form.focus();
+	});
+	on('go', 'keydown', (event) => event.key === 'ArrowDown' && step(event, 0));
+	on('list', 'keydown', (event) => {
+		const at = links().indexOf(document.activeElement);
+		const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1 }[event.key];
+		if (to === undefined || event.altKey) return;
+		if (event.key === 'ArrowUp' && at === 0) other.focus();
+		else step(event, to);
+	});
+	const step = (event, to) => {
+		event.preventDefault();
+		links().at(to)?.focus();
+	};
+	on('list', 'focusin', ({ target }) => {
+		for (const link of links()) link.tabIndex = link === target ? 0 : -1;
 	});
 	document.addEventListener('click', ({ target }) => {
 		const link = target.closest?.('a[href^="#"]');

@@ -38,20 +38,31 @@ export class View {
 		this.firstUnread(false);
 	}
 
-	rooms(list, allUnread, open) {
+	// `typed`: the name of a room that could be made.
+	rooms(list, allUnread, open, typed) {
 		document.title = `${allUnread ? `(${allUnread}) ` : ''}#${open} · Longline`;
 		const items = list.map(({ name, last, at, unread, sender, text }) => {
 			const link = make('a', unread && name !== open ? 'news' : '', make('span', 'name', `#${name}`));
 			link.href = `#${name}`;
+			link.tabIndex = -1; // one stop for all of them; arrow keys go through them
 			if (name === open) link.ariaCurrent = 'page';
 			if (last && at) link.append(timeOf(at, true));
 			if (text) link.append(make('span', 'last', make('bdi', '', `${sender ? `${sender}: ` : ''}${text.slice(0, 100)}`)));
 			if (unread) link.append(make('span', 'badge', `${unread}`, make('span', 'unseen', ' unread')));
 			return make('li', '', link);
 		});
+		if (typed) {
+			const link = make('a', 'new', `Create #${typed}`);
+			link.href = `#${typed}`;
+			link.tabIndex = -1;
+			items.push(make('li', '', link));
+		}
 		const focused = document.activeElement?.closest('#list a')?.hash;
 		byId('list').replaceChildren(...items);
-		if (focused) byId('list').querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+		const stop = (focused && byId('list').querySelector(`a[href="${CSS.escape(focused)}"]`))
+			|| byId('list').querySelector('[aria-current], a');
+		if (stop) stop.tabIndex = 0;
+		if (focused) stop?.focus();
 		const elsewhere = list.some(({ name, unread }) => unread && name !== open);
 		byId('menu').classList.toggle('news', elsewhere);
 	}
