@@ -35,10 +35,10 @@ function follow() {
 	if (!sign.invited(now)) visit.follow(now, history.state);
 }
 
-const rooms = new RoomList(server, prefs, (list, unread, typed) => {
-	view.rooms(list, unread, visit.room, typed);
+const rooms = new RoomList(server, prefs, (list, unread, what) => {
+	view.rooms(list, unread, visit.room, what);
 	visit.fence();
-});
+}, () => outbox.items.filter(({ state }) => state === 'failed').map(({ room }) => room));
 const search = new Search(server, ({ hits, state }) => view.found.show(hits, state));
 
 const view = new View({
@@ -52,7 +52,11 @@ const view = new View({
 	leave: () => mend.leave(),
 	erase: (id) => mend.erase(id),
 	draft: (text) => prefs.setOf(visit.room, 'drafts', text || null),
-	decide: (what, key) => feed.decide(what, key, view.form.sender),
+	decide(what, key) {
+		const item = { ...outbox.items.find((one) => one.key === key) };
+		feed.decide(what, key, view.form.sender);
+		if (what === 'discard' && item.key) view.offer('Discarded.', () => outbox.restore(item));
+	},
 	reconnect() {
 		sign.again();
 		wake({ force: true });
@@ -119,8 +123,12 @@ const outbox = new Outbox(server, {
 		if (type === 'sent') given.sent(reply.id, item.sender);
 		if (type === 'sent') mine.sent(item, reply.id, own);
 		if (type === 'sent' || item.state === 'failed') view.barred(type !== 'sent' && !!item.barred);
-		if (type === 'item' && item.state === 'failed' && item.code === 'sender_taken') view.form.taken(item.sender);
+		if (type === 'item' && item.state === 'failed') {
+			if (item.code === 'sender_taken') view.form.taken(item.sender); // which says it aloud itself
+			else view.alarm(item);
+		}
 		if (type === 'item' && item.state === 'waiting') sign.refused(item);
+		if (type !== 'item' || item.state === 'failed') rooms.show();
 		visit.unsent(type, item, reply);
 	},
 });
@@ -160,6 +168,7 @@ const joined = sign.invited(hash) && credential.token === invitationIn(hash);
 if (joined) visit.say('An invitation has signed you in. “Sign out” is in the options.');
 feed.look(view.visible);
 feed.start();
+outbox.load();
 
 addEventListener('hashchange', follow);
 addEventListener('storage', ({ key }) => {

@@ -8,6 +8,7 @@ export const hearing = ({ visit, rooms, outbox, feed, view, sign, given, prefs, 
 		if (event.name !== 'connected') return;
 		outbox.wake();
 		visit.reader.wake();
+		search.wake();
 	},
 	ready: ({ cursor }) => visit.reader.ready(cursor),
 	news({ messages: heard }) {

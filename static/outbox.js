@@ -3,6 +3,7 @@ import { STRANGER } from './credential.js';
 import { Failure, Pause, world } from './transport.js';
 
 const STALE_MS = 5_000; // a request this old may hang on a connection that is gone
+const OVER_MOST = 1_000;
 const NEVER_MS = 2 ** 31 - 1; // but wake() may end it
 
 const result = (request) => new Promise((resolve, reject) => {
@@ -52,6 +53,8 @@ export class Outbox {
 	#asked = Infinity; // when, if asking anew costs little
 	items = [];
 	#writes = new Map();
+	#removals = new Map(); // under way: what is restored is put behind them
+	#over = new Set(); // what went in another tab while this one may have been reading the disk
 	#stored = new Set();
 	#leading = false;
 	#running = false;
@@ -63,13 +66,14 @@ export class Outbox {
 		this.#pause = new Pause(env);
 	}
 
+	// Of every tab: what is kept is shown in each.
 	async load() {
 		const before = this.items.filter(({ key }) => this.#stored.has(key));
 		const kept = await this.store.all().catch(() => null);
 		if (!kept) return;
 		const keys = new Set(kept.map(({ key }) => key));
 		for (const item of before) if (!keys.has(item.key)) this.#gone('discarded', item, false);
-		const unknown = kept.filter(({ key }) => !this.#find(key));
+		const unknown = kept.filter(({ key }) => !this.#find(key) && !this.#over.has(key));
 		for (const item of unknown) if ((item.person ?? STRANGER) !== this.person) item.state = 'foreign';
 		this.items.unshift(...unknown); // what came in while we looked was typed later
 		for (const key of keys) this.#stored.add(key);
@@ -103,12 +107,15 @@ export class Outbox {
 	mirror({ type, item: { key }, item: news, reply }) {
 		const item = this.#find(key);
 		if (type === 'item') {
+			this.#over.delete(key);
 			if (item) Object.assign(item, news);
 			else this.items.push({ ...news });
 			this.on('item', this.#find(key), false);
 			this.#run();
 		} else if (item) {
 			this.#gone(type, item, false, reply);
+		} else if (this.#over.size < OVER_MOST) {
+			this.#over.add(key);
 		}
 	}
 
@@ -127,9 +134,20 @@ export class Outbox {
 	discard(key) {
 		const item = this.#find(key);
 		if (!item || item.state === 'sending') return;
-		this.#forget(key);
+		this.#removals.set(key, this.#forget(key));
 		this.#gone('discarded', item, true);
 		this.#pause.cut(); // the next one need not wait for what this one suffered
+	}
+
+	// What was discarded is as it was.
+	restore(item) {
+		if (this.#find(item.key)) return;
+		const at = this.items.findIndex(({ typed }) => typed > item.typed);
+		const again = { ...item, state: item.state === 'waiting' ? 'queued' : item.state };
+		this.items.splice(at < 0 ? this.items.length : at, 0, again);
+		this.on('item', again, true);
+		this.#keep(again);
+		this.#run();
 	}
 
 	wake({ force = false } = {}) {
@@ -156,7 +174,8 @@ export class Outbox {
 	// A store that is full or forbidden is no reason not to send.
 	#keep(item) {
 		const { key, state } = item;
-		const put = this.store.put({ ...item, tries: 0, state: state === 'failed' ? state : 'queued' });
+		const kept = { ...item, tries: 0, state: state === 'failed' ? state : 'queued' };
+		const put = (this.#removals.get(key) ?? Promise.resolve()).then(() => this.store.put(kept));
 		this.#writes.set(key, put.then(() => this.#stored.add(key), () => {}));
 	}
 
@@ -166,6 +185,7 @@ export class Outbox {
 		this.#writes.delete(key);
 		this.#stored.delete(key);
 		await this.store.remove(key).catch(() => {});
+		this.#removals.delete(key);
 	}
 
 	async #run() {
@@ -186,7 +206,7 @@ export class Outbox {
 			const message = blob ? { room, sender, key, blob, event } : { room, sender, text, key };
 			const reply = await this.server.send(message, this.#abort.signal);
 			this.#pause.reset();
-			this.#forget(key);
+			this.#removals.set(key, this.#forget(key));
 			if (this.#find(key)) this.#gone('sent', item, true, reply);
 		} catch (error) {
 			if (!(error instanceof Failure)) throw error;

@@ -7,9 +7,10 @@ export class Pages {
 	#abort = new AbortController();
 	#meanwhile = new Meanwhile();
 	refused = false; // what was asked last
+	trouble = ''; // why it is not here yet
 
-	constructor({ server, room, refused }, env) {
-		Object.assign(this, { server, room, onRefused: refused });
+	constructor({ server, room, refused, troubled }, env) {
+		Object.assign(this, { server, room, onRefused: refused, onTrouble: troubled });
 		this.#pause = new Pause(env);
 	}
 
@@ -27,19 +28,28 @@ export class Pages {
 				if (signal.aborted) return null;
 				this.#pause.reset();
 				this.refused = false;
+				this.#say('');
 				return page;
 			} catch (error) {
 				if (signal.aborted) return null;
 				if (!(error instanceof Failure)) throw error;
 				if (!error.passing) {
+					this.#say('');
 					this.refused = true;
 					this.onRefused(error);
 					return null;
 				}
+				this.#say(error.message);
 				await this.#pause.after(error);
 				if (signal.aborted) return null;
 			}
 		}
+	}
+
+	#say(trouble) {
+		if (trouble === this.trouble) return;
+		this.trouble = trouble;
+		this.onTrouble();
 	}
 
 	changed(changes) {
@@ -53,6 +63,7 @@ export class Pages {
 	stop() {
 		this.#abort.abort();
 		this.#abort = new AbortController();
+		this.trouble = '';
 		this.#pause.cut(true);
 	}
 }

@@ -21,7 +21,7 @@ export class Reader {
 
 	constructor(server, { room, timeline, on }, env = world) {
 		Object.assign(this, { timeline, on });
-		this.#pages = new Pages({ server, room, refused: (failure) => this.#refused(failure) }, env);
+		this.#pages = new Pages({ server, room, refused: (failure) => this.#refused(failure), troubled: () => on.changed('state') }, env);
 	}
 
 	opened = false;
@@ -31,6 +31,11 @@ export class Reader {
 	// What was asked last.
 	get refused() {
 		return this.#pages.refused;
+	}
+
+	// Why what was asked for is not here yet.
+	get trouble() {
+		return this.#pages.trouble;
 	}
 
 	get busy() {

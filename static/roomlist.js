@@ -19,9 +19,10 @@ export class RoomList extends Rooms {
 	#again = null;
 	#moved = new Set(); // rooms of which something that was read was deleted
 
-	constructor(server, prefs, draw) {
+	// `failed`: gives the rooms in which something could not be sent.
+	constructor(server, prefs, draw, failed = () => []) {
 		super(prefs.get('read', {}), prefs.get('head'));
-		Object.assign(this, { server, prefs, draw, visited: prefs.get('visited', []) });
+		Object.assign(this, { server, prefs, draw, failed, visited: prefs.get('visited', []) });
 	}
 
 	enter(name) {
@@ -107,7 +108,8 @@ export class RoomList extends Rooms {
 		for (const room of this.#moved) this.prefs.setOf(room, 'read', this.markOf(room));
 		this.#moved.clear();
 		const most = Math.min(this.#most, PAGE);
-		const list = this.list(this.room, this.#part).filter(({ name }, i) => i < most || name === this.room);
-		this.draw(list, this.visited.reduce((sum, name) => sum + this.unread(name), 0), this.#new);
+		const failed = this.failed();
+		const list = this.list(this.room, this.#part, failed).filter(({ name }, i) => i < most || name === this.room);
+		this.draw(list, this.visited.reduce((sum, name) => sum + this.unread(name), 0), { typed: this.#new, failed });
 	}
 }

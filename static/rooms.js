@@ -86,10 +86,11 @@ export class Rooms {
 		return Math.max(1, room.n - (room.readN ?? 0));
 	}
 
-	list(open, part = '') {
-		if (open) this.#of(open);
+	// `also`: rooms that are listed though nothing is in them yet.
+	list(open, part = '', also = []) {
+		for (const name of open ? [open, ...also] : also) this.#of(name);
 		return [...this.#rooms.values()]
-			.filter(({ name, last }) => (last > 0 || name === open) && name.toLowerCase().includes(part))
+			.filter(({ name, last }) => (last > 0 || name === open || also.includes(name)) && name.toLowerCase().includes(part))
 			.sort((a, b) => b.last - a.last || (a.name < b.name ? -1 : 1))
 			.map(({ readId, readN, gone, asOf, ...room }) => ({ ...room, unread: this.unread(room.name) }));
 	}

@@ -3,6 +3,27 @@ import { Meanwhile, amended } from './changes.js';
 import { parse } from './query.js';
 import { Failure, Pause, world } from './transport.js';
 
+// What the server finds wrong with a search, in words for who typed it: by a part of the sentence that it says it with.
+const WRONG = [
+	[/nothing to look for/, () => 'There is nothing to look for: add a word or a "phrase" without -.'],
+	[/has (\d+) words, .* at most (\d+)/, (has, most) => `These are ${has} words; at most ${most} can be looked for at once.`],
+	[/has \d+ words with .* at most (\d+)/, (most) => `At most ${most} words can have a * behind them.`],
+	[/has '(.*)': before .* at least (\d+)/s, (word, least) => `“${word}”: before a * there must be at least ${least} letters.`],
+];
+const OTHERS = {
+	bad_search: 'This cannot be looked for.',
+	bad_parameter: 'This cannot be looked for: perhaps a name is too long, or too many rooms are given.',
+	search_timeout: 'This takes too long. Add a word, in:room, or after: a day.',
+};
+
+export function wrong({ code, message }) {
+	for (const [is, say] of WRONG) {
+		const [found, ...parts] = is.exec(code === 'bad_search' ? message : '') ?? [];
+		if (found) return say(...parts);
+	}
+	return Object.hasOwn(OTHERS, code) ? OTHERS[code] : message;
+}
+
 const PAGE = 40;
 const MOST = 1000; // hits kept; beyond that one should ask for less
 
@@ -15,7 +36,9 @@ export class Search {
 	#problem;
 	#behind;
 	#meanwhile = new Meanwhile();
-	#late = 0; // seconds until it is asked again, who asked too much
+	#late = 0; // seconds until it is asked again, who asked too much or could not be reached
+	#why = '';
+	#pause = null;
 	hits = [];
 
 	constructor(server, changed, env = world) {
@@ -40,6 +63,11 @@ export class Search {
 		this.#late = 0;
 		this.#problem = '';
 		this.hits = [];
+	}
+
+	// The line is mended.
+	wake() {
+		this.#pause?.cut();
 	}
 
 	// true: hits were changed.
@@ -67,7 +95,7 @@ export class Search {
 		} catch (error) {
 			if (signal.aborted) return;
 			if (!(error instanceof Failure)) throw error;
-			this.#problem = error.message;
+			this.#problem = wrong(error);
 		}
 		this.#busy = false;
 		this.changed(this);
@@ -75,15 +103,16 @@ export class Search {
 
 	// null: given up meanwhile.
 	async #page(params, signal) {
-		for (const pause = new Pause(this.env); ; ) {
+		for (const pause = this.#pause = new Pause(this.env); ; ) {
 			try {
 				const page = await this.#meanwhile.page(() => this.server.history(params, signal));
 				return signal.aborted ? null : page;
 			} catch (error) {
 				if (signal.aborted) return null;
-				if (error.status !== 429) throw error;
+				if (error.status !== 429 && error.status !== 0) throw error;
 				const ms = pause.next(error);
-				this.#late = Math.ceil(ms / 1000);
+				this.#late = Math.max(1, Math.ceil(ms / 1000));
+				this.#why = error.status ? 'Too fast' : error.message.replace(/\.$/, '');
 				this.changed(this);
 				await pause.sleep(ms);
 				this.#late = 0;
@@ -95,7 +124,7 @@ export class Search {
 	get state() {
 		const count = this.hits.length;
 		if (this.#problem) return this.#problem;
-		if (this.#late) return `Too fast: searching again in ${this.#late} s`;
+		if (this.#late) return `${this.#why}: searching again in ${this.#late} s`;
 		if (this.#busy) return count ? `${count} found so far…` : 'Searching…';
 		if (!this.#params) return 'Words, "a phrase", from:name, in:room, after: or before: a day';
 		const newest = this.#behind ? ' The newest messages are not searched yet.' : '';

@@ -39,7 +39,7 @@ function countdown(until) {
 	return node;
 }
 
-function fateOf(row) {
+export function fateOf(row) {
 	const { state, problem, code, person } = row;
 	if (state === 'foreign') {
 		return person === undefined || person === STRANGER ? ['Typed before you signed in: sent when nobody is signed in'] : [];

@@ -12,7 +12,13 @@ export function buttons(view, does) {
 		byId('text').focus();
 	});
 	on('unread', 'click', () => does.firstUnread());
-	on('again', 'click', () => does.reconnect());
+	for (const id of ['again', 'away-again']) on(id, 'click', () => does.reconnect());
+	on('undo-do', 'click', () => {
+		const { undo } = view;
+		view.offer();
+		undo();
+		view.form.focus();
+	});
 	on('menu', 'click', () => view.drawer(!shows('drawer')));
 	const close = () => {
 		byId('other').value = '';

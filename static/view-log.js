@@ -65,7 +65,6 @@ export class LogView {
 		}
 		if (focused && !log.contains(document.activeElement)) log.focus({ preventScroll: true });
 		log.ariaBusy = busy || !loaded;
-		byId('empty').hidden = !loaded || rows.length > 0;
 		this.#complete = complete;
 		if (place) place();
 		else if (this.following && complete) this.toEnd();

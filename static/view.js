@@ -2,16 +2,20 @@
 import { ChangeView } from './view-change.js';
 import { FormView } from './view-form.js';
 import { FoundView } from './view-found.js';
+import { fateOf } from './view-fate.js';
 import { buttons, keys } from './view-keys.js';
 import { LogView } from './view-log.js';
 import { byId, make } from './view-parts.js';
 import { timeOf } from './view-rows.js';
 import { SignView } from './view-sign.js';
 
+const UNDO_MS = 20_000;
+
 export class View {
 	#state = { name: 'connecting' };
 	#ticker = null;
 	#barred = false;
+	#offer = null;
 
 	constructor(does) {
 		this.form = new FormView(does);
@@ -33,14 +37,13 @@ export class View {
 		this.found.room(name);
 		byId('room').textContent = `#${name}`;
 		byId('log').ariaBusy = 'true';
-		byId('empty').hidden = true;
 		this.drawer(false);
 		this.firstUnread(false);
 	}
 
-	// `typed`: the name of a room that could be made.
-	rooms(list, allUnread, open, typed) {
-		document.title = `${allUnread ? `(${allUnread}) ` : ''}#${open} · Longline`;
+	// `typed`: the name of a room that could be made; `failed`: rooms in which something could not be sent.
+	rooms(list, allUnread, open, { typed, failed }) {
+		document.title = `${failed.length ? '! ' : ''}${allUnread ? `(${allUnread}) ` : ''}#${open} · Longline`;
 		const items = list.map(({ name, last, at, unread, sender, text }) => {
 			const link = make('a', unread && name !== open ? 'news' : '', make('span', 'name', `#${name}`));
 			link.href = `#${name}`;
@@ -48,6 +51,7 @@ export class View {
 			if (name === open) link.ariaCurrent = 'page';
 			if (last && at) link.append(timeOf(at, true));
 			if (text) link.append(make('span', 'last', make('bdi', '', `${sender ? `${sender}: ` : ''}${text.slice(0, 100)}`)));
+			if (failed.includes(name)) link.append(make('span', 'failure', 'not sent'));
 			if (unread) link.append(make('span', 'badge', `${unread}`, make('span', 'unseen', ' unread')));
 			return make('li', '', link);
 		});
@@ -65,6 +69,32 @@ export class View {
 		if (focused) stop?.focus();
 		const elsewhere = list.some(({ name, unread }) => unread && name !== open);
 		byId('menu').classList.toggle('news', elsewhere);
+	}
+
+	// What stands where messages will, or beside them, while the server cannot be reached.
+	empty({ loaded, rows, trouble }) {
+		const away = trouble !== '';
+		byId('empty').hidden = away || (loaded && rows > 0);
+		const words = loaded ? 'Nothing has been said here yet.' : 'Loading…';
+		if (byId('empty').textContent !== words) byId('empty').textContent = words;
+		byId('empty').classList.toggle('late', !loaded);
+		byId('away').hidden = !away;
+		const why = away ? `${trouble} ${loaded ? 'More messages' : 'The messages'} are asked for again.` : '';
+		if (byId('away-why').textContent !== why) byId('away-why').textContent = why;
+	}
+
+	// What was refused, read aloud at once.
+	alarm(item) {
+		byId('alarm').textContent = `#${item.room}: ${fateOf(item).join('')}`;
+	}
+
+	// Something was done that can be undone for a while. null: no more.
+	offer(words, undo) {
+		clearTimeout(this.#offer);
+		byId('undo').hidden = !undo;
+		byId('undo-what').textContent = undo ? words : '';
+		this.undo = undo;
+		if (undo) this.#offer = setTimeout(() => this.offer(), UNDO_MS);
 	}
 
 	newest({ hidden, fresh, newer }) {

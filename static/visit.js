@@ -276,7 +276,10 @@ export class Visit {
 		const marks = (message) => ({
 			mine: own.has(message), changes: this.mayChange(message), mending: message.id === mend.id,
 		});
-		view.log.rows(timeline.rows(this.dayOf, marks), { complete, busy: reader.busy, loaded: reader.opened || reader.refused, place });
+		const rows = timeline.rows(this.dayOf, marks);
+		const loaded = reader.opened || reader.refused;
+		view.log.rows(rows, { complete, busy: reader.busy, loaded, place });
+		view.empty({ loaded, rows: rows.length, trouble: reader.trouble });
 		this.#newest();
 	}
 
@@ -287,7 +290,7 @@ export class Visit {
 	}
 
 	#newest() {
-		const hidden = this.view.log.following || (this.reader.refused && !this.reader.opened);
+		const hidden = this.view.log.following || !this.reader.opened;
 		this.view.newest({ hidden, fresh: this.progress.fresh, newer: this.reader.newer });
 	}
 }
