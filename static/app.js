@@ -1,9 +1,11 @@
 // app.js: wires the line, the room that is open, and the document together.
 import { awake } from './awake.js';
 import { Credential, GivenName, claimsOf, invitationIn } from './credential.js';
+import { Drafts } from './drafts.js';
 import { exported } from './export.js';
 import { Feed } from './feed.js';
 import { hearing } from './hears.js';
+import { leaseOf } from './lease.js';
 import { Mend } from './mend.js';
 import { DiskStore, Outbox } from './outbox.js';
 import { Own } from './own.js';
@@ -11,7 +13,7 @@ import { Memory, allowed } from './prefs.js';
 import { RoomList } from './roomlist.js';
 import { Search } from './search.js';
 import { Sign } from './sign.js';
-import { Server } from './transport.js';
+import { Server, world } from './transport.js';
 import { dayOf, save } from './view-rows.js';
 import { View } from './view.js';
 import { Visit } from './visit.js';
@@ -26,6 +28,7 @@ const credential = new Credential(allowed(() => localStorage), own, invitationIn
 const scope = credential.scope(); // nor do two persons of one browser
 const prefs = new Memory(allowed(() => localStorage), scope);
 const session = new Memory(allowed(() => sessionStorage), scope);
+const drafts = new Drafts(prefs, session);
 const ask = (...request) => fetch(...request);
 const server = new Server(credential.signed(ask));
 
@@ -51,7 +54,7 @@ const view = new View({
 	save: (text) => mend.save(text),
 	leave: () => mend.leave(),
 	erase: (id) => mend.erase(id),
-	draft: (text) => prefs.setOf(visit.room, 'drafts', text || null),
+	draft: (text) => drafts.set(visit.room, text),
 	decide(what, key) {
 		const item = { ...outbox.items.find((one) => one.key === key) };
 		feed.decide(what, key, view.form.sender);
@@ -118,8 +121,9 @@ const mine = new Own(prefs, claims && `user:${claims.sub}`);
 const outbox = new Outbox(server, {
 	person: credential.person,
 	store: new DiskStore(allowed(() => indexedDB), own), // without one each of its promises fails, which does no harm
-	on(type, item, own, reply) {
-		if (own) feed.tell({ type, item: { ...item }, reply });
+	on(what, item, own, reply) {
+		if (own) feed.tell({ type: what, item: { ...item }, reply });
+		const type = what === 'again' ? 'item' : what;
 		if (type === 'sent') given.sent(reply.id, item.sender);
 		if (type === 'sent') mine.sent(item, reply.id, own);
 		if (type === 'sent' || item.state === 'failed') view.barred(type !== 'sent' && !!item.barred);
@@ -133,9 +137,12 @@ const outbox = new Outbox(server, {
 	},
 });
 
+const tab = newKey();
+const lease = navigator.locks ? null : leaseOf(allowed(() => localStorage), { id: tab, clock: world.clock });
+const locks = navigator.locks ?? lease;
 const feed = new Feed(server, {
 	outbox,
-	tabs: { name: scope, id: newKey(), locks: navigator.locks, Channel: globalThis.BroadcastChannel },
+	tabs: { name: scope, id: tab, locks, Channel: globalThis.BroadcastChannel },
 	on: {
 		told({ room, mark }) {
 			rooms.readAlso(room, mark);
@@ -145,8 +152,8 @@ const feed = new Feed(server, {
 	},
 });
 
-const mend = new Mend({ server, prefs, own: mine, view, sign });
-const visit = new Visit({ server, prefs, session, outbox, rooms, search, feed, view, sign, own: mine, mend, dayOf });
+const mend = new Mend({ server, drafts, own: mine, view, sign });
+const visit = new Visit({ server, prefs, session, drafts, outbox, rooms, search, feed, view, sign, own: mine, mend, dayOf });
 mend.visit = visit;
 const hears = hearing({ visit, rooms, outbox, feed, view, sign, given, prefs, search, own: mine, mend });
 
@@ -173,5 +180,7 @@ outbox.load();
 addEventListener('hashchange', follow);
 addEventListener('storage', ({ key }) => {
 	if ((key === null || key.startsWith(own)) && credential.changed) location.reload(); // in another tab
+	if (key === `${scope}.name`) named();
+	lease?.look();
 });
 awake({ feed, rooms, view, wake, credential });

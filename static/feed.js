@@ -3,7 +3,7 @@ import { Live } from './live.js';
 import { Tabs } from './tabs.js';
 import { world } from './transport.js';
 
-const OUTBOX = ['item', 'sent', 'discarded'];
+const OUTBOX = ['item', 'again', 'sent', 'discarded'];
 
 export class Feed {
 	#tabs;
@@ -50,6 +50,7 @@ export class Feed {
 
 	look(visible) {
 		this.#looked.set(this.#tabs.id, visible);
+		this.#tabs.look(visible);
 		this.#hello();
 	}
 

@@ -19,7 +19,7 @@ export class Mend {
 	id = null; // of the message that is being edited
 
 	constructor(parts) {
-		Object.assign(this, parts); // server, own, prefs, sign, view, visit
+		Object.assign(this, parts); // server, own, drafts, sign, view, visit
 	}
 
 	begin(id) {
@@ -52,7 +52,7 @@ export class Mend {
 		if (this.id === null) return;
 		this.id = null;
 		this.view.form.edit(null);
-		this.view.form.draft(this.prefs.of(this.visit.room, 'drafts') ?? '');
+		this.view.form.draft(this.drafts.of(this.visit.room));
 		this.visit.changed('edit');
 	}
 

@@ -54,7 +54,7 @@ export class Outbox {
 	items = [];
 	#writes = new Map();
 	#removals = new Map(); // under way: what is restored is put behind them
-	#over = new Set(); // what went in another tab while this one may have been reading the disk
+	#over = new Set(); // keys of what went: late news of another tab, or a late look at the disk, do not bring it back
 	#stored = new Set();
 	#leading = false;
 	#running = false;
@@ -106,16 +106,17 @@ export class Outbox {
 
 	mirror({ type, item: { key }, item: news, reply }) {
 		const item = this.#find(key);
-		if (type === 'item') {
-			this.#over.delete(key);
+		if (type === 'again') this.#over.delete(key);
+		if (type === 'item' || type === 'again') {
+			if (this.#over.has(key)) return;
 			if (item) Object.assign(item, news);
 			else this.items.push({ ...news });
 			this.on('item', this.#find(key), false);
 			this.#run();
 		} else if (item) {
 			this.#gone(type, item, false, reply);
-		} else if (this.#over.size < OVER_MOST) {
-			this.#over.add(key);
+		} else {
+			this.#went(key);
 		}
 	}
 
@@ -142,10 +143,11 @@ export class Outbox {
 	// What was discarded is as it was.
 	restore(item) {
 		if (this.#find(item.key)) return;
+		this.#over.delete(item.key);
 		const at = this.items.findIndex(({ typed }) => typed > item.typed);
 		const again = { ...item, state: item.state === 'waiting' ? 'queued' : item.state };
 		this.items.splice(at < 0 ? this.items.length : at, 0, again);
-		this.on('item', again, true);
+		this.on('again', again, true);
 		this.#keep(again);
 		this.#run();
 	}
@@ -163,7 +165,13 @@ export class Outbox {
 
 	#gone(type, item, own, reply) {
 		this.items.splice(this.items.indexOf(item), 1);
+		this.#went(item.key);
 		this.on(type, item, own, reply);
+	}
+
+	#went(key) {
+		this.#over.add(key);
+		if (this.#over.size > OVER_MOST) this.#over.delete(this.#over.values().next().value);
 	}
 
 	#set(item, state, { message: problem = '', code = '', limit = '' } = {}, until = null) {

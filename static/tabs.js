@@ -7,6 +7,8 @@ export class Tabs {
 	#channel;
 	#release = null;
 	#waiting = null;
+	#started = false;
+	#seen = false; // one looks at it, and that counts
 	#doubt = null; // runs out when the leader does not answer
 	leading = false;
 
@@ -23,11 +25,19 @@ export class Tabs {
 			this.#lead();
 			return;
 		}
-		this.#want(false);
+		this.#started = true;
+		this.#want(this.#seen);
 		this.ask();
 	}
 
+	// Where there are but leases the tab that is looked at leads, since timers of the others run late.
+	look(visible) {
+		this.#seen = visible && !!this.#locks?.look;
+		if (this.#seen && this.#started && !this.leading) this.#want(true);
+	}
+
 	post(message) {
+		if (this.leading) this.#locks?.look?.();
 		this.#channel?.postMessage({ ...message, tab: this.id });
 	}
 
@@ -41,6 +51,7 @@ export class Tabs {
 	}
 
 	stop() {
+		this.#started = false;
 		this.#sure();
 		this.#waiting?.abort();
 		this.#release?.();
@@ -51,6 +62,7 @@ export class Tabs {
 		if (message.type === 'anybody') {
 			if (this.leading) this.post({ type: 'leader' });
 		} else if (message.type === 'leader') {
+			if (this.leading) this.#locks.look?.();
 			this.#sure();
 			this.on.led();
 		} else {

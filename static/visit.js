@@ -19,7 +19,7 @@ export class Visit {
 	reader = null;
 
 	constructor(parts) {
-		Object.assign(this, parts); // server, prefs, session, outbox, rooms, search, feed, view, sign, own, mend, dayOf
+		Object.assign(this, parts); // server, prefs, session, drafts, outbox, rooms, search, feed, view, sign, own, mend, dayOf
 		this.progress = new Progress(parts);
 	}
 
@@ -82,7 +82,7 @@ export class Visit {
 
 	submit(typed) {
 		this.outbox.add(textItem(this.room, typed));
-		this.prefs.setOf(this.room, 'drafts', null);
+		this.drafts.set(this.room, '');
 		this.progress.mark(null);
 		this.toNewest();
 	}
@@ -235,7 +235,7 @@ export class Visit {
 		this.progress.enter(room, this.timeline);
 		this.reader = new Reader(this.server, { room, timeline: this.timeline, on: this });
 		this.view.room(room);
-		this.view.form.draft(this.prefs.of(room, 'drafts') ?? '');
+		this.view.form.draft(this.drafts.of(room));
 		if (this.feed.ready) this.reader.ready();
 		this.rooms.enter(room);
 		this.fence();

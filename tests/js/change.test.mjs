@@ -323,7 +323,7 @@ test('edits go with their key, and what fails stays in the field', async () => {
 	const own = new Own(new Memory(storage(), 'x'));
 	for (const id of [1, 2]) own.sent({ room: 'main', key: `k${id}` }, id, false);
 	const form = { edit: (text) => { said.field = text; }, draft() {}, saving() {}, why: (text) => said.why.push(text) };
-	const mend = new Mend({ server, own, prefs: new Memory(storage(), 'x'), sign: { refused() {} }, view: { form, log: { show() {} } } });
+	const mend = new Mend({ server, own, drafts: { of: () => '' }, sign: { refused() {} }, view: { form, log: { show() {} } } });
 	mend.visit = { room: 'main', timeline, mayWrite: true, changed() {}, say() {}, reader: { heard: (all) => said.heard.push(...all) } };
 	mend.last();
 	assert.equal(said.field, 'm1', 'args are not offered');

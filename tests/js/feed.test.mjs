@@ -2,11 +2,19 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FakeBrowser, FakeClock, FakeServer, MemoryStore, seeded, settle } from './fake.mjs';
-import { Feed, Outbox, Reader, Server, Timeline } from './modules.mjs';
+import { Feed, Lease, Outbox, Reader, Server, Timeline } from './modules.mjs';
+
+// What localStorage is to a tab, until it is killed.
+const storageOf = (map, tab) => ({
+	getItem: (name) => (tab.dead ? null : map.get(name) ?? null),
+	setItem: (name, value) => tab.dead || map.set(name, value),
+	removeItem: (name) => tab.dead || map.delete(name),
+});
 
 /** A tab as app.js would wire it, showing one room. */
-function openTab({ clock, fetch, browser, store, id, room = 'main', random = () => 1, channel = true }) {
+function openTab({ clock, fetch, browser, store, id, room = 'main', random = () => 1, channel = true, shared, visible = true }) {
 	const tab = browser.tab();
+	if (shared) tab.locks = new Lease({ storage: storageOf(shared, tab), clock, id });
 	const timeline = new Timeline();
 	const server = new Server(async (...request) => {
 		if (tab.dead) return new Promise(() => {});
@@ -54,7 +62,7 @@ function openTab({ clock, fetch, browser, store, id, room = 'main', random = () 
 	}, env);
 	self.type = (text, key) => self.outbox.add({ room, sender: id, text, key });
 	self.ids = () => timeline.messages.map((message) => message.id);
-	self.feed.look(true);
+	self.feed.look(visible);
 	self.reader.open();
 	self.feed.start();
 	return self;
@@ -77,6 +85,65 @@ function site(options = {}) {
 const turns = async (n = 12) => {
 	for (let i = 0; i < n; i += 1) await settle();
 };
+
+describe('tabs without locks', () => {
+	const leading = (tabs) => tabs.map(({ feed }) => feed.leading);
+
+	test('hold one poll by a lease, which outlives no dead tab for long', async () => {
+		const s = site({ shared: new Map(), visible: false });
+		const tabs = [s.tab(), s.tab(), s.tab()];
+		await turns();
+		assert.deepEqual(leading(tabs), [true, false, false]);
+		assert.equal(s.held(), 1);
+		s.back.say('a');
+		await s.clock.advance(300_000);
+		assert.deepEqual(leading(tabs), [true, false, false], 'it is renewed');
+		tabs[0].tab.kill();
+		s.back.say('b');
+		await s.clock.advance(96_000);
+		assert.equal(leading(tabs.slice(1)).filter(Boolean).length, 1, 'one of the others leads');
+		for (const tab of tabs.slice(1)) assert.deepEqual(tab.ids(), [1, 2]);
+	});
+
+	test('a page that is left hands over; the one that is looked at leads', async () => {
+		const s = site({ shared: new Map(), visible: false });
+		const tabs = [s.tab(), s.tab(), s.tab()];
+		await turns();
+		tabs[0].feed.stop();
+		await s.clock.advance(5_000);
+		assert.equal(leading(tabs).filter(Boolean).length, 1);
+		tabs[2].feed.look(true);
+		await turns();
+		assert.deepEqual(leading(tabs), [false, false, true]);
+		tabs[1].feed.look(true);
+		await turns();
+		assert.deepEqual(leading(tabs), [false, true, false]);
+		s.back.say('a');
+		await turns();
+		for (const tab of tabs.slice(1)) assert.deepEqual(tab.ids(), [1]);
+	});
+
+	test('two leaders do no harm: each tab shows each message once, and each that is typed is stored once', async () => {
+		// Each sees a storage of its own, as if what another wrote came late for ever.
+		const s = site({ visible: false });
+		const tabs = [s.tab({ shared: new Map() }), s.tab({ shared: new Map() }), s.tab({ shared: new Map() })];
+		await turns();
+		assert.deepEqual(leading(tabs), [true, true, true]);
+		for (let i = 1; i <= 30; i += 1) {
+			if (i % 3) s.back.say(`m${i}`);
+			else tabs[i / 3 % 3].type(`m${i}`, `k${i}`);
+			await s.clock.advance(400);
+		}
+		await s.clock.advance(10_000);
+		const ids = Array.from({ length: 30 }, (_, i) => i + 1);
+		assert.deepEqual(s.back.log.map(({ message }) => message.id), ids);
+		for (const tab of tabs) {
+			assert.deepEqual(tab.ids(), ids);
+			assert.deepEqual(tab.arrived.map(({ id }) => id).sort((a, b) => a - b), [...new Set(tab.arrived.map(({ id }) => id))].sort((a, b) => a - b), 'none twice');
+			assert.equal(tab.outbox.items.length, 0);
+		}
+	});
+});
 
 describe('tabs', () => {
 	test('three tabs hold one poll and show the same', async () => {
