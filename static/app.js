@@ -28,6 +28,7 @@ const credential = new Credential(allowed(() => localStorage), own, invitationIn
 const scope = credential.scope(); // nor do two persons of one browser
 const prefs = new Memory(allowed(() => localStorage), scope);
 const session = new Memory(allowed(() => sessionStorage), scope);
+session.only(own); // they signed out in another tab, perhaps
 const drafts = new Drafts(prefs, session);
 const ask = (...request) => fetch(...request);
 const server = new Server(credential.signed(ask));

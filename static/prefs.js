@@ -39,6 +39,12 @@ export class Memory {
 		for (const name of names) if (name.startsWith(`${this.prefix}.`)) this.storage.removeItem(name);
 	}
 
+	// Of all that begins with `own`, what another person had goes.
+	only(own) {
+		const theirs = (name) => (name.startsWith(`${own} `) || name.startsWith(`${own}.`)) && !name.startsWith(`${this.prefix}.`);
+		for (const name of allowed(() => Object.keys(this.storage)) ?? []) if (theirs(name)) this.storage.removeItem(name);
+	}
+
 	of(room, name) {
 		// A room may be called "constructor".
 		return new Map(Object.entries(this.get(name, {}))).get(room) ?? null;
