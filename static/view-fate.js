@@ -61,5 +61,7 @@ export function unsent(row, { does }) {
 	};
 	const fate = make('p', 'fate', make('span', '', ...fateOf(row)));
 	for (const label of DECISIONS[state] ?? []) fate.append(button(label, () => does.decide(label.toLowerCase(), itemKey)));
-	return make('article', `headed unsent ${state}`, ...(hidden ? [] : [senderOf(row.sender)]), ...shortened(words, draw), fate);
+	const article = make('article', `headed unsent ${state}`, ...(hidden ? [] : [senderOf(row.sender)]), ...shortened(words, draw), fate);
+	article.ariaLabel = hidden ? 'Unsent message' : `Unsent message by ${row.sender || 'no name'}`;
+	return article;
 }

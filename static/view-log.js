@@ -3,6 +3,7 @@ import { byId } from './view-parts.js';
 import { draw, spoken } from './view-rows.js';
 
 const NEAR_END = 48; // pixels; who is this close wants to stay there
+const SAY_MS = 1_000;
 const AHEAD = 1.5; // screens: pages are fetched this early
 
 const same = (a, b) => Object.keys(b).every((name) => a[name] === b[name]);
@@ -14,6 +15,7 @@ export class LogView {
 	#context;
 	#complete = false; // the last row is the newest there is
 	following = true; // the reader stays at the end
+	#more = 0; // that will be read aloud
 	#look = null;
 	#held = null; // { key, top }: the row he reads, and where it stands in his sight
 	#open = null; // the article whose links are in the tab order
@@ -128,6 +130,17 @@ export class LogView {
 		if (!node) return;
 		node.focus({ preventScroll: true });
 		node.scrollIntoView({ block: 'nearest' });
+	}
+
+	// How many came that are not in sight; of a flood now and then.
+	announceMore(fresh) {
+		const first = !this.#more;
+		this.#more = fresh;
+		if (!first) return;
+		setTimeout(() => {
+			byId('announce').textContent = `${this.#more} new below`;
+			this.#more = 0;
+		}, SAY_MS);
 	}
 
 	announce(messages) {

@@ -116,7 +116,7 @@ export const draw = {
 	older: (_, { does }) => make('p', 'note', button('Load older messages', does.older)),
 	newer: (_, { does }) => make('p', 'note', button('Load newer messages', does.newer)),
 	beginning: (_, { room }) => make('p', 'note', `This is where #${room} begins.`),
-	mark: () => make('p', 'mark', make('span', '', 'New')),
+	mark: () => make('h2', 'mark', make('span', '', 'New')),
 	note: ({ tone, text }) => make('p', `note ${tone}`, text),
 
 	day({ at }) {
@@ -127,21 +127,21 @@ export const draw = {
 		});
 		name.title = 'Go to another day';
 		name.tabIndex = -1;
-		return make('p', 'day', name);
+		return make('h2', 'day', name);
 	},
 
 	message({ message, headed, mine, changes, mending }, { room, does }) {
 		const article = make('article', `${headed ? 'headed' : ''}${changes ? ' changeable' : ''}${mending ? ' mending' : ''}`.trim());
 		article.dataset.id = message.id;
 		article.tabIndex = -1; // j, k and permalinks move the focus here
-		// Drawn by the style sheet, since the link's name is not what one sees of it.
+		// Drawn by the style sheet, since it is not all of the link's name.
 		const time = timeOf(message.at);
 		time.dataset.time = time.textContent;
 		time.textContent = '';
 		const link = make('a', 'time', time);
 		link.href = `#${room}/${message.id}`;
 		link.title = `${format(exactTime, message.at)}\n${message.at}`;
-		link.ariaLabel = 'Permalink';
+		link.ariaLabel = `${time.dataset.time}, Permalink`; // which begins with what one sees
 		if (headed) article.append(senderOf(message.sender, message.by));
 		else article.ariaLabel = `${message.sender || 'no name'}${message.by === undefined ? '' : ', proven sender'}`;
 		article.append(...contentOf(message));

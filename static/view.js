@@ -25,6 +25,7 @@ export class View {
 		this.change = new ChangeView(does);
 		buttons(this, does);
 		keys(this, does);
+		matchMedia('(max-width: 47rem)').addEventListener('change', () => this.drawer(false));
 		document.addEventListener('visibilitychange', () => does.woken());
 	}
 
@@ -139,6 +140,7 @@ export class View {
 	drawer(open) {
 		document.body.classList.toggle('drawer', open);
 		byId('menu').ariaExpanded = open;
+		for (const node of document.querySelectorAll('main > *, #find, #seek, #more, #line, #compose, #fence, #found')) node.inert = open;
 		if (open) (byId('list').querySelector('[aria-current]') ?? byId('other')).focus();
 	}
 

@@ -155,6 +155,7 @@ export class Visit {
 		this.progress.arrived(messages, seen);
 		if (seen) log.announce(messages);
 		else this.#newest();
+		if (visible && !seen) log.announceMore(this.progress.fresh);
 	}
 
 	// Only a question about this room alone tells whether it lost something.

@@ -150,7 +150,7 @@ describe('the page', () => {
 		const id = await line.sent('linked', { room: name });
 		const p = await open(t, `${line.url}/#${name}`);
 		await p.connected();
-		const link = p.log.getByRole('article').getByRole('link', { name: 'Permalink', exact: true });
+		const link = p.log.getByRole('article').getByRole('link', { name: /^\d+:\d+.*, Permalink$/ });
 		assert.equal(await link.getAttribute('href'), `#${name}/${id}`);
 		const { at } = (await line.history({ room: name })).json.messages[0];
 		assert.ok((await link.getAttribute('title')).includes(at));
