@@ -232,6 +232,20 @@ batch_due(struct commit *c)
 	return c->queued > 0 && !c->retry_waits && !commit_gathers(c) && !look_first(c);
 }
 
+/* What the writer should do besides; but nothing that would fill the disk for those who send. */
+static enum chore
+chore_due(struct commit *c, bool busy)
+{
+	bool searched = !STAILQ_EMPTY(&c->index);
+	enum chore due = chores_due(c->chores, busy, searched);
+
+	if (due != CHORE_REBUILD || chores_rebuild_left(c->chores) == 0 || c->options.disk == NULL ||
+	    !disk_short(c->options.disk))
+		return due;
+	chores_put_off_rebuild(c->chores);
+	return chores_due(c->chores, busy, searched);
+}
+
 /* The COMMIT phase of a turn. */
 static bool
 turn(void *ctx)
@@ -241,7 +255,7 @@ turn(void *ctx)
 
 	if (c->running)
 		return more;
-	c->chore = chores_due(c->chores, busy, !STAILQ_EMPTY(&c->index));
+	c->chore = chore_due(c, busy);
 	if (busy && c->chore != CHORE_NONE && !look_first(c))
 		start(c, CHORE);
 	else if (batch_due(c) && take_queue(c))

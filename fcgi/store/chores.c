@@ -355,6 +355,12 @@ chores_rebuild_left(const struct chores *c)
 	return c->rebuild.left;
 }
 
+void
+chores_put_off_rebuild(struct chores *c)
+{
+	rebuild_put_off(&c->rebuild);
+}
+
 bool
 chores_rebuilding(const struct chores *c)
 {

@@ -68,4 +68,7 @@ int64_t chores_erasing(const struct chores *c);
 int64_t chores_rebuild_left(const struct chores *c);
 bool chores_rebuilding(const struct chores *c);
 
+/* There is no room for CHORE_REBUILD, which was due: it is due again in some seconds. */
+void chores_put_off_rebuild(struct chores *c);
+
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "base/clock.h"
@@ -27,13 +28,17 @@ struct disk {
 
 	/* What the look under way found; the thread's until it is done. */
 	struct statvfs found;
+	int64_t size; /* of the database; 0: it is not known */
 	int error;
 };
 
 static void
 look(struct disk *d)
 {
+	struct stat st;
+
 	d->error = statvfs(d->options.path, &d->found) == 0 ? 0 : errno;
+	d->size = stat(d->options.path, &st) == 0 ? st.st_size : 0;
 }
 
 static void
@@ -90,6 +95,7 @@ take(struct disk *d)
 	}
 	d->counts.free = bytes(&d->found, d->found.f_bavail);
 	d->counts.free_min = least(d);
+	d->counts.database = d->size;
 	change(d, d->counts.free < d->counts.free_min + (d->full ? d->counts.free_min / SPARE_PART : 0));
 }
 
@@ -164,6 +170,13 @@ disk_full(struct disk *d)
 	if (d->worker != NULL && clock_ms() - d->looked_ms >= LOOK_MS)
 		begin(d);
 	return d->full;
+}
+
+bool
+disk_short(struct disk *d)
+{
+	(void)disk_full(d);
+	return d->worker != NULL && d->counts.free < d->counts.free_min + d->counts.database / 2;
 }
 
 struct disk_counts

@@ -33,8 +33,12 @@ void disk_free(struct disk *d); /* NULL is let pass */
 /* Whether there was too little at the last look; and has it looked at again, if that is a second ago. */
 bool disk_full(struct disk *d);
 
+/* Likewise, whether half as much as the database takes would leave too little: then what would take so much should
+ * wait. */
+bool disk_short(struct disk *d);
+
 struct disk_counts {
-	int64_t free, free_min; /* bytes at the last look; free_min: what -1 came to */
+	int64_t free, free_min, database; /* bytes at the last look; free_min: what -1 came to */
 	uint64_t looks, failures;
 };
 struct disk_counts disk_counts(const struct disk *d);

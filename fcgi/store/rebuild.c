@@ -11,6 +11,7 @@ enum {
 	REST_MOST_MS = 1000,
 	BUSY_MS = 50, /* another program has the lock */
 	FAILED_MS = 1000,
+	NO_ROOM_MS = 5000,
 };
 
 static void
@@ -49,6 +50,15 @@ rebuild_due(const struct rebuild *r, bool busy)
 }
 
 void
+rebuild_put_off(struct rebuild *r)
+{
+	if (!r->put_off)
+		log_warning("index", "detail=\"it is not made anew: that would leave too little room on the disk\"");
+	r->put_off = true;
+	rest(r, NO_ROOM_MS);
+}
+
+void
 rebuild_told(struct rebuild *r, const struct store_news *news)
 {
 	r->last = false;
@@ -74,6 +84,7 @@ rebuild_ended(struct rebuild *r, enum store_status status, const struct store_ne
 	int64_t ms = news->took_us * (rested ? 1 : rests < RESTS_LEAST ? RESTS_LEAST : rests) / 1000;
 
 	r->last = true;
+	r->put_off = false;
 	if (status != STORE_OK) {
 		rest(r, status == STORE_BUSY ? BUSY_MS : FAILED_MS);
 		return;

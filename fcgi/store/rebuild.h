@@ -18,7 +18,8 @@ struct rebuild {
 	int64_t began_ms; /* clock_ms() */
 	bool due;         /* as far as is known */
 	bool rests;
-	bool last; /* a piece was the writer's last job */
+	bool put_off; /* as was logged */
+	bool last;    /* a piece was the writer's last job */
 	struct timer timer;
 	uint8_t timer_kind;
 };
@@ -29,6 +30,9 @@ void rebuild_fini(struct rebuild *r);
 
 /* Whether the writer should do a piece. busy: sends wait. */
 bool rebuild_due(const struct rebuild *r, bool busy);
+
+/* There is no room for a new index: it is looked again in a while. */
+void rebuild_put_off(struct rebuild *r);
 
 /* After each job of the writer's; then, if it filled the index, or was a piece: */
 void rebuild_told(struct rebuild *r, const struct store_news *news);

@@ -374,7 +374,14 @@ an_index_is_made_anew_beside_sends(void **state)
 	chores_told(chores, &(struct store_news){.reset = true});
 	assert_int_equal(chores_rebuild_left(chores), 0);
 	assert_int_not_equal(chores_due(chores, true, false), CHORE_REBUILD);
-	/* One that failed is tried again later. */
+	/* One that has no room waits for a while, and one that failed. */
+	chores_ended(chores, CHORE_FILL, STORE_OK, &news);
+	assert_int_equal(chores_due(chores, true, false), CHORE_REBUILD);
+	chores_put_off_rebuild(chores);
+	assert_int_equal(chores_due(chores, true, false), CHORE_NONE);
+	assert_int_equal(chores_rebuild_left(chores), 80);
+	chores_free(chores);
+	chores = chores_new(loop, store, 86400000);
 	chores_ended(chores, CHORE_FILL, STORE_OK, &news);
 	chores_ended(chores, CHORE_REBUILD, STORE_FAILED, &(struct store_news){0});
 	assert_int_equal(chores_due(chores, true, false), CHORE_NONE);

@@ -4,6 +4,7 @@
 #include "store/disk.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "test.h"
@@ -19,8 +20,8 @@ static struct fixture {
 	bool full;
 
 	/* Of the disk; another thread looks at it. */
-	_Atomic int64_t all, free;
-	_Atomic int error; /* or 0 */
+	_Atomic int64_t all, free, database; /* database: -1: it cannot be looked at */
+	_Atomic int error;                   /* or 0 */
 	_Atomic bool hangs;
 } fx;
 
@@ -47,6 +48,17 @@ __wrap_statvfs(const char *path, struct statvfs *fs)
 	    .f_bavail = (fsblkcnt_t)fx.free / 1000};
 	errno = fx.error;
 	return errno == 0 ? 0 : -1;
+}
+
+int __wrap_stat(const char *path, struct stat *st);
+
+int
+__wrap_stat(const char *path, struct stat *st)
+{
+	assert_string_equal(path, "/some/longline.db");
+	*st = (struct stat){.st_size = fx.database};
+	errno = ENOENT;
+	return fx.database < 0 ? -1 : 0;
 }
 
 static void
@@ -131,6 +143,35 @@ it_is_full_below_what_must_be_free(void **state)
 	assert_false(full_with(1600 * MB));
 	assert_int_equal(disk_counts(fx.disk).free, 1600 * MB);
 	assert_int_equal(disk_counts(fx.disk).free_min, 1600 * MB);
+}
+
+static void
+it_is_short_where_half_a_database_more_is_too_much(void **state)
+{
+	(void)state;
+	fx.database = 200 * MB;
+	start(1600 * MB);
+	assert_false(full_with(1700 * MB));
+	assert_false(disk_short(fx.disk));
+	assert_false(full_with(1700 * MB - 1000));
+	assert_true(disk_short(fx.disk));
+	/* A small one needs little. */
+	fx.database = 0;
+	assert_false(full_with(1600 * MB));
+	assert_false(disk_short(fx.disk));
+	fx.database = -1;
+	assert_false(full_with(1600 * MB));
+	assert_false(disk_short(fx.disk));
+}
+
+static void
+it_is_never_short_where_nothing_is_looked_at(void **state)
+{
+	(void)state;
+	fx.free = 0;
+	fx.database = 200 * MB;
+	start(0);
+	assert_false(disk_short(fx.disk));
 }
 
 static void
@@ -243,6 +284,8 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(it_is_full_below_what_must_be_free),
+	    TEST(it_is_short_where_half_a_database_more_is_too_much),
+	    TEST(it_is_never_short_where_nothing_is_looked_at),
 	    TEST(else_it_is_a_gigabyte_or_a_twentieth),
 	    TEST(it_is_known_from_the_beginning),
 	    TEST(nothing_is_looked_at_if_nothing_must_be_free),
