@@ -2,23 +2,7 @@
 #include "index.h"
 #include "store_writer.h"
 
-enum {
-	PIECE_US = 2000, /* that a piece is to take */
-	ROWS_FIRST = 16,
-	ROWS_LEAST = 4,
-	ROWS_MOST = 256,
-};
-
-/* As many rows as would have taken as long as a piece is to take; not many more at once. */
-static void
-adapt(struct store *s, int64_t took_us)
-{
-	int64_t rows = s->rebuild_rows * (int64_t)PIECE_US / (took_us < 1 ? 1 : took_us);
-
-	if (rows > 2 * (int64_t)s->rebuild_rows)
-		rows = 2 * (int64_t)s->rebuild_rows;
-	s->rebuild_rows = (int)(rows < ROWS_LEAST ? ROWS_LEAST : rows > ROWS_MOST ? ROWS_MOST : rows);
-}
+enum { PIECE_US = 2000, ROWS_FIRST = 16, ROWS_LEAST = 4, ROWS_MOST = 256 };
 
 int
 store_rebuild_piece(struct store *s, struct store_news *news)
@@ -37,6 +21,6 @@ store_rebuild(struct store *s, int64_t floor, struct store_news *news)
 	/* With its commit: FTS5 writes then what came in. */
 	news->took_us = clock_us() - began;
 	if (status == STORE_OK && s->rebuild_rows > 0)
-		adapt(s, news->took_us);
+		s->rebuild_rows = store_piece_size(s->rebuild_rows, news->took_us, PIECE_US, ROWS_LEAST, ROWS_MOST);
 	return status;
 }

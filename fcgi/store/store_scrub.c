@@ -19,16 +19,10 @@ begin(struct store *s)
 		s->scrub.pages = s->scrub.gap_pages = PAGES_FIRST;
 }
 
-/* As many pages as would have taken as long as a piece is to take. */
 static int
-adapted(int before, int64_t took_us)
+adapted(int pages, int64_t took_us)
 {
-	int64_t pages = before * (int64_t)PIECE_US / (took_us < 1 ? 1 : took_us);
-
-	/* One that had little to do says nothing of how fast it goes: not much larger at once. */
-	if (pages > 2 * (int64_t)before)
-		pages = 2 * (int64_t)before;
-	return (int)(pages < PAGES_LEAST ? PAGES_LEAST : pages > PAGES_MOST ? PAGES_MOST : pages);
+	return store_piece_size(pages, took_us, PIECE_US, PAGES_LEAST, PAGES_MOST);
 }
 
 static int

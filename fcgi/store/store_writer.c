@@ -166,6 +166,16 @@ store_ready_to_tell(struct store *s, struct store_news *news, enum store_status 
 	return false;
 }
 
+int
+store_piece_size(int size, int64_t took_us, int64_t piece_us, int least, int most)
+{
+	int64_t next = size * piece_us / (took_us < 1 ? 1 : took_us);
+
+	if (next > 2 * (int64_t)size)
+		next = 2 * (int64_t)size;
+	return (int)(next < least ? least : next > most ? most : next);
+}
+
 static const char *const DOING[] = {
     "look", "fill the index", "take what was deleted out of the index", "scrub", "make the index anew"};
 

@@ -104,6 +104,12 @@ int store_allow(struct store *s, struct store_send *send, struct store_send *con
 int store_scrub_piece(struct store *s, struct store_news *news);
 
 /*
+ * How large the next piece should be, in whatever it is counted, so that it takes piece_us; the last one was so large,
+ * and took so long. Twice as large at the most: one that had little to do says nothing of how fast it goes.
+ */
+int store_piece_size(int size, int64_t took_us, int64_t piece_us, int least, int most);
+
+/*
  * In store_gaps.c: passes over the pages of the file, that zero their gaps (gap.h). With the WAL emptied: whether there
  * is to be a pass, which begins. There is one, and another behind one that has found something: while it went on, a
  * page that was read before it came by may have been written, and copied from the WAL by another program, as it was.
