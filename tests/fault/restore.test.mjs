@@ -55,8 +55,9 @@ async function points(faults, kind, args) {
 	assert.equal(code, 0, stderr);
 	one.remove();
 	const count = faults.seen(kind) - seen, by = kind === 'files' ? filesBy : Math.max(1, Math.ceil(count / POINTS)), list = [];
-	for (let n = 0; n < count; n += by)
-		list.push(n);
+	// With the last, behind which all is done.
+	for (let n = count - 1; n >= 0; n -= by)
+		list.unshift(n);
 	return { count, list };
 }
 
