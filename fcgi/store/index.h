@@ -9,9 +9,8 @@
  * scrub (index_scrub.c) does that. How many texts were taken out stands in the file, in the transaction that did it
  * (meta: taken_out), and beside it how many of them are erased (erased).
  *
- * Files: index_open.c, index_tables.c, index_fill.c,
- * index_rebuild.c, index_scrub.c, index_expression.c, index_search.c, index_excerpt.c; terms.h says
- * what a search consists of.
+ * Files: index_open.c, index_tables.c, index_fill.c, index_rebuild.c, index_scrub.c, index_expression.c,
+ * index_search.c, index_excerpt.c; terms.h says what a search consists of.
  */
 #ifndef INDEX_H
 #define INDEX_H

@@ -61,7 +61,8 @@ int index_exec(struct store *s, const char *sql, int64_t n);
 sqlite3_stmt *index_prepare_undefended(struct store *s, const char *sql, int64_t n);
 int index_run_undefended(struct store *s, sqlite3_stmt *stmt);
 
-/* From now on the old table is nobody's. As store_run(). */
+/* From now on nothing is asked but the table that is filled: the old one, if there is one, is nobody's. As store_run().
+ */
 int index_swap(struct store *s);
 
 /* A table of an index that is nobody's; INDEX_NONE: there is none. */

@@ -185,20 +185,13 @@ begin_again(struct store *s, int64_t start)
 	return code == SQLITE_DONE ? set(s, "search_again", 1) : code;
 }
 
-/* There is nothing to be asked but the one that is filled. */
-static int
-end(struct store *s)
+int
+index_swap(struct store *s)
 {
 	store_index(s)->rebuilt = false;
 	return store_run_with(s,
 	    "DELETE FROM meta WHERE name IN ('search_old', 'search_start', 'search_left', 'search_again') AND ?1", 1,
 	    0);
-}
-
-int
-index_swap(struct store *s)
-{
-	return end(s);
 }
 
 static bool
@@ -229,7 +222,7 @@ make_anew(struct store *s, const char *version)
 		start = store_number(s, "SELECT value FROM meta WHERE name = 'search_start'", 0);
 	if (old == INDEX_NONE)
 		start = 0;
-	code = half ? begin_again(s, start) : start > 0 ? begin(s, old, start) : end(s);
+	code = half ? begin_again(s, start) : start > 0 ? begin(s, old, start) : index_swap(s);
 	if (code == SQLITE_DONE)
 		code = create(s, next, version);
 	if (code == SQLITE_DONE)
@@ -264,6 +257,6 @@ index_clear(struct store *s)
 	if (code == SQLITE_OK)
 		code = store_exec(s, "DELETE FROM reindexed");
 	if (code == SQLITE_OK && (code = index_taken_out(s, 1)) == SQLITE_DONE)
-		code = end(s);
+		code = index_swap(s);
 	return code == SQLITE_DONE ? store_exec(s, "UPDATE meta SET value = 0 WHERE name = 'indexed'") : code;
 }
