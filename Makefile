@@ -33,7 +33,10 @@ wraps = $(foreach f,$(sort $(shell grep -oh '__wrap_[a-z0-9_]*' $1)),-Wl,--wrap=
 ASAN = -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 TSAN = -fsanitize=thread
 
-all: $(B)/longlined $(B)/longline client ## build the daemon and the tool, and fetch the client file
+all: $(B)/longlined $(B)/longline stage client ## build the daemon, the tool and the page, and fetch the client file
+
+stage: ## the page as it is served, in build/static
+	@scripts/stage-page static build/static
 
 # Not a file's rule: without npm or a network there is none, and all else is built all the same.
 client: ## Socket.IO's client file from npm, into build/client, for nginx to serve
@@ -119,7 +122,7 @@ help: ## list the targets
 include scripts/install.mk tests/tests.mk tests/fuzz/fuzz.mk tests/bench/bench.mk
 
 FORCE:
-.PHONY: all client unit layers format warnings check fmt clean help FORCE
+.PHONY: all stage client unit layers format warnings check fmt clean help FORCE
 .DELETE_ON_ERROR:
 
 -include $(OBJ:.o=.d)

@@ -23,7 +23,7 @@ install: $(B)/longlined $(B)/longline ## install below DESTDIR and PREFIX; BASE=
 	install -m 644 fcgi/longline.1 "$(DESTDIR)$(PREFIX)/share/man/man1/longline.1"
 	install -m 644 fcgi/longlined.8 "$(DESTDIR)$(PREFIX)/share/man/man8/longlined.8"
 	install -m 644 sql/*.sql "$(DESTDIR)$(SHARE)/sql/"
-	install -m 644 static/* "$(DESTDIR)$(SHARE)/static/"
+	scripts/stage-page static "$(DESTDIR)$(SHARE)/static"
 	if [ -d build/client ]; then install -d "$(DESTDIR)$(SHARE)/client" && \
 		install -m 644 build/client/* "$(DESTDIR)$(SHARE)/client/"; fi
 	for f in longline-http.conf longline.conf longline-auth.conf longline-limits.conf site-example.conf; do \

@@ -46,7 +46,7 @@ page: $(B)/longlined ## the page: without a DOM, and in headless Chromium
 	$(AT_ONCE) scripts/node-test tests/js
 
 # With a sanitizer not those of scripts, of what is installed and of what nginx serves by itself.
-COMPILED = $(filter-out $(addprefix tests/e2e/,base% client% layers% share% version%),$(wildcard tests/e2e/*.test.mjs))
+COMPILED = $(filter-out $(addprefix tests/e2e/,base% client% layers% share% stage% version%),$(wildcard tests/e2e/*.test.mjs))
 
 asan: build/asan/longlined build/asan/longline ## unit and end-to-end tests with AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(asan_make) unit

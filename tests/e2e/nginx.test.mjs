@@ -21,7 +21,8 @@ describe('nginx: the page', () => {
 		for (const name of fs.readdirSync(path.join(root, 'static'))) {
 			const res = await s.get(`/${name}`);
 			assert.equal(res.status, 200, name);
-			assert.deepEqual(res.body, fs.readFileSync(path.join(root, 'static', name)));
+			if (name !== 'index.html') // stage.test.mjs
+				assert.deepEqual(res.body, fs.readFileSync(path.join(root, 'static', name)));
 			assert.match(res.headers['content-type'], types[name.split('.').at(-1)] ?? /./, name);
 			assert.equal(res.headers['x-content-type-options'], 'nosniff');
 		}
