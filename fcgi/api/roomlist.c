@@ -9,6 +9,7 @@
 #include "errand.h"
 #include "live/gate.h"
 #include "live/room.h"
+#include "rooms_read.h"
 
 enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 1000 };
 
@@ -18,6 +19,7 @@ struct listing {
 	struct roomlist *l;
 	bool may; /* it asks what may be done, too */
 	struct store_list list;
+	struct store_marks marks;
 	char epoch[STORE_EPOCH_SIZE];
 	struct str if_none_match;
 	char header[]; /* what it views */
@@ -106,6 +108,7 @@ ask(struct errand *e)
 	g->list.sees = sight_sees(e->sight);
 	g->list.may = says_may(g) ? unusual : NULL;
 	g->list.may_ctx = e->sight;
+	g->list.marks = &g->marks;
 	g->list.access_version = access_version(g->l->gate->access);
 	snprintf(g->epoch, sizeof g->epoch, "%s", rooms_epoch(g->l->rooms));
 	g->list.head = rooms_head(g->l->rooms);
@@ -159,15 +162,16 @@ read_list(struct request *r, const struct query *q, struct store_list *list, boo
 void
 roomlist_request(struct roomlist *l, struct request *r)
 {
-	static const char *const known[] = {"limit", "after", "may", NULL};
+	static const char *const known[] = {"limit", "after", "may", "read", NULL};
 	struct store_list list;
+	struct store_marks marks;
 	struct listing *g;
 	struct query q;
 	bool ok, may = false;
 
-	if (!gate_take(l->gate, r, GATE_READ) || !request_query(r, &q, known, NULL))
+	if (!gate_take(l->gate, r, GATE_READ) || !request_query(r, &q, known, "read"))
 		return;
-	ok = read_list(r, &q, &list, &may);
+	ok = read_list(r, &q, &list, &may) && rooms_read(r, &q, &marks);
 	query_fini(&q);
 	if (!ok)
 		return;
@@ -179,6 +183,7 @@ roomlist_request(struct roomlist *l, struct request *r)
 	errand_init(&g->errand, &KIND, l->gate, r->conn);
 	g->l = l;
 	g->list = list;
+	g->marks = marks;
 	g->may = may;
 	if (r->if_none_match.n > 0)
 		memcpy(g->header, r->if_none_match.p, r->if_none_match.n);

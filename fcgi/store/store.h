@@ -11,8 +11,8 @@
  * store_writer.c, store_news.c, store_append.c, store_insert.c, store_change.c, store_key.c, store_allow.c,
  * store_access.c, store_overwritten.c, store_prune.c, store_keep.c, store_count.c, store_goes.c, store_scrub.c,
  * store_gaps.c, store_rebuild.c. The readers': store_rows.c, store_sees.c, store_walk.c, store_last.c, store_poll.c,
- * store_history.c, store_list.c, store_one.c. Full text is index.h's. store_db.h and store_sql.h are theirs, and the
- * only headers that know SQLite.
+ * store_history.c, store_list.c, store_unread.c, store_one.c. Full text is index.h's. store_db.h and store_sql.h are
+ * theirs, and the only headers that know SQLite.
  */
 #ifndef STORE_H
 #define STORE_H
@@ -432,6 +432,16 @@ struct store_page {
 enum store_status store_history(struct store *s, struct store_page *p);
 enum store_status store_search(struct store *s, struct store_page *p);
 
+/* How far somebody has read some rooms. Of what is above, messages are counted up to STORE_UNREAD_MAX. */
+enum { STORE_UNREAD_MAX = 1000 };
+struct store_marks {
+	struct store_mark {
+		char room[MESSAGE_ROOM_MAX + 1];
+		int64_t read;
+	} v[STORE_ROOMS_MAX];
+	size_t n;
+};
+
 /* A page of the rooms that have messages, the one with the newest first. */
 struct store_list {
 	/* asked: */
@@ -440,8 +450,9 @@ struct store_list {
 	struct str (*may)(
 	    const void *ctx, struct str room); /* is said of each as `may`, unless empty; NULL: nothing is */
 	const void *may_ctx;
-	int64_t head;  /* as if nothing were above it */
-	int64_t after; /* rooms whose last message has a smaller id; INT64_MAX: from the first on */
+	const struct store_marks *marks; /* of these rooms it is said what is unread; NULL: of none */
+	int64_t head;                    /* as if nothing were above it */
+	int64_t after;                   /* rooms whose last message has a smaller id; INT64_MAX: from the first on */
 	size_t limit;
 	/* answered: */
 	struct buf json; /* the rooms, with commas between; buf_fini() it */

@@ -41,8 +41,19 @@ enum { FIRST_NAME = 4 };
 static const char *const ALL[] = {OF_ALL("m.event, m.sender"), OF_ALL("'', ''")};
 static const char *const SOME[] = {OF_FEW("m.event, m.sender"), OF_FEW("'', ''")};
 
+/* How far it was read; -1: nobody says. */
+static int64_t
+read_up_to(const struct store_list *l, struct str name)
+{
+	for (size_t i = 0; l->marks != NULL && i < l->marks->n; i++)
+		if (str_eq(name, str_of(l->marks->v[i].room)))
+			return l->marks->v[i].read;
+	return -1;
+}
+
+/* `unread`: -1: not said. */
 static void
-add_room(struct store_list *l, struct str name, int64_t id, int64_t n, const struct store_last *last)
+add_room(struct store_list *l, struct str name, int64_t id, int64_t n, int64_t unread, const struct store_last *last)
 {
 	struct str may = l->may == NULL ? STR("") : l->may(l->may_ctx, name);
 	struct buf *json = &l->json;
@@ -65,6 +76,10 @@ add_room(struct store_list *l, struct str name, int64_t id, int64_t n, const str
 		buf_add(json, STR(",\"may\":"));
 		buf_add_json(json, may);
 	}
+	if (unread >= 0) {
+		buf_add(json, STR(",\"unread\":"));
+		buf_add_int(json, unread);
+	}
 	buf_add_char(json, '}');
 }
 
@@ -79,6 +94,7 @@ list_room(struct store *s, struct store_list *l, sqlite3_stmt *stmt)
 	struct store_last last = {
 	    .at_ms = sqlite3_column_int64(stmt, 3), .event = store_column(stmt, 4), .sender = store_column(stmt, 5)};
 	size_t at = l->json.n;
+	int64_t read;
 	int code;
 
 	if (!is_text || !message_room_ok(name))
@@ -89,7 +105,9 @@ list_room(struct store *s, struct store_list *l, sqlite3_stmt *stmt)
 		return code == SQLITE_DONE ? SQLITE_OK : code;
 	if (l->n > 0)
 		buf_add_char(&l->json, ',');
-	add_room(l, name, id > 0 ? id : last.id, sqlite3_column_int64(stmt, 2), &last);
+	id = id > 0 ? id : last.id;
+	read = l->n < l->limit ? read_up_to(l, name) : -1;
+	add_room(l, name, id, sqlite3_column_int64(stmt, 2), read < 0 ? -1 : store_unread(s, name, read, id), &last);
 	l->more = l->n == l->limit || (l->n > 0 && l->json.n > s->options.reply_max);
 	if (l->more)
 		l->json.n = at;

@@ -86,6 +86,12 @@ struct store_last {
  */
 int store_read_last(struct store *s, struct str room, int64_t id, bool known, bool is_args, struct store_last *last);
 
+/*
+ * In store_unread.c: how many messages, changes apart, the room has above `read` and up to its message `last`, counted
+ * up to STORE_UNREAD_MAX. Errors are noted as trouble.
+ */
+int64_t store_unread(struct store *s, struct str room, int64_t read, int64_t last);
+
 /* Reads and encodes them; store_found_fini() in any case. An SQLite result code (SQLITE_OK is good). */
 int store_find_rows(struct store *s, struct store_found *r, const struct store_filter *f, int64_t above, int64_t up_to,
     bool descending, size_t limit);

@@ -121,7 +121,7 @@ function questions(rng, seen, all) {
 		add('/rooms', { limit: rng.one([1, 2, 100]), after: rng.one([undefined, some(), someSeen()]) });
 	}
 	for (const limit of [1, 2, 3, 1000])
-		add('/rooms', { limit, may: rng.one([undefined, 1]) });
+		add('/rooms', { limit, may: rng.one([undefined, 1]), read: [...new Set(all.map(({ room }) => room))].slice(0, 32).map((room) => `${room}:${some()}`) });
 	add('/poll', { room: '*', epoch: 'another', since: 'now' });
 	add('/poll', { room: '*', since: 1e12 });
 	return asked;

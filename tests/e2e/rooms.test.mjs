@@ -115,6 +115,77 @@ describe('rooms: pages', () => {
 	});
 });
 
+describe('rooms: what is unread', () => {
+	const s = server();
+	const unread = async (...read) => Object.fromEntries((await rooms(s, { read, limit: 1000 })).json.rooms
+		.filter((one) => 'unread' in one).map((one) => [one.name, one.unread]));
+
+	it('is told of the rooms that are named, and of no others', async () => {
+		const [a, b, c] = [room(), room(), room()], ids = [];
+		for (const [i, name] of [a, b, a, c, a].entries())
+			ids[i] = await s.sent('x', { room: name });
+		assert.deepEqual(await unread(), {});
+		assert.deepEqual(await unread(`${a}:0`, `${b}:${ids[1]}`), { [a]: 3, [b]: 0 });
+		assert.deepEqual(await unread(`${a}:${ids[0]}`, `${c}:${ids[0]}`), { [a]: 2, [c]: 1 });
+		assert.deepEqual(await unread(`${a}:${ids[4]}`, `${b}:9007199254740991`, 'nobodys:0'), { [a]: 0, [b]: 0 });
+		// On this page of the list only.
+		const page = (await rooms(s, { read: [`${a}:0`, `${b}:0`], limit: 1 })).json.rooms;
+		assert.deepEqual(page.map((one) => [one.name, one.unread]), [[a, 3]]);
+	});
+
+	it('counts messages: an edit changes nothing, a deletion lowers it', async () => {
+		const r = room(), ids = [];
+		for (let i = 0; i < 5; i++)
+			ids.push(await s.sent(`${i}`, { room: r, key: `${r}-${i}` }));
+		const change = async (i, method, body) => assert.equal((await s.request(`/messages/${ids[i]}`,
+			{ method, body, headers: { 'Content-Type': 'text/plain', 'If-Key': `${r}-${i}` } })).status, 201);
+		const told = async () => (await unread(`${r}:${ids[1]}`))[r];
+		assert.equal(await told(), 3);
+		for (const [i, text] of [[0, 'a'], [2, 'b'], [4, 'c'], [2, 'd'], [3, 'e']])
+			await change(i, 'PATCH', text);
+		assert.equal(await told(), 3);
+		await s.sent('behind the changes', { room: r });
+		assert.equal(await told(), 4);
+		await change(2, 'DELETE');
+		assert.equal(await told(), 3);
+		await change(0, 'DELETE');
+		assert.equal(await told(), 3);
+		await s.sql(`DELETE FROM messages WHERE id = ${ids[4]}`);
+		assert.equal(await told(), 2);
+	});
+
+	it('is 1,000 at most', async () => {
+		const r = room();
+		await s.sql(`INSERT INTO messages(room, text) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999) SELECT '${r}', 'x' FROM n`);
+		await until(async () => (await unread(`${r}:0`))[r] === 999, { what: 'the rows to be seen' });
+		for (const n of [1000, 1000]) {
+			await s.sent('one more', { room: r });
+			assert.equal((await unread(`${r}:0`))[r], n);
+		}
+	});
+
+	it('has a tag of its own, which moves as it does', async () => {
+		const r = room(), first = await s.sent('a', { room: r });
+		await s.sent('b', { room: r });
+		const ask = (read, headers = {}) => rooms(s, { read }, { headers });
+		const none = (await ask()).headers.etag, one = (await ask(`${r}:${first}`)).headers.etag;
+		assert.notEqual(one, none);
+		assert.notEqual((await ask(`${r}:0`)).headers.etag, one);
+		assert.equal((await ask(`${r}:${first}`, { 'If-None-Match': one })).status, 304);
+		await s.sent('c', { room: r });
+		assert.equal((await ask(`${r}:${first}`, { 'If-None-Match': one })).status, 200);
+	});
+
+	it('is asked of 32 rooms at most, each once, by a room and an id', async () => {
+		const many = (n) => Array.from({ length: n }, (_, i) => `r${i}:${i}`);
+		assert.equal((await rooms(s, { read: many(32) })).status, 200);
+		problem(assert, await rooms(s, { read: many(33) }), 400, 'bad_parameter', /'read'.*more than 32 times/);
+		problem(assert, await rooms(s, { read: ['a:1', 'b:1', 'a:2'] }), 400, 'bad_parameter', /'read' names room 'a' more than once/);
+		for (const read of ['', 'a', 'a:', ':1', 'a:b', 'a:-1', 'a:1:2', 'a:9007199254740992', 'a b:1', '*:1', `${'x'.repeat(65)}:1`, 'a:1.5'])
+			problem(assert, await rooms(s, { read }), 400, 'bad_parameter', /'read' must be ROOM:ID/);
+	});
+});
+
 describe('rooms: reply-max', () => {
 	const s = server({ flags: '--reply-max 1000' });
 

@@ -169,19 +169,27 @@ shows_200_characters_of_the_last_message(void **state)
 
 /* ---- what a page costs ---- */
 
-/* Steps of SQLite's machine that a page takes. */
+/* Steps of SQLite's machine since they were asked for last. */
+static int
+steps_taken(void)
+{
+	int steps = 0;
+
+	for (size_t i = 0; i < fx.reader->n_statements; i++)
+		steps += sqlite3_stmt_status(fx.reader->statements[i].stmt, SQLITE_STMTSTATUS_VM_STEP, 1);
+	return steps;
+}
+
+/* Steps that a page takes. */
 static int
 steps_of(int64_t head, int64_t after, size_t limit)
 {
 	struct store_list l = {.head = head, .after = after, .limit = limit};
-	int steps = 0;
 
 	assert_int_equal(store_list(fx.reader, &l), STORE_OK);
 	assert_int_equal(l.n, limit);
 	buf_fini(&l.json);
-	for (size_t i = 0; i < fx.reader->n_statements; i++)
-		steps += sqlite3_stmt_status(fx.reader->statements[i].stmt, SQLITE_STMTSTATUS_VM_STEP, 1);
-	return steps;
+	return steps_taken();
 }
 
 /* Rooms whose last messages are far apart from each other, in another order than their names'. */
@@ -214,6 +222,92 @@ costs_the_same_beside_any_number_of_rooms(void **state)
 	/* Other programs' messages are not known yet. */
 	assert_in_range(steps_of(MANY - 3, INT64_MAX, SHOWN), SHOWN, (SHOWN + 3 * BLOCK) * A_ROOM);
 	assert_in_range(steps_of(MANY, INT64_MAX, 1000), 1000, (1000 + 2 * BLOCK) * A_ROOM);
+}
+
+/* ---- what is unread ---- */
+
+/* Of room r, above `read`. */
+static int64_t
+unread(int64_t read)
+{
+	struct store_marks marks = {.v = {{"r", read}}, .n = 1};
+	struct store_list l = {.head = MESSAGE_ID_MAX, .after = INT64_MAX, .limit = 10, .marks = &marks};
+	long long n = -1;
+	const char *p;
+
+	assert_int_equal(store_list(fx.reader, &l), STORE_OK);
+	buf_add_char(&l.json, '\0');
+	p = strstr(l.json.p, ",\"unread\":");
+	if (p != NULL)
+		assert_int_equal(sscanf(p, ",\"unread\":%lld", &n), 1);
+	buf_fini(&l.json);
+	return n;
+}
+
+static void
+change(int64_t id, int n)
+{
+	test_other(&fx,
+	    "INSERT INTO messages (room, event, changes, text) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1"
+	    " FROM n WHERE i < %d) SELECT 'r', 'message changed', %lld, i FROM n",
+	    n, (long long)id);
+}
+
+static bool
+has_messages(void)
+{
+	return test_number(&fx, "SELECT EXISTS (SELECT 1 FROM messages WHERE room = 'r' AND changes IS NULL)") != 0;
+}
+
+/* Messages, changes and deletions at random; each count is what a walk through all rows counts. */
+static void
+counts_what_is_unread(void **state)
+{
+	(void)state;
+	srand(11);
+	for (int round = 0; round < 300; round++) {
+		int64_t head =
+		    test_number(&fx, "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'messages'");
+		int64_t some = head == 0 ? 0 : rand() % head;
+		char sql[200];
+
+		if (rand() % 3 != 0)
+			add(rand() % 4 == 0 ? "other" : "r");
+		if (has_messages())
+			change(test_number(&fx, "SELECT id FROM messages WHERE room = 'r' AND changes IS NULL"
+			                        " ORDER BY random() LIMIT 1"),
+			    rand() % 3 == 0 ? 4 : 1);
+		if (rand() % 3 == 0)
+			test_other(&fx, "DELETE FROM messages WHERE id = %lld", (long long)some);
+		if (rand() % 10 == 0)
+			test_other(&fx, "INSERT OR REPLACE INTO messages (room, text, key) VALUES ('r', 'y', 'k%d')",
+			    rand() % 2);
+		snprintf(sql, sizeof sql,
+		    "SELECT count(*) FROM messages WHERE room = 'r' AND changes IS NULL AND id > %lld",
+		    (long long)some);
+		if (has_messages())
+			assert_int_equal(unread(some), test_number(&fx, sql));
+	}
+}
+
+/* However many changes there are between the messages. */
+static void
+counting_costs_no_changes(void **state)
+{
+	enum { CHANGES = 20000, FEW = 1000, MANY = 60000 };
+
+	(void)state;
+	add("r");
+	change(1, CHANGES);
+	add("r");
+	change(1, CHANGES);
+	add("r");
+	assert_int_equal(unread(0), 3);
+	assert_in_range(steps_taken(), 1, FEW);
+	/* Where steps are forgotten it ends all the same. */
+	test_other(&fx, "DELETE FROM steps");
+	assert_int_equal(unread(0), 1);
+	assert_in_range(steps_taken(), FEW, MANY);
 }
 
 /* What the list would be if all rooms were sorted each time. */
@@ -296,6 +390,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(ends_a_page_when_its_bytes_are_enough, setup, teardown),
 	    cmocka_unit_test_setup_teardown(shows_200_characters_of_the_last_message, setup, teardown),
 	    cmocka_unit_test_setup_teardown(costs_the_same_beside_any_number_of_rooms, setup, teardown),
+	    cmocka_unit_test_setup_teardown(counts_what_is_unread, setup, teardown),
+	    cmocka_unit_test_setup_teardown(counting_costs_no_changes, setup, teardown),
 	    cmocka_unit_test_setup_teardown(the_blocks_agree_with_the_rooms, setup, teardown),
 	};
 
