@@ -260,7 +260,7 @@ describe('upgrading: many', () => {
 		const open = () => states.flatMap((one, i) => (one.asked.length || one.transport() !== 'websocket'
 			? [`${i} (${clients[i % clients.length][0]}) by ${one.transport()}, asked ${one.asked}, has ${offsets(one).length}, ${one.rest('disconnect')}`] : [])).join('; ');
 		const run = async ({ make, i }) => {
-			await sleep(random(0, 10 * (SESSIONS - 100)));
+			await sleep(random(0, 30 * (SESSIONS - 100)));
 			const one = socket(t, make, `${proxy.url}/${at(i)}`, { auth: { serverOffset: from }, timeout: ms(60_000) });
 			await one.next('connect', ms(120_000));
 			states[i] = one;
