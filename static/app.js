@@ -12,6 +12,7 @@ import { Own } from './own.js';
 import { Memory, allowed } from './prefs.js';
 import { RoomList } from './roomlist.js';
 import { Search } from './search.js';
+import { Seek } from './seek.js';
 import { Sign } from './sign.js';
 import { Server, world } from './transport.js';
 import { dayOf, save } from './view-rows.js';
@@ -36,14 +37,16 @@ const server = new Server(credential.signed(ask));
 function follow() {
 	const { hash: now } = location;
 	if (invitationIn(now) !== null) history.replaceState(null, '', `#${visit.room}`);
-	if (!sign.invited(now)) visit.follow(now, history.state);
+	if (sign.invited(now)) return;
+	visit.follow(now, history.state);
+	seek.follow(now);
 }
 
 const rooms = new RoomList(server, prefs, (list, unread, what) => {
 	view.rooms(list, unread, visit.room, what);
 	visit.fence();
 }, () => outbox.items.filter(({ state }) => state === 'failed').map(({ room }) => room));
-const search = new Search(server, ({ hits, state }) => view.found.show(hits, state));
+const search = new Search(server, (found) => view.found.show(found));
 
 const view = new View({
 	submit: (typed) => visit.submit(typed),
@@ -78,7 +81,10 @@ const view = new View({
 		visit.look();
 	},
 	ended: (atEnd) => visit.ended(atEnd),
-	seen: (id) => visit.seen(id),
+	seen(id) {
+		visit.seen(id);
+		seek.learn(visit.timeline.messages);
+	},
 	rests() {
 		const place = visit.placeAt(location.hash);
 		if (place) allowed(() => history.replaceState(place, '')); // a browser may find it too often
@@ -96,9 +102,11 @@ const view = new View({
 	walk(by) {
 		location.hash = `#${rooms.next(by)}`;
 	},
-	search: (text, scope) => visit.find(text, scope),
+	search: (text, again) => seek.typed(text, again),
+	hints: (text, caret) => seek.hints(text, caret),
+	hit: (by) => seek.hit(by),
 	moreHits: () => search.more(),
-	closed: () => search.clear(),
+	closed: () => seek.close(),
 	export(form) {
 		const [list, title] = search.hits.length ? [search.hits, 'search'] : [visit.timeline.messages, visit.room];
 		save(exported(list, form, title));
@@ -156,7 +164,8 @@ const feed = new Feed(server, {
 const mend = new Mend({ server, drafts, own: mine, view, sign });
 const visit = new Visit({ server, prefs, session, drafts, outbox, rooms, search, feed, view, sign, own: mine, mend, dayOf });
 mend.visit = visit;
-const hears = hearing({ visit, rooms, outbox, feed, view, sign, given, prefs, search, own: mine, mend });
+const seek = new Seek({ search, view, visit, rooms, server });
+const hears = hearing({ visit, rooms, outbox, feed, view, sign, given, prefs, search, own: mine, mend, seek });
 
 function wake(how) {
 	feed.wake(how);
@@ -172,6 +181,7 @@ function named() {
 named();
 view.notify(prefs.get('notify', false));
 visit.follow(invitationIn(hash) === null ? hash : '', history.state);
+if (invitationIn(hash) === null) seek.follow(hash);
 const joined = sign.invited(hash) && credential.token === invitationIn(hash);
 if (joined) visit.say('An invitation has signed you in. “Sign out” is in the options.');
 feed.look(view.visible);

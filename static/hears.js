@@ -2,7 +2,7 @@
 import { parted } from './changes.js';
 import { notice } from './notices.js';
 
-export const hearing = ({ visit, rooms, outbox, feed, view, sign, given, prefs, search, own, mend }) => ({
+export const hearing = ({ visit, rooms, outbox, feed, view, sign, given, prefs, search, own, mend, seek }) => ({
 	state(event) {
 		view.connection(event);
 		if (event.name !== 'connected') return;
@@ -14,10 +14,11 @@ export const hearing = ({ visit, rooms, outbox, feed, view, sign, given, prefs, 
 	news({ messages: heard }) {
 		const { messages, changes } = parted(heard);
 		given.heard(messages);
+		seek.learn(messages);
 		for (const message of heard) rooms.heard(message);
 		visit.reader.heard(heard.filter(({ room }) => room === visit.room));
 		mend.heard(changes);
-		if (search.heard(changes)) view.found.anew(search.hits, search.state);
+		if (search.heard(changes)) view.found.anew(search);
 		rooms.show();
 		// One tab speaks for all, and only when none of them is looked at.
 		if (!feed.leading || feed.watched || !prefs.get('notify')) return;

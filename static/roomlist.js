@@ -13,6 +13,7 @@ const ASK_MS = 500; // nor ask as often
 export class RoomList extends Rooms {
 	#asked = 0;
 	#most = FIRST;
+	#all = null;
 	#part = ''; // of the names of those that are shown
 	#typed = '';
 	#timer = null;
@@ -77,10 +78,10 @@ export class RoomList extends Rooms {
 		if (Date.now() - this.#asked > OLD_MS) this.ask();
 	}
 
+	// Once they are there.
 	more() {
-		if (this.#most === MOST) return;
-		this.#most = MOST;
-		this.ask();
+		if (this.#most !== MOST) this.#all = this.ask(this.#most = MOST);
+		return this.#all;
 	}
 
 	// `typed`: a part of names, or the name of a room that is to be made.

@@ -13,7 +13,7 @@ const WRONG = [
 const OTHERS = {
 	bad_search: 'This cannot be looked for.',
 	bad_parameter: 'This cannot be looked for: perhaps a name is too long, or too many rooms are given.',
-	search_timeout: 'This takes too long. Add a word, in:room, or after: a day.',
+	search_timeout: 'This takes too long. Add a word, in:room, or last:7d.',
 };
 
 export function wrong({ code, message }) {
@@ -25,6 +25,7 @@ export function wrong({ code, message }) {
 }
 
 const PAGE = 40;
+const COUNT = 1000; // of all there are
 const MOST = 1000; // hits kept; beyond that one should ask for less
 
 export class Search {
@@ -35,21 +36,28 @@ export class Search {
 	#busy;
 	#problem;
 	#behind;
+	#old; // the newest that is found by an older index alone
+	#total = null;
+	#advice = null;
 	#meanwhile = new Meanwhile();
 	#late = 0; // seconds until it is asked again, who asked too much or could not be reached
 	#why = '';
 	#pause = null;
+	text = '';
 	hits = [];
 
 	constructor(server, changed, env = world) {
 		Object.assign(this, { server, changed, env });
 	}
 
-	async find(text, rooms) {
+	// `names`: of all rooms, where they are known.
+	async find(text, names = null) {
 		this.clear();
-		const { params, problem } = parse(text, rooms);
+		this.text = text;
+		const { params, problem, ...advice } = parse(text, { names });
 		this.#params = params;
 		this.#problem = problem;
+		this.#advice = advice;
 		if (params) await this.more();
 		else this.changed(this);
 	}
@@ -62,6 +70,7 @@ export class Search {
 		this.#begun = this.#busy = false;
 		this.#late = 0;
 		this.#problem = '';
+		this.#total = this.#advice = null;
 		this.hits = [];
 	}
 
@@ -74,7 +83,9 @@ export class Search {
 	heard(changes) {
 		this.#meanwhile.heard(changes);
 		if (!changes.some(({ changes: target }) => this.hits.some(({ id }) => id === target))) return false;
+		const { length } = this.hits;
 		this.hits = amended(this.hits, changes);
+		if (this.#total) this.#total.n -= length - this.hits.length;
 		return true;
 	}
 
@@ -86,12 +97,15 @@ export class Search {
 		this.#begun = true;
 		this.changed(this);
 		try {
-			const before = first ? [] : [['before', this.#older]];
-			const page = await this.#page([...this.#params, ['limit', PAGE], ...before], signal);
+			const counts = first && this.#params.some(([name]) => name === 'q');
+			const more = first ? counts ? [['count', COUNT]] : [] : [['before', this.#older]];
+			const page = await this.#page([...this.#params, ['limit', PAGE], ...more], signal);
 			if (!page) return;
 			this.hits.push(...page.messages.sort((a, b) => b.id - a.id));
 			this.#older = page.messages.length ? page.older ?? null : null;
 			this.#behind = page.indexed !== undefined;
+			this.#old = page.old_words;
+			this.#total = page.total ?? this.#total;
 		} catch (error) {
 			if (signal.aborted) return;
 			if (!(error instanceof Failure)) throw error;
@@ -126,10 +140,25 @@ export class Search {
 		if (this.#problem) return this.#problem;
 		if (this.#late) return `${this.#why}: searching again in ${this.#late} s`;
 		if (this.#busy) return count ? `${count} found so far…` : 'Searching…';
-		if (!this.#params) return 'Words, "a phrase", from:name, in:room, after: or before: a day';
+		if (!this.#params) return 'Words, "a phrase", or a filter';
 		const newest = this.#behind ? ' The newest messages are not searched yet.' : '';
-		if (!count) return `Nothing found.${newest}`;
+		const old = this.#old === undefined ? '' : ' Older messages are found as an earlier version took their words, until the index is made anew.';
+		if (!count) return `Nothing found.${newest}${old}`;
 		if (count >= MOST) return `The newest ${count} are shown. Add a word, or before:`;
-		return `${count}${this.#older === null ? '' : ' or more'} found.${newest}`;
+		const open = this.#older !== null;
+		const { n, more } = this.#total ?? { n: count, more: open };
+		const all = this.#total ? `${Math.max(n, count).toLocaleString()}${more ? '+' : ''}` : `${count}${open ? ' or more' : ''}`;
+		return `${all} found.${newest}${old}`;
+	}
+
+	// What was perhaps meant: { hint, offers }.
+	get advice() {
+		return this.#advice ?? { offers: [] };
+	}
+
+	// The one room it is about, if it is one.
+	get room() {
+		const [room, another] = (this.#params ?? []).filter(([name]) => name === 'room');
+		return another || !room || room[1] === '*' ? null : room[1];
 	}
 }

@@ -103,6 +103,8 @@ export function keys(view, does) {
 		k: () => step(-1),
 		g: () => does.oldest(),
 		G: () => does.newest(),
+		n: () => does.hit(1),
+		N: () => does.hit(-1),
 	};
 	document.addEventListener('keydown', (event) => {
 		if (event.defaultPrevented || event.isComposing || document.querySelector('dialog[open]') || event.ctrlKey || event.metaKey) return;

@@ -1,7 +1,8 @@
 // view-rows.js: makes the rows of the list.
 // Whatever comes from a message goes in as text or into an attribute that cannot run.
-import { argsOf, excerpt, plain } from './export.js';
+import { argsOf, plain } from './export.js';
 import { TAGS, parse } from './markup.js';
+import { addressOf } from './query.js';
 import { unsent } from './view-fate.js';
 import { button, byId, make, senderOf, shortened, size } from './view-parts.js';
 
@@ -9,16 +10,21 @@ const formatter = (options) => new Intl.DateTimeFormat([], options);
 const clockTime = formatter({ hour: '2-digit', minute: '2-digit' });
 const exactTime = formatter({ dateStyle: 'full', timeStyle: 'long' });
 const dayName = formatter({ dateStyle: 'full' });
-const shortDay = formatter({ dateStyle: 'medium' });
+const shortTime = formatter({ day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
+const olderTime = formatter({ dateStyle: 'short', timeStyle: 'short' });
 
 const isoDay = new Intl.DateTimeFormat('sv');
 const format = (how, at) => (Number.isNaN(Date.parse(at)) ? String(at) : how.format(new Date(at)));
 
 export const dayOf = (at) => format(isoDay, at);
+export const nameOfDay = (at) => format(dayName, at);
 
-export function timeOf(at, brief = false) {
-	const today = dayOf(at) === dayOf(new Date());
-	const time = make('time', '', format(brief && !today ? shortDay : clockTime, at));
+// `brief`: the day as well, unless it is today; `always`: even then.
+export function timeOf(at, brief = false, always = false) {
+	const now = dayOf(new Date());
+	const that = dayOf(at);
+	const how = that.slice(0, 4) === now.slice(0, 4) ? shortTime : olderTime;
+	const time = make('time', '', format(always || (brief && that !== now) ? how : clockTime, at));
 	time.dateTime = at;
 	return time;
 }
@@ -54,11 +60,11 @@ function fileOf(base64, name) {
 	return node;
 }
 
-// Of an address of this very page: the part behind #, if it is a room or a message; null: it leads elsewhere.
+// Of an address of this very page: the part behind #, if it is one of a room; null: it leads elsewhere.
 function innerOf(href) {
-	const [page, hash] = href.split('#');
-	const ours = page === location.href.split('#')[0] && /^[\w.-]{1,64}(?:\/\d{1,15})?$/.test(hash ?? '');
-	return ours ? `#${hash}` : null;
+	const [page, part] = href.split(/(?=#)/);
+	const { named, problem } = addressOf(part ?? '');
+	return page === location.href.split('#')[0] && named && !problem ? part : null;
 }
 
 function nodesOf(tree) {
@@ -166,13 +172,3 @@ export const draw = {
 };
 
 export const spoken = (message) => `${message.sender || 'no name'}: ${plain(message).slice(0, 500)}`;
-
-export function hitOf(message) {
-	const words = make('span', 'text');
-	words.dir = 'auto';
-	words.append(...excerpt(message.snippet ?? [plain(message)]).map((part, i) => (i % 2 ? make('mark', '', part) : part)));
-	const about = make('span', 'about', senderOf(message.sender, message.by), ` in #${message.room} · `, timeOf(message.at, true));
-	const link = make('a', '', about, words);
-	link.href = `#${message.room}/${message.id}`;
-	return make('li', '', link);
-}

@@ -75,9 +75,9 @@ export class Visit {
 		this.#missing = this.timeline.note('warning', `Message ${id} is not in this room, ${beyond ? 'or not yet' : 'or no longer'}.`, id);
 	}
 
-	find(text, scope) {
-		this.view.found.fresh();
-		this.search.find(text, [scope === 'all' ? '*' : this.room]);
+	// The address is another one, and one is where one was.
+	moved(hash) {
+		this.#hash = hash;
 	}
 
 	submit(typed) {

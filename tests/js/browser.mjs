@@ -114,7 +114,7 @@ export function handle(page) {
 		send: named('button', 'Send'),
 		connection: named('status', 'Connection'),
 		newest: named('button', 'Newest messages'),
-		query: named('searchbox', 'Search history'),
+		query: named('combobox', 'Search history'),
 		rooms: named('navigation', 'Rooms'),
 		hits: page.getByRole('list', { name: 'Hits', exact: true }).getByRole('listitem'),
 		options: named('dialog', 'Options'),

@@ -58,8 +58,10 @@ describe('search', () => {
 		await finds(p, markup, too, moon, full);
 		assert.deepEqual(await p.hits.locator('mark').allTextContents(), ['disk', 'disk', 'disk', 'disk']);
 		assert.equal(await p.hits.locator('b').count(), 0);
-		await p.named('combobox', 'Search in').selectOption(`#${name}`);
+		await p.named('button', 'This room').click();
 		await finds(p, markup, moon, full);
+		await search(p, `in:${other}`);
+		await finds(p, none, too);
 		await search(p, '"nowhere to be found"');
 		await until(async () => await status(p) === 'Nothing found.');
 		await search(p, 'before:tomorrow');
@@ -96,7 +98,7 @@ describe('search', () => {
 		await until(() => p.inSight('needle 100'));
 		const texts = await p.texts();
 		for (const text of ['straw 99', 'straw 101']) assert.ok(texts.includes(text));
-		assert.match(new URL(p.page.url()).hash, new RegExp(`^#${other}/\\d+$`));
+		assert.match(new URL(p.page.url()).hash, new RegExp(`^#${other}/\\d+\\?q=needle$`));
 		assert.equal(await p.hits.count(), 200, 'what was found is still there');
 		await p.page.keyboard.press('Escape');
 		await until(async () => !await p.hits.first().isVisible());

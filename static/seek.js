@@ -1,0 +1,117 @@
+// seek.js: the search as one drives it: its address, what helps to write it, the way from hit to hit.
+import { addressOf, hashOf, parse, unheard } from './query.js';
+import { allowed } from './prefs.js';
+import { completions } from './suggest.js';
+
+export const ALARMS = 'FAILED OR ERROR OR CRITICAL OR panic';
+const NIGHT = 100; // messages of last night that are looked at,
+const NIGHT_ROOMS = 5; // rooms of which it is suggested to look at them,
+const NIGHT_MS = 60_000; // and how long this is believed
+const SENDERS = 300; // that are remembered
+
+export class Seek {
+	#round = 0;
+	#night = { at: -Infinity, options: [] };
+	#senders = new Set();
+	text = ''; // what is looked for
+
+	constructor(parts) {
+		Object.assign(this, parts); // search, view, visit, rooms, server
+	}
+
+	// The part of an address behind #.
+	follow(hash) {
+		const { query, id } = addressOf(hash);
+		if (query !== this.text) {
+			if (query) this.view.found.say(query);
+			else this.view.found.hide();
+			this.#find(query);
+		}
+		this.view.found.at(query ? id : null);
+	}
+
+	// `again`: someone asks for it, though it is looked for already.
+	typed(text, again) {
+		const query = text.trim();
+		if (query === this.text && !again) return;
+		this.#go(query, this.text || !query ? 'replaceState' : 'pushState');
+		this.#find(query);
+	}
+
+	close() {
+		if (this.text) this.#go('', 'pushState');
+		this.#find('');
+	}
+
+	// The next hit, or the one before it.
+	async hit(by) {
+		const { search } = this;
+		const at = search.hits.findIndex(({ id }) => id === addressOf(location.hash).id);
+		if (by > 0 && at === search.hits.length - 1) await search.more();
+		const next = search.hits[at < 0 ? 0 : at + by];
+		if (!next) return;
+		const hash = hashOf({ ...next, query: this.text });
+		if (at < 0) location.hash = hash;
+		else location.replace(hash); // Back leads to where one was before the first
+	}
+
+	learn(messages) {
+		for (const { sender } of messages) {
+			if (!sender) continue;
+			this.#senders.delete(sender);
+			this.#senders.add(sender);
+		}
+		for (const sender of this.#senders) {
+			if (this.#senders.size <= SENDERS) break;
+			this.#senders.delete(sender);
+		}
+	}
+
+	hints(text, caret) {
+		this.rooms.more();
+		if (!text) {
+			this.#lastNight();
+			return this.#night.options;
+		}
+		const rooms = this.rooms.list(this.visit.room);
+		const senders = new Set([...[...this.#senders].reverse(), ...rooms.map(({ sender }) => sender)]);
+		return completions(text, caret, { rooms: rooms.map(({ name }) => name), senders: [...senders].filter(Boolean) });
+	}
+
+	// null: they are not known yet.
+	get #names() {
+		return this.rooms.head === null ? null : this.rooms.list(this.visit.room).map(({ name }) => name);
+	}
+
+	#go(query, how) {
+		const { id, day } = addressOf(location.hash);
+		const hash = hashOf({ room: this.visit.room, day, id: query ? null : id, query });
+		allowed(() => history[how](history.state, '', hash)); // a browser may find it too often
+		this.visit.moved(location.hash);
+		this.view.found.at(null);
+	}
+
+	async #find(text) {
+		this.#round += 1;
+		const round = this.#round;
+		this.text = text;
+		this.search.clear();
+		this.view.found.fresh();
+		if (unheard(text, this.#names ?? [])) await this.rooms.more();
+		if (round === this.#round && this.view.found.open) this.search.find(text, this.#names);
+	}
+
+	// In which rooms it was that something failed.
+	async #lastNight() {
+		if (Date.now() - this.#night.at < NIGHT_MS) return;
+		this.#night.at = Date.now();
+		const { params } = parse(`${ALARMS} last:night`);
+		const page = await this.server.history([...params, ['limit', NIGHT]]).catch(() => ({ messages: [] }));
+		const counts = new Map();
+		for (const { room } of page.messages) counts.set(room, (counts.get(room) ?? 0) + 1);
+		this.#night.options = [...counts].sort(([, a], [, b]) => b - a).slice(0, NIGHT_ROOMS).map(([room, count]) => ({
+			label: `Failed last night in #${room}`, about: `${count}${page.older ? '+' : ''}`, text: `${ALARMS} in:${room} last:night`,
+		}));
+		this.view.found.late(this.#night.options);
+	}
+}
