@@ -5,7 +5,6 @@
 
 #include "base/json.h"
 #include "base/token.h"
-#include "store/message.h"
 
 static const struct str NAMES[DRAFT_FIELDS] = {{"room", 4}, {"sender", 6}, {"event", 5}, {"key", 3}, {"text", 4}};
 
@@ -53,6 +52,22 @@ struct json_reading {
 };
 
 static void
+take_format(struct draft *d, enum json_type type, struct str value)
+{
+	enum message_format format = type == JSON_STRING ? message_format_of(value) : MESSAGE_AS_IT_IS;
+
+	if (d->has_format)
+		fail(d, PROBLEM_BAD_FIELD, "member 'format' is given more than once");
+	else if (type != JSON_STRING)
+		fail(d, PROBLEM_BAD_FIELD, "member 'format' must be a string");
+	else if (format == MESSAGE_AS_IT_IS)
+		fail(d, PROBLEM_BAD_FIELD, "'format' must be plain or markdown, not '%.*s'",
+		    STR_ARGS(request_shown(value)));
+	d->format = format;
+	d->has_format = true;
+}
+
+static void
 on_member(void *ctx, struct str name, enum json_type type, struct str value)
 {
 	struct json_reading *reading = ctx;
@@ -60,9 +75,13 @@ on_member(void *ctx, struct str name, enum json_type type, struct str value)
 	bool is_args = str_eq(name, STR("args"));
 	enum draft_field field = field_of(name);
 
+	if (str_eq(name, STR("format"))) {
+		take_format(d, type, value);
+		return;
+	}
 	if (!is_args && field == DRAFT_FIELDS) {
 		fail(d, PROBLEM_UNKNOWN_MEMBER,
-		    "unknown member '%.*s'; known are room, sender, event, text, args and key",
+		    "unknown member '%.*s'; known are room, sender, event, text, args, format and key",
 		    STR_ARGS(request_shown(name)));
 		return;
 	}
@@ -167,11 +186,13 @@ read_body(struct draft *d, const struct request *r, size_t depth_max)
 			fail(d, PROBLEM_INTERNAL, "no memory");
 		d->attachments = buf_str(&d->strings);
 		return;
+	} else if (media_type_is(type, STR("text/markdown"))) {
+		d->format = MESSAGE_MARKDOWN;
 	} else if (type.n > 0 && !media_type_is(type, STR("text/plain"))) {
 		fail(d, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
 		    "content type '%.*s' is not known here; known are application/json, "
 		    "application/x-www-form-urlencoded, "
-		    "text/plain and application/octet-stream",
+		    "text/plain, text/markdown and application/octet-stream",
 		    STR_ARGS(request_shown(type)));
 		return;
 	}
@@ -296,6 +317,8 @@ draft_read(struct draft *d, struct request *r, const struct draft_limits *limits
 	check_fields(d);
 	check_body(d, limits->message_max);
 	simplify(d, limits->depth_max);
+	if (d->has_args && d->has_format)
+		fail(d, PROBLEM_BAD_FIELD, "'format' is of a text: it cannot be given with 'args'");
 	return true;
 }
 

@@ -4,6 +4,7 @@
 #ifndef DRAFT_H
 #define DRAFT_H
 
+#include "store/message.h"
 #include "web/request.h"
 
 enum draft_field { DRAFT_ROOM, DRAFT_SENDER, DRAFT_EVENT, DRAFT_KEY, DRAFT_TEXT, DRAFT_FIELDS };
@@ -23,8 +24,10 @@ struct draft {
 	struct draft_fields f;
 	struct str args;
 	bool has_args;
-	struct str attachments; /* one, in base64 with its quotes; empty: none */
-	struct buf strings;     /* decoded from JSON; room for all is reserved, so that views stay good */
+	enum message_format format; /* of the text */
+	bool has_format;            /* a JSON body says which */
+	struct str attachments;     /* one, in base64 with its quotes; empty: none */
+	struct buf strings;         /* decoded from JSON; room for all is reserved, so that views stay good */
 	struct query query, form;
 	/* The first thing found wrong: */
 	bool bad;

@@ -133,6 +133,7 @@ queue(struct send *s, struct request *r, const struct draft *d)
 	    .key = f->v[DRAFT_KEY],
 	    .body = d->has_args ? d->args : f->v[DRAFT_TEXT],
 	    .is_args = d->has_args,
+	    .format = d->format == MESSAGE_MARKDOWN ? MESSAGE_MARKDOWN : MESSAGE_AS_IT_IS,
 	    .attachments = d->attachments,
 	    .n_attachments = d->attachments.n > 0,
 	});

@@ -105,6 +105,7 @@ asking_new(struct single *s, struct request *r, int64_t id, const struct draft *
 	a->key = buf_keep(&a->strings, key);
 	a->body = buf_keep(&a->strings, body);
 	a->is_args = d != NULL && d->has_args;
+	a->format = d == NULL ? MESSAGE_AS_IT_IS : d->format;
 	return a;
 }
 

@@ -138,6 +138,7 @@ make_change(const struct asking *a, const struct pass *pass)
 	    .key = a->key,
 	    .body = deletes ? STR("") : a->body,
 	    .is_args = !deletes && a->is_args,
+	    .format = a->format,
 	    .changes = a->one.id,
 	});
 }

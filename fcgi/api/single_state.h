@@ -17,6 +17,7 @@ struct asking {
 	struct str if_match, if_none_match, if_key, key;
 	struct str body; /* of an edit */
 	bool is_args;
+	enum message_format format;
 	struct buf strings; /* what the views point to */
 };
 

@@ -9,6 +9,7 @@ static void
 add_args(struct buf *b, const struct message *m, bool meta)
 {
 	const struct message_fields *f = &m->f;
+	struct str format = message_format_told(f);
 	char at[MESSAGE_TIME_SIZE];
 
 	message_add_args(b, m);
@@ -20,6 +21,8 @@ add_args(struct buf *b, const struct message *m, bool meta)
 			buf_add(b, STR(",\"by\":"));
 			buf_add_json(b, f->by);
 		}
+		if (format.n > 0)
+			buf_printf(b, ",\"format\":\"%.*s\"", STR_ARGS(format));
 		buf_printf(b, ",\"at\":\"%s\"}", at);
 	}
 	buf_add(b, STR(",\""));

@@ -26,7 +26,7 @@ struct range {
 	" AND #.rowid NOT IN (SELECT id FROM reindexed)"
 #define COLUMNS                                                                                                  \
 	", m.room, m.event, m.sender, m.text, m.args, m.at, m.attachments, m.\"by\", m.changes, m.edited, NULL," \
-	" excerpt"
+	" m.format, excerpt"
 
 /* A statement of one or both tables, for either direction. */
 #define ONE(what, order) "SELECT @.rowid" what("@", "?8") HITS " ORDER BY 1" order

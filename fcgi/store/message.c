@@ -133,6 +133,8 @@ add_time(struct buf *b, struct str name, int64_t ms)
 static void
 add_json(struct buf *b, const struct message_fields *f, struct str snippet_json, struct places *places)
 {
+	struct str format = message_format_told(f);
+
 	buf_reserve(b, 136 + f->room.n + f->event.n + f->sender.n + f->by.n + f->body.n + f->attachments.n);
 	buf_add(b, STR("{\"id\":"));
 	buf_add_int(b, f->id);
@@ -153,6 +155,8 @@ add_json(struct buf *b, const struct message_fields *f, struct str snippet_json,
 		buf_add_json(b, f->by);
 	}
 	add_content(b, f, places);
+	if (format.n > 0)
+		buf_printf(b, ",\"format\":\"%.*s\"", STR_ARGS(format));
 	if (f->n_attachments > 0) {
 		buf_add(b, STR(",\"attachments\":["));
 		buf_add(b, f->attachments);

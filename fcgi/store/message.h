@@ -24,6 +24,9 @@ enum {
 /* Ids stay below 2^53, so that every JSON reader gets them whole. */
 #define MESSAGE_ID_MAX INT64_C(9007199254740991)
 
+/* How a text is meant. Of a message MESSAGE_AS_IT_IS is plain, of a change, what it changes keeps its format. */
+enum message_format { MESSAGE_AS_IT_IS, MESSAGE_PLAIN, MESSAGE_MARKDOWN };
+
 struct message_fields {
 	int64_t id;
 	int64_t at_ms; /* since 1970 UTC */
@@ -34,6 +37,7 @@ struct message_fields {
 	bool is_args;      /* body is a JSON array */
 	int64_t changes;   /* the message that this one changes or, with event "message deleted", deletes; 0: none */
 	int64_t edited_ms; /* its body was changed last then; 0: never */
+	enum message_format format;
 	/* Binary arguments, for which placeholders stand in body: base64 in quotes, with commas between. */
 	struct str attachments;
 	unsigned n_attachments;
@@ -81,6 +85,14 @@ void message_add_args(struct buf *b, const struct message *m);
 
 /* Takes the next one off a list of attachments: its base64, without the quotes; false after the last. */
 bool message_next_attachment(struct str *list, struct str *base64);
+
+/* "plain", "markdown", or empty for what is not said: as a row has it. And what such a word says; any other, nothing.
+ */
+struct str message_format_name(enum message_format format);
+enum message_format message_format_of(struct str name);
+
+/* What readers are told of it: "markdown" of a message; of a change, whatever that says. Empty: nothing. */
+struct str message_format_told(const struct message_fields *f);
 
 /* RFC 3339 in UTC with milliseconds, 24 characters; a time outside the years 0-9999 is cut to their ends. */
 enum { MESSAGE_TIME_SIZE = 25 };

@@ -10,7 +10,8 @@
 struct target {
 	bool there, deleted; /* deleted: by a change */
 	bool same;           /* it says that already */
-	int64_t revision;    /* its newest change; 0: none */
+	bool markdown;
+	int64_t revision; /* its newest change; 0: none */
 };
 
 static bool
@@ -19,7 +20,7 @@ is_deletion(const struct message_fields *f)
 	return str_eq(f->event, MESSAGE_DELETED);
 }
 
-/* Whether the row under stmt (text, args, attachments) says what an edit wants. */
+/* Whether the row under stmt (text, args, attachments) says what an edit wants, format apart. */
 static bool
 says(sqlite3_stmt *stmt, const struct message_fields *f)
 {
@@ -34,7 +35,7 @@ static int
 find(struct store *s, const struct message_fields *f, struct target *t)
 {
 	sqlite3_stmt *stmt = store_prepare(
-	    s, "SELECT text, args, attachments FROM messages WHERE id = ? AND room = ? AND changes IS NULL");
+	    s, "SELECT text, args, attachments, format FROM messages WHERE id = ? AND room = ? AND changes IS NULL");
 	int code;
 
 	if (stmt == NULL)
@@ -43,7 +44,10 @@ find(struct store *s, const struct message_fields *f, struct target *t)
 	store_bind_str(stmt, 2, f->room);
 	code = sqlite3_step(stmt);
 	t->there = code == SQLITE_ROW || code == SQLITE_TOOBIG;
-	t->same = code == SQLITE_ROW && !is_deletion(f) && says(stmt, f);
+	t->markdown = code == SQLITE_ROW && sqlite3_column_type(stmt, 0) != SQLITE_NULL &&
+	              message_format_of(store_column(stmt, 3)) == MESSAGE_MARKDOWN;
+	t->same = code == SQLITE_ROW && !is_deletion(f) && says(stmt, f) &&
+	          (f->format == MESSAGE_AS_IT_IS || t->markdown == (f->format == MESSAGE_MARKDOWN));
 	sqlite3_reset(stmt);
 	if (!t->there && code != SQLITE_DONE)
 		return code;
@@ -91,8 +95,8 @@ insert(struct store *s, struct store_send *send)
 {
 	const struct message_fields *f = &send->message->f;
 	sqlite3_stmt *stmt =
-	    store_prepare(s, "INSERT INTO messages (room, event, sender, text, args, key, at, \"by\", changes)"
-	                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+	    store_prepare(s, "INSERT INTO messages (room, event, sender, text, args, key, at, \"by\", changes, format)"
+	                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 	int code;
 
 	if (stmt == NULL)
@@ -109,6 +113,8 @@ insert(struct store *s, struct store_send *send)
 	if (f->by.n > 0)
 		store_bind_str(stmt, 8, f->by);
 	sqlite3_bind_int64(stmt, 9, f->changes);
+	if (f->format != MESSAGE_AS_IT_IS)
+		store_bind_str(stmt, 10, message_format_name(f->format));
 	code = store_run(stmt);
 	send->id = sqlite3_last_insert_rowid(s->db);
 	return code;
@@ -122,6 +128,9 @@ store_insert_change(struct store *s, struct store_send *send)
 
 	if (code != SQLITE_DONE)
 		return code;
+	/* Arguments have none, and readers are told so. */
+	if (send->message->f.is_args)
+		send->message->f.format = t.markdown ? MESSAGE_PLAIN : MESSAGE_AS_IT_IS;
 	judge(s, send, &t);
 	if (send->outcome != STORE_STORED)
 		return s->trouble != SQLITE_OK ? s->trouble : SQLITE_DONE;

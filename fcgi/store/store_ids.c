@@ -19,8 +19,8 @@ store_greatest_id(struct store *s)
  * for ever. %lld: the head and the last change that were told.
  */
 static const char STEPS[] =
-    "INSERT INTO strays SELECT id, room, event, sender, text, args, attachments, key, at, \"by\", changes, edited"
-    " FROM messages"
+    "INSERT INTO strays SELECT id, room, event, sender, text, args, attachments, key, at, \"by\", changes, edited,"
+    " format FROM messages"
     " WHERE id > " MAX ";"
     "DELETE FROM rooms WHERE name IN (SELECT room FROM messages WHERE id > " MAX ")"
     " AND NOT EXISTS (SELECT 1 FROM messages WHERE room = name AND id <= " MAX ");"

@@ -32,22 +32,35 @@ insert_attachments(struct store *s, int64_t id, const struct message_fields *f)
 /* How many rows one INSERT may have: what it costs to run a statement, and to keep a way back from it, is shared. */
 #define RUN_ROWS_MAX 32
 
-#define ROW "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
+/* Without and with a format: most have none, and a column more would cost each a twentieth of SQLite's time. */
+#define COLUMNS_PLAIN "room, event, sender, text, args, key, at, attachments, \"by\""
+#define ROW_PLAIN "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
+#define ROW_FORMAT "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 #define TWO(rows) rows ", " rows
-#define INSERT(rows) "INSERT INTO messages (room, event, sender, text, args, key, at, attachments, \"by\") VALUES " rows
+#define BOTH(rows)                                                                               \
+	{                                                                                        \
+		"INSERT INTO messages (" COLUMNS_PLAIN ") VALUES " rows(ROW_PLAIN),              \
+		    "INSERT INTO messages (" COLUMNS_PLAIN ", format) VALUES " rows(ROW_FORMAT), \
+	}
+#define ROWS_1(row) row
+#define ROWS_2(row) TWO(row)
+#define ROWS_4(row) TWO(TWO(row))
+#define ROWS_8(row) TWO(TWO(TWO(row)))
+#define ROWS_16(row) TWO(TWO(TWO(TWO(row))))
+#define ROWS_32(row) TWO(TWO(TWO(TWO(TWO(row)))))
 
-enum { COLUMNS = 9, SINGLY = 5 };
+enum { COLUMNS = 9 /* and the format */, SINGLY = 5 };
 
 static const struct {
 	size_t rows;
-	const char *sql;
+	const char *sql[2]; /* [whether some have a format] */
 } INSERTS[] = {
-    {32, INSERT(TWO(TWO(TWO(TWO(TWO(ROW))))))},
-    {16, INSERT(TWO(TWO(TWO(TWO(ROW)))))},
-    {8, INSERT(TWO(TWO(TWO(ROW))))},
-    {4, INSERT(TWO(TWO(ROW)))},
-    {2, INSERT(TWO(ROW))},
-    [SINGLY] = {1, INSERT(ROW)},
+    {32, BOTH(ROWS_32)},
+    {16, BOTH(ROWS_16)},
+    {8, BOTH(ROWS_8)},
+    {4, BOTH(ROWS_4)},
+    {2, BOTH(ROWS_2)},
+    [SINGLY] = {1, BOTH(ROWS_1)},
 };
 
 static void
@@ -66,6 +79,8 @@ bind(sqlite3_stmt *stmt, int column, struct store_send *send)
 	sqlite3_bind_int(stmt, column + 8, (int)f->n_attachments);
 	if (f->by.n > 0)
 		store_bind_str(stmt, column + 9, f->by);
+	if (f->format != MESSAGE_AS_IT_IS)
+		store_bind_str(stmt, column + 10, message_format_name(f->format));
 }
 
 /* Sends that are to be inserted next, in the order of their ids. */
@@ -75,12 +90,23 @@ struct run {
 	bool odd; /* the batch is not what we think: a multi-row INSERT lost rows, or one was refused */
 };
 
-/* These in one statement: an SQLite result code (SQLITE_DONE is good). */
+static bool
+some_format(struct store_send *const *sends, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (sends[i]->message->f.format != MESSAGE_AS_IT_IS)
+			return true;
+	return false;
+}
+
+/* These in one statement, of the kind for as many: an SQLite result code (SQLITE_DONE is good). */
 static int
-insert_rows(struct store *s, struct run *run, size_t from, size_t n, const char *sql)
+insert_rows(struct store *s, struct run *run, size_t from, size_t kind)
 {
 	struct store_send **sends = run->sends + from;
-	sqlite3_stmt *stmt = store_prepare(s, sql);
+	size_t n = INSERTS[kind].rows;
+	bool formats = some_format(sends, n);
+	sqlite3_stmt *stmt = store_prepare(s, INSERTS[kind].sql[formats]);
 	int64_t first;
 	bool there;
 	int code;
@@ -89,7 +115,7 @@ insert_rows(struct store *s, struct run *run, size_t from, size_t n, const char 
 		return s->trouble;
 	sqlite3_clear_bindings(stmt);
 	for (size_t i = 0; i < n; i++)
-		bind(stmt, (int)i * COLUMNS, sends[i]);
+		bind(stmt, (int)i * (COLUMNS + formats), sends[i]);
 	/* A trigger that keeps the log short may have to do with a row that got past the rules. */
 	sqlite3_limit(s->db, SQLITE_LIMIT_LENGTH, STORE_SQLITE_LENGTH_MAX);
 	code = store_run(stmt);
@@ -126,7 +152,7 @@ insert_singly(struct store *s, struct run *run, size_t i)
 	int code = store_exec(s, "SAVEPOINT row");
 
 	if (code == SQLITE_OK)
-		code = insert_rows(s, run, i, 1, INSERTS[SINGLY].sql);
+		code = insert_rows(s, run, i, SINGLY);
 	if (code == SQLITE_DONE && send->outcome == STORE_STORED)
 		code = insert_attachments(s, send->id, &send->message->f);
 	if (refused(s, code)) {
@@ -155,7 +181,7 @@ insert_together(struct store *s, struct run *run)
 			kind++;
 			continue;
 		}
-		code = insert_rows(s, run, done, n, INSERTS[kind].sql);
+		code = insert_rows(s, run, done, kind);
 		done += n;
 	}
 	for (size_t i = 0; i < run->n && code == SQLITE_DONE && !run->odd; i++)

@@ -15,7 +15,8 @@ same_message(struct store *s, struct message_fields a, struct message_fields b)
 	if (!str_eq(a.attachments, b.attachments))
 		return false;
 	if (a.is_args == b.is_args && str_eq(a.body, b.body))
-		return str_eq(a.event, b.event) && str_eq(a.sender, b.sender);
+		return str_eq(a.event, b.event) && str_eq(a.sender, b.sender) &&
+		       (a.format == MESSAGE_MARKDOWN) == (b.format == MESSAGE_MARKDOWN);
 	a.by = b.by;
 	a.id = b.id;
 	a.at_ms = b.at_ms;

@@ -152,6 +152,8 @@ store_row(struct store *s, sqlite3_stmt *stmt, struct message_fields *f)
 	f->edited_ms = sqlite3_column_int64(stmt, 10);
 	if (sqlite3_column_type(stmt, 11) == SQLITE_TEXT && sqlite3_column_bytes(stmt, 11) <= MESSAGE_KEY_MAX)
 		f->key = store_column(stmt, 11);
+	if (sqlite3_column_type(stmt, 12) == SQLITE_TEXT)
+		f->format = message_format_of(store_column(stmt, 12));
 	why = wrong(f, room_type);
 	if (f->changes <= 0 && message_event_changes(f->event))
 		/* From before there were changes. */

@@ -65,8 +65,8 @@ void store_bind_str(sqlite3_stmt *stmt, int parameter, struct str value);
  */
 
 /* What a row says that begins with these columns; false: it is passed over. Views end with the next step or row. */
-#define STORE_COLUMNS "id, room, event, sender, text, args, at, attachments, \"by\", changes, edited, key"
-enum { STORE_N_COLUMNS = 12 }; /* column numbers: attachments is 7, by is 8 */
+#define STORE_COLUMNS "id, room, event, sender, text, args, at, attachments, \"by\", changes, edited, key, format"
+enum { STORE_N_COLUMNS = 13 }; /* column numbers: attachments is 7, by is 8 */
 bool store_row(struct store *s, sqlite3_stmt *stmt, struct message_fields *f);
 
 /* Counts a row that is passed over, and logs it now and then. */

@@ -94,6 +94,8 @@ add_message(struct buf *b, const struct archive_line *l)
 		add_number(b, "edited", l->edited_ms);
 	if (l->attachments > 0)
 		add_number(b, "attachments", l->attachments);
+	if (l->format.n > 0)
+		add_text(b, "format", l->format);
 	add_body(b, l);
 }
 
@@ -235,6 +237,9 @@ archive_check(const struct archive_line *l, char why[ARCHIVE_WHY_SIZE])
 	if (l->attachments < 0 || l->attachments > MESSAGE_ATTACHMENTS_MAX)
 		return wrong(
 		    why, "attachments is %lld: expected up to %d", (long long)l->attachments, MESSAGE_ATTACHMENTS_MAX);
+	if (l->format.n > 0 && message_format_of(l->format) == MESSAGE_AS_IT_IS)
+		return wrong(why, "format is '%.*s': expected plain or markdown",
+		    (int)(l->format.n > 64 ? 64 : l->format.n), l->format.p);
 	if (l->superseded && l->changes == 0)
 		return wrong(why, "superseded is said of what is no change");
 	return l->changes == 0 || check_change(l, why);

@@ -41,6 +41,7 @@ struct archive_line {
 	int64_t id, at_ms;
 	struct str room, event, sender, body, key, by; /* key and by: empty for none */
 	bool is_args;                                  /* body is a JSON array */
+	struct str format;                             /* `plain` or `markdown`; empty: not said */
 	int64_t changes;                               /* 0: none */
 	bool superseded;                               /* of a change: the log has a newer one of the same message */
 	bool edited;

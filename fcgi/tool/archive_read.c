@@ -50,6 +50,7 @@ static const struct member {
     {"superseded", FLAG, AT(superseded), MESSAGE, 0},
     {"edited", NUMBER, AT(edited_ms), MESSAGE, 0},
     {"attachments", COUNT, AT(attachments), MESSAGE | END, END},
+    {"format", TEXT, AT(format), MESSAGE, 0},
     {"text", TEXT, AT(body), MESSAGE, MESSAGE},
     {"text64", BASE64, AT(body), MESSAGE, MESSAGE},
     {"args", ARRAY, AT(body), MESSAGE, MESSAGE},
@@ -245,6 +246,8 @@ check_line(struct reading *r)
 		refuse(r, "key is empty: expected 1 to 128 bytes");
 	else if ((seen(r, "by") || seen(r, "by64")) && l->by.n == 0)
 		refuse(r, "by is empty: expected 1 to 128 bytes");
+	else if (seen(r, "format") && l->format.n == 0)
+		refuse(r, "format is empty: expected plain or markdown");
 	else if (seen(r, "changes") && l->changes <= 0)
 		refuse(r, "changes is %lld: expected the id of an earlier message", (long long)l->changes);
 	else if (l->kind == ARCHIVE_MESSAGE || l->kind == ARCHIVE_SPENT)

@@ -15,7 +15,7 @@ enum { TRY_MS = 30000 };
 
 struct sending {
 	const struct call *call;
-	const char *room, *sender, *key;
+	const char *room, *sender, *key, *format;
 	char own_key[TOKEN_ID_SIZE];
 	struct buf input; /* standard input, if that is the text */
 	struct str text;
@@ -30,11 +30,14 @@ read_options(struct sending *s)
 	s->room = command_value(s->call, "r");
 	s->sender = command_value(s->call, "s");
 	s->key = command_value(s->call, "k");
+	s->format = command_value(s->call, "format");
 	if (s->room != NULL && !message_room_ok(str_of(s->room)))
 		return command_wrong(s->call, "-r is a room, 1 to 64 of A-Za-z0-9._-, not '%s'", s->room);
 	sender = str_of(s->sender == NULL ? "" : s->sender);
 	if (!message_sender_ok(sender))
 		return command_wrong(s->call, "-s is a name of up to 64 bytes of UTF-8 without control characters");
+	if (s->format != NULL && message_format_of(str_of(s->format)) == MESSAGE_AS_IT_IS)
+		return command_wrong(s->call, "--format is plain or markdown, not '%s'", s->format);
 	if (s->key == NULL) {
 		token_id(s->own_key);
 		s->key = s->own_key;
@@ -101,6 +104,9 @@ make_json(struct sending *s)
 	if (s->sender != NULL)
 		add_member(b, "sender", str_of(s->sender));
 	add_member(b, "key", str_of(s->key));
+	/* A daemon of before knows no such member, and all it has is plain. */
+	if (s->format != NULL && message_format_of(str_of(s->format)) == MESSAGE_MARKDOWN)
+		add_member(b, "format", str_of(s->format));
 	add_member(b, "text", s->text);
 	buf_add_char(b, '}');
 	if (buf_ok(b))
@@ -186,6 +192,7 @@ static const struct command_option OPTIONS[] = {
     {"r", "ROOM", "the room (main)"},
     {"s", "NAME", "who speaks, unless a token or a password says so"},
     {"k", "KEY", "the same message with the same key is stored once (a random one)"},
+    {"format", "FORMAT", "how the text is meant: plain or markdown (plain)"},
     {"timeout", "SECONDS", "how long it tries again where it fails (60)"},
     SITE_OPTIONS,
     {NULL, NULL, NULL},

@@ -21,15 +21,32 @@ static const char ROWS[] =
     " AND typeof(\"by\") IN ('null', 'text') AND typeof(key) IN ('null', 'text')"
     " AND typeof(changes) IN ('null', 'integer') AND typeof(edited) IN ('null', 'integer')"
     " AND typeof(attachments) = 'integer' AND (text IS NULL) <> (args IS NULL)"
-    " AND typeof(coalesce(text, args)) = 'text'"
+    " AND typeof(coalesce(text, args)) = 'text', CASE WHEN format IN ('plain', 'markdown') THEN format END"
     " FROM messages WHERE (?1 IS NULL OR at >= ?1) AND (?2 IS NULL OR at < ?2)"
     " UNION ALL "
     "SELECT id, 1, room, at, NULL, NULL, \"by\", key, NULL, NULL, NULL, NULL, NULL, NULL,"
     " typeof(id) = 'integer' AND typeof(room) = 'text' AND typeof(at) = 'integer' AND typeof(\"by\") = 'text'"
-    " AND typeof(key) = 'text'"
+    " AND typeof(key) = 'text', NULL"
     " FROM spent WHERE (?1 IS NULL OR at >= ?1) AND (?2 IS NULL OR at < ?2) AND NOT ?3"
     " ORDER BY id, kind";
-enum { ID, KIND, ROOM, AT, EVENT, SENDER, BY, KEY, CHANGES, EDITED, ATTACHMENTS, IS_ARGS, BODY, SUPERSEDED, GOOD };
+enum {
+	ID,
+	KIND,
+	ROOM,
+	AT,
+	EVENT,
+	SENDER,
+	BY,
+	KEY,
+	CHANGES,
+	EDITED,
+	ATTACHMENTS,
+	IS_ARGS,
+	BODY,
+	SUPERSEDED,
+	GOOD,
+	FORMAT
+};
 
 static int
 out_of_memory(void)
@@ -96,7 +113,8 @@ read_row(const struct export *e, const struct database_row *row, struct archive_
 	    .edited_ms = database_number(row, EDITED),
 	    .attachments = database_number(row, ATTACHMENTS),
 	    .is_args = database_number(row, IS_ARGS) != 0,
-	    .body = database_text(row, BODY)};
+	    .body = database_text(row, BODY),
+	    .format = database_text(row, FORMAT)};
 }
 
 /* An attachment, in as many lines as it needs. */

@@ -106,12 +106,13 @@ insert(struct import *m, const struct archive_line *l, int64_t id, int64_t targe
 	    DATABASE_VALUE_TEXT(l->event), DATABASE_VALUE_TEXT(l->sender), text_or_null(!l->is_args, l->body),
 	    text_or_null(l->is_args, l->body), DATABASE_VALUE_NUMBER(l->attachments),
 	    text_or_null(l->key.n > 0, l->key), DATABASE_VALUE_NUMBER(l->at_ms), text_or_null(l->by.n > 0, l->by),
-	    number_or_null(target > 0, target), number_or_null(l->edited, l->edited_ms)};
+	    number_or_null(target > 0, target), number_or_null(l->edited, l->edited_ms),
+	    text_or_null(l->format.n > 0, l->format)};
 
 	m->stored++;
 	return database_run(m->database,
-	    "INSERT INTO messages (id, room, event, sender, text, args, attachments, key, at, \"by\", changes, edited)"
-	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+	    "INSERT INTO messages (id, room, event, sender, text, args, attachments, key, at, \"by\", changes, edited,"
+	    " format) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
 	    values, sizeof values / sizeof values[0], NULL, NULL);
 }
 

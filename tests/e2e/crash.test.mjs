@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { it } from 'node:test';
 import { alive, binary, ms, newPid, sleep, start, until } from './harness.mjs';
-import { assertSaw, assertStored, descendants, fewer, follow, pick, random, sender, stored } from './load.mjs';
+import { assertSaw, assertStored, descendants, fewer, follow, formatOf, pick, random, sender, stored } from './load.mjs';
 import { followSocket, socketSender } from './sockets.mjs';
 
 const cycles = Number(process.env.CRASH_CYCLES || fewer(50, 10));
@@ -39,7 +39,7 @@ it(`crash: ${cycles} times kill -9 under load`, async (t) => {
 	}).start()));
 	// 4.0 cannot recover: it goes on behind its auth.serverOffset.
 	const sockets = await Promise.all(['4.8', '4.8', '4.0'].flatMap((version) => rooms.map((room) => followSocket(server, room, version).start())));
-	const senders = Array.from({ length: 16 }, (_, i) => sender(server, `s${i}`, { rooms, keyed: true, size: i < 14 ? 300 : 20_000 }));
+	const senders = Array.from({ length: 16 }, (_, i) => sender(server, `s${i}`, { rooms, keyed: true, formats: true, size: i < 14 ? 300 : 20_000 }));
 	senders.push(...Array.from({ length: 8 }, (_, i) => socketSender(server, `io${i}`, rooms[i % 3], { size: i < 7 ? 300 : 20_000, ahead: i % 4 })));
 	const answered = () => senders.reduce((sum, one) => sum + one.answered.size, 0);
 
@@ -78,6 +78,8 @@ it(`crash: ${cycles} times kill -9 under load`, async (t) => {
 	await Promise.all([...readers, ...sockets].map((one) => one.stop()));
 
 	const counts = assertStored(senders, log);
+	for (const { id, text, format } of await server.rows('SELECT id, text, format FROM messages'))
+		assert.equal(format, formatOf(text), `message ${id}`);
 	assert.equal(counts.stored, counts.answered, 'each stored message was answered in the end');
 	for (const { text, key } of log)
 		assert.equal(key, /^\S+/.exec(text)[0]);

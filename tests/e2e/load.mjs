@@ -174,18 +174,22 @@ export function direct(socket) {
 	};
 }
 
+/** Which format a text of a sender's with `formats` has, as a row has it. */
+export const formatOf = (text) => (Number(/^\w+\.(\d+)/.exec(text)?.[1]) % 3 === 0 ? 'markdown' : null);
+
 /**
  * Sends one after the other until told to stop. With keys (`keyed`) each is repeated until it is answered, as curl --retry
  * would. `answered` maps each text to the id it was given; `failures` are the errors of attempts that were not answered
- * with one. An answer that no repetition could better ends it, and stop() tells.
+ * with one. An answer that no repetition could better ends it, and stop() tells. With `formats` each third is Markdown.
  */
-export function sender(server, name, { rooms: names = ['main'], keyed = false, size = 200, pause } = {}) {
+export function sender(server, name, { rooms: names = ['main'], keyed = false, size = 200, pause, formats = false } = {}) {
 	const self = { answered: new Map(), failures: [], replayed: 0, took: [], stop };
 	let stopping = false, refused;
 
 	async function attempt(text, room) {
+		const format = formats && formatOf(text) || undefined;
 		const key = keyed ? /^\S+/.exec(text)[0] : undefined;
-		const res = await server.post('/send', JSON.stringify({ room, text, sender: name, key }), { 'Content-Type': 'application/json' });
+		const res = await server.post('/send', JSON.stringify({ room, text, sender: name, key, format }), { 'Content-Type': 'application/json' });
 		if (res.status !== 201 && !(keyed && res.status === 200)) {
 			const error = new Error(`send answered ${res.status}: ${res.text.slice(0, 200)}`);
 			if (res.status < 500)

@@ -37,7 +37,7 @@ describe('send: what is accepted', () => {
 		const [row] = await s.rows(`SELECT * FROM messages WHERE id = ${res.json.id}`);
 		assert.deepEqual({ ...row, at: '' }, {
 			id: res.json.id, room: r, event: 'chat message', sender: 'ann', text: 'hi', args: null, attachments: 0, by: null,
-			key: null, at: '', changes: null, edited: null,
+			key: null, at: '', changes: null, edited: null, format: null,
 		});
 		assert.deepEqual(await only(s, r), {
 			id: res.json.id, room: r, event: 'chat message', sender: 'ann', text: 'hi', at: res.json.at,

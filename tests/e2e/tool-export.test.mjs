@@ -27,7 +27,7 @@ const inner = (file) => lines(file).filter((line) => !('longline' in line || 'en
 
 /** All that an import is to bring back, as rows; what says no more than that a log was used is left out. */
 const state = async (db) => Object.fromEntries(await Promise.all(Object.entries({
-	messages: 'SELECT id, room, event, hex(sender) AS sender, typeof(text) AS type, hex(text) AS text, hex(args) AS args, attachments, hex(key) AS key, hex("by") AS "by", at, changes, edited FROM messages ORDER BY id',
+	messages: 'SELECT id, room, event, hex(sender) AS sender, typeof(text) AS type, hex(text) AS text, hex(args) AS args, attachments, hex(key) AS key, hex("by") AS "by", at, changes, edited, format FROM messages ORDER BY id',
 	attachments: 'SELECT message, num, hex(data) AS data FROM attachments ORDER BY message, num',
 	revisions: 'SELECT * FROM revisions ORDER BY target',
 	spent: 'SELECT room, hex(key) AS key, "by", id, at FROM spent ORDER BY room, key, "by"',
@@ -65,20 +65,21 @@ const text = (value) => value === null ? 'NULL' : `CAST(x'${hex(value)}' AS TEXT
 function randomLog(seed, n) {
 	const { below, pick, chance } = random(seed);
 	const rooms = ['main', 'a', 'ci-1', 'ci-2', 'B.b_-9', 'x'.repeat(64)], out = ["INSERT INTO tokens (name, hash, sender, made) VALUES ('app', zeroblob(32), '*', 1);"];
+	const format = () => pick(['NULL', 'NULL', "'plain'", "'markdown'"]);
 	const message = (i) => {
 		const room = pick(rooms), by = pick([null, null, 'user:ann', 'app', 'user:Bjørn 🦊']), files = chance(0.2) ? below(3) + 1 : 0;
 		const sender = by === 'user:ann' ? 'ann' : pick(['', 'Bob', ' bob ', '🦊', 'é']), args = chance(0.3);
 		const body = args ? `NULL, ${text(pick(ARGS))}` : `${chance(0.05) ? "CAST(x'ff00fe' AS TEXT)" : text(pick(TEXTS))}, NULL`;
-		out.push(`INSERT INTO messages (room, event, sender, text, args, attachments, key, at, "by") VALUES ('${room}', ${text(pick(['chat message', 'e', '🦊', 'a b']))}, ${text(sender)}, ${body},
-			${files}, ${chance(0.5) ? text(pick([`k${i}`, `🔑${i}`, `\u0001${i}`])) : 'NULL'}, ${pick([i, -i, 1769860800000 + i, 9007199254740993n * 3n])}, ${text(by)});`);
+		out.push(`INSERT INTO messages (room, event, sender, text, args, attachments, key, at, "by", format) VALUES ('${room}', ${text(pick(['chat message', 'e', '🦊', 'a b']))}, ${text(sender)}, ${body},
+			${files}, ${chance(0.5) ? text(pick([`k${i}`, `🔑${i}`, `\u0001${i}`])) : 'NULL'}, ${pick([i, -i, 1769860800000 + i, 9007199254740993n * 3n])}, ${text(by)}, ${format()});`);
 		for (let num = 0; num < files; num++)
 			out.push(`INSERT INTO attachments SELECT max(id), ${num * 2}, ${chance(0.1) ? `zeroblob(${1572864 * (1 + below(2)) + below(3) - 1})` : `x'${hex(Array.from({ length: below(50) }, () => below(256)))}'`} FROM messages;`);
 	};
 	const target = () => `(SELECT id FROM messages WHERE changes IS NULL ORDER BY (id * ${1 + below(1000) * 2}) % 1009 LIMIT 1)`;
 	const change = (i) => {
 		const deletes = chance(0.4), args = !deletes && chance(0.3), id = target();
-		out.push(`INSERT INTO messages (room, event, sender, text, args, changes, key, at, "by") SELECT room, '${deletes ? 'message deleted' : 'message changed'}', sender,
-			${deletes ? "'', NULL" : args ? `NULL, ${text(pick(ARGS))}` : `${text(`${pick(TEXTS)} edited ${i}`)}, NULL`}, id, ${chance(0.3) ? `'change ${i}'` : 'NULL'}, ${1769860900000 + i}, "by"
+		out.push(`INSERT INTO messages (room, event, sender, text, args, changes, key, at, "by", format) SELECT room, '${deletes ? 'message deleted' : 'message changed'}', sender,
+			${deletes ? "'', NULL" : args ? `NULL, ${text(pick(ARGS))}` : `${text(`${pick(TEXTS)} edited ${i}`)}, NULL`}, id, ${chance(0.3) ? `'change ${i}'` : 'NULL'}, ${1769860900000 + i}, "by", ${format()}
 			FROM messages WHERE id = ${id};`);
 	};
 	for (let i = 1; i <= n; i++) {

@@ -1,7 +1,7 @@
 /*
  * What is appended, with and without keys.
  */
-#include "store/store.h"
+#include "store/store_db.h"
 
 #include "base/clock.h"
 #include "test_store_fixture.h"
@@ -376,6 +376,42 @@ keeps_attachments_with_their_messages_beside_a_refused_one(void **state)
 	    2);
 }
 
+/* Some of a batch are Markdown: each has its own, and for those that are not nothing more is bound than before. */
+static void
+formats_stand_beside_plain_texts(void **state)
+{
+	enum { SENDS = 2 * 32 + 7 };
+	struct store_send sends[SENDS];
+	char text[20];
+	int columns = 0;
+
+	(void)state;
+	for (int i = 0; i < SENDS; i++) {
+		snprintf(text, sizeof text, "%d", i);
+		sends[i] =
+		    (struct store_send){.message = message_new(&(struct message_fields){.room = STR("main"),
+		                            .event = STR("e"),
+		                            .body = str_of(text),
+		                            .format = i >= 32 && i % 3 == 0 ? MESSAGE_MARKDOWN : MESSAGE_AS_IT_IS})};
+	}
+	append_all(sends, SENDS);
+	for (int i = 0; i < SENDS; i++)
+		message_drop(sends[i].message);
+	assert_int_equal(
+	    test_number(&fx, "SELECT count(*) FROM messages WHERE format IS"
+	                     " CASE WHEN CAST(text AS INTEGER) >= 32 AND text % 3 = 0 THEN 'markdown' END"),
+	    SENDS);
+	/* The first 32 have none. */
+	for (size_t i = 0; i < fx.store->n_statements; i++) {
+		int n = sqlite3_bind_parameter_count(fx.store->statements[i].stmt);
+
+		if (strncmp(fx.store->statements[i].sql, "INSERT INTO messages (room", 26) == 0 && n >= 32 * 9 &&
+		    (columns == 0 || n < columns))
+			columns = n;
+	}
+	assert_int_equal(columns, 32 * 9);
+}
+
 static void
 tells_what_a_trigger_deletes(void **state)
 {
@@ -464,6 +500,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(stores_nothing_that_a_trigger_refuses, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 	        keeps_attachments_with_their_messages_beside_a_refused_one, setup, teardown),
+	    cmocka_unit_test_setup_teardown(formats_stand_beside_plain_texts, setup, teardown),
 	    cmocka_unit_test_setup_teardown(tells_what_a_trigger_deletes, setup, teardown),
 	    cmocka_unit_test_setup_teardown(gives_the_last_id_and_refuses_the_next, setup, teardown),
 	    cmocka_unit_test_setup_teardown(tells_later_what_it_had_no_memory_to_tell, setup, teardown),
