@@ -90,6 +90,9 @@ int index_rebuild(struct store *s, int rows, int64_t *left, bool *more);
 /* Whether all is done. */
 bool index_rebuilt(struct store *s);
 
+/* In a transaction: what part of the messages is yet to be put in anew: from 1 down to 0. */
+double index_part_left(struct store *s);
+
 /*
  * Reads the page of a search, in these rooms instead of the page's, with at most reply_max bytes of messages beyond the
  * first. An SQLite result code (SQLITE_OK is good; SQLITE_EMPTY: there is nothing to look for in q).

@@ -158,6 +158,17 @@ index_rebuild(struct store *s, int rows, int64_t *left, bool *more)
 	return code;
 }
 
+double
+index_part_left(struct store *s)
+{
+	struct index_state st = index_state(s);
+	int64_t start = store_number(s, "SELECT value FROM meta WHERE name = 'search_start'", 0);
+
+	if (st.old == INDEX_NONE || st.left <= 0)
+		return 0;
+	return start > st.left ? (double)st.left / (double)start : 1;
+}
+
 bool
 index_rebuilt(struct store *s)
 {

@@ -49,13 +49,19 @@ rebuild_due(const struct rebuild *r, bool busy)
 	return r->due && !r->rests && !(busy && r->last);
 }
 
+static void
+put_off(struct rebuild *r, const char *why)
+{
+	if (!r->put_off)
+		log_warning("index", "detail=\"it is not made anew: that would %s\"", why);
+	r->put_off = true;
+	rest(r, NO_ROOM_MS);
+}
+
 void
 rebuild_put_off(struct rebuild *r)
 {
-	if (!r->put_off)
-		log_warning("index", "detail=\"it is not made anew: that would leave too little room on the disk\"");
-	r->put_off = true;
-	rest(r, NO_ROOM_MS);
+	put_off(r, "leave too little room on the disk (disk-free-min)");
 }
 
 void
@@ -84,6 +90,10 @@ rebuild_ended(struct rebuild *r, enum store_status status, const struct store_ne
 	int64_t ms = news->took_us * (rested ? 1 : rests < RESTS_LEAST ? RESTS_LEAST : rests) / 1000;
 
 	r->last = true;
+	if (status == STORE_OK && news->rebuild_short) {
+		put_off(r, "make the database larger than it may be (database-max)");
+		return;
+	}
 	r->put_off = false;
 	if (status != STORE_OK) {
 		rest(r, status == STORE_BUSY ? BUSY_MS : FAILED_MS);

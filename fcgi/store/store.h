@@ -188,6 +188,8 @@ struct store_news {
 	int64_t erased;       /* after store_scrub_end(): texts that were taken out, and are erased now */
 	int64_t rebuild_left; /* after store_fill() and store_rebuild(): ids that are to be put into the index anew */
 	bool rebuilding;      /* likewise: there is more to be done */
+	bool rebuild_short;   /* after store_rebuild() and store_scrub(): nothing was done, or the database would get
+	                         beyond database_max */
 	bool erase_now;       /* another program asks for a scrub at once (row `erase_asked` of table meta) */
 	bool scrubbed;        /* after store_scrub(): the WAL is to be emptied; after store_scrub_end(): that was all */
 	int64_t took_us;      /* likewise: how long it kept the writer */
@@ -219,7 +221,8 @@ enum store_status store_fill(struct store *s, int64_t floor, struct store_news *
 
 /*
  * A piece, of some 2 ms, of what is to be done until there is one index, made by our words: messages are put into it
- * that were put into another one by another version, which is dropped then; until news->rebuilding is false.
+ * that were put into another one by another version, which is dropped then; until news->rebuilding is false. Of
+ * messages nothing is put in as long as the new index would take the database beyond database_max.
  */
 enum store_status store_rebuild(struct store *s, int64_t floor, struct store_news *news);
 

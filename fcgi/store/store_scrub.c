@@ -63,6 +63,7 @@ store_scrub_piece(struct store *s, struct store_news *news)
 	/* What was deleted stands in an old index until that is gone. */
 	if (first && !index_rebuilt(s)) {
 		code = store_rebuild_piece(s, news);
+		news->erasing = index_erasing(s);
 		news->took_us = clock_us() - began;
 		return code;
 	}

@@ -12,7 +12,7 @@ import { assertSaw, assertStored, follow, stored } from '../e2e/load.mjs';
 export const KINDS = ['allocate', 'read', 'write', 'full', 'sync', 'open', 'lock', 'shm', 'db-allocate', 'statvfs'];
 /** And what a program does with files itself: not tried unless it is named. */
 const ALL_KINDS = [...KINDS, 'files'];
-const OFFSET = { kind: 0, forever: 4, left: 8, failed: 16, clock: 24, seen: 32, later: 32 + 8 * ALL_KINDS.length };
+const OFFSET = { kind: 0, forever: 4, left: 8, failed: 16, clock: 24, seen: 32, later: 32 + 8 * ALL_KINDS.length, free: 40 + 8 * ALL_KINDS.length };
 
 /** What the daemon has for this are timers: a probe that failed is believed for 1 s, a look comes 500 ms after another. */
 const WELL_MS = ms(6_000);
@@ -28,7 +28,7 @@ export class Faults {
 		// The daemon of a test that runs as root does not.
 		fs.chmodSync(path.dirname(this.path), 0o755);
 		fs.chmodSync(this.path, 0o666);
-		fs.ftruncateSync(this.fd, OFFSET.later + 8);
+		fs.ftruncateSync(this.fd, OFFSET.free + 8);
 		this.disarm();
 		this.env = { LONGLINED: faulty, LONGLINE_FAULT: this.path };
 	}
@@ -71,6 +71,11 @@ export class Faults {
 	/** Sets the time of day off by so many milliseconds, as the daemon and its SQLite see it. */
 	clock(offset) {
 		this.#put(OFFSET.clock, offset);
+	}
+
+	/** So many bytes are free on the disk, as the daemon is told; 0: as many as there are. */
+	free(bytes) {
+		this.#put(OFFSET.free, bytes);
 	}
 
 	/** So many milliseconds have gone by for the daemon since it began, besides those that have; its next turn knows. */

@@ -26,10 +26,10 @@ async function before() {
 	return dir;
 }
 
-async function begin(dir, faults) {
+async function begin(dir, faults, ...flags) {
 	const at = (name) => path.join(dir, name);
 	fs.rmSync(at('pid'), { force: true });
-	const self = child(faulty, ['--socket', at('sock'), '--database', at('longline.db'), '--pid-file', at('pid')], { env: faults.env });
+	const self = child(faulty, ['--socket', at('sock'), '--database', at('longline.db'), '--pid-file', at('pid'), ...flags], { env: faults.env });
 	self.get = (target, query) => fastcgi(at('sock'), { path: target, query });
 	await until(() => self.done || fs.existsSync(at('pid')), { timeout: PATIENCE, every: 3, what: 'the daemon to serve or to end' });
 	return self;
@@ -100,3 +100,21 @@ for (const kind of KINDS.filter((name) => name !== 'statvfs')) {
 		t.diagnostic(`${kind}: ${points} points; ${JSON.stringify(counts)}`);
 	});
 }
+
+it('reindex: none while it would leave too little room on the disk', async () => {
+	const dir = await before(), db = path.join(dir, 'longline.db'), size = fs.statSync(db).size, MIN = 1_000_000_000;
+	const faults = new Faults();
+	faults.free(MIN + size / 4);
+	const self = await begin(dir, faults, '--disk-free-min', `${MIN}`);
+	const put = /index detail="it is not made anew: that would leave too little room on the disk \(disk-free-min\)"/;
+	await until(() => put.test(self.output), { timeout: PATIENCE, what: 'it to be put off' });
+	await change(db);
+	const sent = await fastcgi(path.join(dir, 'sock'), { method: 'POST', path: '/send', body: 'both there' });
+	assert.equal(sent.status, 201, sent.text);
+	const { text } = await self.get('/metrics');
+	assert.match(text, /^longline_reindex_left 279$/m);
+	assert.match(text, /^longline_reindexing 1$/m);
+	faults.free(MIN + 100 * size);
+	await assertWhole(self, db, 'with room');
+	await end(self);
+});
