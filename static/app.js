@@ -17,6 +17,7 @@ import { Sign } from './sign.js';
 import { Server, world } from './transport.js';
 import { dayOf, save } from './view-rows.js';
 import { View } from './view.js';
+import { Views } from './views.js';
 import { Visit } from './visit.js';
 import { newKey } from './write.js';
 
@@ -46,7 +47,10 @@ const rooms = new RoomList(server, prefs, (list, unread, what) => {
 	view.rooms(list, unread, visit.room, what);
 	visit.fence();
 }, () => outbox.items.filter(({ state }) => state === 'failed').map(({ room }) => room));
-const search = new Search(server, (found) => view.found.show(found));
+const search = new Search(server, (found) => {
+	view.found.show(found);
+	if (found.answered) views.opened(found.text, found.hits[0]?.id ?? 0);
+});
 
 const view = new View({
 	submit: (typed) => visit.submit(typed),
@@ -105,6 +109,8 @@ const view = new View({
 	search: (text, again) => seek.typed(text, again),
 	hints: (text, caret) => seek.hints(text, caret),
 	hit: (by) => seek.hit(by),
+	keep: () => views.toggle(seek.text, search.hits[0]?.id),
+	unkeep: (text) => views.toggle(text),
 	moreHits: () => search.more(),
 	closed: () => seek.close(),
 	export(form) {
@@ -164,8 +170,10 @@ const feed = new Feed(server, {
 const mend = new Mend({ server, drafts, own: mine, view, sign });
 const visit = new Visit({ server, prefs, session, drafts, outbox, rooms, search, feed, view, sign, own: mine, mend, dayOf });
 mend.visit = visit;
-const seek = new Seek({ search, view, visit, rooms, server });
-const hears = hearing({ visit, rooms, outbox, feed, view, sign, given, prefs, search, own: mine, mend, seek });
+const saved = () => view.saved.show(views, { room: visit.room, text: seek.text });
+const seek = new Seek({ search, view, visit, rooms, server, saved });
+const views = new Views({ server, prefs, feed, names: () => seek.names, draw: saved });
+const hears = hearing({ visit, rooms, outbox, feed, view, sign, given, prefs, search, own: mine, mend, seek, views });
 
 function wake(how) {
 	feed.wake(how);
@@ -192,6 +200,7 @@ addEventListener('hashchange', follow);
 addEventListener('storage', ({ key }) => {
 	if ((key === null || key.startsWith(own)) && credential.changed) location.reload(); // in another tab
 	if (key === `${scope}.name`) named();
+	if (key === `${scope}.views`) saved();
 	lease?.look();
 });
 awake({ feed, rooms, view, wake, credential });

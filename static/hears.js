@@ -2,7 +2,7 @@
 import { parted } from './changes.js';
 import { notice } from './notices.js';
 
-export const hearing = ({ visit, rooms, outbox, feed, view, sign, given, prefs, search, own, mend, seek }) => ({
+export const hearing = ({ visit, rooms, outbox, feed, view, sign, given, prefs, search, own, mend, seek, views }) => ({
 	state(event) {
 		view.connection(event);
 		if (event.name !== 'connected') return;
@@ -10,11 +10,15 @@ export const hearing = ({ visit, rooms, outbox, feed, view, sign, given, prefs, 
 		visit.reader.wake();
 		search.wake();
 	},
-	ready: ({ cursor }) => visit.reader.ready(cursor),
+	ready({ cursor }) {
+		visit.reader.ready(cursor);
+		views.heard(['*'], 0);
+	},
 	news({ messages: heard }) {
 		const { messages, changes } = parted(heard);
 		given.heard(messages);
 		seek.learn(messages);
+		views.heard(heard.map(({ room }) => room));
 		for (const message of heard) rooms.heard(message);
 		visit.reader.heard(heard.filter(({ room }) => room === visit.room));
 		mend.heard(changes);
@@ -26,6 +30,7 @@ export const hearing = ({ visit, rooms, outbox, feed, view, sign, given, prefs, 
 	},
 	hole() {
 		visit.reader.hole();
+		views.heard();
 		rooms.ask();
 	},
 	gap: ({ since }) => visit.gap(since),

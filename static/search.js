@@ -151,6 +151,11 @@ export class Search {
 		return `${all} found.${newest}${old}`;
 	}
 
+	// The newest hits are here.
+	get answered() {
+		return !!this.#params && this.#begun && !this.#busy && !this.#problem;
+	}
+
 	// What was perhaps meant: { hint, offers }.
 	get advice() {
 		return this.#advice ?? { offers: [] };

@@ -16,7 +16,7 @@ export class Seek {
 	text = ''; // what is looked for
 
 	constructor(parts) {
-		Object.assign(this, parts); // search, view, visit, rooms, server
+		Object.assign(this, parts); // search, view, visit, rooms, server; `saved` draws the searches that are kept
 	}
 
 	// The part of an address behind #.
@@ -28,6 +28,7 @@ export class Seek {
 			this.#find(query);
 		}
 		this.view.found.at(query ? id : null);
+		this.saved();
 	}
 
 	// `again`: someone asks for it, though it is looked for already.
@@ -79,7 +80,7 @@ export class Seek {
 	}
 
 	// null: they are not known yet.
-	get #names() {
+	get names() {
 		return this.rooms.head === null ? null : this.rooms.list(this.visit.room).map(({ name }) => name);
 	}
 
@@ -97,8 +98,9 @@ export class Seek {
 		this.text = text;
 		this.search.clear();
 		this.view.found.fresh();
-		if (unheard(text, this.#names ?? [])) await this.rooms.more();
-		if (round === this.#round && this.view.found.open) this.search.find(text, this.#names);
+		this.saved();
+		if (unheard(text, this.names ?? [])) await this.rooms.more();
+		if (round === this.#round && this.view.found.open) this.search.find(text, this.names);
 	}
 
 	// In which rooms it was that something failed.

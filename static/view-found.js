@@ -92,6 +92,7 @@ export class FoundView {
 	say(text) {
 		query.value = text;
 		this.#show();
+		if (document.activeElement.closest('#saved')) results.focus();
 	}
 
 	// The message that the address names, if it was found: on a phone it is shown instead of the hits.

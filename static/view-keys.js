@@ -29,7 +29,7 @@ export function buttons(view, does) {
 		if (!target.closest('a')) return;
 		close();
 		// On a phone it would bring the keyboard.
-		if (!matchMedia('(hover: none)').matches) view.form.focus();
+		if (!target.closest('#saved') && !matchMedia('(hover: none)').matches) view.form.focus();
 	});
 	on('list', 'scroll', ({ target }) => {
 		if (target.scrollHeight - target.scrollTop < 2 * target.clientHeight) does.moreRooms();

@@ -7,6 +7,7 @@ import { buttons, keys } from './view-keys.js';
 import { LogView } from './view-log.js';
 import { byId, make } from './view-parts.js';
 import { timeOf } from './view-rows.js';
+import { SavedView } from './view-saved.js';
 import { SignView } from './view-sign.js';
 
 const UNDO_MS = 20_000;
@@ -21,6 +22,7 @@ export class View {
 		this.form = new FormView(does);
 		this.log = new LogView(does);
 		this.found = new FoundView(does);
+		this.saved = new SavedView(does);
 		this.sign = new SignView(does);
 		this.change = new ChangeView(does);
 		buttons(this, does);

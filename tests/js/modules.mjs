@@ -38,5 +38,6 @@ export const query = await load('query.js');
 export const suggest = await load('suggest.js');
 export const when = await load('when.js');
 export const { patternOf } = await load('view-words.js');
+export const { Views } = await load('views.js');
 export const markup = await load('markup.js');
 export const { exported } = await load('export.js');

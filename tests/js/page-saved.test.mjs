@@ -1,0 +1,91 @@
+// page-saved.test.mjs: searches that are kept above the rooms, and the feed of all rooms.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { ms, room, server, until } from '../e2e/harness.mjs';
+import { accessible, open } from './browser.mjs';
+
+describe('kept searches', () => {
+	const line = server();
+	const indexed = (text) => until(async () => (await line.history({ room: '*', q: text })).json.messages.length > 0, { what: `${text} to be found` });
+	const rows = (p) => p.named('list', 'Saved searches').getByRole('listitem');
+	const says = (p, ...expected) => until(async () => String(await rows(p).getByRole('link').allTextContents()) === String(expected), { what: `rows: ${expected}` })
+		.catch(async (error) => assert.deepEqual(await rows(p).getByRole('link').allTextContents(), expected, error.message));
+	const star = (p) => p.named('button', 'Keep this search');
+	async function search(p, text) {
+		await p.query.fill(text);
+		await p.query.press('Enter');
+	}
+	async function begin(t, hash, more) {
+		const p = await open(t, `${line.url}/#${hash}`, more);
+		await p.connected();
+		return p;
+	}
+
+	test('a star keeps one, in every tab, with what is new in it since it was opened; a click opens it, Delete removes it', async (t) => {
+		const [name, ops] = [room(), room()];
+		const word = `w${ops}`;
+		await line.sent(`${word} failed`, { room: ops });
+		await indexed(word);
+		const p = await begin(t, name);
+		const q = await begin(t, name, { context: p.context });
+		assert.equal(await rows(p).count(), 0);
+		await p.page.bringToFront();
+		const view = `failed in:${ops} last:12h`;
+		await search(p, view);
+		await until(async () => await p.hits.count() === 1, { what: 'the hit' });
+		await star(p).click();
+		assert.equal(await star(p).getAttribute('aria-pressed'), 'true');
+		await says(p, view);
+		await says(q, view);
+		await p.named('button', 'Close search').click();
+		await line.sent('failed again', { room: ops });
+		await line.sent('failed elsewhere', { room: name });
+		await line.sent('failed once more', { room: ops });
+		await indexed('"once more"');
+		await p.page.reload(); // it is counted at the start, too
+		await says(p, `${view}2 new`);
+		await says(q, `${view}2 new`);
+		await accessible(p, 'a kept search with news');
+		// The measure: one click.
+		const began = performance.now();
+		await rows(q).getByRole('link').click();
+		await until(async () => await q.hits.count() === 3, { what: 'the hits' });
+		assert.ok(performance.now() - began < ms(5_000));
+		await says(q, view);
+		await says(p, view);
+		assert.equal(await rows(q).getByRole('link').getAttribute('aria-current'), 'true');
+		await q.page.keyboard.press('j');
+		await q.page.keyboard.press('Enter');
+		await until(() => q.inSight('failed once more'), { what: 'the first hit' });
+		// In a room of its own, as any other search.
+		assert.equal(await rows(q).getByRole('link').evaluate(({ hash }) => decodeURIComponent(hash)), `#${ops}?q=${view.replaceAll(' ', '+')}`);
+		await rows(p).getByRole('link').focus();
+		await p.page.keyboard.press('Delete');
+		await until(async () => await rows(q).count() === 0, { what: 'it to go' });
+		assert.equal(await star(q).getAttribute('aria-pressed'), 'false');
+	});
+
+	test('at most eight are kept', async (t) => {
+		const p = await begin(t, room());
+		for (let i = 0; i < 8; i += 1) {
+			await search(p, `word${i}`);
+			await until(() => star(p).isEnabled(), { what: 'the star' });
+			await star(p).click();
+			await until(async () => await rows(p).count() === i + 1, { what: 'another row' });
+		}
+		await search(p, 'word8');
+		await until(async () => new URL(p.page.url()).hash.endsWith('word8'), { what: 'the search' });
+		assert.ok(await star(p).isDisabled());
+		await rows(p).first().hover();
+		await p.named('button', 'Remove word0').click();
+		await star(p).click();
+		await says(p, ...[1, 2, 3, 4, 5, 6, 7, 8].map((i) => `word${i}`));
+		// They are one stop of Tab, and arrow keys lead through them to the rooms.
+		await rows(p).first().getByRole('link').focus();
+		for (let i = 0; i < 7; i += 1) await p.page.keyboard.press('ArrowDown');
+		assert.ok(await rows(p).last().getByRole('link').evaluate((node) => node === document.activeElement && node.tabIndex === 0));
+		assert.equal(await rows(p).locator('a[tabindex="0"]').count(), 1);
+		await p.page.keyboard.press('ArrowDown');
+		assert.ok(await p.page.evaluate(() => !!document.activeElement.closest('#list')));
+	});
+});
