@@ -1,6 +1,7 @@
 // app.js: wires the line, the room that is open, and the document together.
 import { awake } from './awake.js';
 import { Credential, GivenName, claimsOf, invitationIn } from './credential.js';
+import { Days } from './days.js';
 import { Drafts } from './drafts.js';
 import { exported } from './export.js';
 import { Feed } from './feed.js';
@@ -95,9 +96,13 @@ const view = new View({
 	},
 	older: () => visit.reader.back(),
 	newer: () => visit.reader.onward(),
-	oldest: () => visit.toOldest(),
-	newest: () => visit.toNewest(),
-	day: (day) => visit.toDay(day),
+	oldest: () => days.leave(() => visit.toOldest()),
+	newest: () => days.leave(() => visit.toNewest()),
+	sight: (at) => view.day.show(at),
+	pick: (day) => view.day.pick(day),
+	day: (day) => days.to(day),
+	besideDay: (day, by) => days.beside(day, by),
+	newDay: () => rooms.show(),
 	firstUnread: () => visit.toUnread(),
 	readAll: () => visit.readAll(),
 	moreRooms: () => rooms.more(),
@@ -170,6 +175,7 @@ const feed = new Feed(server, {
 const mend = new Mend({ server, drafts, own: mine, view, sign });
 const visit = new Visit({ server, prefs, session, drafts, outbox, rooms, search, feed, view, sign, own: mine, mend, dayOf });
 mend.visit = visit;
+const days = new Days({ server, visit, dayOf });
 const saved = () => view.saved.show(views, { room: visit.room, text: seek.text });
 const seek = new Seek({ search, view, visit, rooms, server, saved });
 const views = new Views({ server, prefs, feed, names: () => seek.names, draw: saved });

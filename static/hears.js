@@ -1,5 +1,6 @@
 // hears.js: what a tab does with each thing that it hears on the line; see docs/PAGE.md.
 import { parted } from './changes.js';
+import { EVERYWHERE } from './everywhere.js';
 import { notice } from './notices.js';
 
 export const hearing = ({ visit, rooms, outbox, feed, view, sign, given, prefs, search, own, mend, seek, views }) => ({
@@ -20,7 +21,7 @@ export const hearing = ({ visit, rooms, outbox, feed, view, sign, given, prefs, 
 		seek.learn(messages);
 		views.heard(heard.map(({ room }) => room));
 		for (const message of heard) rooms.heard(message);
-		visit.reader.heard(heard.filter(({ room }) => room === visit.room));
+		visit.reader.heard(heard.filter(({ room }) => room === visit.room || visit.room === EVERYWHERE));
 		mend.heard(changes);
 		if (search.heard(changes)) view.found.anew(search);
 		rooms.show();

@@ -1,6 +1,7 @@
 // query.js: addresses of the page, and what is typed into the search field, as parameters of /history.
 // A day is the reader's own.
 
+import { EVERYWHERE } from './everywhere.js';
 import { allowed } from './prefs.js';
 import { OPERATOR, doubt, roomCalled } from './suggest.js';
 import { last, moment, wholeDay } from './when.js';
@@ -8,19 +9,21 @@ import { last, moment, wholeDay } from './when.js';
 export const ROOM = /^[A-Za-z0-9._-]{1,64}$/;
 const LONGEST = 1_000; // characters of a search
 
+export const nameOf = (room) => (room === EVERYWHERE ? 'All rooms' : `#${room}`);
+
 // The part of an address behind #: a room, perhaps the number of a message or a day, and what is searched for.
 // `problem`: what it cannot be.
 export function addressOf(hash) {
 	const [path, search = ''] = hash.slice(1).split(/\?(.*)/s);
 	const [name, mark = '', ...rest] = (allowed(() => decodeURIComponent(path)) ?? '').split(/([/@])/);
 	const what = rest.join('');
-	const known = name === '' || ROOM.test(name);
+	const known = name === '' || name === EVERYWHERE || ROOM.test(name);
 	const room = (known && name) || 'main';
 	const id = known && mark === '/' && /^[1-9]\d{0,14}$/.test(what) ? Number(what) : null;
 	const day = known && mark === '@' && /^\d{4}-\d\d-\d\d$/.test(what) && wholeDay(what) ? what : null;
 	let problem = '';
 	if (!known) problem = `“${name}” cannot be a room: up to 64 of A-Z, a-z, 0-9, dot, dash and underscore. This is main.`;
-	else if (what && !id && !day) problem = `“${what}” is no ${mark === '@' ? 'day' : 'number of a message'}. This is #${room}.`;
+	else if (what && !id && !day) problem = `“${what}” is no ${mark === '@' ? 'day' : 'number of a message'}. This is ${nameOf(room)}.`;
 	return { room, id, day, query: (new URLSearchParams(search).get('q') ?? '').slice(0, LONGEST), named: name !== '', problem };
 }
 

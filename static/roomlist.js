@@ -1,4 +1,5 @@
 // roomlist.js: the list of rooms as it is asked for, shown and remembered.
+import { EVERYWHERE } from './everywhere.js';
 import { ROOM } from './query.js';
 import { Rooms } from './rooms.js';
 
@@ -27,8 +28,8 @@ export class RoomList extends Rooms {
 	}
 
 	enter(name) {
-		this.room = name;
-		this.visited = [name, ...this.visited.filter((other) => other !== name)].slice(0, VISITED);
+		this.room = name === EVERYWHERE ? '' : name;
+		if (this.room) this.visited = [name, ...this.visited.filter((other) => other !== name)].slice(0, VISITED);
 		this.prefs.set('visited', this.visited);
 		this.#show();
 	}

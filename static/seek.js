@@ -74,14 +74,14 @@ export class Seek {
 			this.#lastNight();
 			return this.#night.options;
 		}
-		const rooms = this.rooms.list(this.visit.room);
+		const rooms = this.rooms.list(this.rooms.room);
 		const senders = new Set([...[...this.#senders].reverse(), ...rooms.map(({ sender }) => sender)]);
 		return completions(text, caret, { rooms: rooms.map(({ name }) => name), senders: [...senders].filter(Boolean) });
 	}
 
 	// null: they are not known yet.
 	get names() {
-		return this.rooms.head === null ? null : this.rooms.list(this.visit.room).map(({ name }) => name);
+		return this.rooms.head === null ? null : this.rooms.list(this.rooms.room).map(({ name }) => name);
 	}
 
 	#go(query, how) {

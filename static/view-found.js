@@ -1,4 +1,5 @@
 // view-found.js: the search field, what helps to write in it, and what was found.
+import { EVERYWHERE } from './everywhere.js';
 import { excerpt, plain } from './export.js';
 import { hashOf } from './query.js';
 import { has, written } from './suggest.js';
@@ -173,7 +174,7 @@ export class FoundView {
 	// Each writes its filter, or takes it away.
 	#chips() {
 		const chips = [
-			...(this.#room === '*' ? [] : [['This room', `in:${this.#room}`]]),
+			...(this.#room === EVERYWHERE ? [] : [['This room', `in:${this.#room}`]]),
 			['Last night', 'last:night'], ['Today', 'after:today'], ['7 days', 'last:7d'], ['From…', 'from:'],
 		].map(([label, operator]) => {
 			const chip = button(label, () => this.write(written(query.value, operator)));

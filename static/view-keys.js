@@ -87,10 +87,6 @@ export function buttons(view, does) {
 		if (target === dialog) dialog.close(); // beside it
 		if (target.dataset.form) does.export(target.dataset.form);
 	});
-	on('jump', 'submit', () => {
-		dialog.close();
-		does.day(byId('day').value);
-	});
 	on('notify', 'change', () => does.notify(byId('notify').checked));
 }
 
@@ -103,6 +99,7 @@ export function keys(view, does) {
 		k: () => step(-1),
 		g: () => does.oldest(),
 		G: () => does.newest(),
+		d: () => does.pick(),
 		n: () => does.hit(1),
 		N: () => does.hit(-1),
 	};

@@ -203,6 +203,7 @@ export class LogView {
 		this.#edges();
 		const node = this.#firstInSight();
 		this.#held = node && { key: this.#keyOf(node), top: node.offsetTop - scrollTop };
+		this.#does.sight(this.#drawn.get(this.#held?.key)?.row.message.at);
 		this.#look ??= setTimeout(() => this.#notice(), 150);
 	}
 

@@ -1,5 +1,6 @@
 // view-rows.js: makes the rows of the list.
 // Whatever comes from a message goes in as text or into an attribute that cannot run.
+import { EVERYWHERE } from './everywhere.js';
 import { argsOf, plain } from './export.js';
 import { TAGS, parse } from './markup.js';
 import { addressOf } from './query.js';
@@ -101,6 +102,12 @@ function contentOf(message) {
 	});
 }
 
+function roomLink(room) {
+	const link = make('a', '', `#${room}`);
+	link.href = `#${room}`;
+	return link;
+}
+
 // What became of a message, and when.
 function timed(what, tag, at) {
 	const node = make(tag, 'edited', what);
@@ -121,16 +128,12 @@ function menuOf(message, mine, does) {
 export const draw = {
 	older: (_, { does }) => make('p', 'note', button('Load older messages', does.older)),
 	newer: (_, { does }) => make('p', 'note', button('Load newer messages', does.newer)),
-	beginning: (_, { room }) => make('p', 'note', `This is where #${room} begins.`),
+	beginning: (_, { room }) => make('p', 'note', room === EVERYWHERE ? 'This is where the log begins.' : `This is where #${room} begins.`),
 	mark: () => make('h2', 'mark', make('span', '', 'New')),
 	note: ({ tone, text }) => make('p', `note ${tone}`, text),
 
-	day({ at }) {
-		const name = button(format(dayName, at), () => {
-			byId('day').value = dayOf(at);
-			byId('options').showModal();
-			byId('day').focus();
-		});
+	day({ at }, { does }) {
+		const name = button(format(dayName, at), () => does.pick(dayOf(at)));
 		name.title = 'Go to another day';
 		name.tabIndex = -1;
 		return make('h2', 'day', name);
@@ -145,11 +148,14 @@ export const draw = {
 		time.dataset.time = time.textContent;
 		time.textContent = '';
 		const link = make('a', 'time', time);
-		link.href = `#${room}/${message.id}`;
+		link.href = `#${message.room}/${message.id}`;
 		link.title = `${format(exactTime, message.at)}\n${message.at}`;
 		link.ariaLabel = `${time.dataset.time}, Permalink`; // which begins with what one sees
-		if (headed) article.append(senderOf(message.sender, message.by));
-		else article.ariaLabel = `${message.sender || 'no name'}${message.by === undefined ? '' : ', proven sender'}`;
+		if (headed) {
+			const sender = senderOf(message.sender, message.by);
+			if (room === EVERYWHERE) sender.append(' in ', roomLink(message.room));
+			article.append(sender);
+		} else article.ariaLabel = `${message.sender || 'no name'}${message.by === undefined ? '' : ', proven sender'}`;
 		article.append(...contentOf(message));
 		if (changes) article.append(menuOf(message, mine, does));
 		article.append(link);

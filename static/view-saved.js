@@ -1,9 +1,12 @@
 // view-saved.js: searches that are kept, above the rooms, and the star that keeps one.
+import { EVERYWHERE } from './everywhere.js';
 import { hashOf } from './query.js';
 import { button, byId, make, on } from './view-parts.js';
 
 const list = byId('saved');
+const all = byId('all');
 const star = byId('star');
+const linksOf = () => [...list.querySelectorAll('a'), all]; // one stop of Tab
 
 export class SavedView {
 	#does;
@@ -11,8 +14,8 @@ export class SavedView {
 	constructor(does) {
 		this.#does = does;
 		on('star', 'click', () => does.keep());
-		list.addEventListener('keydown', (event) => {
-			const links = [...list.querySelectorAll('a')];
+		on('rooms', 'keydown', (event) => {
+			const links = linksOf();
 			const at = links.indexOf(document.activeElement);
 			const to = { ArrowDown: at + 1, ArrowUp: at - 1 }[event.key];
 			if (at < 0 || event.altKey || event.ctrlKey || event.metaKey) return;
@@ -22,8 +25,9 @@ export class SavedView {
 			else return;
 			event.preventDefault();
 		});
-		list.addEventListener('focusin', ({ target }) => {
-			for (const link of list.querySelectorAll('a')) link.tabIndex = link === target ? 0 : -1;
+		on('rooms', 'focusin', ({ target }) => {
+			const links = linksOf();
+			if (links.includes(target)) for (const link of links) link.tabIndex = link === target ? 0 : -1;
 		});
 	}
 
@@ -34,13 +38,15 @@ export class SavedView {
 		star.textContent = kept ? '★' : '☆';
 		star.disabled = !text || (full && !kept);
 		star.title = full && !kept ? `${views.length} searches are kept; remove one of them first` : '';
-		const focused = [...list.querySelectorAll('a')].indexOf(document.activeElement);
+		const focused = linksOf().indexOf(document.activeElement);
 		list.replaceChildren(...views.map((view) => this.#row(view, { room, text })));
 		list.hidden = !views.length;
-		const links = [...list.querySelectorAll('a')];
+		all.ariaCurrent = room === EVERYWHERE ? 'page' : null;
+		all.tabIndex = -1;
+		const links = linksOf();
 		const stop = links[Math.min(focused, links.length - 1)] ?? links[0];
-		if (stop) stop.tabIndex = 0;
-		if (focused >= 0) stop?.focus();
+		stop.tabIndex = 0;
+		if (focused >= 0) stop.focus();
 	}
 
 	#row({ q, n, more }, { room, text }) {

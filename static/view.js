@@ -1,5 +1,7 @@
 // view.js: the document, but for what the other view-*.js do. No other file touches it.
+import { nameOf } from './query.js';
 import { ChangeView } from './view-change.js';
+import { DayView } from './view-day.js';
 import { FormView } from './view-form.js';
 import { FoundView } from './view-found.js';
 import { fateOf } from './view-fate.js';
@@ -24,6 +26,7 @@ export class View {
 		this.found = new FoundView(does);
 		this.saved = new SavedView(does);
 		this.sign = new SignView(does);
+		this.day = new DayView(does);
 		this.change = new ChangeView(does);
 		buttons(this, does);
 		keys(this, does);
@@ -38,7 +41,7 @@ export class View {
 	room(name) {
 		this.log.clear(name);
 		this.found.room(name);
-		byId('room').textContent = `#${name}`;
+		byId('room').textContent = nameOf(name);
 		byId('log').ariaBusy = 'true';
 		this.drawer(false);
 		this.firstUnread(false);
@@ -46,7 +49,7 @@ export class View {
 
 	// `typed`: the name of a room that could be made; `failed`: rooms in which something could not be sent.
 	rooms(list, allUnread, open, { typed, failed }) {
-		document.title = `${failed.length ? '! ' : ''}${allUnread ? `(${allUnread}) ` : ''}#${open} · Longline`;
+		document.title = `${failed.length ? '! ' : ''}${allUnread ? `(${allUnread}) ` : ''}${nameOf(open)} · Longline`;
 		const items = list.map(({ name, last, at, unread, sender, text }) => {
 			const link = make('a', unread && name !== open ? 'news' : '', make('span', 'name', `#${name}`));
 			link.href = `#${name}`;

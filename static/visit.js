@@ -1,4 +1,5 @@
 // visit.js: the room that is open, and the ways through it.
+import { EVERYWHERE, Unmarked } from './everywhere.js';
 import { Progress } from './progress.js';
 import { addressOf, offsetOf } from './query.js';
 import { Reader } from './reader.js';
@@ -15,17 +16,18 @@ export class Visit {
 	#named = false; // the address names the room
 	#barred = null; // why the room may not be read
 	#may = null; // what one may do there, as it was drawn
+	#marked; // the progress of rooms
 	room = '';
 	reader = null;
 
 	constructor(parts) {
 		Object.assign(this, parts); // server, prefs, session, drafts, outbox, rooms, search, feed, view, sign, own, mend, dayOf
-		this.progress = new Progress(parts);
+		this.#marked = this.progress = new Progress(parts);
 	}
 
 	// The part of an address behind #. `kept`: where one was there before.
 	follow(hash, kept = null) {
-		const { room, id, named, problem } = addressOf(hash);
+		const { room, id, day, named, problem } = addressOf(hash);
 		this.#hash = hash;
 		this.#named = named;
 		const changed = room !== this.room;
@@ -34,6 +36,7 @@ export class Visit {
 		if (kept?.at && kept.room === room) this.#return(kept, id);
 		else if (id && this.timeline.has(id)) this.#reveal(id);
 		else if (id) this.#open({ around: id }, () => this.#reveal(id), () => this.#missed(id));
+		else if (day && !kept) this.toDay(day);
 		else if (changed || this.#barred) this.#open({});
 		else {
 			this.view.log.unmark();
@@ -116,6 +119,7 @@ export class Visit {
 	}
 
 	get mayWrite() {
+		if (this.room === EVERYWHERE) return false;
 		return this.#barred ? this.#barred.may.includes('w') : this.rooms.mayWrite(this.room);
 	}
 
@@ -127,8 +131,10 @@ export class Visit {
 	// What may not be written has no field.
 	fence() {
 		const may = this.mayWrite;
-		const why = this.#barred ? `You may neither read nor write in #${this.room}.` : 'You may read here, not write.';
-		this.view.form.fence(may ? '' : why, this.sign.stranger);
+		const everywhere = this.room === EVERYWHERE;
+		let why = this.#barred ? `You may neither read nor write in #${this.room}.` : 'You may read here, not write.';
+		if (everywhere) why = 'These are the messages of all rooms. To write, choose one.';
+		this.view.form.fence(may ? '' : why, !everywhere && this.sign.stranger);
 		const all = `${may} ${this.rooms.moderates(this.room)}`;
 		if (all !== this.#may && this.reader) this.#show(); // so say the menus beside messages
 		this.#may = all;
@@ -210,10 +216,14 @@ export class Visit {
 	}
 
 	toDay(day) {
+		const { log } = this.view;
 		this.#open({ on: day, tz: offsetOf(day) }, () => {
+			log.unmark();
+			const [{ id, at } = {}] = this.timeline.messages;
+			const first = this.dayOf(at ?? '');
 			// These are the newest if nothing came since.
-			if (this.dayOf(this.timeline.messages[0]?.at) < day) this.view.log.toEnd();
-			else this.view.log.reveal(`message ${this.timeline.first}`);
+			if (first < day) log.toEnd();
+			else log.stand({ key: `day ${first} ${id}`, top: 0 });
 		});
 	}
 
@@ -233,6 +243,7 @@ export class Visit {
 		this.#barred = null;
 		this.timeline = new Timeline();
 		for (const item of this.outbox.items) if (item.room === room) this.timeline.outbox('item', item);
+		this.progress = room === EVERYWHERE ? new Unmarked() : this.#marked;
 		this.progress.enter(room, this.timeline);
 		this.reader = new Reader(this.server, { room, timeline: this.timeline, on: this });
 		this.view.room(room);
@@ -276,6 +287,7 @@ export class Visit {
 		own.learn(timeline.messages);
 		const marks = (message) => ({
 			mine: own.has(message), changes: this.mayChange(message), mending: message.id === mend.id,
+			...(this.room === EVERYWHERE && { headed: true }),
 		});
 		const rows = timeline.rows(this.dayOf, marks);
 		const loaded = reader.opened || reader.refused;

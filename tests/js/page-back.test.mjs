@@ -126,8 +126,8 @@ describe('jumps', () => {
 		await until(() => p.inSight('d399'));
 		const dayOf = (x) => new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeZone: zone.timezoneId }).format(start + x * DAY / 4);
 		await p.log.getByRole('button', { name: dayOf(399) }).click();
-		await p.options.waitFor();
-		const day = p.options.getByLabel('Go to a day');
+		const picker = p.named('dialog', 'Another day');
+		const day = picker.getByLabel('Go to a day');
 		assert.equal(await day.inputValue(), '2025-04-19');
 		await day.fill('2025-01-20');
 		await day.press('Enter');
@@ -135,16 +135,16 @@ describe('jumps', () => {
 		await until(() => p.inSight(first.text), { what: 'the first of the day' });
 		const above = await rowOf(p, first.text).evaluate((node) => node.previousElementSibling.textContent);
 		assert.equal(above, dayOf(Number(first.text.slice(1))));
-		assert.equal(await p.options.isVisible(), false);
+		assert.equal(await picker.isVisible(), false);
 		const time = rowOf(p, first.text).locator('.time');
 		assert.equal(await time.locator('time').getAttribute('data-time'),
 			new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', timeZone: zone.timezoneId }).format(Date.parse(first.at)));
 
 		// A day before all, and one after all.
 		for (const [asked, shown] of [['2020-01-01', 'd0'], ['2030-01-01', 'd399']]) {
-			await p.named('button', 'Options').click();
+			await p.page.locator('#when').click();
 			await day.fill(asked);
-			await p.options.getByRole('button', { name: 'Go', exact: true }).click();
+			await picker.getByRole('button', { name: 'Go', exact: true }).click();
 			await until(() => p.inSight(shown).catch(() => false), { what: `${shown} for ${asked}` });
 		}
 	});

@@ -1,7 +1,7 @@
 // page-saved.test.mjs: searches that are kept above the rooms, and the feed of all rooms.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { ms, room, server, until } from '../e2e/harness.mjs';
+import { ms, room, server, sleep, until } from '../e2e/harness.mjs';
 import { accessible, open } from './browser.mjs';
 
 describe('kept searches', () => {
@@ -86,6 +86,69 @@ describe('kept searches', () => {
 		assert.ok(await rows(p).last().getByRole('link').evaluate((node) => node === document.activeElement && node.tabIndex === 0));
 		assert.equal(await rows(p).locator('a[tabindex="0"]').count(), 1);
 		await p.page.keyboard.press('ArrowDown');
+		assert.ok(await p.rooms.getByRole('link', { name: 'All rooms' }).evaluate((node) => node === document.activeElement));
+		await p.page.keyboard.press('ArrowDown');
 		assert.ok(await p.page.evaluate(() => !!document.activeElement.closest('#list')));
+	});
+});
+
+describe('all rooms', () => {
+	const line = server();
+
+	test('are one feed, live, each row with its room as a link; writing is done in a room, and nothing counts as read', async (t) => {
+		const [name, other] = [room(), room()];
+		await line.sent({ text: 'here', sender: 'ann' }, { room: name });
+		await line.sent({ text: 'there', sender: 'ann' }, { room: other });
+		const p = await open(t, `${line.url}/#${name}`);
+		await p.connected();
+		await p.shows('here');
+		await p.rooms.getByRole('link', { name: 'All rooms' }).click();
+		await p.shows('here', 'there');
+		assert.equal(new URL(p.page.url()).hash, '#*');
+		await p.named('heading', 'All rooms').waitFor();
+		assert.match(await p.page.title(), /^All rooms · Longline$/);
+		assert.equal(await p.rooms.getByRole('link', { name: 'All rooms' }).getAttribute('aria-current'), 'page');
+		await p.page.getByText('These are the messages of all rooms. To write, choose one.').waitFor();
+		assert.equal(await p.field.isVisible(), false);
+		await accessible(p, 'all rooms');
+		await line.sent({ text: 'more here', sender: 'ann' }, { room: name });
+		await line.sent({ text: 'more there', sender: 'ann' }, { room: other });
+		await line.sent({ text: 'and there', sender: 'ann' }, { room: other });
+		await p.shows('here', 'there', 'more here', 'more there', 'and there');
+		const where = await p.log.getByRole('article').evaluateAll((nodes) => nodes.map((node) => [...node.querySelectorAll('a')].map((a) => a.getAttribute('href'))));
+		assert.deepEqual(where.map(([first]) => first), [name, other, name, other, other].map((one) => `#${one}`));
+		assert.ok(where.every(([first, time]) => time.startsWith(`${first}/`)), `${where}`);
+		await p.rooms.locator(`a[href="#${other}"]`).getByText('unread').waitFor();
+		assert.equal(await p.rooms.getByText('#*').count(), 0, 'it is no room of the list');
+		await p.page.reload();
+		await p.shows('here', 'there', 'more here', 'more there', 'and there');
+		await p.rooms.locator(`a[href="#${other}"]`).getByText('unread').waitFor();
+		await p.log.getByRole('link', { name: `#${other}` }).last().click();
+		await p.named('heading', `#${other}`).waitFor();
+		await p.shows('there', 'more there', 'and there');
+		await p.type('mine');
+		await p.sent();
+		await p.page.goBack();
+		await p.log.getByText('mine').waitFor();
+		// The search is there, too.
+		await p.query.click();
+		assert.equal(await p.named('button', 'This room').count(), 0);
+		await p.page.keyboard.press('Escape');
+	});
+
+	test('the feed goes back over all of the log', async (t) => {
+		const [name, other] = [room(), room()];
+		await line.sql(`INSERT INTO messages(room, text) WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 300)
+			SELECT CASE x % 2 WHEN 0 THEN '${name}' ELSE '${other}' END, 'm' || x FROM c`);
+		const p = await open(t, `${line.url}/#*`);
+		await p.connected();
+		await p.log.getByText('m300', { exact: true }).waitFor();
+		for (let i = 0; i < 60 && !(await p.texts()).includes('m100'); i += 1) {
+			await p.log.evaluate((log) => log.scrollBy(0, -3000));
+			await sleep(30);
+		}
+		const texts = (await p.texts()).filter((text) => /^m\d+$/.test(text));
+		const from = Number(texts[0].slice(1));
+		assert.deepEqual(texts, texts.map((_, i) => `m${from + i}`), 'in order, without a hole');
 	});
 });
