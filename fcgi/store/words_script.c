@@ -33,25 +33,14 @@ static const struct range symbols[] = {{0x2000, 0x2BFF}, {0x2E00, 0x2E7F}, {0x2F
     {0xFFE0, 0xFFFF}, {0x10100, 0x101FF}, {0x1BCA0, 0x1BCFF}, {0x1CC00, 0x1D3FF}, {0x1F000, 0x1FAFF},
     {0x1FB00, 0x1FFFF}, {0xE0000, 0x10FFFF}};
 
+/* n: how many of the ranges begin at c or before. */
 static bool
-within(const struct range *ranges, size_t n, int32_t c)
+ends_behind(const struct range *ranges, size_t n, int32_t c)
 {
-	size_t low = 0;
-
-	/* The last range that begins at c or before. */
-	while (n > 0) {
-		size_t half = n / 2;
-
-		if (ranges[low + half].first <= c) {
-			low += half + 1;
-			n -= half + 1;
-		} else
-			n = half;
-	}
-	return low > 0 && c <= ranges[low - 1].last;
+	return n > 0 && c <= ranges[n - 1].last;
 }
 
-#define WITHIN(ranges, c) within(ranges, sizeof(ranges) / sizeof(ranges)[0], c)
+#define WITHIN(ranges, c) ends_behind(ranges, WORDS_UP_TO(ranges, c), c)
 
 enum words_script
 words_script(int32_t c)

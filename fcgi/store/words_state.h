@@ -11,6 +11,29 @@ enum words_script {
 	WORDS_SCRIPT_RUNS,    /* without blanks */
 };
 
+/*
+ * How many of the n entries of a table, sorted by the character that each begins with, begin with c or one before it.
+ * Here, so that it is made for each table: it is asked for most characters.
+ */
+#define WORDS_UP_TO(table, c) words_up_to(table, sizeof(table) / sizeof(table)[0], sizeof(table)[0], c)
+static inline size_t
+words_up_to(const void *table, size_t n, size_t size, int32_t c)
+{
+	size_t low = 0;
+
+	while (n > 0) {
+		size_t half = n / 2;
+		const int32_t *first = (const void *)((const char *)table + (low + half) * size);
+
+		if (*first <= c) {
+			low += half + 1;
+			n -= half + 1;
+		} else
+			n = half;
+	}
+	return low;
+}
+
 /* Of letters, marks and numbers; of others it says nothing that is true. */
 enum words_script words_script(int32_t c);
 /* Of a character that this utf8proc does not know yet: whether it stands where symbols and punctuation do. */

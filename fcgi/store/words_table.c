@@ -20,20 +20,9 @@ static const struct letter letters[] = {{0xE6, "ae"}, {0xF0, "d"}, {0xF8, "o"}, 
 const char *
 words_letters(int32_t c)
 {
-	size_t low = 0, n = sizeof letters / sizeof letters[0];
+	size_t n = WORDS_UP_TO(letters, c);
 
-	if (c < letters[0].c)
-		return NULL;
-	while (n > 0) {
-		size_t half = n / 2;
-
-		if (letters[low + half].c <= c) {
-			low += half + 1;
-			n -= half + 1;
-		} else
-			n = half;
-	}
-	return letters[low - 1].c == c ? letters[low - 1].as : NULL;
+	return n > 0 && letters[n - 1].c == c ? letters[n - 1].as : NULL;
 }
 
 int32_t
@@ -52,20 +41,9 @@ static const int32_t zeros[] = {0x30, 0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 
 int
 words_digit(int32_t c)
 {
-	size_t low = 0, n = sizeof zeros / sizeof zeros[0];
+	size_t n = WORDS_UP_TO(zeros, c);
 
-	if (c < zeros[0])
-		return -1;
-	while (n > 0) {
-		size_t half = n / 2;
-
-		if (zeros[low + half] <= c) {
-			low += half + 1;
-			n -= half + 1;
-		} else
-			n = half;
-	}
-	return c - zeros[low - 1] <= 9 ? (int)(c - zeros[low - 1]) : -1;
+	return n > 0 && c - zeros[n - 1] <= 9 ? (int)(c - zeros[n - 1]) : -1;
 }
 
 const unsigned char words_ascii[128] = {['0'] = '0',

@@ -62,8 +62,8 @@ build/bench/floor: tests/bench/floor.c tests/bench/floor_flow.c build/longline.a
 build/bench/insert: tests/bench/insert.c | build/bench
 	$(call say,LD,$@)$(CC) $(STD) $(CPPFLAGS) $(BENCH_CFLAGS) $(WARNINGS) -o $@ $< -lsqlite3
 
-build/bench/words_lines build/bench/words_cost: build/bench/%: tests/bench/%.c build/longline.a | build/bench
-	$(call say,LD,$@)$(CC) $(STD) $(CPPFLAGS) $(BENCH_CFLAGS) $(WARNINGS) -o $@ $^ $(LIBS)
+build/bench/words_lines build/bench/words_cost: build/bench/%: tests/bench/%.c build/longline.a tests/bench/lines.h | build/bench
+	$(call say,LD,$@)$(CC) $(STD) $(CPPFLAGS) $(BENCH_CFLAGS) $(WARNINGS) -o $@ $(filter %.c %.a,$^) $(LIBS)
 
 # The daemon as it is, but that it tells what it has of malloc.
 build/bench/longlined-heap: tests/bench/heap.c build/main.o build/longline.a | build/bench

@@ -3,14 +3,12 @@
  * second of the processor's time, and the size of the index. And beside unicode61 that is given the same tokens, with
  * blanks between: what FTS5 itself takes for so many. They take turns, PAIRS times; the medians of the ratios are told.
  */
-#include <sqlite3.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "lines.h"
 #include "store/words.h"
 
 enum { PAIRS_MAX = 99, LINES_MAX = 1 << 20 };
@@ -18,24 +16,6 @@ enum { PAIRS_MAX = 99, LINES_MAX = 1 << 20 };
 static struct str lines[LINES_MAX], tokens[LINES_MAX];
 static size_t n_lines;
 static char path[] = "/tmp/longline-words-cost-XXXXXX";
-
-static void
-must(int code, sqlite3 *db)
-{
-	if (code == SQLITE_OK || code == SQLITE_DONE || code == SQLITE_ROW)
-		return;
-	fprintf(stderr, "words_cost: %s\n", sqlite3_errmsg(db));
-	exit(1);
-}
-
-static sqlite3_stmt *
-prepare(sqlite3 *db, const char *sql)
-{
-	sqlite3_stmt *stmt;
-
-	must(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), db);
-	return stmt;
-}
 
 static double
 seconds(void)
@@ -96,15 +76,14 @@ copy_of(struct str s)
 static void
 read_lines(FILE *f)
 {
-	char *line = NULL;
-	size_t size = 0;
-	ssize_t n;
+	struct lines l = {.f = f};
+	struct str line;
 
-	while (n_lines < LINES_MAX && (n = getline(&line, &size, f)) > 0) {
+	while (n_lines < LINES_MAX && lines_next(&l, &line)) {
 		struct words w;
 		struct buf b;
 
-		lines[n_lines] = copy_of((struct str){line, (size_t)n - 1});
+		lines[n_lines] = copy_of(line);
 		buf_init(&b, SIZE_MAX);
 		words_begin(&w, lines[n_lines], false);
 		while (words_next(&w)) {
@@ -114,7 +93,7 @@ read_lines(FILE *f)
 		tokens[n_lines++] = copy_of(buf_str(&b));
 		buf_fini(&b);
 	}
-	free(line);
+	lines_end(&l);
 }
 
 static int
@@ -144,7 +123,6 @@ main(int argc, char **argv)
 		return 2;
 	}
 	read_lines(f);
-	fclose(f);
 	close(mkstemp(path));
 	for (size_t i = 0; i < pairs; i++) {
 		double unicode61 = fill("unicode61 remove_diacritics 2", lines, &size);

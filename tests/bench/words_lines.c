@@ -3,30 +3,10 @@
  * input is a term, as in a search; the answer is a line of the numbers of lines that it finds, from 0 on. For
  * search-oracle.mjs.
  */
-#include <sqlite3.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "lines.h"
 #include "store/words.h"
-
-static void
-must(int code, sqlite3 *db)
-{
-	if (code == SQLITE_OK || code == SQLITE_DONE)
-		return;
-	fprintf(stderr, "words_lines: %s\n", sqlite3_errmsg(db));
-	exit(1);
-}
-
-static sqlite3_stmt *
-prepare(sqlite3 *db, const char *sql)
-{
-	sqlite3_stmt *stmt;
-
-	must(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), db);
-	return stmt;
-}
 
 /* The term as FTS5 takes it; free() it. */
 static char *
@@ -49,14 +29,12 @@ expression(struct str term)
 int
 main(int argc, char **argv)
 {
-	FILE *f = argc == 2 ? fopen(argv[1], "r") : NULL;
+	struct lines texts = {.f = argc == 2 ? fopen(argv[1], "r") : NULL}, terms = {.f = stdin};
 	sqlite3_stmt *insert, *find;
 	sqlite3 *db;
-	char *line = NULL;
-	size_t size = 0;
-	ssize_t n;
+	struct str line;
 
-	if (f == NULL) {
+	if (texts.f == NULL) {
 		fprintf(stderr, "usage: words_lines LINES\n");
 		return 2;
 	}
@@ -66,18 +44,18 @@ main(int argc, char **argv)
 	         NULL, NULL),
 	    db);
 	insert = prepare(db, "INSERT INTO t (rowid, body) VALUES (?1, ?2)");
-	for (int64_t row = 0; (n = getline(&line, &size, f)) > 0; row++) {
+	for (int64_t row = 0; lines_next(&texts, &line); row++) {
 		sqlite3_bind_int64(insert, 1, row);
-		sqlite3_bind_text(insert, 2, line, (int)(line[n - 1] == '\n' ? n - 1 : n), SQLITE_TRANSIENT);
+		sqlite3_bind_text(insert, 2, line.p, (int)line.n, SQLITE_TRANSIENT);
 		must(sqlite3_step(insert), db);
 		sqlite3_reset(insert);
 	}
-	fclose(f);
+	lines_end(&texts);
 	sqlite3_finalize(insert);
 	must(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), db);
 	find = prepare(db, "SELECT rowid FROM t WHERE t MATCH ?1 ORDER BY rowid");
-	while ((n = getline(&line, &size, stdin)) > 0) {
-		char *e = expression((struct str){line, (size_t)(line[n - 1] == '\n' ? n - 1 : n)});
+	while (lines_next(&terms, &line)) {
+		char *e = expression(line);
 		int code;
 
 		sqlite3_bind_text(find, 1, e, -1, SQLITE_TRANSIENT);
@@ -90,6 +68,6 @@ main(int argc, char **argv)
 	}
 	sqlite3_finalize(find);
 	sqlite3_close(db);
-	free(line);
+	lines_end(&terms);
 	return 0;
 }
