@@ -3,6 +3,7 @@ import { awake } from './awake.js';
 import { Credential, GivenName, claimsOf, invitationIn } from './credential.js';
 import { Days } from './days.js';
 import { Drafts } from './drafts.js';
+import { withEarly } from './early.js';
 import { exported } from './export.js';
 import { Feed } from './feed.js';
 import { hearing } from './hears.js';
@@ -22,6 +23,8 @@ import { Views } from './views.js';
 import { Visit } from './visit.js';
 import { newKey } from './write.js';
 
+const FIRST_MS = 2_000; // the first page of the history has the line for itself for so long at most
+
 // An invitation leaves the address before anything is asked.
 const { hash } = location;
 if (invitationIn(hash) !== null) history.replaceState(null, '', location.pathname + location.search);
@@ -30,10 +33,11 @@ const own = `longline ${new URL('.', location.href).pathname}`; // two Longlines
 const credential = new Credential(allowed(() => localStorage), own, invitationIn(hash));
 const scope = credential.scope(); // nor do two persons of one browser
 const prefs = new Memory(allowed(() => localStorage), scope);
+allowed(() => localStorage.setItem(`${own}.scope`, scope)); // for the script in index.html
 const session = new Memory(allowed(() => sessionStorage), scope);
 session.only(own); // they signed out in another tab, perhaps
 const drafts = new Drafts(prefs, session);
-const ask = (...request) => fetch(...request);
+const ask = withEarly(globalThis.early, credential.token, (...request) => fetch(...request));
 const server = new Server(credential.signed(ask));
 
 function follow() {
@@ -199,7 +203,8 @@ if (invitationIn(hash) === null) seek.follow(hash);
 const joined = sign.invited(hash) && credential.token === invitationIn(hash);
 if (joined) visit.say('An invitation has signed you in. “Sign out” is in the options.');
 feed.look(view.visible);
-feed.start();
+ask.drop();
+setTimeout(() => feed.start(), FIRST_MS); // or before, visit.js: once the first page is there
 outbox.load();
 
 addEventListener('hashchange', follow);

@@ -9,6 +9,7 @@ export class Feed {
 	#tabs;
 	#live = null;
 	#looked = new Map(); // tab -> whether it is looked at
+	#started = false;
 	#cursor = null;
 	#epoch = null;
 
@@ -38,7 +39,10 @@ export class Feed {
 		return this.#cursor !== null;
 	}
 
+	// Once.
 	start() {
+		if (this.#started) return;
+		this.#started = true;
 		this.#tabs.start();
 	}
 

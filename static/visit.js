@@ -149,6 +149,7 @@ export class Visit {
 	}
 
 	changed(what, deleted = []) {
+		if (this.reader.opened || this.reader.refused || this.reader.trouble) this.feed.start();
 		this.progress.deleted(deleted);
 		if (what === 'far' && this.view.log.following) this.#open({});
 		if (what === 'opened') this.#arrive();

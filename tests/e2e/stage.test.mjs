@@ -69,6 +69,16 @@ describe('stage: what nginx serves', () => {
 		const size = bodies.reduce((sum, body) => sum + gzipSync(body, { level: 4 }).length, 0);
 		assert.ok(size <= MOST, `${size} bytes`);
 	});
+
+	it('lets the one script run that stands in the page, and no other', async () => {
+		const page = await s.get('/');
+		const scripts = [...page.text.matchAll(/<script>([^]*?)<\/script>/g)].map(([, text]) => text);
+		assert.equal(scripts.length, 1);
+		assert.ok(Buffer.byteLength(scripts[0]) <= 1024, `${scripts[0].length} bytes`);
+		const hash = createHash('sha256').update(scripts[0]).digest('base64');
+		const [, sources] = /script-src ([^;]*);/.exec(page.headers['content-security-policy']);
+		assert.equal(sources, `'self' 'sha256-${hash}'`, 'nginx/longline.conf.in must have this hash');
+	});
 });
 
 describe('stage: one release after another', () => {
