@@ -50,6 +50,9 @@ words-cost: build/bench/words_cost ## what the tokenizer costs beside unicode61:
 search-cost: $(B)/longlined build/bench/load ## the search index: its size, how long it takes to make it anew, what others notice, what searches take; ROWS=1000000 RATE=200
 	@ROWS='$(ROWS)' RATE='$(RATE)' node tests/bench/index.mjs
 
+page-cost: $(B)/longlined ## how soon the page begins on a slow line, and how it bears a flood on a slow processor; RUNS=5 MESSAGES=20000 SECONDS=60
+	@RUNS='$(RUNS)' MESSAGES='$(MESSAGES)' SECONDS='$(SECONDS)' node tests/bench/page.mjs
+
 bench-docs: ## put the figures of the last bench into docs/PERFORMANCE.md
 	@node tests/bench/report.mjs
 
@@ -72,4 +75,4 @@ build/bench/longlined-heap: tests/bench/heap.c build/main.o build/longline.a | b
 build/bench:
 	@mkdir -p $@
 
-.PHONY: bench reference hostile flow-cost storm-cost stall-cost access-cost changes-cost beside retention-cost scrub-cost search-cost search-oracle words-cost bench-docs
+.PHONY: bench reference hostile flow-cost storm-cost stall-cost access-cost changes-cost beside retention-cost scrub-cost search-cost page-cost search-oracle words-cost bench-docs
