@@ -55,7 +55,9 @@ export class FoundView {
 		on('shut', 'click', () => this.close());
 		on('results', 'scroll', () => this.#edge());
 		on('body', 'focusin', ({ target }) => {
-			if (this.open && !query.value && !target.closest('#find, #found, header')) this.hide();
+			if (!this.open || query.value || target.closest('#find, #found, header')) return;
+			this.hide();
+			this.#does.closed();
 		});
 	}
 

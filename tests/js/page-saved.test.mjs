@@ -120,6 +120,8 @@ describe('all rooms', () => {
 		assert.ok(where.every(([first, time]) => time.startsWith(`${first}/`)), `${where}`);
 		await p.rooms.locator(`a[href="#${other}"]`).getByText('unread').waitFor();
 		assert.equal(await p.rooms.getByText('#*').count(), 0, 'it is no room of the list');
+		const remembered = await p.page.evaluate(() => Object.entries(localStorage).filter(([key]) => /read$|visited$/.test(key)).map(([, value]) => value));
+		assert.ok(remembered.length > 1 && !remembered.some((value) => value.includes('"*"')), `${remembered}`);
 		await p.page.reload();
 		await p.shows('here', 'there', 'more here', 'more there', 'and there');
 		await p.rooms.locator(`a[href="#${other}"]`).getByText('unread').waitFor();

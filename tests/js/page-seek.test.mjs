@@ -82,6 +82,12 @@ describe('the search', () => {
 		await finds(p, `${word} 2`);
 		await comes(p, `#${other}?q=${word}+2`);
 		assert.equal(await p.page.evaluate(() => history.length), length);
+		// A field that was emptied ends it, as soon as one is elsewhere.
+		await p.query.fill('');
+		await p.field.click();
+		await until(async () => !await p.named('region', 'Search results').isVisible() && !hash(p).includes('?'), { what: 'the search to end' });
+		await p.page.goBack();
+		await finds(p, `${word} 2`);
 		// Another room of the list has no search.
 		await p.rooms.locator(`a[href="#${other}"]`).click();
 		await until(async () => !await p.named('region', 'Search results').isVisible(), { what: 'the search to close' });

@@ -1,7 +1,7 @@
 // views.test.mjs: searches that are kept: how often, and by whom, it is asked what is new.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { FakeClock, json, settle } from './fake.mjs';
+import { FakeClock, json } from './fake.mjs';
 import { Memory, Server, Views } from './modules.mjs';
 
 function begin({ leading = true, kept = [], storage = new Map() } = {}) {
@@ -100,7 +100,14 @@ describe('searches that are kept', () => {
 		self.views.heard();
 		await self.clock.advance(11_000);
 		assert.deepEqual(self.asked.slice(1).map((one) => one.get('q')), ['a', 'b'], 'and none of a room that is none');
+	});
+
+	test('who leads no more asks no more', async () => {
+		const self = begin({ kept: ['a', 'b'] });
+		self.views.heard();
+		await self.clock.advance(10_050);
 		self.feed.leading = false;
-		await settle();
+		await self.clock.advance(60_000);
+		assert.equal(self.asked.length, 1);
 	});
 });
