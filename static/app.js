@@ -1,4 +1,5 @@
 // app.js: wires the line, the room that is open, and the document together.
+import { Acts, curlOf } from './acts.js';
 import { awake } from './awake.js';
 import { Credential, GivenName, claimsOf, invitationIn } from './credential.js';
 import { Days } from './days.js';
@@ -17,7 +18,9 @@ import { Search } from './search.js';
 import { Seek } from './seek.js';
 import { Sign } from './sign.js';
 import { Server, world } from './transport.js';
-import { dayOf, save } from './view-rows.js';
+import { save } from './view-content.js';
+import { clipboard } from './view-pick.js';
+import { dayOf, minuteOf } from './view-rows.js';
 import { View } from './view.js';
 import { Views } from './views.js';
 import { Visit } from './visit.js';
@@ -50,6 +53,7 @@ function follow() {
 
 const rooms = new RoomList(server, prefs, (list, unread, what) => {
 	view.rooms(list, unread, visit.room, what);
+	view.log.relink();
 	visit.fence();
 }, () => outbox.items.filter(({ state }) => state === 'failed').map(({ room }) => room));
 const search = new Search(server, (found) => {
@@ -61,8 +65,13 @@ const view = new View({
 	submit: (typed) => visit.submit(typed),
 	files: (given) => visit.attach(given),
 	name: (text) => prefs.set('name', text),
-	menu: (message, mine, beside) => view.change.open(message, mine, beside),
-	edit: (id) => mend.begin(id),
+	nameless: () => sign.stranger && prefs.get('name') === null && prefs.get('given') === null,
+	curl: (room) => curlOf(location.href, room, !sign.stranger),
+	menu: (id, beside) => acts.menu(id, beside),
+	act: (what, id, beside) => acts.act(what, id, beside),
+	lines: (ids) => acts.lines(ids),
+	copy: (words) => acts.copy(words),
+	leads: (word) => acts.leads(word),
 	editLast: () => mend.last(),
 	save: (text) => mend.save(text),
 	leave: () => mend.leave(),
@@ -126,6 +135,10 @@ const view = new View({
 		const [list, title] = search.hits.length ? [search.hits, 'search'] : [visit.timeline.messages, visit.room];
 		save(exported(list, form, title));
 	},
+	dense(yes) {
+		prefs.set('dense', yes);
+		view.dense(yes);
+	},
 	async notify(on) {
 		const yes = on && await globalThis.Notification?.requestPermission() === 'granted';
 		prefs.set('notify', yes);
@@ -182,6 +195,7 @@ mend.visit = visit;
 const days = new Days({ server, visit, dayOf });
 const saved = () => view.saved.show(views, { room: visit.room, text: seek.text });
 const seek = new Seek({ search, view, visit, rooms, server, saved });
+const acts = new Acts({ visit, view, rooms, own: mine, mend, clipboard, page: () => location.href, when: minuteOf });
 const views = new Views({ server, prefs, feed, names: () => seek.names, draw: saved });
 const hears = hearing({ visit, rooms, outbox, feed, view, sign, given, prefs, search, own: mine, mend, seek, views });
 
@@ -192,11 +206,12 @@ function wake(how) {
 
 function named() {
 	const name = prefs.get('given') ?? claimsOf(credential.token)?.name;
-	view.form.name(name ?? prefs.get('name', ''), name !== undefined);
+	view.form.name(name ?? prefs.get('name'), name !== undefined);
 	view.sign.who(sign.stranger, name);
 }
 
 named();
+view.dense(prefs.get('dense', false));
 view.notify(prefs.get('notify', false));
 visit.follow(invitationIn(hash) === null ? hash : '', history.state);
 if (invitationIn(hash) === null) seek.follow(hash);

@@ -4,11 +4,12 @@ const DELETES = 'message deleted';
 const EDITS = 'message changed';
 
 // What a message is after a change. Of one that was deleted only its place stays.
-export function after(message, { event, text, args, at }) {
+export function after(message, { event, text, args, format = message.format, at }) {
 	const { id, room } = message;
 	if (event === DELETES) return { id, room, at: message.at, deleted: true, deleted_at: at };
-	const { text: _, args: __, attachments, snippet, edited_at, ...rest } = message;
-	return { ...rest, ...(text === undefined ? { args } : { text }), edited_at: at ?? edited_at };
+	const { text: _, args: __, format: ___, attachments, snippet, edited_at, ...rest } = message;
+	const marked = text !== undefined && format === 'markdown' && { format };
+	return { ...rest, ...(text === undefined ? { args } : { text }), ...marked, edited_at: at ?? edited_at };
 }
 
 // The messages as these changes leave them, without those that they delete.

@@ -1,4 +1,5 @@
-// export.js: messages as a file: text, JSON lines, CSV.
+// export.js: messages as a file: text, JSON lines, CSV; and as what is copied.
+import { stripped, strippedParts } from './ansi.js';
 
 // A file among the arguments of an event, as the wire has it; inside a string its quotes would be escaped.
 const PLACE = /\{(?:"num":(\d+),)?"_placeholder":true(?:,"num":(\d+))?\}/g;
@@ -10,7 +11,7 @@ const EXCERPT = 300; // and in all
 
 // A snippet of a search, hits at the odd places, bounded in length as well, since a word may be very long.
 export function excerpt(snippet) {
-	const [first, ...rest] = snippet;
+	const [first, ...rest] = strippedParts(snippet);
 	const cut = rest.length && first.length > AROUND ? `…${first.slice(-AROUND)}` : first;
 	let left = EXCERPT;
 	return [cut, ...rest].map((part) => {
@@ -21,7 +22,7 @@ export function excerpt(snippet) {
 }
 
 export function plain({ text, event, args, attachments }) {
-	if (text !== undefined) return event === 'chat message' ? text : `${event} ${text}`;
+	if (text !== undefined) return stripped(event === 'chat message' ? text : `${event} ${text}`);
 	if (attachments?.length) return event.replace(/^file:/, '');
 	return `${event === 'chat message' ? '' : `${event} `}${argsOf(args)}`;
 }
@@ -36,15 +37,20 @@ function cell(value) {
 }
 
 const COLUMNS = ['id', 'at', 'room', 'sender', 'event', 'text', 'by'];
-const cellOf = (message, name) => message[name] ?? (name === 'text' ? plain(message) : '');
+const cellOf = (message, name) => (name === 'text' ? stripped(message.text ?? plain(message)) : message[name] ?? '');
+
+// Every line of a message but the first is set in, so that no message can pretend to be two.
+const setIn = (text) => text.replace(/\r\n|[\r\n\u2028\u2029]/g, '\n\t');
+
+// Messages that were selected together. `when`: writes a time for who reads it here.
+export const linesOf = (messages, when) =>
+	messages.map((message) => `[${when(message.at)}] ${message.sender || '-'}: ${setIn(plain(message))}`).join('\n');
 
 const FORMS = {
 	txt: {
 		type: 'text/plain',
-		// Every line of a message but the first is set in, so that no message can pretend to be two.
 		of: (messages) => messages.map((message) =>
-			`${message.at} #${message.room} ${message.sender || '-'}: ${plain(message).replace(/\r\n|[\r\n\u2028\u2029]/g, '\n\t')}\n`)
-			.join(''),
+			`${message.at} #${message.room} ${message.sender || '-'}: ${setIn(plain(message))}\n`).join(''),
 	},
 	jsonl: {
 		type: 'application/x-ndjson',

@@ -1,8 +1,9 @@
 // markup.js: a small safe subset of Markdown, and links, as a tree of plain objects.
 
-export const TAGS = ['pre', 'code', 'strong', 'em', 'del', 'a'];
+export const TAGS = ['pre', 'code', 'strong', 'em', 'del', 'a', 'blockquote'];
 
 const LONGEST = 20_000; // nobody writes more by hand; a log pasted in has no markup
+const DEEPEST = 4; // marks in marks, quotes in quotes
 const CLOSES = { ')': '(', ']': '[', '}': '{' };
 const MARKS = { '**': 'strong', '*': 'em', _: 'em', '~~': 'del' };
 // What ends an address beyond ASCII: blanks, marks that turn the reading direction, which would show another address than
@@ -10,29 +11,46 @@ const MARKS = { '**': 'strong', '*': 'em', _: 'em', '~~': 'del' };
 const ENDS = '[\\s\\p{C}\\p{Term}\\p{QMark}\\p{Ps}\\p{Pe}\\p{Pi}\\p{Pf}\\u2014\\u2015\\u2026\\uff5e]';
 // Scripts without blanks between words, right behind what could be the end of a host.
 const BEHIND_HOST = /^(https?:\/\/[^/?#]*?[a-z0-9\]])(?=[\p{scx=Han}\p{scx=Hira}\p{scx=Kana}\p{scx=Hang}\p{scx=Thai}\p{scx=Lao}\p{scx=Khmr}\p{scx=Mymr}][^./?#]*(?:[/?#]|$))/iu;
+const ADDRESS = `(?<![a-z0-9])https?://(?:[!#-&(-;=?-_a-~]|(?!${ENDS})[^\\0-\\x7f]){1,2000}`;
+// What may be a room or a person here: #ops, @ann.
+const CALLED = '(?<![\\p{L}\\p{N}_/&#@.=-])[#@][\\p{L}\\p{N}_](?:[\\p{L}\\p{N}._-]{0,62}[\\p{L}\\p{N}_-])?';
 // Bounded, or a search for each mark's other half would cost the square of the text's length.
 const INLINE = new RegExp([
 	'`([^`]{1,2000})`',
 	'(?<![\\p{L}\\p{N}*_~])(\\*\\*|\\*|_|~~)(?![\\s*_~])(.{0,500}?[^\\s*_~])\\2(?![\\p{L}\\p{N}*_~])',
-	`(?<![a-z0-9])https?://(?:[!#-&(-;=?-_a-~]|(?!${ENDS})[^\\0-\\x7f]){1,2000}`,
+	ADDRESS, CALLED,
 ].join('|'), 'giu');
+const PLAIN = new RegExp(`${ADDRESS}|${CALLED}`, 'giu');
+// Whichever begins first: one may stand in the other.
+const BLOCKS = /```([^]*?)```\n?|((?:^>.*(?:\n|$))+)/gm;
+
+// Only what leads somewhere.
+export const links = (text) => (text.length > LONGEST ? [text] : inline(text, 0, PLAIN));
 
 export function parse(text) {
-	if (text.length > LONGEST) return [text];
-	const pieces = text.split('```');
-	if (pieces.length % 2 === 0) pieces.push(pieces.splice(-2).join('```'));
-	return pieces.flatMap((piece, i) => (i % 2
-		? { tag: 'pre', children: [piece.replace(/^[\w+-]*\n/, '').replace(/\n$/, '')] }
-		: inline(i ? piece.replace(/^\n/, '') : piece, 0)));
+	return text.length > LONGEST ? [text] : blocks(text, 0);
 }
 
-function inline(text, depth) {
+function blocks(text, depth) {
+	const nodes = [];
+	let at = 0;
+	for (const { 0: all, 1: code, 2: quoted, index } of depth === DEEPEST ? [] : text.matchAll(BLOCKS)) {
+		nodes.push(...inline(text.slice(at, index), 0), quoted === undefined
+			? { tag: 'pre', children: [code.replace(/^[\w+-]*\n/, '').replace(/\n$/, '')] }
+			: { tag: 'blockquote', children: blocks(quoted.replace(/^> ?/gm, '').replace(/\n$/, ''), depth + 1) });
+		at = index + all.length;
+	}
+	return [...nodes, ...inline(text.slice(at), 0)];
+}
+
+function inline(text, depth, what = INLINE) {
 	const nodes = [];
 	let plain = 0;
-	for (const found of depth > 3 ? [] : text.matchAll(INLINE)) {
+	for (const found of depth === DEEPEST ? [] : text.matchAll(what)) {
 		const [all, code, mark, inner] = found;
 		const node = code ? { tag: 'code', children: [code] }
-			: mark ? { tag: MARKS[mark], children: inline(inner, depth + 1) } : address(all, text[found.index - 1]);
+			: mark ? { tag: MARKS[mark], children: inline(inner, depth + 1) }
+				: /^[#@]/.test(all) ? { tag: 'called', children: [all] } : address(all, text[found.index - 1]);
 		if (!node) continue;
 		if (found.index > plain) nodes.push(text.slice(plain, found.index));
 		nodes.push(node);

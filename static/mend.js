@@ -1,4 +1,5 @@
 // mend.js: edits and deletes messages: one's own, and others' where one moderates.
+import { stripped } from './ansi.js';
 import { Failure } from './transport.js';
 import { wellFormed } from './write.js';
 
@@ -28,7 +29,7 @@ export class Mend {
 		if (this.id === null) this.view.log.show(`message ${id}`);
 		this.id = id;
 		this.#saving = false;
-		this.view.form.edit(message.text);
+		this.view.form.edit(stripped(message.text));
 		this.visit.changed('edit');
 	}
 
@@ -61,7 +62,7 @@ export class Mend {
 		const { id, view } = this;
 		const text = wellFormed(typed);
 		if (this.#saving) return;
-		if (text === this.visit.timeline.get(id)?.text) {
+		if (text === stripped(this.visit.timeline.get(id)?.text ?? '')) {
 			this.leave();
 			return;
 		}

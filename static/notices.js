@@ -1,5 +1,7 @@
 // notices.js: notifications of the system, if a person wants them.
 
+import { stripped } from './ansi.js';
+
 const TEXT_MOST = 200;
 
 // Of the last message of others in the rooms that were visited.
@@ -9,7 +11,7 @@ export function notice(messages, rooms, name) {
 	const { id, room, sender, text, event } = message;
 	try {
 		const title = `${sender || 'no name'} in #${room}`;
-		const note = new Notification(title, { body: (text ?? event).slice(0, TEXT_MOST), tag: room });
+		const note = new Notification(title, { body: stripped(text ?? event).slice(0, TEXT_MOST), tag: room });
 		note.onclick = () => {
 			window.focus();
 			location.hash = `#${room}/${id}`;

@@ -209,9 +209,10 @@ export class Outbox {
 		this.#set(item, 'sending');
 		this.#abort = new AbortController();
 		try {
-			const { room, sender, text, blob, event, key } = item;
+			const { room, sender, text, format, blob, event, key } = item;
 			this.#asked = blob ? Infinity : this.clock.now();
-			const message = blob ? { room, sender, key, blob, event } : { room, sender, text, key };
+			// What was typed before there were formats has none.
+			const message = blob ? { room, sender, key, blob, event } : { room, sender, text, ...(format && { format }), key };
 			const reply = await this.server.send(message, this.#abort.signal);
 			this.#pause.reset();
 			this.#removals.set(key, this.#forget(key));

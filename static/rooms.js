@@ -1,7 +1,8 @@
 // rooms.js: which rooms there are, and what is unread in them.
+import { stripped } from './ansi.js';
 import { filed } from './export.js';
 
-const brief = ({ text, event = '' }) => (/^file:/.test(event) ? event.slice(5) : filed(text ?? event));
+const brief = ({ text, event = '' }) => (/^file:/.test(event) ? event.slice(5) : stripped(filed(text ?? event)));
 
 export class Rooms {
 	#rooms = new Map();

@@ -126,10 +126,10 @@ export class Timeline {
 		const entry = this.#unsent.get(item.key);
 		if (type === 'item') this.#unsent.set(item.key, { claim: entry?.claim ?? null, item: { ...item } });
 		else this.#unsent.delete(item.key);
-		const { room, sender, text } = item;
+		const { room, sender, text, format } = item;
 		if (type !== 'sent' || this.newer !== null || this.#known.has(reply.id) || text === undefined) return;
 		if (reply.id < this.solid && reply.id > (this.older ?? 0)) return; // it was deleted before its sender was answered
-		this.#insert([{ id: reply.id, room, event: 'chat message', sender, text, at: reply.at, ours: true }]);
+		this.#insert([{ id: reply.id, room, event: 'chat message', sender, text, ...(format && { format }), at: reply.at, ours: true }]);
 	}
 
 	// `marks`: what else the row of a message says.

@@ -1,10 +1,10 @@
-// view-change.js: what may be done to a message, beside it: a small dialog, which asks before it deletes.
+// view-change.js: what may be done to a message, beside it: a small menu, which asks before it deletes.
 import { byId, on } from './view-parts.js';
 
 const dialog = byId('act');
-const edit = byId('act-edit');
 const erase = byId('act-delete');
 const cancel = byId('act-cancel');
+const all = [...dialog.querySelectorAll('button')];
 
 const GAP = 4; // pixels
 
@@ -14,10 +14,12 @@ export class ChangeView {
 	#sure = false;
 
 	constructor(does) {
-		on('act-edit', 'click', () => {
-			dialog.close();
-			does.edit(this.#id);
-		});
+		for (const one of all.filter(({ dataset }) => dataset.act)) {
+			one.addEventListener('click', () => {
+				dialog.close();
+				does.act(one.dataset.act, this.#id);
+			});
+		}
 		on('act-delete', 'click', () => (this.#sure ? this.#erase(does) : this.#ask(true)));
 		on('act-cancel', 'click', () => dialog.close());
 		on('act', 'click', ({ target }) => target === dialog && dialog.close()); // beside it
@@ -28,18 +30,24 @@ export class ChangeView {
 			const by = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
 			if (!by) return;
 			event.preventDefault();
-			const all = [edit, erase, cancel].filter(({ hidden }) => !hidden);
-			all.at((all.indexOf(document.activeElement) + by) % all.length).focus();
+			const there = all.filter(({ hidden }) => !hidden);
+			there.at((there.indexOf(document.activeElement) + by) % there.length).focus();
 		});
 	}
 
-	open({ id, text, sender }, mine, beside) {
+	// `mine`: one's own; `may`: it may be changed; `as`: it is shown otherwise; `sure`: only deleted.
+	open({ id, text, sender, format }, { mine, may, as, sure }, beside) {
 		dialog.ariaLabel = mine ? 'Your message' : `Message by ${sender || 'no name'}`;
 		this.#id = id;
 		this.#beside = beside;
-		edit.hidden = text === undefined;
+		byId('act-as').textContent = as ? 'Show as sent' : format === 'markdown' ? 'Show source' : 'Show as Markdown';
 		this.#ask(false);
+		byId('act-as').hidden = text === undefined;
+		byId('act-edit').hidden = !may || text === undefined;
+		erase.hidden = !may;
+		byId('act-quote').hidden = byId('compose').hidden;
 		dialog.showModal();
+		if (sure) this.#ask(true);
 		this.#place();
 	}
 
@@ -48,7 +56,8 @@ export class ChangeView {
 		const { top, bottom, right } = this.#beside.getBoundingClientRect();
 		const { offsetWidth, offsetHeight } = dialog;
 		const below = bottom + GAP + offsetHeight < innerHeight;
-		dialog.style.top = `${Math.max(GAP, below ? bottom + GAP : top - GAP - offsetHeight)}px`;
+		const to = Math.min(below ? bottom + GAP : top - GAP - offsetHeight, innerHeight - GAP - offsetHeight);
+		dialog.style.top = `${Math.max(GAP, to)}px`;
 		dialog.style.left = `${Math.max(GAP, Math.min(right, innerWidth - GAP) - offsetWidth)}px`;
 	}
 
@@ -56,8 +65,9 @@ export class ChangeView {
 		this.#sure = sure;
 		byId('act-ask').hidden = !sure;
 		byId('act-why').textContent = '';
+		for (const one of all) one.hidden = sure && one !== erase;
+		cancel.hidden = !sure;
 		if (!sure) return;
-		edit.hidden = true;
 		this.#place();
 		cancel.focus();
 	}

@@ -7,18 +7,23 @@ const name = byId('name');
 const compose = byId('compose');
 
 export class FormView {
+	#does;
+	#waiting = null; // what is done once it is known who writes
 	editing = false; // the field holds a message that was sent
 
 	constructor(does) {
+		this.#does = does;
 		const submit = () => {
 			if (this.editing) {
 				this.#save(does);
 				return;
 			}
 			if (field.value.trim() === '') return;
-			does.submit({ sender: this.sender, text: field.value });
-			this.draft('');
-			field.focus();
+			this.#named(() => {
+				does.submit({ sender: this.sender, text: field.value });
+				this.draft('');
+				field.focus();
+			});
 		};
 		on('compose', 'submit', submit);
 		const onEnter = (id, run) => on(id, 'keydown', (event) => {
@@ -27,12 +32,34 @@ export class FormView {
 			run();
 		});
 		onEnter('text', submit);
-		onEnter('name', () => field.focus());
+		onEnter('name', () => {
+			if (!this.#waiting) field.focus();
+			else if (this.sender) this.#named(this.#waiting);
+			else byId('nameless').focus();
+		});
 		on('name', 'input', () => {
 			const fits = senderOf(name.value);
 			if (fits !== name.value) name.value = fits;
 			this.taken('');
-			does.name(this.sender);
+			does.name(this.sender || null); // '' is a choice
+		});
+		on('nameless', 'click', () => {
+			const run = this.#waiting;
+			does.name('');
+			this.name('');
+			this.#named(run);
+		});
+		on('compose', 'keydown', (event) => {
+			if (event.key !== 'Escape' || !this.#waiting) return;
+			event.preventDefault();
+			this.#ask(null);
+			field.focus();
+		});
+		on('newline', 'pointerdown', (event) => event.preventDefault()); // the keyboard of a phone stays
+		on('newline', 'click', () => {
+			field.setRangeText('\n', field.selectionStart, field.selectionEnd, 'end');
+			field.focus();
+			field.dispatchEvent(new Event('input'));
 		});
 		on('fence-sign', 'click', () => does.sign());
 		on('text', 'input', () => {
@@ -60,9 +87,23 @@ export class FormView {
 		return name.value.trim();
 	}
 
-	// `given`: the server says so, whatever is typed.
+	// Nobody writes without a name who was not asked for it: the first thing that is sent waits.
+	#named(run) {
+		const ask = this.#does.nameless();
+		this.#ask(ask ? run : null);
+		if (ask) name.focus();
+		else run();
+	}
+
+	#ask(run) {
+		this.#waiting = run;
+		byId('ask').hidden = !run;
+	}
+
+	// `given`: the server says so, whatever is typed. '': none was chosen; null: it is to be asked for.
 	name(text, given = false) {
-		name.value = senderOf(text);
+		name.value = senderOf(text ?? '');
+		name.placeholder = text === '' ? 'no name' : 'your name';
 		name.readOnly = given;
 		name.title = given ? 'The name that the server knows you by' : '';
 		this.taken('');
@@ -119,8 +160,19 @@ export class FormView {
 	}
 
 	draft(text) {
+		this.#ask(null);
 		field.value = text;
 		this.#fit();
+	}
+
+	// Behind what stands there, and the caret behind it.
+	insert(text) {
+		const before = field.value.trimEnd();
+		field.value = `${before && `${before}\n\n`}${text}`;
+		field.focus();
+		field.setSelectionRange(field.value.length, field.value.length);
+		field.dispatchEvent(new Event('input'));
+		field.scrollTop = field.scrollHeight;
 	}
 
 	#fit() {
@@ -129,7 +181,11 @@ export class FormView {
 	}
 
 	#files(does) {
-		const take = (files) => files?.length && !compose.hidden && !this.editing && does.files({ sender: this.sender, files: [...files] });
+		const take = (given) => {
+			if (!given?.length || compose.hidden || this.editing) return;
+			const files = [...given];
+			this.#named(() => does.files({ sender: this.sender, files }));
+		};
 		const file = byId('file');
 		byId('attach').hidden = false;
 		on('attach', 'click', () => file.click());

@@ -1,5 +1,6 @@
 // view-keys.js: the keys, and the buttons around the lists.
 import { byId, on } from './view-parts.js';
+import { keyOn } from './view-pick.js';
 
 const typing = (node) => node.matches('input:not([type=checkbox]), textarea, select');
 const shows = (name) => document.body.classList.contains(name);
@@ -87,6 +88,7 @@ export function buttons(view, does) {
 		if (target === dialog) dialog.close(); // beside it
 		if (target.dataset.form) does.export(target.dataset.form);
 	});
+	on('dense', 'change', () => does.dense(byId('dense').checked));
 	on('notify', 'change', () => does.notify(byId('notify').checked));
 }
 
@@ -111,6 +113,7 @@ export function keys(view, does) {
 			event.preventDefault();
 			does.walk(by);
 		} else if (event.key === 'Escape') escape(view, does);
+		else if (!typing(event.target) && keyOn(event, does)) event.preventDefault();
 		else if (!typing(event.target) && Object.hasOwn(letters, event.key)) {
 			event.preventDefault();
 			letters[event.key]();

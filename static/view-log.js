@@ -1,4 +1,5 @@
 // view-log.js: the list of messages: which rows, and where the reader stands whatever comes.
+import { relink } from './view-content.js';
 import { byId } from './view-parts.js';
 import { draw, spoken } from './view-rows.js';
 
@@ -22,7 +23,7 @@ export class LogView {
 
 	constructor(does) {
 		this.#does = does;
-		this.#context = { room: '', does };
+		this.#context = { room: '', as: new Map(), does };
 		this.#log.addEventListener('scroll', () => this.#scrolled(), { passive: true });
 		this.#log.addEventListener('focusin', ({ target }) => this.#enter(target.closest('article')));
 		addEventListener('beforeprint', () => {
@@ -39,7 +40,7 @@ export class LogView {
 	}
 
 	clear(room) {
-		this.#context = { ...this.#context, room };
+		this.#context = { ...this.#context, room, as: new Map() };
 		this.following = true;
 		this.#complete = false;
 		this.#drawn.clear();
@@ -106,6 +107,34 @@ export class LogView {
 		if (!node) return;
 		this.following = false;
 		this.#log.scrollTop = node.offsetTop - top;
+	}
+
+	shownAs(id) {
+		return this.#context.as.get(id) ?? null;
+	}
+
+	// Otherwise than it was sent; null: as it was.
+	showAs(id, as) {
+		const key = `message ${id}`;
+		const { row, node } = this.#drawn.get(key) ?? {};
+		if (!row) return;
+		this.#context.as.set(id, as);
+		this.#drawn.set(key, { row: {}, node });
+		this.steady(() => this.#nodeOf(row), key);
+	}
+
+	// Whatever becomes larger or smaller, one stays at the end, or else where one reads.
+	steady(change, key = this.#held?.key) {
+		const { following } = this;
+		const top = this.#drawn.get(key)?.node.offsetTop - this.#log.scrollTop;
+		change();
+		if (following) this.toEnd();
+		else this.stand({ key, top });
+	}
+
+	// Rooms and people became known.
+	relink() {
+		relink(this.#log, this.#does.leads);
 	}
 
 	show(key) {

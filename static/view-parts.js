@@ -68,16 +68,21 @@ export function senderOf(sender, by) {
 
 export const size = (bytes) => (bytes < 1000 ? `${bytes} bytes` : `${(bytes / 1000).toFixed(1)} kB`);
 
-// `draw`: makes the body of these words, or of their beginning.
-export function shortened(words, draw) {
+// `draw`: makes the body of these words, or of their beginning. `tools`: buttons below it.
+export function shortened(words, draw, { lines = TALL_LINES, tools = [] } = {}) {
 	const body = draw(words.slice(0, DRAWN));
-	if (words.length < TALL && words.split('\n', TALL_LINES + 1).length <= TALL_LINES) return [body];
-	body.classList.add('tall');
-	const more = button('Show all', () => {
-		if (words.length > DRAWN) body.replaceChildren(...draw(words).childNodes);
-		body.classList.remove('tall');
-		more.remove();
-	});
-	more.className = words.length > DRAWN ? 'expand cut' : 'expand';
-	return [body, more];
+	const below = make('p', 'tools', ...tools);
+	if (words.length >= TALL || words.split('\n', lines + 1).length > lines) {
+		body.classList.add('tall');
+		body.classList.toggle('few', lines < TALL_LINES);
+		const more = button('Show all', () => {
+			if (words.length > DRAWN) body.replaceChildren(...draw(words).childNodes);
+			body.classList.remove('tall');
+			if (document.activeElement === more) more.closest('article').focus({ preventScroll: true });
+			more.remove();
+		});
+		more.classList.toggle('cut', words.length > DRAWN);
+		below.prepend(more);
+	}
+	return below.firstChild ? [body, below] : [body];
 }

@@ -1,4 +1,5 @@
 // view-words.js: what a search found is marked in the log, too. Its nodes stay as they are.
+import { strippedParts } from './ansi.js';
 import { byId } from './view-parts.js';
 
 const WORDS = 50; // different ones that are marked,
@@ -15,7 +16,7 @@ const LETTER = '[\\p{L}\\p{M}\\p{N}]';
 export function patternOf(hits) {
 	const words = new Set();
 	for (const { snippet = [] } of hits) {
-		for (const [i, part] of snippet.entries()) {
+		for (const [i, part] of strippedParts(snippet).entries()) {
 			if (i % 2 && words.size < WORDS && part && part.length <= LONG && !part.includes('…')) words.add(part.toLowerCase());
 		}
 	}

@@ -7,20 +7,25 @@ import { FoundView } from './view-found.js';
 import { fateOf } from './view-fate.js';
 import { buttons, keys } from './view-keys.js';
 import { LogView } from './view-log.js';
-import { byId, make } from './view-parts.js';
-import { timeOf } from './view-rows.js';
+import { byId, make, on } from './view-parts.js';
+import { picking } from './view-pick.js';
+import { clockWidth, timeOf } from './view-rows.js';
 import { SavedView } from './view-saved.js';
 import { SignView } from './view-sign.js';
 
 const UNDO_MS = 20_000;
+const DONE_MS = 4_000;
 
 export class View {
 	#state = { name: 'connecting' };
 	#ticker = null;
 	#barred = false;
 	#offer = null;
+	#does;
 
 	constructor(does) {
+		this.#does = does;
+		on('curl-copy', 'click', () => does.copy(byId('curl').textContent));
 		this.form = new FormView(does);
 		this.log = new LogView(does);
 		this.found = new FoundView(does);
@@ -30,6 +35,7 @@ export class View {
 		this.change = new ChangeView(does);
 		buttons(this, does);
 		keys(this, does);
+		picking(does);
 		matchMedia('(max-width: 47rem)').addEventListener('change', () => this.drawer(false));
 		document.addEventListener('visibilitychange', () => does.woken());
 	}
@@ -42,6 +48,7 @@ export class View {
 		this.log.clear(name);
 		this.found.room(name);
 		byId('room').textContent = nameOf(name);
+		byId('curl').textContent = this.#does.curl(name);
 		byId('log').ariaBusy = 'true';
 		this.drawer(false);
 		this.firstUnread(false);
@@ -82,7 +89,8 @@ export class View {
 		const away = trouble !== '';
 		byId('empty').hidden = away || (loaded && rows > 0);
 		const words = loaded ? 'Nothing has been said here yet.' : 'Loading…';
-		if (byId('empty').textContent !== words) byId('empty').textContent = words;
+		if (byId('empty-what').textContent !== words) byId('empty-what').textContent = words;
+		byId('first').hidden = !loaded;
 		byId('empty').classList.toggle('late', !loaded);
 		byId('away').hidden = !away;
 		const why = away ? `${trouble} ${loaded ? 'More messages' : 'The messages'} are asked for again.` : '';
@@ -94,13 +102,21 @@ export class View {
 		byId('alarm').textContent = `#${item.room}: ${fateOf(item).join('')}`;
 	}
 
-	// Something was done that can be undone for a while. null: no more.
-	offer(words, undo) {
+	// Something was done, and perhaps it can be undone for a while. Without words: no more.
+	offer(words = '', undo = null) {
 		clearTimeout(this.#offer);
-		byId('undo').hidden = !undo;
-		byId('undo-what').textContent = undo ? words : '';
+		byId('undo').hidden = !words;
+		byId('undo-do').hidden = !undo;
+		byId('undo-what').textContent = words;
 		this.undo = undo;
-		if (undo) this.#offer = setTimeout(() => this.offer(), UNDO_MS);
+		if (words) this.#offer = setTimeout(() => this.offer(), undo ? UNDO_MS : DONE_MS);
+	}
+
+	// A row is a line, its time in a column of its own.
+	dense(yes) {
+		byId('dense').checked = yes;
+		document.body.style.setProperty('--clock', `${clockWidth + 0.5}ch`);
+		this.log.steady(() => document.body.classList.toggle('dense', yes));
 	}
 
 	newest({ hidden, fresh, newer }) {

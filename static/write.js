@@ -20,7 +20,7 @@ export const cut = (text, bytes) => {
 // A sender has no control characters, a pasted tab say, and so many bytes; maxlength counts UTF-16 units.
 export const senderOf = (text) => cut(wellFormed(text).replace(/\p{Control}/gu, ''), SENDER_BYTES);
 
-export const textItem = (room, { sender, text }) => ({ room, key: newKey(), sender, text: wellFormed(text) });
+export const textItem = (room, { sender, text }) => ({ room, key: newKey(), sender, text: wellFormed(text), format: 'markdown' });
 
 export async function fileItem(room, sender, file) {
 	const bytes = file.size > FILE_MOST ? null : await file.arrayBuffer().catch(() => null);

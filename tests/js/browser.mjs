@@ -48,14 +48,15 @@ after(async () => {
 
 /**
  * Opens the page in a browser profile of its own. `cut`: the line will be cut in this test, so the browser will say in
- * its console that requests failed. `browser`: not the shared one; `context`: a tab in this profile (as `p.context` of
- * another one has it). All other options are those of a browser context.
+ * its console that requests failed. `asked`: for a name, and none was chosen. `browser`: not the shared one; `context`:
+ * a tab in this profile (as `p.context` of another one has it). All other options are those of a browser context.
  */
-export async function open(t, url, { cut = false, browser, context, init, ...options } = {}) {
+export async function open(t, url, { cut = false, asked = true, browser, context, init, ...options } = {}) {
 	const own = context === undefined;
 	const profile = context ?? await (browser ?? shared).newContext(options);
 	const page = await profile.newPage();
 	const complaints = listen(page, cut);
+	if (asked) await page.addInitScript(nameless);
 	t.after(async () => {
 		if (own) await profile.close().catch(() => {}); // the test may have ended the browser
 		assert.deepEqual(complaints, []);
@@ -64,6 +65,16 @@ export async function open(t, url, { cut = false, browser, context, init, ...opt
 	await page.goto(url);
 	return handle(page);
 }
+
+/** In the page: who opens it was asked for a name, and has chosen none. */
+export const nameless = () => {
+	try {
+		const name = `longline ${new URL('.', location.href).pathname}.name`;
+		if (localStorage.getItem(name) === null) localStorage.setItem(name, '""');
+	} catch {
+		// It remembers nothing.
+	}
+};
 
 /** What this page has to complain about, from now on. */
 export function listen(page, cut = false) {
@@ -110,7 +121,7 @@ export function handle(page) {
 		context: page.context(),
 		log: named('log', 'Messages'),
 		field: named('textbox', 'Message'),
-		name: named('textbox', 'Your name'),
+		name: named('textbox', 'Writing as'),
 		send: named('button', 'Send'),
 		connection: named('status', 'Connection'),
 		newest: named('button', 'Newest messages'),

@@ -9,7 +9,7 @@ const PNG = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR
 
 async function filled(line, name) {
 	for (const i of numbers(1, 30)) await line.sent({ text: `message ${i}`, sender: ['ann', 'bob', ''][i % 3] }, { room: name });
-	await line.sent({ text: '**strong** *em* ~~gone~~ `code` https://example.org/x\n```\nblock\n```', sender: 'ann' }, { room: name });
+	await line.sent({ text: '**strong** *em* ~~gone~~ `code` https://example.org/x\n```\nblock\n```\n> quoted', format: 'markdown', sender: 'ann' }, { room: name });
 	await line.sent({ text: 'line\n'.repeat(60), sender: 'tall' }, { room: name });
 	await line.sent({ event: 'alarm', text: 'fire' }, { room: name });
 	await line.sent({ args: [1, { two: 3 }] }, { room: name });
@@ -131,7 +131,7 @@ describe('by the keyboard alone', () => {
 			if (walked.includes(what)) break;
 			walked.push(what);
 		}
-		for (const part of ['Search history', 'Options', 'Open a room', 'Messages', 'Your name', 'Message', 'Attach a file', 'Send', `#${name}`]) {
+		for (const part of ['Search history', 'Options', 'Open a room', 'Messages', 'Writing as', 'Message', 'Attach a file', 'Send', `#${name}`]) {
 			assert.ok(walked.some((what) => what.includes(part)), `${part} is among: ${walked.join(', ')}`);
 		}
 		t.diagnostic(walked.join(' → '));
@@ -228,7 +228,7 @@ describe('by the keyboard alone', () => {
 		await tabTo(p, p.options.getByRole('button', { name: 'CSV' }));
 		await press(p, 'Enter');
 		assert.equal((await download).suggestedFilename(), `longline-${name}.csv`);
-		await tabTo(p, p.options.getByRole('checkbox'));
+		await tabTo(p, p.options.getByRole('checkbox', { name: 'Notify me' }));
 		await press(p, 'Escape');
 		await until(async () => !await p.options.isVisible());
 		await has(p.log);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { describe, test } from 'node:test';
 import { alive, killPid, ms, room, server, sleep, start, tempDir, until } from '../e2e/harness.mjs';
-import { handle, kill, launchAt, listen, numbers, open, program, proxy, stored } from './browser.mjs';
+import { handle, kill, launchAt, listen, nameless, numbers, open, program, proxy, stored } from './browser.mjs';
 
 const texts = async (line, name) => (await stored(line, name)).map(({ text }) => text);
 
@@ -194,6 +194,7 @@ describe('a line that comes and goes', () => {
 			t.after(() => context.close().catch(() => {}));
 			const [page] = context.pages();
 			complaints.push(listen(page, true));
+			await page.addInitScript(nameless);
 			await page.goto(`${watched.url}/#${name}`);
 			return handle(page);
 		};

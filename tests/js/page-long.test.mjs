@@ -30,7 +30,7 @@ describe('long contents', () => {
 		await rows.nth(0).getByRole('button', { name: 'Show all' }).click();
 		assert.ok(await height(rows.nth(0)) > 420);
 		await p.page.evaluate(() => dispatchEvent(new Event('beforeprint')));
-		assert.equal(await rows.nth(1).locator('code').textContent(), JSON.stringify(huge));
+		assert.equal(await rows.nth(1).locator('code').textContent(), JSON.stringify(huge, null, 2));
 	});
 
 	test('a file among the arguments is called so, in the log and in the list of rooms; a string that looks so stays', async (t) => {
@@ -40,7 +40,8 @@ describe('long contents', () => {
 			INSERT INTO attachments VALUES (last_insert_rowid(), 0, x'0102'); COMMIT`);
 		const p = await begin(t, line, name);
 		const words = '[{"needle":"stack"},(file 1),"{\\"_placeholder\\":true,\\"num\\":0}"]';
-		await until(async () => (await p.log.locator('code').allTextContents()).at(0) === words, { what: 'the arguments' });
+		const shown = '[\n  {\n    "needle": "stack"\n  },\n  (file 1),\n  "{\\"_placeholder\\":true,\\"num\\":0}"\n]';
+		await until(async () => (await p.log.locator('code').allTextContents()).at(0) === shown, { what: 'the arguments' });
 		await until(async () => (await p.rooms.locator('#list .last').allTextContents()).includes(words), { what: 'the list to say it' });
 	});
 

@@ -139,7 +139,7 @@ describe('the page', () => {
 		const [first, second, third] = await p.texts();
 		assert.equal(third, odd);
 		assert.equal(first, `<u>e</u> ${markup}`);
-		assert.equal(second, JSON.stringify([markup, { '<s>': '</article>' }]));
+		assert.equal(second, JSON.stringify([markup, { '<s>': '</article>' }], null, 2));
 		assert.equal(await p.log.locator('img, script, b, i, u, s').count(), 0);
 		await p.log.getByText('<i>x</i><script>').waitFor();
 		assert.equal(await p.log.getByRole('article').count(), 3);
