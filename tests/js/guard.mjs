@@ -41,7 +41,7 @@ export function policy(line, { who = {}, reads = () => true, writes = reads } = 
 		if (name === null) return route.fulfill(unknown());
 		const asked = url.searchParams.getAll('room');
 		const body = request.method() === 'POST' && path === 'send' ? request.postDataJSON() : null;
-		const refused = self.refuse({ path, body, name, search: url.searchParams.has('q') });
+		const refused = self.refuse({ path, body, name, search: url.searchParams.get('q') });
 		if (refused) return route.fulfill(refused);
 		if (body && !writes(name, body.room)) return route.fulfill(forbidden());
 		if (body && name) return route.continue({ headers, postData: { ...body, sender: name } });

@@ -216,7 +216,8 @@ describe('limits', () => {
 		let retryAfter = 5; // long enough to be seen on a busy machine
 		rules.refuse = ({ path, search }) => {
 			const what = search ? 'search' : path;
-			if (path === 'send' || path === 'rooms' || told.has(what)) return null;
+			// What failed last night is asked for by the field itself.
+			if (path === 'send' || path === 'rooms' || told.has(what) || /panic/.test(search)) return null;
 			told.set(what, performance.now());
 			return refusal(429, 'rate_limited', { retryAfter, limit: 'requests' });
 		};
