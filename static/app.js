@@ -1,5 +1,6 @@
 // app.js: wires the line, the room that is open, and the document together.
 import { Acts, curlOf } from './acts.js';
+import { missed } from './alarms.js';
 import { awake } from './awake.js';
 import { Credential, GivenName, claimsOf, invitationIn } from './credential.js';
 import { Days } from './days.js';
@@ -24,6 +25,7 @@ import { dayOf, minuteOf } from './view-rows.js';
 import { View } from './view.js';
 import { Views } from './views.js';
 import { Visit } from './visit.js';
+import { Wishes } from './wishes.js';
 import { newKey } from './write.js';
 
 const FIRST_MS = 2_000; // the first page of the history has the line for itself for so long at most
@@ -51,11 +53,20 @@ function follow() {
 	seek.follow(now);
 }
 
-const rooms = new RoomList(server, prefs, (list, unread, what) => {
-	view.rooms(list, unread, visit.room, what);
-	view.log.relink();
-	visit.fence();
-}, () => outbox.items.filter(({ state }) => state === 'failed').map(({ room }) => room));
+const wishes = new Wishes(prefs);
+const rooms = new RoomList({
+	server, prefs, wishes,
+	draw(list, what) {
+		view.rooms.show(list, what);
+		view.rooms.level(wishes.level(what.open), what.open);
+		view.log.relink();
+		visit.fence();
+	},
+	failed: () => outbox.items.filter(({ state }) => state === 'failed').map(({ room }) => room),
+	tell: (marks) => feed.tell(marks),
+	held: () => view.rooms.held,
+	counted: look,
+});
 const search = new Search(server, (found) => {
 	view.found.show(found);
 	if (found.answered) views.opened(found.text, found.hits[0]?.id ?? 0);
@@ -64,7 +75,10 @@ const search = new Search(server, (found) => {
 const view = new View({
 	submit: (typed) => visit.submit(typed),
 	files: (given) => visit.attach(given),
-	name: (text) => prefs.set('name', text),
+	name(text) {
+		prefs.set('name', text);
+		wished();
+	},
 	nameless: () => sign.stranger && prefs.get('name') === null && prefs.get('given') === null,
 	curl: (room) => curlOf(location.href, room, !sign.stranger),
 	menu: (id, beside) => acts.menu(id, beside),
@@ -95,12 +109,13 @@ const view = new View({
 		feed.look(view.visible);
 		if (!view.visible) return;
 		if (credential.changed) location.reload(); // and nobody told us
+		rooms.remember();
 		wake();
 		visit.look();
 	},
 	ended: (atEnd) => visit.ended(atEnd),
-	seen(id) {
-		visit.seen(id);
+	seen(views) {
+		visit.seen(views);
 		seek.learn(visit.timeline.messages);
 	},
 	rests() {
@@ -118,6 +133,16 @@ const view = new View({
 	newDay: () => rooms.show(),
 	firstUnread: () => visit.toUnread(),
 	readAll: () => visit.readAll(),
+	readRooms: () => visit.readAll(null),
+	left: () => rooms.show(),
+	pin: (room) => wished(wishes.pin(room)),
+	order: (order) => wished(wishes.sort(order)),
+	ring: (level) => wished(wishes.ring(visit.room, level)),
+	words(typed) {
+		wished(wishes.choose(typed));
+		rooms.forgetAlarms();
+		look();
+	},
 	moreRooms: () => rooms.more(),
 	sift: (typed) => rooms.sift(typed),
 	again: follow,
@@ -150,6 +175,7 @@ const sign = new Sign({ credential, fetch: ask, show: view.sign, prefs, session,
 const given = new GivenName((sender) => {
 	prefs.set('given', sender);
 	named();
+	wished();
 });
 
 const claims = claimsOf(credential.token);
@@ -181,27 +207,42 @@ const feed = new Feed(server, {
 	outbox,
 	tabs: { name: scope, id: tab, locks, Channel: globalThis.BroadcastChannel },
 	on: {
-		told({ room, mark }) {
-			rooms.readAlso(room, mark);
-			rooms.show();
-		},
+		told: ({ marks, back }) => rooms.readElsewhere(marks, back),
 		event: (event) => hears[event.type](event),
 	},
 });
 
 const mend = new Mend({ server, drafts, own: mine, view, sign });
-const visit = new Visit({ server, prefs, session, drafts, outbox, rooms, search, feed, view, sign, own: mine, mend, dayOf });
+const visit = new Visit({ server, prefs, session, drafts, outbox, rooms, wishes, search, feed, view, sign, own: mine, mend, dayOf });
 mend.visit = visit;
 const days = new Days({ server, visit, dayOf });
 const saved = () => view.saved.show(views, { room: visit.room, text: seek.text });
 const seek = new Seek({ search, view, visit, rooms, server, saved });
 const acts = new Acts({ visit, view, rooms, own: mine, mend, clipboard, page: () => location.href, when: minuteOf });
 const views = new Views({ server, prefs, feed, names: () => seek.names, draw: saved });
-const hears = hearing({ visit, rooms, outbox, feed, view, sign, given, prefs, search, own: mine, mend, seek, views });
+const hears = hearing({ visit, rooms, wishes, go, outbox, feed, view, sign, given, prefs, search, own: mine, mend, seek, views });
 
 function wake(how) {
 	feed.wake(how);
 	visit.reader.wake(how);
+}
+
+// Shows what a person has chosen of rooms.
+function wished() {
+	wishes.called(view.form.sender);
+	view.rooms.wishes(wishes);
+	rooms.show();
+	visit.changed('wishes');
+}
+
+// For alarms that nobody heard.
+function look() {
+	return missed({ server, rooms, wishes, alarm: (message) => visit.alarm(message) });
+}
+
+function go(hash) {
+	if (location.hash === hash) follow();
+	else location.hash = hash;
 }
 
 function named() {
@@ -215,6 +256,7 @@ view.dense(prefs.get('dense', false));
 view.notify(prefs.get('notify', false));
 visit.follow(invitationIn(hash) === null ? hash : '', history.state);
 if (invitationIn(hash) === null) seek.follow(hash);
+wished();
 const joined = sign.invited(hash) && credential.token === invitationIn(hash);
 if (joined) visit.say('An invitation has signed you in. “Sign out” is in the options.');
 feed.look(view.visible);
@@ -225,8 +267,15 @@ outbox.load();
 addEventListener('hashchange', follow);
 addEventListener('storage', ({ key }) => {
 	if ((key === null || key.startsWith(own)) && credential.changed) location.reload(); // in another tab
-	if (key === `${scope}.name`) named();
 	if (key === `${scope}.views`) saved();
+	if (key === `${scope}.name`) {
+		named();
+		wished();
+	}
+	if (wishes.has(key, scope)) {
+		wishes.load();
+		wished();
+	}
 	lease?.look();
 });
 awake({ feed, rooms, view, wake, credential });

@@ -16,5 +16,9 @@ export class Unmarked {
 
 	deleted() {}
 
-	read() {}
+	first() {}
+
+	seen() {
+		return false;
+	}
 }

@@ -3,7 +3,7 @@ import { parted } from './changes.js';
 import { EVERYWHERE } from './everywhere.js';
 import { notice } from './notices.js';
 
-export const hearing = ({ visit, rooms, outbox, feed, view, sign, given, prefs, search, own, mend, seek, views }) => ({
+export const hearing = ({ visit, rooms, wishes, go, outbox, feed, view, sign, given, prefs, search, own, mend, seek, views }) => ({
 	state(event) {
 		view.connection(event);
 		if (event.name !== 'connected') return;
@@ -14,6 +14,7 @@ export const hearing = ({ visit, rooms, outbox, feed, view, sign, given, prefs, 
 	ready({ cursor }) {
 		visit.reader.ready(cursor);
 		views.heard(['*'], 0);
+		rooms.ready(cursor);
 	},
 	news({ messages: heard }) {
 		const { messages, changes } = parted(heard);
@@ -21,20 +22,24 @@ export const hearing = ({ visit, rooms, outbox, feed, view, sign, given, prefs, 
 		seek.learn(messages);
 		views.heard(heard.map(({ room }) => room));
 		for (const message of heard) rooms.heard(message);
+		for (const message of messages) if (visit.alarm(message)) rooms.alarm(message.room, message.id);
 		visit.reader.heard(heard.filter(({ room }) => room === visit.room || visit.room === EVERYWHERE));
 		mend.heard(changes);
 		if (search.heard(changes)) view.found.anew(search);
 		rooms.show();
 		// One tab speaks for all, and only when none of them is looked at.
 		if (!feed.leading || feed.watched || !prefs.get('notify')) return;
-		notice(messages, rooms.visited, view.form.sender || null);
+		notice(messages, { visited: rooms.visited, wishes, go });
 	},
 	hole() {
 		visit.reader.hole();
 		views.heard();
-		rooms.ask();
+		rooms.missed();
 	},
-	gap: ({ since }) => visit.gap(since),
+	gap({ since }) {
+		rooms.soon();
+		visit.gap(since);
+	},
 	reset() {
 		rooms.forget();
 		own.forget();

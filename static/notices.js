@@ -4,17 +4,19 @@ import { stripped } from './ansi.js';
 
 const TEXT_MOST = 200;
 
-// Of the last message of others in the rooms that were visited.
-export function notice(messages, rooms, name) {
-	const message = messages.findLast(({ sender, room }) => rooms.includes(room) && sender !== name);
+// Of the last alarm, or else of the last message that is worth one. `go`: leads to a room.
+export function notice(messages, { visited, wishes, go }) {
+	const worth = messages.filter((message) => wishes.notifies(message, visited));
+	const alarm = worth.findLast((message) => wishes.alarm(message));
+	const message = alarm ?? worth.at(-1);
 	if (!message || Notification.permission !== 'granted') return;
-	const { id, room, sender, text, event } = message;
+	const { room, sender, text, event } = message;
 	try {
-		const title = `${sender || 'no name'} in #${room}`;
+		const title = `${alarm ? '! ' : ''}${sender || 'no name'} in #${room}`;
 		const note = new Notification(title, { body: stripped(text ?? event).slice(0, TEXT_MOST), tag: room });
 		note.onclick = () => {
 			window.focus();
-			location.hash = `#${room}/${id}`;
+			go(`#${room}`);
 		};
 	} catch {
 		// A phone's browser wants a service worker for it.

@@ -50,9 +50,9 @@ export class Memory {
 		return new Map(Object.entries(this.get(name, {}))).get(room) ?? null;
 	}
 
-	setOf(room, name, value) {
+	setOf(room, name, value, most = ROOMS_MOST) {
 		const { [room]: _, ...others } = this.get(name, {});
-		const rest = Object.entries(others).slice(-ROOMS_MOST);
+		const rest = Object.entries(others).slice(1 - most);
 		this.set(name, Object.fromEntries(value === null ? rest : [...rest, [room, value]]));
 	}
 }

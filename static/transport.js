@@ -111,8 +111,11 @@ export class Server {
 		return ours(answer, Array.isArray(answer?.messages));
 	}
 
-	async rooms(params) {
-		const answer = await this.#request(`rooms?${new URLSearchParams({ may: 1, ...params })}`, {}, QUICK_MS);
+	// `read`: rooms of which it is counted what is unread, and up to where each was read.
+	async rooms(params, read = []) {
+		const query = new URLSearchParams({ may: 1, ...params });
+		for (const one of read) query.append('read', one);
+		const answer = await this.#request(`rooms?${query}`, {}, QUICK_MS);
 		return ours(answer, Array.isArray(answer?.rooms));
 	}
 

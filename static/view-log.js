@@ -1,10 +1,12 @@
 // view-log.js: the list of messages: which rows, and where the reader stands whatever comes.
 import { relink } from './view-content.js';
+import { sound } from './view-alarm.js';
 import { byId } from './view-parts.js';
 import { draw, spoken } from './view-rows.js';
 
 const NEAR_END = 48; // pixels; who is this close wants to stay there
 const SAY_MS = 1_000;
+const VIEWS = 50; // that are told at a time
 const AHEAD = 1.5; // screens: pages are fetched this early
 
 const same = (a, b) => Object.keys(b).every((name) => a[name] === b[name]);
@@ -19,6 +21,7 @@ export class LogView {
 	#more = 0; // that will be read aloud
 	#look = null;
 	#held = null; // { key, top }: the row he reads, and where it stands in his sight
+	#views = []; // what was in sight since it was last told: each from this id to that
 	#open = null; // the article whose links are in the tab order
 
 	constructor(does) {
@@ -40,6 +43,7 @@ export class LogView {
 	}
 
 	clear(room) {
+		this.#views = [];
 		this.#context = { ...this.#context, room, as: new Map() };
 		this.following = true;
 		this.#complete = false;
@@ -172,8 +176,10 @@ export class LogView {
 		}, SAY_MS);
 	}
 
-	announce(messages) {
-		const said = messages.length > 3 ? [`${messages.length} new messages`] : messages.map(spoken);
+	announce(messages, alarm) {
+		const alarms = messages.filter(alarm);
+		const count = alarms.length ? `${messages.length} new messages, an alarm among them` : `${messages.length} new messages`;
+		const said = messages.length > 3 ? [count] : messages.map((message) => `${alarms.includes(message) ? 'Alarm: ' : ''}${spoken(message)}`);
 		byId('announce').textContent = said.join('\n');
 	}
 
@@ -181,6 +187,7 @@ export class LogView {
 		const drawn = this.#drawn.get(row.key);
 		if (drawn && same(drawn.row, row)) return drawn.node;
 		const node = draw[row.kind](row, this.#context);
+		if (row.alarm) sound(node, row.alarm);
 		if (drawn?.node.classList.contains('target')) node.classList.add('target');
 		const focused = drawn?.node.contains(document.activeElement);
 		drawn?.node.replaceWith(node);
@@ -233,7 +240,17 @@ export class LogView {
 		const node = this.#firstInSight();
 		this.#held = node && { key: this.#keyOf(node), top: node.offsetTop - scrollTop };
 		this.#does.sight(this.#drawn.get(this.#held?.key)?.row.message.at);
+		this.#view(node);
 		this.#look ??= setTimeout(() => this.#notice(), 150);
+	}
+
+	#view(first) {
+		if (document.visibilityState !== 'visible') return;
+		const end = this.#log.scrollTop + this.#log.clientHeight + 4;
+		let node = this.#rowAt(end - 8) ?? this.#log.lastElementChild;
+		// To its end, unless it fills all of the sight.
+		while (node && node !== first && (!node.dataset.id || node.offsetTop + node.offsetHeight > end)) node = node.previousElementSibling;
+		if (node && first) this.#views = [...this.#views.slice(1 - VIEWS), [first, node].map(({ dataset }) => Number(dataset.id))];
 	}
 
 	#edges() {
@@ -246,10 +263,7 @@ export class LogView {
 
 	#notice() {
 		this.#look = null;
-		let node = this.#rowAt(this.#log.scrollTop + this.#log.clientHeight - 4) ?? this.#log.lastElementChild;
-		while (node && !node.dataset.id) node = node.previousElementSibling;
-		const id = Number(node?.dataset.id ?? 0);
-		if (id) this.#does.seen(id);
+		if (this.#views.length) this.#does.seen(this.#views.splice(0));
 		this.#does.rests();
 	}
 }

@@ -7,9 +7,10 @@ import { FoundView } from './view-found.js';
 import { fateOf } from './view-fate.js';
 import { buttons, keys } from './view-keys.js';
 import { LogView } from './view-log.js';
+import { RoomsView } from './view-rooms.js';
 import { byId, make, on } from './view-parts.js';
 import { picking } from './view-pick.js';
-import { clockWidth, timeOf } from './view-rows.js';
+import { clockWidth } from './view-rows.js';
 import { SavedView } from './view-saved.js';
 import { SignView } from './view-sign.js';
 
@@ -30,6 +31,7 @@ export class View {
 		this.log = new LogView(does);
 		this.found = new FoundView(does);
 		this.saved = new SavedView(does);
+		this.rooms = new RoomsView(this, does);
 		this.sign = new SignView(does);
 		this.day = new DayView(does);
 		this.change = new ChangeView(does);
@@ -52,36 +54,6 @@ export class View {
 		byId('log').ariaBusy = 'true';
 		this.drawer(false);
 		this.firstUnread(false);
-	}
-
-	// `typed`: the name of a room that could be made; `failed`: rooms in which something could not be sent.
-	rooms(list, allUnread, open, { typed, failed }) {
-		document.title = `${failed.length ? '! ' : ''}${allUnread ? `(${allUnread}) ` : ''}${nameOf(open)} · Longline`;
-		const items = list.map(({ name, last, at, unread, sender, text }) => {
-			const link = make('a', unread && name !== open ? 'news' : '', make('span', 'name', `#${name}`));
-			link.href = `#${name}`;
-			link.tabIndex = -1; // one stop for all of them; arrow keys go through them
-			if (name === open) link.ariaCurrent = 'page';
-			if (last && at) link.append(timeOf(at, true));
-			if (text) link.append(make('span', 'last', make('bdi', '', `${sender ? `${sender}: ` : ''}${text.slice(0, 100)}`)));
-			if (failed.includes(name)) link.append(make('span', 'failure', 'not sent'));
-			if (unread) link.append(make('span', 'badge', `${unread}`, make('span', 'unseen', ' unread')));
-			return make('li', '', link);
-		});
-		if (typed) {
-			const link = make('a', 'new', `Create #${typed}`);
-			link.href = `#${typed}`;
-			link.tabIndex = -1;
-			items.push(make('li', '', link));
-		}
-		const focused = document.activeElement?.closest('#list a')?.hash;
-		byId('list').replaceChildren(...items);
-		const stop = (focused && byId('list').querySelector(`a[href="${CSS.escape(focused)}"]`))
-			|| byId('list').querySelector('[aria-current], a');
-		if (stop) stop.tabIndex = 0;
-		if (focused) stop?.focus();
-		const elsewhere = list.some(({ name, unread }) => unread && name !== open);
-		byId('menu').classList.toggle('news', elsewhere);
 	}
 
 	// What stands where messages will, or beside them, while the server cannot be reached.
@@ -161,7 +133,7 @@ export class View {
 	drawer(open) {
 		document.body.classList.toggle('drawer', open);
 		byId('menu').ariaExpanded = open;
-		for (const node of document.querySelectorAll('main > *, #find, #seek, #more, #line, #compose, #fence, #found')) node.inert = open;
+		for (const node of document.querySelectorAll('main > *, #find, #seek, #bell, #more, #line, #compose, #fence, #found')) node.inert = open;
 		if (open) (byId('list').querySelector('[aria-current]') ?? byId('other')).focus();
 	}
 

@@ -6,6 +6,8 @@ import { Reader } from './reader.js';
 import { Timeline } from './timeline.js';
 import { fileItem, textItem } from './write.js';
 
+const PLACES = 200; // rooms whose places a tab remembers
+
 export class Visit {
 	#goal = null; // goes where a person wanted to be, once the list is there
 	#ready = null; // what is done before that
@@ -21,7 +23,7 @@ export class Visit {
 	reader = null;
 
 	constructor(parts) {
-		Object.assign(this, parts); // server, prefs, session, drafts, outbox, rooms, search, feed, view, sign, own, mend, dayOf
+		Object.assign(this, parts); // server, prefs, session, drafts, outbox, rooms, wishes, search, feed, view, sign, own, mend, dayOf
 		this.#marked = this.progress = new Progress(parts);
 	}
 
@@ -37,19 +39,54 @@ export class Visit {
 		else if (id && this.timeline.has(id)) this.#reveal(id);
 		else if (id) this.#open({ around: id }, () => this.#reveal(id), () => this.#missed(id));
 		else if (day && !kept) this.toDay(day);
-		else if (changed || this.#barred) this.#open({});
+		else if (changed || this.#barred) this.#begin(kept?.room === room);
 		else {
 			this.view.log.unmark();
 			this.say();
-			this.toNewest();
+			if (this.rooms.unread(room)) this.toUnread();
+			else this.toNewest();
 		}
 	}
 
 	// To be kept with the address; null: there is nothing to keep, or not yet.
 	placeAt(hash) {
-		if (hash !== this.#hash || !this.reader.opened || this.reader.opening) return null;
+		if (hash !== this.#hash || !this.#keepPlace()) return null;
+		return { room: this.room, ...this.#place };
+	}
+
+	get #place() {
 		const { place } = this.view.log;
-		return { room: this.room, ...(place && { at: Number(place.key.slice('message '.length)), top: place.top }) };
+		return place && { at: Number(place.key.slice('message '.length)), top: place.top };
+	}
+
+	// For this tab, when it comes to the room again.
+	#keepPlace() {
+		if (!this.reader?.opened || this.reader.opening) return false;
+		this.session.setOf(this.room, 'places', this.#place, PLACES);
+		return true;
+	}
+
+	// At what is unread, else where this tab was, else at the end. `end`: one was there.
+	#begin(end) {
+		const { room, rooms, timeline } = this;
+		const read = rooms.readOf(room);
+		const place = end ? null : this.session.of(room, 'places');
+		const news = rooms.unread(room) > 0 || !rooms.known;
+		if (place && !news) this.#return(place);
+		else if (end || read === null) this.#open({});
+		else {
+			this.#open(read ? { around: read } : { after: 0 }, () => {
+				if (place && !timeline.after(read)) this.#return(place);
+				else this.#toMark();
+			});
+		}
+	}
+
+	// Where all that is unread is in sight one stays at the end.
+	#toMark() {
+		const { log } = this.view;
+		log.toEnd();
+		if (this.rooms.unread(this.room) || this.timeline.after(this.timeline.mark ?? Infinity)) log.backTo('mark');
 	}
 
 	#return({ at, top }, id) {
@@ -86,7 +123,7 @@ export class Visit {
 	submit(typed) {
 		this.outbox.add(textItem(this.room, typed));
 		this.drafts.set(this.room, '');
-		this.progress.mark(null);
+		if (!this.rooms.unread(this.room)) this.progress.mark(null);
 		this.toNewest();
 	}
 
@@ -160,7 +197,7 @@ export class Visit {
 		const { visible, log } = this.view;
 		const seen = visible && log.following;
 		this.progress.arrived(messages, seen);
-		if (seen) log.announce(messages);
+		if (seen) log.announce(messages, (message) => this.alarm(message));
 		else this.#newest();
 		if (visible && !seen) log.announceMore(this.progress.fresh);
 	}
@@ -188,9 +225,11 @@ export class Visit {
 		this.#show();
 	}
 
+	// Someone looks at the page again.
 	look() {
-		this.view.log.backTo('mark');
-		if (this.view.log.following) this.progress.fresh = 0;
+		const { log } = this.view;
+		if (log.following && this.rooms.unread(this.room)) this.toUnread();
+		if (log.following) this.progress.fresh = 0;
 		this.#show();
 	}
 
@@ -199,9 +238,17 @@ export class Visit {
 		this.#newest();
 	}
 
-	seen(id) {
-		const { newer } = this.reader;
-		if (this.view.visible && !newer.open) this.progress.read(id, this.timeline.after(id) + newer.known);
+	// What was in sight, one after the other.
+	seen(views) {
+		if (!this.view.visible || this.reader.opening) return;
+		const { mark } = this.timeline;
+		this.view.firstUnread(this.progress.seen(views, this.reader.live));
+		if (mark !== this.timeline.mark) this.#show();
+	}
+
+	// An alarm of others.
+	alarm(message) {
+		return !this.own.has(message) && this.wishes.alarm(message);
 	}
 
 	toOldest() {
@@ -229,15 +276,33 @@ export class Visit {
 	}
 
 	toUnread() {
-		this.#open({ around: this.timeline.mark }, () => this.view.log.reveal('mark'));
+		const { timeline, reader } = this;
+		const read = this.rooms.readOf(this.room) ?? timeline.mark;
+		if (read === null) return;
+		this.progress.mark(read);
+		const goal = () => this.#toMark();
+		if (reader.opened && !reader.opening && (timeline.older === null || timeline.first <= read)) this.#draw(goal);
+		else this.#open(read ? { around: read } : { after: 0 }, goal);
 	}
 
-	readAll() {
+	// Of this room, or of these, or of all (null) nothing is unread any more, unless it is taken back.
+	readAll(rooms = [this.room]) {
+		const { mark } = this.timeline;
+		const undo = this.rooms.readAll(rooms ?? undefined);
 		this.progress.mark(null);
+		this.view.firstUnread(false);
 		this.#show();
+		if (!undo) return;
+		const { room } = this;
+		this.view.offer(rooms ? `#${room} is marked as read.` : 'All rooms are marked as read.', () => {
+			undo();
+			if (room === this.room) this.progress.mark(mark);
+			this.#show();
+		});
 	}
 
 	#enter(room) {
+		this.#keepPlace();
 		this.mend.leave();
 		this.reader?.stop();
 		this.room = room;
@@ -261,7 +326,6 @@ export class Visit {
 	}
 
 	#arrive() {
-		const { timeline, view } = this;
 		const goal = this.#goal;
 		this.#goal = null;
 		this.#barred = null;
@@ -269,13 +333,8 @@ export class Visit {
 		this.#ready?.();
 		this.#ready = null;
 		this.say();
-		this.#draw(goal ?? (() => {
-			view.log.toEnd();
-			view.log.backTo('mark');
-		}));
-		if (timeline.mark === null && timeline.newer === null) this.progress.mark(timeline.last);
-		const above = timeline.mark !== null && timeline.older !== null && timeline.mark < timeline.first;
-		view.firstUnread(above && !goal);
+		this.#draw(goal ?? (() => this.#toMark()));
+		this.progress.first();
 		this.#newest();
 		this.rooms.refresh();
 	}
@@ -289,6 +348,7 @@ export class Visit {
 		const marks = (message) => ({
 			mine: own.has(message), changes: this.mayChange(message), mending: message.id === mend.id,
 			...(this.room === EVERYWHERE && { headed: true }),
+			alarm: this.alarm(message) ? this.wishes.words : null,
 		});
 		const rows = timeline.rows(this.dayOf, marks);
 		const loaded = reader.opened || reader.refused;

@@ -86,7 +86,7 @@ describe('what is unread', () => {
 		await marked(p, 'm2', 'm3');
 	});
 
-	test('far above: a button leads to the first of it, and the end says how many are newer', async (t) => {
+	test('far above: the room opens at the first of it, a button leads back there, and the end says how many are newer', async (t) => {
 		const name = room();
 		const third = await say(line, name, 1, 3);
 		const p = await begin(t, line, name);
@@ -98,16 +98,17 @@ describe('what is unread', () => {
 			SELECT '${name}', 'm' || x FROM c`);
 		await p.rooms.getByText('697 unread').waitFor();
 		await p.hash(`#${name}`);
-		await until(() => p.inSight('m700'));
-		const button = p.page.getByRole('button', { name: 'Go to the first unread message' });
-		await button.click();
 		await marked(p, 'm3', 'm4');
 		await until(() => p.inSight('m4'));
+		const button = p.page.getByRole('button', { name: 'Go to the first unread message' });
 		assert.equal(await button.isVisible(), false);
 		await until(async () => /^5\d\d\+? newer ↓$|^6\d\d newer ↓$/.test(await p.newest.locator('..').textContent()), { what: 'how many are newer' });
 		await p.newest.click();
 		await until(() => p.inSight('m700'));
 		await until(async () => await p.toEnd() < 2);
+		await button.click();
+		await p.log.locator('.mark').waitFor();
+		await button.waitFor({ state: 'hidden' });
 	});
 });
 
@@ -222,12 +223,15 @@ describe('notifications', () => {
 		assert.deepEqual(await shown(p), []);
 		await look(p, 'hidden');
 		await line.sent({ text: 'one\'s own', sender: 'ann' }, { room: name });
-		const id = await line.sent({ text: 'at last', sender: 'bob' }, { room: name });
+		await line.sent({ text: 'at last', sender: 'bob' }, { room: name });
 		await line.sent({ text: 'elsewhere', sender: 'bob' }, { room: `${name}-never-opened` });
 		await until(async () => (await shown(p)).length > 0, { what: 'a notification' });
 		assert.deepEqual(await shown(p), [`bob in #${name}: at last`]);
+		await p.hash(`#${aside}`);
+		await empty(p);
 		await p.page.evaluate(() => window.last.onclick());
-		await until(() => p.page.url().endsWith(`#${name}/${id}`));
+		await until(() => p.page.url().endsWith(`#${name}`), { what: 'the room' });
+		await until(() => p.inSight('at last'), { what: 'the message' });
 	});
 
 	test('who has no name is told of messages without one', async (t) => {

@@ -173,6 +173,7 @@ describe('small and large', () => {
 			// The rooms come out of their drawer, and go again when one is chosen.
 			await line.sent('elsewhere', { room: `${name}-other` });
 			const menu = p.named('button', 'Show rooms');
+			await p.page.locator(`#list a[href="#${name}-other"]`).waitFor({ state: 'attached' }); // in an open drawer the order stands still
 			if (await menu.isVisible()) {
 				assert.equal(await reachable(menu), 'yes');
 				await menu.click();

@@ -14,7 +14,7 @@ describe('rooms', () => {
 		assert.deepEqual(unread(rooms), { b: 0, a: 0 });
 		rooms.heard({ id: 10, room: 'a', at: 'y', text: 'hi', sender: 's' });
 		rooms.heard({ id: 10, room: 'a', at: 'y', text: 'hi' });
-		rooms.listed([...listed, { name: 'c', last: 12, at: 'z', n: 2 }]);
+		rooms.listed([listed[0], { name: 'a', last: 10, at: 'y', n: 6 }, { name: 'c', last: 12, at: 'z', n: 2 }]);
 		assert.deepEqual(unread(rooms), { c: 2, a: 1, b: 0 }, 'newest first');
 		rooms.listed([{ name: 'a', last: 14, at: 'z', n: 8 }]);
 		assert.equal(rooms.unread('a'), 3);
@@ -38,7 +38,7 @@ describe('rooms', () => {
 		const rooms = new Rooms({ a: { id: 3, n: 3 } });
 		rooms.listed(listed);
 		assert.equal(rooms.unread('a'), 2);
-		assert.equal(rooms.read('a', 4, 1), true);
+		assert.equal(rooms.read('a', 4, { left: 1 }), true);
 		assert.equal(rooms.unread('a'), 1);
 		assert.equal(rooms.read('a', 2), false);
 		assert.equal(rooms.read('a', 5), true);
