@@ -217,7 +217,7 @@ const visit = new Visit({ server, prefs, session, drafts, outbox, rooms, wishes,
 mend.visit = visit;
 const days = new Days({ server, visit, dayOf });
 const saved = () => view.saved.show(views, { room: visit.room, text: seek.text });
-const seek = new Seek({ search, view, visit, rooms, server, saved });
+const seek = new Seek({ search, view, visit, rooms, server, wishes, saved });
 const acts = new Acts({ visit, view, rooms, own: mine, mend, clipboard, page: () => location.href, when: minuteOf });
 const views = new Views({ server, prefs, feed, names: () => seek.names, draw: saved });
 const hears = hearing({ visit, rooms, wishes, go, outbox, feed, view, sign, given, prefs, search, own: mine, mend, seek, views });

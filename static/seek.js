@@ -3,7 +3,6 @@ import { addressOf, hashOf, parse, unheard } from './query.js';
 import { allowed } from './prefs.js';
 import { completions } from './suggest.js';
 
-export const ALARMS = 'FAILED OR ERROR OR CRITICAL OR panic';
 const NIGHT = 100; // messages of last night that are looked at,
 const NIGHT_ROOMS = 5; // rooms of which it is suggested to look at them,
 const NIGHT_MS = 60_000; // and how long this is believed
@@ -11,12 +10,12 @@ const SENDERS = 300; // that are remembered
 
 export class Seek {
 	#round = 0;
-	#night = { at: -Infinity, options: [] };
+	#night = { at: -Infinity, alarms: '', options: [] };
 	#senders = new Set();
 	text = ''; // what is looked for
 
 	constructor(parts) {
-		Object.assign(this, parts); // search, view, visit, rooms, server; `saved` draws the searches that are kept
+		Object.assign(this, parts); // search, view, visit, rooms, server, wishes; `saved` draws the searches that are kept
 	}
 
 	// The part of an address behind #.
@@ -103,16 +102,18 @@ export class Seek {
 		if (round === this.#round && this.view.found.open) this.search.find(text, this.names);
 	}
 
-	// In which rooms it was that something failed.
+	// In which rooms there were alarms.
 	async #lastNight() {
-		if (Date.now() - this.#night.at < NIGHT_MS) return;
-		this.#night.at = Date.now();
-		const { params } = parse(`${ALARMS} last:night`);
+		const alarms = this.wishes.words.search.replace(/"(?!OR")([\p{L}\p{N}]+)"/gu, '$1'); // as one would type it
+		if (alarms === this.#night.alarms && Date.now() - this.#night.at < NIGHT_MS) return;
+		this.#night = { at: Date.now(), alarms, options: [] };
+		if (!alarms) return;
+		const { params } = parse(`${alarms} last:night`);
 		const page = await this.server.history([...params, ['limit', NIGHT]]).catch(() => ({ messages: [] }));
 		const counts = new Map();
 		for (const { room } of page.messages) counts.set(room, (counts.get(room) ?? 0) + 1);
 		this.#night.options = [...counts].sort(([, a], [, b]) => b - a).slice(0, NIGHT_ROOMS).map(([room, count]) => ({
-			label: `Failed last night in #${room}`, about: `${count}${page.older ? '+' : ''}`, text: `${ALARMS} in:${room} last:night`,
+			label: `Alarms last night in #${room}`, about: `${count}${page.older ? '+' : ''}`, text: `${alarms} in:${room} last:night`,
 		}));
 		this.view.found.late(this.#night.options);
 	}

@@ -69,7 +69,7 @@ describe('the focus', () => {
 		await p.query.focus(); // the first of all
 		let steps = 0;
 		for (; steps < 40 && !await p.field.evaluate((node) => node === document.activeElement); steps += 1) await p.page.keyboard.press('Tab');
-		assert.ok(steps <= 9, `${steps} steps`);
+		assert.ok(steps <= 10, `${steps} steps`);
 		const link = (i) => p.rooms.locator(`a[href="#${name}.${i}"]`);
 		await link(30).focus();
 		for (const [key, i] of [['ArrowDown', 29], ['ArrowDown', 28], ['ArrowUp', 29]]) {

@@ -244,6 +244,19 @@ describe('the search', () => {
 		await until(async () => !await panel.isVisible() && !await p.query.isVisible(), { what: 'it to close' });
 	});
 
+	test('what is suggested goes by the words of alarms that one chose', async (t) => {
+		const name = room();
+		await fill([[name, 'cron', 'the disk is kaputt', night()], [name, 'cron', 'the disk FAILED', night()]]);
+		const p = await begin(t, name);
+		await p.named('button', 'Options').click();
+		await p.options.getByLabel('Words of alarms').fill('kaputt');
+		await p.options.getByRole('button', { name: 'Close' }).click();
+		await p.query.click();
+		await options(p).filter({ hasText: `#${name}` }).click();
+		await finds(p, 'the disk is kaputt');
+		assert.equal((await p.query.inputValue()).trim(), `kaputt in:${name} last:night`);
+	});
+
 	for (const [how, what] of [
 		['by keys: / and what is typed', async (p, ops) => {
 			await p.page.keyboard.press('Escape'); // out of the field, which has the focus at first
@@ -255,7 +268,7 @@ describe('the search', () => {
 		['by pointer: the field, and a suggestion', async (p, ops) => {
 			const began = performance.now();
 			await p.query.click();
-			await options(p).filter({ hasText: `Failed last night in #${ops}` }).click();
+			await options(p).filter({ hasText: `Alarms last night in #${ops}` }).click();
 			return began;
 		}],
 	]) {
