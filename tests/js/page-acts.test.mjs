@@ -125,6 +125,12 @@ describe('what may be done with a message', () => {
 		await p.page.waitForTimeout(700);
 		await touch('touchEnd');
 		assert.equal(await p.page.locator('#act').isVisible(), false, 'that was scrolling');
+		const beside = await p.log.getByText('message 33').boundingBox();
+		await touch('touchStart', [beside.x + 5, beside.y + 5]);
+		for (const by of [20, 40, 60]) await touch('touchMove', [beside.x + 5 + by, beside.y + 5]);
+		await p.page.waitForTimeout(700);
+		await touch('touchEnd');
+		assert.equal(await p.page.locator('#act').isVisible(), false, 'nor was that a rest');
 		await p.log.getByText('message 30').scrollIntoViewIfNeeded();
 		const box = await p.log.getByText('message 30').boundingBox();
 		await touch('touchStart', [box.x + 5, box.y + 5]);

@@ -90,9 +90,10 @@ describe('made for logs', () => {
 			const papers = [...numbers(40, 47), ...numbers(100, 107)];
 			await line.sent(inks.map((ink) => `${E}[${ink}mink ${ink}${E}[0m`).join(' '), { room: name });
 			for (const paper of papers) await line.sent(inks.map((ink) => `${E}[${ink};${paper}mon ${paper}${E}[0m`).join(' '), { room: name });
+			await line.sent(`${E}[32mok${E}[0m one\n${E}[31mnot ok${E}[0m two`, { room: name });
 			await line.sent(`${E}[7minverse${E}[0m ${E}[1mbold${E}[0m ${E}[4munderlined${E}[0m ${E}[2K${E}]0;title\x07plain https://example.org/`, { room: name });
 			const p = await begin(t, name, options);
-			await until(async () => (await p.ids()).length === papers.length + 2);
+			await until(async () => (await p.ids()).length === papers.length + 3);
 			assert.ok((await p.texts()).every((text) => !text.includes(E)));
 			assert.equal((await p.texts()).at(-1), 'inverse bold underlined plain https://example.org/');
 			await accessible(p, `colours, ${JSON.stringify(options)}`); // axe-core reckons their contrast
@@ -100,6 +101,7 @@ describe('made for logs', () => {
 			const red = p.log.locator('.i1').first();
 			assert.notEqual(await style(red, 'color'), await style(p.log, 'color'));
 			assert.equal(await style(p.log.locator('.bold').last(), 'fontWeight'), '700');
+			assert.equal(await p.log.locator('.output .ink').count(), 2, 'of several lines as well');
 			assert.equal(await p.log.locator('[style*="color"]').count(), 0);
 		});
 	}
@@ -111,7 +113,7 @@ describe('made for logs', () => {
 		await until(async () => (await line.history({ room: '*', q: 'anything' })).json.indexed === undefined);
 		const p = await begin(t, name);
 		await p.shows('needle FAILED: rsync');
-		await p.rooms.getByText('all is well').waitFor();
+		await p.rooms.getByText('all is well', { exact: true }).waitFor();
 		await p.query.fill('needle');
 		await p.hits.first().getByText('FAILED: rsync').waitFor();
 		assert.ok(!(await p.hits.first().textContent()).includes('[31m'));
