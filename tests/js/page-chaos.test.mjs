@@ -1,4 +1,5 @@
-// page-chaos.test.mjs: two browsers with two tabs each, a line that loses a fifth of the requests, a daemon that dies.
+// page-chaos.test.mjs: two browsers with two tabs each, a line that loses a fifth of the requests, a daemon that dies; what is
+// unread is true afterwards.
 //
 // Environment: CHAOS_MESSAGES (80) typed in all, CHAOS_KILLS (2), CHAOS_SEED, and what browser.mjs says.
 import assert from 'node:assert/strict';
@@ -30,6 +31,42 @@ const witness = () => addEventListener('DOMContentLoaded', () => {
 	}).observe(log, { childList: true, subtree: true });
 });
 
+// Sends into a room that nobody opens, and edits and deletes some of it, until told to stop.
+function mender(line, name, random) {
+	let stop = false;
+	const ids = [];
+	const change = (id, init) => line.request(`/messages/${id}`, init).catch(() => null);
+	const running = (async () => {
+		for (let i = 1; !stop; i += 1) {
+			const res = await line.send({ text: `aside ${i}`, room: name, key: `aside ${i}` }).catch(() => null);
+			if (res?.json?.id) ids.push(res.json.id);
+			const some = ids[Math.floor(random() * ids.length)];
+			const edited = { method: 'PATCH', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ text: `edited ${i}` }) };
+			if (i % 4 === 0) await change(some, edited);
+			if (i % 5 === 0) await change(some, { method: 'DELETE' });
+			await sleep(60);
+		}
+	})();
+	return async () => {
+		stop = true;
+		await running;
+	};
+}
+
+/** Badges are what is unread by the database, above the mark that the browser remembers. */
+async function badgesAreTrue(line, p, name) {
+	const mark = await p.page.evaluate((room) => {
+		const kept = (what) => JSON.parse(Object.entries(localStorage).find(([key]) => key.endsWith(`.${what}`))?.[1] ?? 'null');
+		return kept('read')?.[room]?.id ?? kept('head');
+	}, name);
+	const [{ n }] = await line.rows(`SELECT count(*) AS n FROM messages WHERE room = '${name}' AND changes IS NULL AND id > ${mark}`);
+	const badge = p.page.locator(`#list a[href="#${name}"] .badge`);
+	const shown = async () => Number.parseInt((await badge.allTextContents())[0]?.replace(/\D+/g, ' ') ?? '0', 10);
+	await until(async () => await shown() === n, { timeout: ms(70_000), what: `${n} unread in ${p.who}` })
+		.catch(async (error) => assert.equal(await shown(), n, `${p.who}: ${error.message}`));
+	return n;
+}
+
 describe('chaos', () => {
 	const line = server();
 
@@ -58,6 +95,7 @@ describe('chaos', () => {
 
 		const started = performance.now();
 		const other = program(line, name, { every: 200, name: 'program ' });
+		const mended = mender(line, `${name}.aside`, random);
 		let typed = 0;
 		let kills = 0;
 		const each = Math.ceil(MESSAGES / tabs.length);
@@ -73,6 +111,7 @@ describe('chaos', () => {
 			}
 		}));
 		const programmed = await other.stop();
+		await mended();
 		const all = each * tabs.length + programmed;
 		let rows;
 		await until(async () => {
@@ -105,8 +144,11 @@ describe('chaos', () => {
 			assert.deepEqual(await p.page.evaluate(() => window.wrong), [], p.who);
 			await p.connected();
 		}
+		let unread;
+		for (const p of tabs) unread = await badgesAreTrue(line, p, `${name}.aside`);
+		for (const p of tabs) await badgesAreTrue(line, p, name); // what came at once after an outage is not all read
 		const { drop, delay, cut } = bad.hurt;
 		t.diagnostic(`${all} messages (${programmed} by a program) in ${tookS.toFixed(0)} s; of ${bad.requests.length} requests `
-			+ `${drop} dropped, ${delay} delayed, ${cut} cut; ${kills} kills`);
+			+ `${drop} dropped, ${delay} delayed, ${cut} cut; ${kills} kills; ${unread} unread in a room where messages were edited and deleted`);
 	});
 });
