@@ -169,6 +169,7 @@ describe('who is signed in', () => {
 		await line.sql(insertGrant({ who: 'token:ann', rooms: name, may: 'rw' }));
 		const p = await open(t, `${line.url}/#join=${secret}`, { asked: false, cut: true });
 		await p.hash(`#${name}`);
+		await p.page.reload(); // without the line that says who one is now
 		await p.connected();
 		const words = await p.page.locator('#curl').textContent();
 		assert.equal(words, `curl -d 'hello' -H "Authorization: Bearer $TOKEN" '${line.url}/send?room=${name}'`);
