@@ -83,6 +83,7 @@ describe('the day', () => {
 		await p.log.focus();
 		await p.page.keyboard.press('G');
 		await until(() => hash(p) === `#${name}`, { what: 'no day at the end' });
+		await until(() => p.page.evaluate(() => history.state?.room !== undefined), { what: 'the place to be kept' });
 		await p.page.reload();
 		await until(() => p.inSight('9.29').catch(() => false), { what: 'the end after a reload' });
 	});
