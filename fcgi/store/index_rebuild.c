@@ -163,10 +163,12 @@ index_part_left(struct store *s)
 {
 	struct index_state st = index_state(s);
 	int64_t start = store_number(s, "SELECT value FROM meta WHERE name = 'search_start'", 0);
+	/* Of a log that is pruned the first ids are nobody's. */
+	int64_t least = store_number(s, "SELECT min(id) FROM messages", 1) - 1;
 
-	if (st.old == INDEX_NONE || st.left <= 0)
+	if (st.old == INDEX_NONE || st.left <= 0 || st.left <= least)
 		return 0;
-	return start > st.left ? (double)st.left / (double)start : 1;
+	return start > st.left ? (double)(st.left - least) / (double)(start - least) : 1;
 }
 
 bool

@@ -12,7 +12,6 @@ enum {
 	BUSY_MS = 50,          /* another program has the lock */
 	WAL_AGAIN_MS = 500,    /* another program reads */
 	FAILED_MS = 30000,
-	NO_ROOM_MS = 5000, /* for the new index that goes before it */
 };
 
 static void
@@ -148,10 +147,6 @@ scrub_piece_ended(struct scrub *s, enum store_status status, const struct store_
 	}
 	if (news->more)
 		return;
-	if (news->rebuild_short) {
-		rest(s, NO_ROOM_MS);
-		return;
-	}
 	s->left = news->erasing;
 	if (news->scrubbed)
 		s->state = SCRUB_EMPTYING;

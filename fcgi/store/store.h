@@ -188,13 +188,12 @@ struct store_news {
 	int64_t erased;       /* after store_scrub_end(): texts that were taken out, and are erased now */
 	int64_t rebuild_left; /* after store_fill() and store_rebuild(): ids that are to be put into the index anew */
 	bool rebuilding;      /* likewise: there is more to be done */
-	bool rebuild_short;   /* after store_rebuild() and store_scrub(): nothing was done, or the database would get
-	                         beyond database_max */
-	bool erase_now;       /* another program asks for a scrub at once (row `erase_asked` of table meta) */
-	bool scrubbed;        /* after store_scrub(): the WAL is to be emptied; after store_scrub_end(): that was all */
-	int64_t took_us;      /* likewise: how long it kept the writer */
-	uint32_t seen;        /* walindex_changes() of the state that was told; 0: not known */
-	int64_t wal_pages;    /* pages in the WAL after this transaction; 0 when it wrote nothing */
+	bool rebuild_short; /* after store_rebuild(): nothing was done, or the database would get beyond database_max */
+	bool erase_now;     /* another program asks for a scrub at once (row `erase_asked` of table meta) */
+	bool scrubbed;      /* after store_scrub(): the WAL is to be emptied; after store_scrub_end(): that was all */
+	int64_t took_us;    /* likewise: how long it kept the writer */
+	uint32_t seen;      /* walindex_changes() of the state that was told; 0: not known */
+	int64_t wal_pages;  /* pages in the WAL after this transaction; 0 when it wrote nothing */
 	char epoch[STORE_EPOCH_SIZE];
 };
 
@@ -222,7 +221,8 @@ enum store_status store_fill(struct store *s, int64_t floor, struct store_news *
 /*
  * A piece, of some 2 ms, of what is to be done until there is one index, made by our words: messages are put into it
  * that were put into another one by another version, which is dropped then; until news->rebuilding is false. Of
- * messages nothing is put in as long as the new index would take the database beyond database_max.
+ * messages nothing is put in as long as the new index might take the database beyond database_max; but a scrub, which
+ * somebody asked for, makes it as far as there is room.
  */
 enum store_status store_rebuild(struct store *s, int64_t floor, struct store_news *news);
 

@@ -5,8 +5,8 @@
 enum { PIECE_US = 2000, ROWS_FIRST = 16, ROWS_LEAST = 4, ROWS_MOST = 256 };
 
 /*
- * Whether what is left to be made would take the database beyond what it may have, roughly: an index takes half as much
- * as all that is there before it. What is free in the file is used again.
+ * Whether a new index would take the database beyond what it may have, roughly: it takes half as much as all that was
+ * there before it. What is free in the file is used again. At each piece it is the same, or one would stop half made.
  */
 static bool
 too_large(struct store *s)
@@ -14,16 +14,23 @@ too_large(struct store *s)
 	double part = index_part_left(s);
 	int64_t pages = store_number(s, "PRAGMA page_count", 0) - store_number(s, "PRAGMA freelist_count", 0);
 	double bytes = (double)pages * (double)store_number(s, "PRAGMA page_size", 0);
+	double before = bytes / (1 + (1 - part) / 2);
 
-	return part > 0 && bytes + bytes / 2 * part > (double)s->options.database_max;
+	return part > 0 && 1.5 * before > (double)s->options.database_max;
+}
+
+int
+store_rebuild_if_room(struct store *s, struct store_news *news)
+{
+	news->rebuild_short = s->options.database_max > 0 && too_large(s);
+	if (news->rebuild_short)
+		return s->trouble == SQLITE_OK ? SQLITE_DONE : s->trouble;
+	return store_rebuild_piece(s, news);
 }
 
 int
 store_rebuild_piece(struct store *s, struct store_news *news)
 {
-	news->rebuild_short = s->options.database_max > 0 && too_large(s);
-	if (news->rebuild_short)
-		return s->trouble == SQLITE_OK ? SQLITE_DONE : s->trouble;
 	if (s->rebuild_rows == 0)
 		s->rebuild_rows = ROWS_FIRST;
 	return index_rebuild(s, s->rebuild_rows, &news->rebuild_left, &news->rebuilding);

@@ -60,7 +60,7 @@ store_scrub_piece(struct store *s, struct store_news *news)
 		news->took_us = clock_us() - began;
 		return code;
 	}
-	/* What was deleted stands in an old index until that is gone. */
+	/* What was deleted stands in an old index until that is gone. Whether there is room for a new one shows. */
 	if (first && !index_rebuilt(s)) {
 		code = store_rebuild_piece(s, news);
 		news->erasing = index_erasing(s);

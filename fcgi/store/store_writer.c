@@ -193,7 +193,7 @@ work(struct store *s, struct store_news *news, enum store_filling filling, int64
 	case STORE_SCRUB:
 		return store_scrub_piece(s, news);
 	case STORE_REBUILD:
-		return store_rebuild_piece(s, news);
+		return store_rebuild_if_room(s, news);
 	}
 	return SQLITE_DONE;
 }

@@ -123,8 +123,10 @@ bool store_another_pass(struct store *s);
 int store_zero_gaps(struct store *s, int pages, bool *whole);
 int store_sync_gaps(struct store *s);
 
-/* In store_rebuild.c: likewise, a piece of an index that is made anew. */
+/* In store_rebuild.c: likewise, a piece of an index that is made anew; and one that is put off where there might not be
+ * room for the whole. */
 int store_rebuild_piece(struct store *s, struct store_news *news);
+int store_rebuild_if_room(struct store *s, struct store_news *news);
 
 /* Nothing is known of rooms and names any more: somebody else may have changed them, or what was stored is undone. */
 void store_forget_names(struct store *s);

@@ -289,35 +289,6 @@ what_was_deleted_is_erased_after_a_while(void **state)
 	loop_free(loop);
 }
 
-static enum test_next
-short_steps(void *ctx, int turn)
-{
-	(void)ctx;
-	(void)turn;
-	assert_int_not_equal(chores_due(chores, false, false), CHORE_SCRUB);
-	return clock_ms() - began_ms > 200 ? TEST_STOP : TEST_WAIT;
-}
-
-/* A scrub that an index is in the way of, for which there is no room, waits for that, and not in a hurry. */
-static void
-a_scrub_waits_for_room(void **state)
-{
-	struct store_news left = {.indexed = 100, .erasing = 2};
-
-	(void)state;
-	loop = loop_new();
-	chores = chores_new(loop, fx.store, 86400000);
-	chores_told(chores, &left);
-	chores_ended(chores, CHORE_FILL, STORE_OK, &left);
-	assert_int_equal(chores_due(chores, false, false), CHORE_SCRUB);
-	chores_ended(chores, CHORE_SCRUB, STORE_OK, &(struct store_news){.erasing = 2, .rebuild_short = true});
-	assert_int_equal(chores_erasing(chores), 2);
-	began_ms = clock_ms();
-	test_run(loop, short_steps, NULL);
-	chores_free(chores);
-	loop_free(loop);
-}
-
 /* What an earlier daemon has left is erased at once; of another log nothing is known. */
 static void
 what_was_left_is_erased_at_once(void **state)
@@ -436,7 +407,6 @@ main(void)
 	    cmocka_unit_test_setup_teardown(the_wal_is_emptied_after_a_slow_copy, setup, teardown),
 	    cmocka_unit_test_setup_teardown(what_was_deleted_is_erased_after_a_while, setup, teardown),
 	    cmocka_unit_test_setup_teardown(what_was_left_is_erased_at_once, setup, teardown),
-	    cmocka_unit_test_setup_teardown(a_scrub_waits_for_room, setup, teardown),
 	    cmocka_unit_test_setup_teardown(an_index_is_made_anew_beside_sends, setup, teardown),
 	};
 

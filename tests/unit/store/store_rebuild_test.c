@@ -5,7 +5,7 @@
 #include "store/schema.h"
 #include "test_store_fixture.h"
 
-enum { ROWS = 1000, ROWS_MOST = 2500, BEFORE = 10 /* the last version whose index sql/ made */ };
+enum { ROWS = 1000, ROWS_MOST = 2500, BEFORE = 10 /* the last version whose index sql/ made */, PRUNED = 9000000 };
 
 /* Of each id what it says: "both w7r3" for the third text of message 7. */
 static struct {
@@ -367,6 +367,66 @@ what_is_deleted_meanwhile_is_erased(void **state)
 	assert_one_index();
 }
 
+/* An index by another version of a log of which the first nine million messages are gone, and no room but for so many
+ * times what is there. */
+static void
+little_room_for_a_pruned_log(double times)
+{
+	test_other(&fx,
+	    "PRAGMA synchronous = OFF; BEGIN; INSERT INTO messages (id, text) VALUES (%d, 'first');"
+	    "WITH RECURSIVE c (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c LIMIT 2000)"
+	    "INSERT INTO messages (text) SELECT format('both %%s w%%dr0 %%s %%s %%s', replace(hex(zeroblob(10)), '00', "
+	    "'both '),"
+	    " i, hex(randomblob(4)), hex(randomblob(4)), hex(randomblob(4))) FROM c; COMMIT",
+	    PRUNED);
+	test_fill(&fx);
+	close_stores();
+	another_version();
+	fx.options.database_max =
+	    (int64_t)(times * (double)test_number(&fx, "SELECT (page_count - freelist_count) *"
+	                                               " page_size FROM pragma_page_count,"
+	                                               " pragma_freelist_count, pragma_page_size"));
+	open_stores();
+	test_fill(&fx);
+}
+
+/* As soon as one has begun it ends, wherever its messages begin. */
+static void
+what_had_room_at_first_has_it_to_the_end(void **state)
+{
+	int64_t newest, old;
+
+	(void)state;
+	little_room_for_a_pruned_log(1.6);
+	do {
+		rebuild();
+		assert_false(fx.news.rebuild_short);
+	} while (fx.news.rebuilding);
+	assert_int_equal(found("both", &newest, &old), 2000);
+	assert_int_equal(old, 0);
+}
+
+/* For its own sake none is made that might not have room; for what was deleted one is, as long as there is some. */
+static void
+a_scrub_does_not_wait_for_room(void **state)
+{
+	(void)state;
+	little_room_for_a_pruned_log(1.45);
+	rebuild();
+	assert_true(fx.news.rebuild_short);
+	test_other(&fx, "DELETE FROM messages WHERE text GLOB '* w7r0 *'");
+	test_fill(&fx);
+	for (int n = 0; n == 0 || !fx.news.scrubbed; n++) {
+		store_news_fini(&fx.news);
+		assert_int_equal(store_scrub(fx.store, 0, &fx.news), STORE_OK);
+		assert_true(n < 10000);
+	}
+	store_news_fini(&fx.news);
+	assert_int_equal(store_scrub_end(fx.store, &fx.news), STORE_OK);
+	assert_int_equal(fx.news.erasing, 0);
+	assert_false(test_file_has(&fx, "", " w7r0 ") || test_file_has(&fx, "-wal", " w7r0 "));
+}
+
 /* What was wiped is found in neither. */
 static void
 a_wipe_ends_it(void **state)
@@ -401,6 +461,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(events_are_found_afterwards, setup_before, teardown),
 	    cmocka_unit_test_setup_teardown(what_is_deleted_meanwhile_is_erased, setup_before, teardown),
 	    cmocka_unit_test_setup_teardown(what_is_deleted_meanwhile_is_erased, setup_another, teardown),
+	    cmocka_unit_test_setup_teardown(what_had_room_at_first_has_it_to_the_end, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_scrub_does_not_wait_for_room, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_wipe_ends_it, setup_before, teardown),
 	};
 
