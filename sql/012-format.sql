@@ -26,7 +26,9 @@ BEGIN
 	DELETE FROM attachments WHERE message = NEW.changes;
 	UPDATE messages SET text = NEW.text, args = NEW.args, attachments = 0, edited = NEW.at,
 			format = CASE WHEN NEW.text IS NOT NULL
-				THEN coalesce((SELECT format FROM messages WHERE id = NEW.id), format) END
+				THEN coalesce((SELECT format FROM messages
+					WHERE id = NEW.id AND format IN ('plain', 'markdown')), format)
+				WHEN format IS NOT NULL THEN 'plain' END
 		WHERE id = NEW.changes AND NEW.event = 'message changed';
 	INSERT INTO spent SELECT room, key, ifnull("by", ''), id, at FROM messages
 		WHERE id = NEW.changes AND key IS NOT NULL AND NEW.event = 'message deleted'

@@ -17,7 +17,8 @@ message_format_of(struct str name)
 struct str
 message_format_told(const struct message_fields *f)
 {
-	bool told = f->changes > 0 || (f->format == MESSAGE_MARKDOWN && !f->is_args);
+	bool plain = f->is_args && f->format == MESSAGE_MARKDOWN;
+	enum message_format format = plain ? MESSAGE_PLAIN : f->format;
 
-	return told ? message_format_name(f->format) : STR("");
+	return f->changes > 0 || format == MESSAGE_MARKDOWN ? message_format_name(format) : STR("");
 }

@@ -45,6 +45,7 @@ find(struct store *s, const struct message_fields *f, struct target *t)
 	code = sqlite3_step(stmt);
 	t->there = code == SQLITE_ROW || code == SQLITE_TOOBIG;
 	t->markdown = code == SQLITE_ROW && sqlite3_column_type(stmt, 0) != SQLITE_NULL &&
+	              sqlite3_column_type(stmt, 3) == SQLITE_TEXT &&
 	              message_format_of(store_column(stmt, 3)) == MESSAGE_MARKDOWN;
 	t->same = code == SQLITE_ROW && !is_deletion(f) && says(stmt, f) &&
 	          (f->format == MESSAGE_AS_IT_IS || t->markdown == (f->format == MESSAGE_MARKDOWN));

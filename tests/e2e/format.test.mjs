@@ -140,11 +140,20 @@ describe('format: of a change', () => {
 	it('by SQL stays, too, unless the row says another', async () => {
 		await make('markdown');
 		const change = (text, format) => s.sql(`INSERT INTO messages(room, event, changes, text, format) VALUES ('${r}', 'message changed', ${id}, '${text}', ${format})`);
-		for (const [text, format, want] of [['*b*', 'NULL', 'markdown'], ['*c*', "'plain'", undefined], ['*d*', 'NULL', undefined], ['*e*', "'markdown'", 'markdown']]) {
+		for (const [text, format, want] of [['*b*', 'NULL', 'markdown'], ['*c*', "'plain'", undefined], ['*d*', 'NULL', undefined], ['*e*', "'markdown'", 'markdown'], ['*f*', "'html'", 'markdown'], ['*g*', "x'00'", 'markdown']]) {
 			await change(text, format);
 			await until(async () => (await said()).text === text, { what: 'the change' });
 			assert.equal((await said()).format, want, text);
 		}
+		await s.sql(`INSERT INTO messages(room, event, changes, text, args, format) VALUES ('${r}', 'message changed', ${id}, NULL, '[1]', 'markdown')`);
+		await until(async () => (await said()).args, { what: 'the change' });
+		assert.deepEqual([(await said()).format, (await last()).format], [undefined, 'plain'], 'arguments have none');
+		// What is told as plain is changed to Markdown.
+		await s.sql(`UPDATE messages SET text = '*h*', args = NULL, format = CAST('markdown' AS BLOB) WHERE id = ${id}`);
+		await until(async () => (await said()).text === '*h*', { what: 'the change' });
+		assert.equal((await said()).format, undefined);
+		assert.equal((await patch({ text: '*h*', format: 'markdown' })).status, 201);
+		await until(async () => (await said()).format === 'markdown', { what: 'the change' });
 	});
 
 	it('is told to Socket.IO clients that ask for `meta`', async (t) => {
