@@ -2,8 +2,8 @@
 
 /*
  * Rows of a room that are looked at, messages and changes. Of changes behind a message all but the first are stepped
- * over (sql/009-steps.sql), so there are two for each message at most. Only where another program had a step forgotten
- * by a REPLACE there may be more, and then less may be told than is unread.
+ * over (sql/009-steps.sql), which an import notes as well, so there are two for each message at most. Only where
+ * another program had a step forgotten by a REPLACE there may be more, and then less may be told than is unread.
  */
 enum { ROWS_MAX = 4 * STORE_UNREAD_MAX };
 

@@ -96,6 +96,8 @@ add_message(struct buf *b, const struct archive_line *l)
 		add_number(b, "attachments", l->attachments);
 	if (l->format.n > 0)
 		add_text(b, "format", l->format);
+	if (l->keeps.n > 0)
+		add_text(b, "keeps", l->keeps);
 	add_body(b, l);
 }
 
@@ -240,6 +242,8 @@ archive_check(const struct archive_line *l, char why[ARCHIVE_WHY_SIZE])
 	if (l->format.n > 0 && message_format_of(l->format) == MESSAGE_AS_IT_IS)
 		return wrong(why, "format is '%.*s': expected plain or markdown",
 		    (int)(l->format.n > 64 ? 64 : l->format.n), l->format.p);
+	if (l->keeps.n > 0 && (l->changes == 0 || message_format_of(l->keeps) == MESSAGE_AS_IT_IS))
+		return wrong(why, "keeps is wrong: expected plain or markdown, of a change");
 	if (l->superseded && l->changes == 0)
 		return wrong(why, "superseded is said of what is no change");
 	return l->changes == 0 || check_change(l, why);

@@ -42,8 +42,9 @@ struct archive_line {
 	struct str room, event, sender, body, key, by; /* key and by: empty for none */
 	bool is_args;                                  /* body is a JSON array */
 	struct str format;                             /* `plain` or `markdown`; empty: not said */
-	int64_t changes;                               /* 0: none */
-	bool superseded;                               /* of a change: the log has a newer one of the same message */
+	struct str keeps; /* of a change without: the format that its message has by now; empty: not said */
+	int64_t changes;  /* 0: none */
+	bool superseded;  /* of a change: the log has a newer one of the same message */
 	bool edited;
 	int64_t edited_ms;
 

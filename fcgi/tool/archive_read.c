@@ -51,6 +51,7 @@ static const struct member {
     {"edited", NUMBER, AT(edited_ms), MESSAGE, 0},
     {"attachments", COUNT, AT(attachments), MESSAGE | END, END},
     {"format", TEXT, AT(format), MESSAGE, 0},
+    {"keeps", TEXT, AT(keeps), MESSAGE, 0},
     {"text", TEXT, AT(body), MESSAGE, MESSAGE},
     {"text64", BASE64, AT(body), MESSAGE, MESSAGE},
     {"args", ARRAY, AT(body), MESSAGE, MESSAGE},

@@ -21,12 +21,15 @@ static const char ROWS[] =
     " AND typeof(\"by\") IN ('null', 'text') AND typeof(key) IN ('null', 'text')"
     " AND typeof(changes) IN ('null', 'integer') AND typeof(edited) IN ('null', 'integer')"
     " AND typeof(attachments) = 'integer' AND (text IS NULL) <> (args IS NULL)"
-    " AND typeof(coalesce(text, args)) = 'text', CASE WHEN format IN ('plain', 'markdown') THEN format END"
+    " AND typeof(coalesce(text, args)) = 'text', CASE WHEN format IN ('plain', 'markdown') THEN format END,"
+    " CASE WHEN changes IS NOT NULL AND text IS NOT NULL AND ifnull(format NOT IN ('plain', 'markdown'), 1) THEN"
+    " (SELECT t.format FROM revisions AS r JOIN messages AS t ON t.id = r.target WHERE r.target = messages.changes"
+    " AND r.id = messages.id AND t.text IS NOT NULL AND t.format IN ('plain', 'markdown')) END"
     " FROM messages WHERE (?1 IS NULL OR at >= ?1) AND (?2 IS NULL OR at < ?2)"
     " UNION ALL "
     "SELECT id, 1, room, at, NULL, NULL, \"by\", key, NULL, NULL, NULL, NULL, NULL, NULL,"
     " typeof(id) = 'integer' AND typeof(room) = 'text' AND typeof(at) = 'integer' AND typeof(\"by\") = 'text'"
-    " AND typeof(key) = 'text', NULL"
+    " AND typeof(key) = 'text', NULL, NULL"
     " FROM spent WHERE (?1 IS NULL OR at >= ?1) AND (?2 IS NULL OR at < ?2) AND NOT ?3"
     " ORDER BY id, kind";
 enum {
@@ -45,7 +48,8 @@ enum {
 	BODY,
 	SUPERSEDED,
 	GOOD,
-	FORMAT
+	FORMAT,
+	KEEPS
 };
 
 static int
@@ -114,7 +118,8 @@ read_row(const struct export *e, const struct database_row *row, struct archive_
 	    .attachments = database_number(row, ATTACHMENTS),
 	    .is_args = database_number(row, IS_ARGS) != 0,
 	    .body = database_text(row, BODY),
-	    .format = database_text(row, FORMAT)};
+	    .format = database_text(row, FORMAT),
+	    .keeps = database_text(row, KEEPS)};
 }
 
 /* An attachment, in as many lines as it needs. */

@@ -53,6 +53,7 @@ struct import {
 	struct import_room {
 		char name[MESSAGE_ROOM_MAX + 1];
 		int64_t last, at_ms, n;
+		bool changed;  /* a change stands behind the last */
 	} rooms[IMPORT_ROOMS]; /* what is to be added to them */
 	size_t n_rooms;
 };

@@ -158,10 +158,12 @@ look_at_target(struct import *m, const struct archive_line *l, int64_t target, b
 	return result;
 }
 
-/* A change of a message that was there already, as any program makes one. */
+/* A change of a message that was there already, as any program makes one. What it keeps may be of a change before it,
+ * which is left out. */
 static int
 put_change_of_other(struct import *m, const struct archive_line *l, int64_t id, int64_t target)
 {
+	struct archive_line change = *l;
 	bool changes;
 	int result = look_at_target(m, l, target, &changes);
 
@@ -171,10 +173,12 @@ put_change_of_other(struct import *m, const struct archive_line *l, int64_t id, 
 		m->there++;
 		return 0;
 	}
+	if (change.format.n == 0)
+		change.format = change.keeps;
 	database_triggers(m->database, true);
-	result = insert(m, l, id, target);
+	result = insert(m, &change, id, target);
 	database_triggers(m->database, false);
-	return result;
+	return result == 0 ? import_add_to_room(m, l, id) : -1;
 }
 
 static int

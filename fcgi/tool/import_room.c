@@ -19,14 +19,36 @@ room_of(struct import *m, struct str name)
 	return r;
 }
 
+/* A message behind changes notes which one is before them (sql/009-steps.sql), also one of a piece before. */
+static int
+put_step(struct import *m, const struct import_room *r, int64_t id)
+{
+	struct database_value room[] = {
+	    DATABASE_VALUE_TEXT(str_of(r->name)), DATABASE_VALUE_NUMBER(r->changed ? 1 : 0)};
+	struct database_value step[2];
+	int64_t below = r->changed ? r->last : -1;
+
+	if (r->n == 0 &&
+	    database_one(m->database,
+	        "SELECT CASE WHEN n > 0 THEN last ELSE 0 END FROM rooms WHERE name = ?1 AND (trails OR ?2)", room, 2,
+	        r->changed ? 0 : -1, &below) != 0)
+		return -1;
+	if (below < 0)
+		return 0;
+	step[0] = DATABASE_VALUE_NUMBER(id);
+	step[1] = DATABASE_VALUE_NUMBER(below);
+	return database_run(m->database, "INSERT OR REPLACE INTO steps VALUES (?1, ?2)", step, 2, NULL, NULL);
+}
+
 /* Messages make a room what it is; one that has only changes is there, too. */
 int
 import_add_to_room(struct import *m, const struct archive_line *l, int64_t id)
 {
 	struct import_room *r = room_of(m, l->room);
 
-	if (r == NULL)
+	if (r == NULL || (l->changes == 0 && put_step(m, r, id) != 0))
 		return -1;
+	r->changed = l->changes != 0;
 	if (l->changes == 0 || r->n == 0) {
 		r->last = id;
 		r->at_ms = l->at_ms;

@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
+import { fastcgi } from './fastcgi.mjs';
 import { child, daemon, root, rows, run, session, sleep, sql, start, tempDir, until } from './harness.mjs';
 import { fewer } from './load.mjs';
 import { freshLogs, no, ok, program, tool } from './tool.mjs';
@@ -273,6 +274,38 @@ describe('longline import', () => {
 		await ok(from.db, 'export', '-o', from.at('3'));
 		await ok(to.db, 'import', from.at('3'));
 		assert.deepEqual((await to.rows('SELECT text FROM messages ORDER BY id')).map((m) => m.text), ['own', 'uno', 'three', 'uno', '', 'four', 'five']);
+	});
+
+	it('what is unread is known behind changes, wherever a piece of the file ended', async (t) => {
+		const from = log(), dir = tempDir(), to = path.join(dir, 'longline.db');
+		// So many changes that more than one piece has them, and what follows them; and one of a message that is deleted.
+		await from.sql(`BEGIN; INSERT INTO messages (text) VALUES ('gone'); INSERT INTO messages (event, changes, text) VALUES ('message deleted', 1, '');
+			INSERT INTO messages (text) SELECT 'm' || value FROM generate_series(1, 10);
+			INSERT INTO messages (event, changes, text) SELECT 'message changed', 12, 'edited ' || value FROM generate_series(1, 5000);
+			INSERT INTO messages (text) VALUES ('last'); COMMIT`);
+		await ok(from.db, 'export', '-o', from.at('1'));
+		const d = await daemon({ dir, t });
+		await ok(to, 'import', from.at('1'));
+		const unread = async () => (await fastcgi(d.socket, { path: '/rooms', query: 'read=main:0' })).json.rooms[0]?.unread;
+		await until(async () => await d.metric(/^longline_head/) === 5013, { what: 'the rows' });
+		assert.equal(await unread(), 11);
+		assert.deepEqual((await rows(to, 'SELECT * FROM steps ORDER BY id')).slice(-1), [{ id: 5013, below: 12 }]);
+		assert.deepEqual(await rows(to, 'SELECT id, below FROM steps WHERE id <= 3'), [{ id: 3, below: 0 }]);
+	});
+
+	it('the format of messages that were there is the one that the last change left', async () => {
+		const from = log(), to = log();
+		await from.sql("INSERT INTO messages (text, key, at, format) VALUES ('one', 'a', 1, 'markdown'), ('two', 'b', 2, NULL), ('three', 'c', 3, 'markdown'), ('four', 'd', 4, 'markdown')");
+		await ok(from.db, 'export', '-o', from.at('1'));
+		await ok(to.db, 'import', from.at('1'));
+		for (const [id, text, format] of [[1, 'eins', "'plain'"], [1, 'uno', 'NULL'], [2, 'zwei', "'markdown'"], [2, 'due', 'NULL'], [3, 'tre', 'NULL']])
+			await from.sql(`INSERT INTO messages (event, changes, text, format) VALUES ('message changed', ${id}, '${text}', ${format})`);
+		await from.sql(`INSERT INTO messages (event, changes, text, args) VALUES ('message changed', 4, NULL, '[4]'), ('message changed', 4, 'quattro', NULL)`);
+		await ok(from.db, 'export', '-o', from.at('2'));
+		await ok(to.db, 'import', from.at('2'));
+		const said = (one) => one.rows('SELECT text, format FROM messages WHERE changes IS NULL ORDER BY id');
+		assert.deepEqual(await said(to), [{ text: 'uno', format: 'plain' }, { text: 'due', format: 'markdown' }, { text: 'tre', format: 'markdown' }, { text: 'quattro', format: 'plain' }]);
+		assert.deepEqual(await said(to), await said(from));
 	});
 
 	it('a change of what the file leaves out is of nothing in the log, and changes nothing there', async () => {

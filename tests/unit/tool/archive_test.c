@@ -78,6 +78,8 @@ brings_back_each_kind(void **state)
 	l.changes = 6;
 	l.superseded = true;
 	same_again(&l);
+	l.keeps = STR("markdown");
+	same_again(&l);
 	l = (struct archive_line){.kind = ARCHIVE_HEADER, .version = 1, .schema = 7, .head = INT64_MAX, .keys = true};
 	same_again(&l);
 	l = (struct archive_line){.kind = ARCHIVE_ATTACHMENT, .num = 9, .data = STR("\0\1\2"), .more = true};
@@ -115,6 +117,8 @@ says_what_is_wrong(void **state)
 	    {"{\"id\":1," REST ",\"text\":\"\",\"by\":\"\"}", "by is empty"},
 	    {"{\"id\":1," REST ",\"text\":\"\",\"changes\":0}", "changes is 0"},
 	    {"{\"id\":1," REST ",\"text\":\"\",\"superseded\":true}", "superseded is said of what is no change"},
+	    {"{\"id\":1," REST ",\"text\":\"\",\"keeps\":\"plain\"}", "keeps is wrong"},
+	    {"{\"id\":2," REST ",\"text\":\"\",\"changes\":1,\"keeps\":\"html\"}", "keeps is wrong"},
 	    {"{\"id\":1," REST ",\"text\":\"\",\"attachments\":11}", "attachments is 11: expected up to 10"},
 	    {"{\"attachment\":10,\"data\":\"\"}", "attachment is 10: expected 0 to 9"},
 	    {"{\"longline\":\"import\",\"version\":1,\"schema\":1,\"keys\":true,\"head\":0}",
