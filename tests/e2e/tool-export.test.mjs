@@ -291,6 +291,13 @@ describe('longline import', () => {
 		assert.equal(await unread(), 11);
 		assert.deepEqual((await rows(to, 'SELECT * FROM steps ORDER BY id')).slice(-1), [{ id: 5013, below: 12 }]);
 		assert.deepEqual(await rows(to, 'SELECT id, below FROM steps WHERE id <= 3'), [{ id: 3, below: 0 }]);
+		// Behind the end of another file, as behind that of a piece, it is known, too.
+		const next = log();
+		await next.sql("INSERT INTO messages (text) VALUES ('next')");
+		await ok(next.db, 'export', '-o', next.at('1'));
+		await ok(to, 'import', next.at('1'));
+		await until(async () => await unread() === 12, { what: 'the next one' });
+		assert.deepEqual((await rows(to, 'SELECT * FROM steps ORDER BY id')).slice(-1), [{ id: 5014, below: 5013 }]);
 	});
 
 	it('the format of messages that were there is the one that the last change left', async () => {
