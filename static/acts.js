@@ -62,7 +62,11 @@ export class Acts {
 	text(id) {
 		const message = this.#get(id);
 		const { text, attachments } = message;
-		const words = text === undefined ? (!attachments?.length && mannerOf(message).words) || plain(message) : stripped(text);
+		const json = () => {
+			const { words, whole } = mannerOf(message);
+			return whole?.() ?? words;
+		};
+		const words = text === undefined ? (!attachments?.length && json()) || plain(message) : stripped(text);
 		this.copy(words, 'Text copied.');
 	}
 

@@ -3,6 +3,7 @@
 export const TAGS = ['pre', 'code', 'strong', 'em', 'del', 'a', 'blockquote'];
 
 const LONGEST = 20_000; // nobody writes more by hand; a log pasted in has no markup
+const LONGEST_HOST = 300; // with https://; looking for its end costs the square of it
 const DEEPEST = 4; // marks in marks, quotes in quotes
 const CLOSES = { ')': '(', ']': '[', '}': '{' };
 const MARKS = { '**': 'strong', '*': 'em', _: 'em', '~~': 'del' };
@@ -62,7 +63,7 @@ function inline(text, depth, what = INLINE) {
 
 // `before`: the character in front of it.
 function address(written, before) {
-	const found = BEHIND_HOST.exec(written)?.[1] ?? written;
+	const found = BEHIND_HOST.exec(written.slice(0, LONGEST_HOST))?.[1] ?? written;
 	const open = {};
 	for (const [close, opened] of Object.entries(CLOSES)) open[close] = found.split(opened).length - found.split(close).length;
 	let end = found.length;

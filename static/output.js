@@ -4,6 +4,7 @@ import { filed } from './export.js';
 
 const LOOKED = 100; // lines; who prints more begins like that
 const ONE_LINE = 40; // characters of JSON that need no lines of their own
+const BEGINNING = 20_000; // characters of JSON that are set in until somebody wants all
 const DEEPEST = 20; // steps that are set in, or brackets alone would fill a screen
 
 // A line that a person would hardly begin or fill so: set in; a date or a time; columns; a rule; where an error came from.
@@ -58,15 +59,19 @@ export function indented(json) {
 	});
 }
 
-// `as`: what a person wants to see instead. Gives the words, and how they are drawn.
+function jsonOf(written) {
+	const json = { how: 'json', words: indented(written.slice(0, BEGINNING)) };
+	return written.length > BEGINNING ? { ...json, whole: () => indented(written) } : json;
+}
+
+// `as`: what a person wants to see instead. Gives the words, and how they are drawn; `whole`: they are only the beginning.
 export function mannerOf({ text, args, attachments = [], format }, as) {
 	if (text === undefined) {
 		const files = attachments.filter((one) => typeof one === 'string').length;
-		const words = !files || args.length > files ? indented(filed(JSON.stringify(args))) : '';
-		return { how: 'json', words };
+		return jsonOf(!files || args.length > files ? filed(JSON.stringify(args)) : '');
 	}
 	if (as === 'source') return { how: 'output', words: text };
-	if (as !== 'markdown' && isJson(text) && text.length > ONE_LINE) return { how: 'json', words: indented(text.trim()) };
+	if (as !== 'markdown' && isJson(text) && text.length > ONE_LINE) return jsonOf(text.trim());
 	if (as === 'markdown' || format === 'markdown') return { how: 'markdown', words: stripped(text) };
 	return { how: isOutput(text) ? 'output' : 'plain', words: text };
 }

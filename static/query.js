@@ -28,7 +28,9 @@ export function addressOf(hash) {
 }
 
 export function hashOf({ room, id, day, query }) {
-	const search = query ? `?${new URLSearchParams({ q: query })}`.replaceAll('%3A', ':') : '';
+	// As a link in a text it must not end in what ends a sentence, or hold what marks words.
+	const search = query ? `?${new URLSearchParams({ q: query })}`.replaceAll('%3A', ':').replaceAll('*', '%2A')
+		.replace(/[.:_-]$/, (last) => `%${last.charCodeAt(0).toString(16).toUpperCase()}`) : '';
 	return `#${room}${id ? `/${id}` : ''}${day ? `@${day}` : ''}${search}`;
 }
 

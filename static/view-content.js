@@ -7,6 +7,7 @@ import { kindOf, sizeOf } from './picture.js';
 import { addressOf } from './query.js';
 import { button, make, shortened, size } from './view-parts.js';
 
+const CALLED = 200; // rooms and persons of one message that are looked for
 const FOLDED = 8; // lines of JSON that are shown at first
 
 const bytesOf = (base64) => Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
@@ -47,10 +48,16 @@ function innerOf(href) {
 // A room or a person, if there is one that is called so: one may become known later.
 function calledOf(word, leads) {
 	const to = leads(word);
+	if (to === undefined) return word;
 	const node = make(to ? 'a' : 'span', '', word);
 	if (to) node.href = to;
 	else node.dataset.called = '';
 	return node;
+}
+
+function counted(leads) {
+	let left = CALLED;
+	return (word) => (left-- > 0 ? leads(word) ?? null : undefined);
 }
 
 export function relink(log, leads) {
@@ -98,16 +105,17 @@ export function contentOf(message, as, does) {
 	const files = attachments.filter((one) => typeof one === 'string');
 	const [, named] = /^file:(.+)$/s.exec(event) ?? [];
 	const name = (named ?? `${event}-${message.id}`).replace(/[/\\\p{C}]/gu, '_');
-	const { how, words: all } = mannerOf(message, as);
+	const { how, words: all, whole } = mannerOf(message, as);
+	const leads = counted(does.leads);
 	const draw = (words) => {
 		const parts = [];
 		if (event !== 'chat message' && !(files.length && named)) parts.push(make('span', 'event', event), ' ');
-		parts.push(...WAYS[how](words, words === all, does.leads));
+		parts.push(...WAYS[how](words, words === all, leads));
 		for (const base64 of files) parts.push(fileOf(base64, name));
 		const body = make('div', how === 'output' ? 'text output' : 'text', ...parts);
 		body.dir = 'auto';
 		return body;
 	};
 	if (how !== 'json' || !all.includes('\n')) return shortened(all, draw);
-	return shortened(all, draw, { lines: FOLDED, tools: [button('Copy', () => does.copy(all))] });
+	return shortened(all, draw, { lines: FOLDED, whole, tools: [button('Copy', () => does.copy(whole?.() ?? all))] });
 }

@@ -69,19 +69,20 @@ export function senderOf(sender, by) {
 export const size = (bytes) => (bytes < 1000 ? `${bytes} bytes` : `${(bytes / 1000).toFixed(1)} kB`);
 
 // `draw`: makes the body of these words, or of their beginning. `tools`: buttons below it.
-export function shortened(words, draw, { lines = TALL_LINES, tools = [] } = {}) {
+export function shortened(words, draw, { lines = TALL_LINES, tools = [], whole = null } = {}) {
+	const cut = words.length > DRAWN || whole;
 	const body = draw(words.slice(0, DRAWN));
 	const below = make('p', 'tools', ...tools);
 	if (words.length >= TALL || words.split('\n', lines + 1).length > lines) {
 		body.classList.add('tall');
 		body.classList.toggle('few', lines < TALL_LINES);
 		const more = button('Show all', () => {
-			if (words.length > DRAWN) body.replaceChildren(...draw(words).childNodes);
+			if (cut) body.replaceChildren(...draw(whole?.() ?? words).childNodes);
 			body.classList.remove('tall');
 			if (document.activeElement === more) more.closest('article').focus({ preventScroll: true });
 			more.remove();
 		});
-		more.classList.toggle('cut', words.length > DRAWN);
+		more.classList.toggle('cut', !!cut);
 		below.prepend(more);
 	}
 	return below.firstChild ? [body, below] : [body];

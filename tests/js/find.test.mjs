@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FakeClock, FakeServer, json } from './fake.mjs';
-import { Search, Server, patternOf, query, suggest, when } from './modules.mjs';
+import { Search, Server, markup, patternOf, query, suggest, when } from './modules.mjs';
 
 const at = (...parts) => new Date(...parts).toISOString();
 const MORNING = new Date(2026, 0, 31, 9, 30);
@@ -147,6 +147,10 @@ describe('its address', () => {
 			assert.ok(named && !problem);
 			assert.deepEqual(query.addressOf(query.hashOf({ room, id, day, query: text })), query.addressOf(hash));
 			assert.equal(new URL(query.hashOf({ room, id, day, query: text }), 'http://x/').hash, query.hashOf({ room, id, day, query: text }), 'as the browser writes it');
+		}
+		for (const text of ['fail*', 'v1.', 'after:', 'a*b*', '(x)', '"x y"', 'a_', 'a-', '**']) {
+			const link = `http://x/${query.hashOf({ room: 'ops', query: text })}`;
+			for (const said of [link, `**${link}**`, `see ${link}.`]) assert.ok(JSON.stringify(markup.parse(said)).includes(JSON.stringify(link)), `${said}: a link in a text`);
 		}
 		assert.equal(query.hashOf({ room: 'ops', query: 'failed after:yesterday' }), '#ops?q=failed+after:yesterday');
 	});

@@ -189,6 +189,15 @@ describe('JSON', () => {
 		assert.ok(!shown(Array.from({ length: 99 }, (_, i) => place(i)), ['AQ==']).includes('_placeholder'));
 	});
 
+	test('of very long JSON the beginning is set in, and all of it when somebody wants it', () => {
+		const text = `[${'{"a":1},'.repeat(500_000)}1]`;
+		const { how, words, whole } = quick('long', () => output.mannerOf({ text }));
+		assert.equal(how, 'json');
+		assert.ok(words.length < 200_000);
+		assert.equal(whole(), output.indented(text));
+		assert.ok(whole().startsWith(words.slice(0, 10_000)));
+	});
+
 	test('brackets alone do not fill the memory', () => {
 		const deep = `${'['.repeat(5000)}1${']'.repeat(5000)}`;
 		assert.ok(quick('deep', () => output.indented(deep)).length < 500_000);

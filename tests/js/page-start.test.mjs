@@ -106,20 +106,20 @@ describe('the start', () => {
 describe('what is served', () => {
 	const line = server();
 
-	for (const what of ['app.js', 'style.css']) {
-		test(`${what} of a release that is gone: the page is loaded anew, once`, async (t) => {
+	for (const [name, gone] of [['the modules', /app\.js/], ['the style sheet', /style\.css/], ['all', /./]]) {
+		test(`${name} of a release that is gone: the page is loaded anew, once`, async (t) => {
 			const p = await open(t, 'about:blank', { cut: true });
-			let gone = true;
+			let there = false;
 			let loads = 0;
 			p.page.on('request', (request) => {
 				loads += request.isNavigationRequest() ? 1 : 0;
 			});
-			await p.page.route(`**/v-*/${what}`, (route) => (gone ? route.fulfill({ status: 404, body: '' }) : route.continue()));
+			await p.page.route('**/v-*/*', (route) => (!there && gone.test(route.request().url()) ? route.fulfill({ status: 404, body: '' }) : route.continue()));
 			await p.page.goto(`${line.url}/#${room()}`).catch(() => {}); // which the reload may end
 			await until(() => loads === 2, { what: 'the page to be loaded again' });
 			// Still gone: nobody wants a page that reloads for ever.
 			await p.page.waitForLoadState();
-			gone = false;
+			there = true;
 			await p.page.reload();
 			await p.connected();
 			assert.equal(loads, 3);

@@ -199,6 +199,16 @@ describe('markup', () => {
 		assert.equal(markup.parse('https://example.com谢谢')[0].href, 'https://example.com/', 'not another host');
 	});
 
+	test('the end of a host is not looked for over and over', () => {
+		const text = `https://${'1한'.repeat(990)}. `.repeat(10);
+		const best = Math.min(...[1, 2, 3].map(() => {
+			const began = performance.now();
+			markup.parse(text);
+			return performance.now() - began;
+		}));
+		assert.ok(best < 40, `${best} ms`);
+	});
+
 	test('no text makes it slow', () => {
 		for (const piece of ['*', '_a ', '**a ', '`', '~~a', 'http://a)', 'http://a/((', 'http://a]}', 'http://a.谢', 'http://a谢/', '```', '*_~~', ' *a _b ']) {
 			const text = piece.repeat(Math.floor(20_000 / piece.length));
