@@ -26,7 +26,7 @@ import { View } from './view.js';
 import { Views } from './views.js';
 import { Visit } from './visit.js';
 import { Wishes } from './wishes.js';
-import { newKey } from './write.js';
+import { fileItem, newKey } from './write.js';
 
 const FIRST_MS = 2_000; // the first page of the history has the line for itself for so long at most
 
@@ -74,7 +74,11 @@ const search = new Search(server, (found) => {
 
 const view = new View({
 	submit: (typed) => visit.submit(typed),
-	files: (given) => visit.attach(given),
+	async files({ room, sender, files }) {
+		const add = (item) => outbox.add(item);
+		for (const file of files) await fileItem(room, sender, file).then(add, (error) => visit.say(error.message));
+		if (room === visit.room) visit.toNewest();
+	},
 	name(text) {
 		prefs.set('name', text);
 		wished();

@@ -5,25 +5,25 @@ import { senderOf } from './write.js';
 const field = byId('text');
 const name = byId('name');
 const compose = byId('compose');
+const ASK = byId('ask-what').textContent;
 
 export class FormView {
 	#does;
-	#waiting = null; // what is done once it is known who writes
+	#files = []; // what waits until it is known who writes: each { room, files }
+	#text = false; // and whether the text does
+	room = '';
 	editing = false; // the field holds a message that was sent
 
-	constructor(does) {
+	// `offer`: that what was given up can be taken back.
+	constructor(does, offer) {
 		this.#does = does;
 		const submit = () => {
 			if (this.editing) {
 				this.#save(does);
 				return;
 			}
-			if (field.value.trim() === '') return;
-			this.#named(() => {
-				does.submit({ sender: this.sender, text: field.value });
-				this.draft('');
-				field.focus();
-			});
+			const text = field.value.trim() !== '';
+			if (text || this.#files.length) this.#give(text);
 		};
 		on('compose', 'submit', submit);
 		const onEnter = (id, run) => on(id, 'keydown', (event) => {
@@ -33,8 +33,8 @@ export class FormView {
 		});
 		onEnter('text', submit);
 		onEnter('name', () => {
-			if (!this.#waiting) field.focus();
-			else if (this.sender) this.#named(this.#waiting);
+			if (byId('ask').hidden) field.focus();
+			else if (this.sender) this.#give(this.#text);
 			else byId('nameless').focus();
 		});
 		on('name', 'input', () => {
@@ -44,16 +44,22 @@ export class FormView {
 			does.name(this.sender || null); // '' is a choice
 		});
 		on('nameless', 'click', () => {
-			const run = this.#waiting;
 			does.name('');
 			this.name('');
-			this.#named(run);
+			this.#give(this.#text);
 		});
 		on('compose', 'keydown', (event) => {
-			if (event.key !== 'Escape' || !this.#waiting) return;
+			if (event.key !== 'Escape' || event.defaultPrevented || byId('ask').hidden) return;
 			event.preventDefault();
-			this.#ask(null);
+			const files = this.#files.splice(0);
+			this.#ask(false);
 			field.focus();
+			if (files.length) {
+				offer('The files are not sent.', () => {
+					this.#files.push(...files);
+					this.#give(false);
+				});
+			}
 		});
 		on('newline', 'pointerdown', (event) => event.preventDefault()); // the keyboard of a phone stays
 		on('newline', 'click', () => {
@@ -75,7 +81,7 @@ export class FormView {
 			event.preventDefault();
 		});
 		on('edit-leave', 'click', () => does.leave());
-		this.#files(does);
+		this.#takes(does);
 	}
 
 	// Where one goes on writing, or else reading.
@@ -87,17 +93,28 @@ export class FormView {
 		return name.value.trim();
 	}
 
-	// Nobody writes without a name who was not asked for it: the first thing that is sent waits.
-	#named(run) {
+	// Nobody writes without a name who was not asked for it: what is given first waits. Files go to the room where they were
+	// given, before the text.
+	async #give(text) {
 		const ask = this.#does.nameless();
-		this.#ask(ask ? run : null);
+		const { room, sender } = this;
+		const files = ask ? [] : this.#files.splice(0);
+		this.#ask(ask && text);
 		if (ask) name.focus();
-		else run();
+		for (const one of files) await this.#does.files({ ...one, sender });
+		if (ask || !text || room !== this.room || this.editing || field.value.trim() === '') return;
+		this.#does.submit({ sender, text: field.value });
+		this.draft('');
+		field.focus();
 	}
 
-	#ask(run) {
-		this.#waiting = run;
-		byId('ask').hidden = !run;
+	#ask(text) {
+		const { length } = this.#files.flatMap(({ files }) => files);
+		this.#text = text;
+		byId('ask').hidden = !text && !length;
+		byId('ask-what').textContent = length ? `${ASK} ${length === 1 ? '1 file waits' : `${length} files wait`} for it.` : ASK;
+		field.required = !length; // or a browser would not send files alone
+		window.onbeforeunload = length ? (event) => event.preventDefault() : null;
 	}
 
 	// `given`: the server says so, whatever is typed. '': none was chosen; null: it is to be asked for.
@@ -160,7 +177,7 @@ export class FormView {
 	}
 
 	draft(text) {
-		this.#ask(null);
+		this.#ask(false);
 		field.value = text;
 		this.#fit();
 	}
@@ -180,11 +197,11 @@ export class FormView {
 		field.style.height = `${field.scrollHeight + field.offsetHeight - field.clientHeight}px`;
 	}
 
-	#files(does) {
+	#takes(does) {
 		const take = (given) => {
 			if (!given?.length || compose.hidden || this.editing) return;
-			const files = [...given];
-			this.#named(() => does.files({ sender: this.sender, files }));
+			this.#files.push({ room: this.room, files: [...given] });
+			this.#give(this.#text);
 		};
 		const file = byId('file');
 		byId('attach').hidden = false;

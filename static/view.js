@@ -27,7 +27,7 @@ export class View {
 	constructor(does) {
 		this.#does = does;
 		on('curl-copy', 'click', () => does.copy(byId('curl').textContent));
-		this.form = new FormView(does);
+		this.form = new FormView(does, (...what) => this.offer(...what));
 		this.log = new LogView(does);
 		this.found = new FoundView(does);
 		this.saved = new SavedView(does);
@@ -49,6 +49,7 @@ export class View {
 	room(name) {
 		this.log.clear(name);
 		this.found.room(name);
+		this.form.room = name;
 		byId('room').textContent = nameOf(name);
 		byId('curl').textContent = this.#does.curl(name);
 		byId('log').ariaBusy = 'true';

@@ -109,6 +109,60 @@ describe('a first minute', () => {
 		await until(async () => await other.field.inputValue() === 'half', { what: 'the draft' });
 	});
 
+	const attach = async (p, ...names) => {
+		const chooser = p.page.waitForEvent('filechooser');
+		await p.named('button', 'Attach a file').click();
+		await (await chooser).setFiles(names.map((one) => ({ name: one, mimeType: 'text/plain', buffer: Buffer.from(one) })));
+		await until(() => asks(p), { what: 'to be asked' });
+	};
+	const what = ({ sender, event, text }) => `${sender}: ${text ?? event}`;
+	const comes = (name, ...all) => until(async () => String((await stored(line, name)).map(what)) === String(all), { what: `${all}` })
+		.catch(async (error) => assert.deepEqual((await stored(line, name)).map(what), all, error.message));
+
+	test('files that wait go by Send without a text, before one that there is, and from wherever one is to where they were given', async (t) => {
+		const name = room();
+		const p = await begin(t, name);
+		await attach(p, 'one.txt');
+		assert.ok(await p.page.getByText('1 file waits for it.').isVisible());
+		await p.name.fill('ann');
+		await p.send.click();
+		await comes(name, 'ann: file:one.txt');
+		const q = await begin(t, name);
+		await attach(q, 'two.txt');
+		await attach(q, 'three.txt', 'four.txt');
+		assert.ok(await q.page.getByText('3 files wait for it.').isVisible());
+		await accessible(q, 'files wait');
+		await q.name.fill('bob');
+		await q.type('and a text');
+		await comes(name, 'ann: file:one.txt', ...['file:two.txt', 'file:three.txt', 'file:four.txt', 'and a text'].map((one) => `bob: ${one}`));
+		assert.equal(await q.field.inputValue(), '');
+		const r = await begin(t, `${name}-a`);
+		await attach(r, 'five.txt');
+		await r.hash(`#${name}-b`);
+		await r.named('heading', `#${name}-b`).waitFor();
+		assert.ok(await asks(r), 'it still waits');
+		await attach(r, 'six.txt');
+		await without(r).click();
+		await comes(`${name}-a`, ': file:five.txt');
+		await comes(`${name}-b`, ': file:six.txt');
+		assert.equal(await asks(r), false);
+	});
+
+	test('files that are given up can be taken back; a text is not sent along that nobody sent', async (t) => {
+		const name = room();
+		const p = await begin(t, name);
+		await attach(p, 'one.txt');
+		await p.field.fill('half a text');
+		await p.page.keyboard.press('Escape');
+		assert.equal(await asks(p), false);
+		await p.named('button', 'Undo').click();
+		await until(() => asks(p), { what: 'to be asked again' });
+		await p.name.fill('ann');
+		await p.name.press('Enter');
+		await comes(name, 'ann: file:one.txt');
+		assert.equal(await p.field.inputValue(), 'half a text');
+	});
+
 	test('few messages stand at the end, above the field', async (t) => {
 		const name = room();
 		await line.sent({ text: 'one', sender: 'ann' }, { room: name });
