@@ -281,7 +281,8 @@ export class Visit {
 		if (read === null) return;
 		this.progress.mark(read);
 		const goal = () => this.#toMark();
-		if (reader.opened && !reader.opening && (timeline.older === null || timeline.first <= read)) this.#draw(goal);
+		const here = (timeline.older === null || timeline.first <= read) && (timeline.newer === null || read < timeline.last);
+		if (reader.opened && !reader.opening && here) this.#draw(goal);
 		else this.#open(read ? { around: read } : { after: 0 }, goal);
 	}
 

@@ -45,12 +45,12 @@ describe('unread is what was seen', () => {
 	};
 
 	// A page that has read m1 … m20 of a room, and is elsewhere.
-	async function away(t, options) {
+	async function away(t, options, count = 20) {
 		const name = room();
-		await fill(name, 1, 20);
+		await fill(name, 1, count);
 		const p = parts(await open(t, `${line.url}/#${name}`, options));
 		await p.connected();
-		await sees(p, 'm20');
+		await sees(p, `m${count}`);
 		const last = (await line.rows(`SELECT max(id) AS id FROM messages WHERE room = '${name}'`))[0].id;
 		await p.hasRead(name, last);
 		await elsewhere(p);
@@ -90,6 +90,18 @@ describe('unread is what was seen', () => {
 		await badged(p, name, 0);
 		await titled(p, `#${name} · Longline`);
 		assert.equal(await really(p, name), 0);
+	});
+
+	test('from a window on what is old a click on the room leads to the first that is unread', async (t) => {
+		const { name, p } = await away(t, {}, 200);
+		await fill(name, 201, 210);
+		await badged(p, name, 10);
+		const { id } = (await line.rows(`SELECT id FROM messages WHERE room = '${name}' AND text = 'm50'`))[0];
+		await p.hash(`#${name}/${id}`);
+		await sees(p, 'm50');
+		await p.link(name).click();
+		await sees(p, 'm201');
+		assert.equal(await p.log.locator('.mark').count(), 1);
 	});
 
 	test('many that come at once while one looks, or while nobody does: what was not in sight is not read', async (t) => {
