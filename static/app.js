@@ -83,7 +83,7 @@ const view = new View({
 		prefs.set('name', text);
 		wished();
 	},
-	nameless: () => sign.stranger && prefs.get('name') === null && prefs.get('given') === null,
+	nameless: () => sign.stranger && !view.form.sender && prefs.get('name') === null && prefs.get('given') === null,
 	curl: (room) => curlOf(location.href, room, !sign.stranger),
 	menu: (id, beside) => acts.menu(id, beside),
 	act: (what, id, beside) => acts.act(what, id, beside),

@@ -18,16 +18,18 @@ export class Memory {
 	}
 
 	get(name, otherwise = null) {
+		if (this.#lost.has(name)) return this.#lost.get(name) ?? otherwise;
 		try {
 			return JSON.parse(this.storage.getItem(`${this.prefix}.${name}`)) ?? otherwise;
 		} catch {
-			return this.#lost.get(name) ?? otherwise;
+			return otherwise;
 		}
 	}
 
 	set(name, value) {
 		try {
 			this.storage.setItem(`${this.prefix}.${name}`, JSON.stringify(value));
+			this.#lost.delete(name);
 		} catch {
 			this.#lost.set(name, value);
 		}

@@ -163,6 +163,24 @@ describe('a first minute', () => {
 		assert.equal(await p.field.inputValue(), 'half a text');
 	});
 
+	test('where nothing can be stored it is asked once all the same', async (t) => {
+		const full = () => {
+			Storage.prototype.setItem = () => {
+				throw new DOMException('full', 'QuotaExceededError');
+			};
+		};
+		const name = room();
+		const p = await begin(t, name, { init: full });
+		await p.type('one');
+		await without(p).click();
+		await p.type('two');
+		await comes(name, ': one', ': two');
+		await p.name.fill('ann');
+		await p.type('three');
+		await comes(name, ': one', ': two', 'ann: three');
+		assert.equal(await asks(p), false);
+	});
+
 	test('few messages stand at the end, above the field', async (t) => {
 		const name = room();
 		await line.sent({ text: 'one', sender: 'ann' }, { room: name });

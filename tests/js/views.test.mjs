@@ -24,6 +24,23 @@ function begin({ leading = true, kept = [], storage = new Map() } = {}) {
 	return self;
 }
 
+test('what cannot be stored is remembered as long as the page is there', () => {
+	const stored = new Map([['p.name', '"ann"']]);
+	let full = true;
+	const setItem = (name, value) => {
+		if (full) throw new Error('full');
+		stored.set(name, value);
+	};
+	const prefs = new Memory({ getItem: (name) => stored.get(name) ?? null, setItem }, 'p');
+	prefs.set('name', 'bob');
+	prefs.set('other', '');
+	assert.deepEqual([prefs.get('name'), prefs.get('other'), prefs.get('third', 3)], ['bob', '', 3]);
+	full = false;
+	prefs.set('name', 'cleo');
+	stored.set('p.name', '"of another tab"');
+	assert.equal(prefs.get('name'), 'of another tab');
+});
+
 describe('searches that are kept', () => {
 	test('at most eight, each once; one that is removed is gone', () => {
 		const { views } = begin();
