@@ -1,13 +1,14 @@
 // page-chaos.test.mjs: two browsers with two tabs each, a line that loses a fifth of the requests, a daemon that dies; what is
 // unread is true afterwards.
 //
-// Environment: CHAOS_MESSAGES (80) typed in all, CHAOS_KILLS (2), CHAOS_SEED, and what browser.mjs says.
+// Environment: CHAOS_MESSAGES (80) typed in all, CHAOS_TABS (2) of each browser, CHAOS_KILLS (2), CHAOS_SEED, and what browser.mjs says.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ms, room, server, sleep, until } from '../e2e/harness.mjs';
 import { dice, kill, launch, numbers, open, program, proxy, stored } from './browser.mjs';
 
 const MESSAGES = Number(process.env.CHAOS_MESSAGES || 80);
+const TABS = Number(process.env.CHAOS_TABS || 2);
 const KILLS = Number(process.env.CHAOS_KILLS || 2);
 const SEED = Number(process.env.CHAOS_SEED || Math.floor(Math.random() * 2 ** 32));
 const HURT = 0.2; // of all requests
@@ -70,7 +71,7 @@ async function badgesAreTrue(line, p, name) {
 describe('chaos', () => {
 	const line = server();
 
-	test(`${MESSAGES} messages typed in 2 browsers × 2 tabs, ${KILLS} kills: each shown once, in order, stored once`, async (t) => {
+	test(`${MESSAGES} messages typed in 2 browsers × ${TABS} tabs, ${KILLS} kills: each shown once, in order, stored once`, async (t) => {
 		t.diagnostic(`CHAOS_SEED=${SEED}`);
 		const random = dice(SEED);
 		const bad = await proxy(line.url, {
@@ -86,7 +87,7 @@ describe('chaos', () => {
 			const browser = await launch();
 			t.after(() => browser.close());
 			const context = await browser.newContext();
-			for (const number of [1, 2]) {
+			for (const number of numbers(1, TABS)) {
 				const p = await open(t, `${bad.url}/#${name}`, { cut: true, context, init: witness });
 				await p.connected();
 				tabs.push({ ...p, who: `${who}${number}` });
