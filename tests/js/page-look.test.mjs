@@ -304,6 +304,7 @@ test('the pictures of the page are taken', { skip: !process.env.SCREENSHOTS && '
 		await p.connected();
 		await p.log.getByText('Very nice.').last().waitFor();
 		await p.name.fill('ann');
+		await p.field.focus();
 		if (name === 'light') {
 			await line.sent({ text: 'disk on sda1 is 40 % full', sender: 'monitor' }, { room: 'ops' });
 			await p.rooms.getByText('1 unread').or(p.rooms.locator('.badge')).first().waitFor();
