@@ -8,15 +8,17 @@ const LOOKED = 10_000; // characters of a text that are looked at,
 const MARKED = 50; // words that are marked in it
 export const USUAL = 'FAILED ERROR CRITICAL panic @name';
 
-const LETTER = /[\p{L}\p{M}\p{N}_]/u;
 // Scripts that are written without blanks have no ends of words to look for.
-const RUNNING = /[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Thai}\p{sc=Laoo}\p{sc=Khmr}\p{sc=Mymr}]/u;
-const bound = (char) => LETTER.test(char) && !RUNNING.test(char);
+const RUNNING = ['Han', 'Hira', 'Kana', 'Thai', 'Laoo', 'Khmr', 'Mymr'].map((name) => `\\p{scx=${name}}`).join('');
+const running = new RegExp(`[${RUNNING}]`, 'u');
+const LETTER = /[\p{L}\p{M}\p{N}_]/u;
+const bound = (char) => LETTER.test(char) && !running.test(char);
+const INSIDE = `(?![${RUNNING}])[\\p{L}\\p{M}\\p{N}_]`;
 
 function pattern(word) {
 	const chars = [...word];
-	const before = bound(chars[0]) || chars[0] === '@' ? '(?<![\\p{L}\\p{M}\\p{N}_])' : '';
-	const behind = bound(chars.at(-1)) ? '(?![\\p{L}\\p{M}\\p{N}_])' : '';
+	const before = bound(chars[0]) || chars[0] === '@' ? `(?<!${INSIDE})` : '';
+	const behind = bound(chars.at(-1)) ? `(?!${INSIDE})` : '';
 	return before + word.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&') + behind;
 }
 

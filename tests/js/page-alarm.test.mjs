@@ -18,6 +18,8 @@ describe('words', () => {
 		assert.ok(finds('C++ a.b', 'in C++'));
 		assert.ok(!finds('a.b', 'axb'));
 		assert.ok(finds('失败', '备份失败了'), 'scripts without blanks');
+		for (const text of ['処理FAILED', '処理がFAILEDで終了', 'ระบบFAILEDแล้ว', 'エラーFAILED。']) assert.ok(finds('FAILED', text), text);
+		for (const text of ['éFAILED', 'FAILEDя', '処FAILEDx']) assert.ok(!finds('FAILED', text), text);
 		assert.ok(finds('ÄRGER', 'so ein ÄRGER'));
 		assert.ok(finds('ERROR', '\x1b[31mERROR\x1b[0m x'), 'behind a colour');
 		assert.ok(new Words('down').in({ event: 'disk', args: [{ state: 'down' }] }));
@@ -25,6 +27,7 @@ describe('words', () => {
 
 	test('@name is one\'s own name, in any case, and none without a name', () => {
 		assert.ok(finds('@name', 'hey @ann, look', 'Ann'));
+		assert.ok(finds('@name', '@ann谢谢', 'Ann') && finds('@name', '谢谢@ann', 'Ann'), 'scripts without blanks');
 		assert.ok(!finds('@name', 'mail x@ann.example', 'Ann'));
 		assert.ok(!finds('@name', 'hey @annabel', 'Ann'));
 		assert.ok(finds('@name', 'hey @Ann Lee!', 'Ann Lee'));
