@@ -6,6 +6,8 @@ const TIMES = ['after', 'before', 'on', 'last'];
 const NAMES = ['from', 'in', ...TIMES];
 const MOST = 8; // completions
 const LIKE = 3; // names that are like another
+const FAR = 2; // letters that they may differ in
+const LOOKED = 1_000; // names of which it is reckoned
 
 const MEANT = {
 	since: 'after', newer: 'after', start: 'after', until: 'before', till: 'before', older: 'before', end: 'before',
@@ -25,12 +27,13 @@ function apart(a, b) {
 
 export function near(name, names) {
 	const typed = name.toLowerCase();
-	const most = Math.floor(typed.length / 2);
+	const most = Math.min(FAR, Math.floor(typed.length / 2));
+	let left = LOOKED;
 	const how = (one) => {
 		if (typed.length > 1 && (one.includes(typed) || typed.includes(one))) return 0;
-		return Math.abs(one.length - typed.length) > 2 ? Infinity : apart(typed, one);
+		return Math.abs(one.length - typed.length) > most || left-- <= 0 ? Infinity : apart(typed, one);
 	};
-	return names.map((one) => [how(one.toLowerCase()), one]).filter(([far]) => far <= Math.min(2, most))
+	return names.map((one) => [how(one.toLowerCase()), one]).filter(([far]) => far <= most)
 		.sort(([a], [b]) => a - b).slice(0, LIKE).map(([, one]) => one);
 }
 

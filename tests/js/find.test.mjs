@@ -118,7 +118,13 @@ describe('what helps to write it', () => {
 		const many = Array.from({ length: 10_000 }, (_, i) => `${'x'.repeat(50)}${i}`);
 		const began = performance.now();
 		assert.deepEqual(suggest.near('nosuch', [...many, 'nosush']), ['nosush']);
-		suggest.near('y'.repeat(54), many);
+		const long = many.map((name) => name.padEnd(64, 'z'));
+		assert.deepEqual(suggest.near('y'.repeat(64), long), []);
+		const others = long.slice(0, 1_000);
+		const like = `${'q'.repeat(63)}p`;
+		const found = [999, 1_000].map((count) => suggest.near('q'.repeat(64), [...others.slice(0, count), like]).length);
+		assert.deepEqual(found, [1, 0], 'so many of similar length are looked at');
+		assert.equal(suggest.near(`${long[7]}a`, long)[0], long[7]);
 		assert.ok(performance.now() - began < 2_000, `${performance.now() - began} ms`);
 	});
 
