@@ -69,6 +69,7 @@ const rooms = new RoomList({
 });
 const search = new Search(server, (found) => {
 	view.found.show(found);
+	if (found.refused) saved();
 	if (found.answered) views.opened(found.text, found.hits[0]?.id ?? 0);
 });
 
@@ -220,7 +221,7 @@ const mend = new Mend({ server, drafts, own: mine, view, sign });
 const visit = new Visit({ server, prefs, session, drafts, outbox, rooms, wishes, search, feed, view, sign, own: mine, mend, dayOf });
 mend.visit = visit;
 const days = new Days({ server, visit, dayOf });
-const saved = () => view.saved.show(views, { room: visit.room, text: seek.text });
+const saved = () => view.saved.show(views, { room: visit.room, text: seek.text, refused: search.refused });
 const seek = new Seek({ search, view, visit, rooms, server, wishes, saved });
 const acts = new Acts({ visit, view, rooms, own: mine, mend, clipboard, page: () => location.href, when: minuteOf });
 const views = new Views({ server, prefs, feed, names: () => seek.names, draw: saved });

@@ -156,6 +156,11 @@ export class Search {
 		return !!this.#params && this.#begun && !this.#busy && !this.#problem;
 	}
 
+	// There are no hits, and no wait brings them.
+	get refused() {
+		return !!this.#problem && !this.hits.length;
+	}
+
 	// What was perhaps meant: { hint, offers }.
 	get advice() {
 		return this.#advice ?? { offers: [] };

@@ -31,12 +31,12 @@ export class SavedView {
 		});
 	}
 
-	// `text`: what is looked for now, in this room.
-	show({ list: views, full }, { room, text }) {
+	// `text`: what is looked for now, in this room; `refused`: it cannot be.
+	show({ list: views, full }, { room, text, refused }) {
 		const kept = views.some(({ q }) => q === text);
 		star.ariaPressed = `${kept}`;
 		star.textContent = kept ? '★' : '☆';
-		star.disabled = !text || (full && !kept);
+		star.disabled = !text || ((full || refused) && !kept);
 		star.title = full && !kept ? `${views.length} searches are kept; remove one of them first` : '';
 		const focused = linksOf().indexOf(document.activeElement);
 		list.replaceChildren(...views.map((view) => this.#row(view, { room, text })));

@@ -48,7 +48,7 @@ export class Views {
 		if (!this.#counting) this.#timer ??= this.clock.setTimeout(() => this.#count(), ms);
 	}
 
-	// One after the other; one that fails waits for other news.
+	// One after the other. If the server is away, or asks for patience, they wait for other news; one that it refuses is passed over.
 	async #count() {
 		this.#timer = null;
 		this.#counting = true;
@@ -59,8 +59,9 @@ export class Views {
 			const { params } = parse(q, { names: this.names() });
 			const rooms = (params ?? []).filter(([name]) => name === 'room').map(([, room]) => room);
 			if (!params || ![...rooms, '*'].some((room) => news.has(room) || (room === '*' && rooms.includes('*')))) continue;
-			const page = await this.server.history([...params, ['after', seen], ['limit', COUNT]]).catch(() => null);
-			if (!page) break;
+			const page = await this.server.history([...params, ['after', seen], ['limit', COUNT]]).catch((failure) => failure);
+			if (page.passing && page.code !== 'search_timeout') break;
+			if (!page.messages) continue;
 			const [n, more] = [page.messages.length, (page.newer ?? null) !== null];
 			this.#change(q, (view) => (view.seen === seen ? { n, more } : view));
 		}

@@ -21,6 +21,16 @@ describe('kept searches', () => {
 		return p;
 	}
 
+	test('what the server refuses has no star, until it is another search', async (t) => {
+		const p = await begin(t, room(), { cut: true });
+		await search(p, '-foo');
+		await until(() => star(p).isDisabled(), { what: 'no star' });
+		await search(p, 'foo');
+		await until(() => star(p).isEnabled(), { what: 'the star' });
+		await search(p, 'on:nonsense');
+		await until(() => star(p).isDisabled(), { what: 'no star for what is never asked' });
+	});
+
 	test('a star keeps one, in every tab, with what is new in it since it was opened; a click opens it, Delete removes it', async (t) => {
 		const [name, ops] = [room(), room()];
 		const word = `w${ops}`;

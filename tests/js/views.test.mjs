@@ -119,6 +119,17 @@ describe('searches that are kept', () => {
 		assert.deepEqual(self.asked.slice(1).map((one) => one.get('q')), ['a', 'b'], 'and none of a room that is none');
 	});
 
+	test('what the server refuses for good does not keep it from the others', async () => {
+		for (const refusal of [json({}, 400), json({ code: 'search_timeout' }, 503), json({}, 403)]) {
+			const self = begin({ kept: ['-foo', 'a'] });
+			self.answer = () => (self.asked.length === 1 ? refusal : json({ messages: [{}], older: null, newer: null }));
+			self.views.heard();
+			await self.clock.advance(60_000);
+			assert.deepEqual(self.asked.map((one) => one.get('q')), ['-foo', 'a']);
+			assert.equal(self.counts(), '0,1');
+		}
+	});
+
 	test('who leads no more asks no more', async () => {
 		const self = begin({ kept: ['a', 'b'] });
 		self.views.heard();
