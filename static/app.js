@@ -54,13 +54,23 @@ function follow() {
 }
 
 const wishes = new Wishes(prefs);
+// Whether a list went down to the last room.
+const lists = {
+	whole: false,
+	async rooms(...asked) {
+		const page = await server.rooms(...asked);
+		lists.whole ||= !page.more;
+		return page;
+	},
+};
 const rooms = new RoomList({
-	server, prefs, wishes,
+	server: lists, prefs, wishes,
 	draw(list, what) {
 		view.rooms.show(list, what);
 		view.rooms.level(wishes.level(what.open), what.open);
 		view.log.relink();
 		visit.fence();
+		if (lists.whole) seek.listed();
 	},
 	failed: () => outbox.items.filter(({ state }) => state === 'failed').map(({ room }) => room),
 	tell: (marks) => feed.tell(marks),
@@ -222,9 +232,9 @@ const visit = new Visit({ server, prefs, session, drafts, outbox, rooms, wishes,
 mend.visit = visit;
 const days = new Days({ server, visit, dayOf });
 const saved = () => view.saved.show(views, { room: visit.room, text: seek.text, refused: search.refused });
-const seek = new Seek({ search, view, visit, rooms, server, wishes, saved });
+const seek = new Seek({ search, view, visit, rooms, server, wishes, whole: () => lists.whole, saved });
 const acts = new Acts({ visit, view, rooms, own: mine, mend, clipboard, page: () => location.href, when: minuteOf });
-const views = new Views({ server, prefs, feed, names: () => seek.names, draw: saved });
+const views = new Views({ server, prefs, feed, names: (text) => seek.names(text), draw: saved });
 const hears = hearing({ visit, rooms, wishes, go, outbox, feed, view, sign, given, prefs, search, own: mine, mend, seek, views });
 
 function wake(how) {

@@ -12,10 +12,11 @@ export class Seek {
 	#round = 0;
 	#night = { at: -Infinity, alarms: '', options: [] };
 	#senders = new Set();
+	#blind = false; // it was asked without knowing all rooms
 	text = ''; // what is looked for
 
 	constructor(parts) {
-		Object.assign(this, parts); // search, view, visit, rooms, server, wishes; `saved` draws the searches that are kept
+		Object.assign(this, parts); // search, view, visit, rooms, server, wishes; `whole`: whether all rooms are known; `saved` draws the searches that are kept
 	}
 
 	// The part of an address behind #.
@@ -78,9 +79,23 @@ export class Seek {
 		return completions(text, caret, { rooms: rooms.map(({ name }) => name), senders: [...senders].filter(Boolean) });
 	}
 
-	// null: they are not known yet.
-	get names() {
-		return this.rooms.head === null ? null : this.rooms.list(this.rooms.room).map(({ name }) => name);
+	// Those of rooms, by which a text is understood. null: it has one that is none of these, and there may be others.
+	names(text) {
+		const names = this.#rooms;
+		return this.whole() || parse(text, { names }).params ? names : null;
+	}
+
+	get #rooms() {
+		return this.rooms.list(this.rooms.room).map(({ name }) => name);
+	}
+
+	// Now all rooms are known: what was asked as it was typed is asked again if it means something else.
+	listed() {
+		if (!this.#blind) return;
+		this.#blind = false;
+		const [now, names] = [new Date(), this.#rooms];
+		const [before, after] = [null, names].map((known) => JSON.stringify(parse(this.text, { names: known, now }).params));
+		if (before !== after) this.#find(this.text);
 	}
 
 	#go(query, how) {
@@ -98,8 +113,11 @@ export class Seek {
 		this.search.clear();
 		this.view.found.fresh();
 		this.saved();
-		if (unheard(text, this.names ?? [])) await this.rooms.more();
-		if (round === this.#round && this.view.found.open) this.search.find(text, this.names);
+		if (unheard(text, this.#rooms)) await this.rooms.more();
+		if (round !== this.#round || !this.view.found.open) return;
+		const names = this.names(text);
+		this.#blind = names === null;
+		this.search.find(text, names);
 	}
 
 	// In which rooms there were alarms.

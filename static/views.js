@@ -11,7 +11,7 @@ export class Views {
 	#counting = false;
 	#news = new Set(); // rooms that had some since it was counted; '*': any may have had
 
-	// `names`: gives those of all rooms, or null.
+	// `names`: gives those of rooms that a text needs, or null.
 	constructor({ server, prefs, feed, names, draw }, env = world) {
 		Object.assign(this, { server, prefs, feed, names, draw, clock: env.clock });
 	}
@@ -56,7 +56,7 @@ export class Views {
 		this.#news.clear();
 		for (const { q, seen } of this.list) {
 			if (!this.feed.leading) break;
-			const { params } = parse(q, { names: this.names() });
+			const { params } = parse(q, { names: this.names(q) });
 			const rooms = (params ?? []).filter(([name]) => name === 'room').map(([, room]) => room);
 			if (!params || ![...rooms, '*'].some((room) => news.has(room) || (room === '*' && rooms.includes('*')))) continue;
 			const page = await this.server.history([...params, ['after', seen], ['limit', COUNT]]).catch((failure) => failure);

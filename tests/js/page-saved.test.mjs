@@ -31,6 +31,30 @@ describe('kept searches', () => {
 		await until(() => star(p).isDisabled(), { what: 'no star for what is never asked' });
 	});
 
+	test('a kept search of a room that is not heard of yet is counted, and one that is looked for is asked', async (t) => {
+		const [name, ops] = [room(), room()];
+		const word = `w${ops}`;
+		await line.sent(word, { room: ops });
+		await indexed(word);
+		const p = await begin(t, name, { cut: true });
+		await p.page.evaluate(([q, head]) => {
+			const own = `longline ${location.pathname}`;
+			localStorage.setItem(`${own}.views`, JSON.stringify([{ q, seen: 0, n: 0, more: false }]));
+			localStorage.setItem(`${own}.head`, JSON.stringify(head));
+		}, [`in:${ops} ${word}`, 1]);
+		let away = true;
+		await p.page.route('**/rooms?**', (route) => (away ? route.abort() : route.continue()));
+		await p.page.reload();
+		await says(p, `in:${ops} ${word}1 new`);
+		await search(p, `in:${ops}`);
+		await until(async () => await p.hits.count() === 1, { what: 'the hit, without a list of rooms' });
+		await search(p, `in:no${ops}`);
+		await p.page.getByText('Nothing found.').waitFor();
+		away = false;
+		await line.sent('news, of a room that no list has', { room: name });
+		await p.page.getByText(`No room “no${ops}”.`).waitFor(); // it is asked again once there is one
+	});
+
 	test('a star keeps one, in every tab, with what is new in it since it was opened; a click opens it, Delete removes it', async (t) => {
 		const [name, ops] = [room(), room()];
 		const word = `w${ops}`;
