@@ -22,6 +22,7 @@ export class View {
 	#ticker = null;
 	#barred = false;
 	#offer = null;
+	#undoable = null;
 	#does;
 
 	constructor(does) {
@@ -75,14 +76,18 @@ export class View {
 		byId('alarm').textContent = `#${item.room}: ${fateOf(item).join('')}`;
 	}
 
-	// Something was done, and perhaps it can be undone for a while. Without words: no more.
-	offer(words = '', undo = null) {
+	// Something was done, and perhaps it can be undone for a while. Without words: no more. What can be undone comes back
+	// behind what is only said.
+	offer(words = '', undo = null, until = Date.now() + UNDO_MS) {
 		clearTimeout(this.#offer);
+		if (undo || !words) this.#undoable = undo && [words, undo, until];
 		byId('undo').hidden = !words;
 		byId('undo-do').hidden = !undo;
 		byId('undo-what').textContent = words;
 		this.undo = undo;
-		if (words) this.#offer = setTimeout(() => this.offer(), undo ? UNDO_MS : DONE_MS);
+		const [, , end = 0] = this.#undoable ?? [];
+		const next = () => this.offer(...(!undo && end > Date.now() ? this.#undoable : []));
+		if (words) this.#offer = setTimeout(next, undo ? until - Date.now() : DONE_MS);
 	}
 
 	// A row is a line, its time in a column of its own.
