@@ -4,7 +4,7 @@ import { Memory } from './prefs.js';
 const LONGEST = 8_000; // what a header of the web server takes
 const TOKEN = /^(?:ll_[\w-]+|[\w-]+\.[\w-]+\.[\w-]+)$/; // one of Longline's, or a JWT
 const INVITATION = /#join=(.*)$/s;
-const CARRIED = ['name', 'notify', 'dense', 'drafts', 'read', 'head', 'visited'];
+const CARRIED = ['name', 'notify', 'dense', 'drafts', 'read', 'head', 'visited', 'views', 'pins', 'bells', 'words', 'order'];
 
 export const STRANGER = 'stranger';
 

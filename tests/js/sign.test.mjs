@@ -104,9 +104,12 @@ describe('who is signed in', () => {
 		const stranger = new Memory(storage, 'p');
 		stranger.set('name', 'Ann');
 		stranger.setOf('main', 'drafts', 'half');
+		const wishes = ['views', 'pins', 'bells', 'words', 'order'];
+		for (const one of wishes) stranger.set(one, `her ${one}`);
 		const first = new Credential(storage, 'p');
 		first.keep(ANN);
 		const mine = new Memory(storage, new Credential(storage, 'p').scope());
+		assert.deepEqual(wishes.map((one) => mine.get(one)), wishes.map((one) => `her ${one}`));
 		assert.equal(mine.get('name'), 'Ann');
 		assert.equal(mine.of('main', 'drafts'), 'half');
 		assert.equal(stranger.of('main', 'drafts'), null, 'it is hers now');
