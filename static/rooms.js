@@ -2,7 +2,8 @@
 import { stripped } from './ansi.js';
 import { filed } from './export.js';
 
-const brief = ({ text, event = '' }) => (/^file:/.test(event) ? event.slice(5) : stripped(filed(text ?? event)));
+const BRIEF = 200; // characters of a last message; joined anew, since a slice keeps the whole
+const brief = ({ text, event = '' }) => [...(/^file:/.test(event) ? event.slice(5) : stripped(filed(text ?? event))).slice(0, BRIEF)].join('');
 
 const LATE = 30; // of what was heard in a room that a list may lack
 const COUNTED = 1_000; // the server counts no further
@@ -67,7 +68,7 @@ export class Rooms {
 	#changed(room, id, { event, changes: target, text }) {
 		if (id <= Math.max(room.asOf, room.change)) return false;
 		room.change = id;
-		if (event === 'message changed' && target === room.last && text !== undefined) room.text = text;
+		if (event === 'message changed' && target === room.last && text !== undefined) room.text = brief({ text });
 		if (event !== 'message deleted' || room.last === 0) return false;
 		this.alarm(room.name, target, false);
 		this.#late(room, { id, by: -1, of: target });

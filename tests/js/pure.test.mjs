@@ -20,6 +20,16 @@ describe('rooms', () => {
 		assert.equal(rooms.unread('a'), 3);
 	});
 
+	test('of the last message so much is kept as is shown, an edited one too', () => {
+		const rooms = new Rooms();
+		const text = 'x'.repeat(9_999);
+		rooms.listed([{ name: 'a', last: 5, at: 'x', n: 5, text }]);
+		rooms.heard({ id: 6, room: 'b', at: 'y', text, sender: 's' });
+		rooms.heard({ id: 7, room: 'c', at: 'y', text: 'short', sender: 's' });
+		rooms.heard({ id: 8, room: 'c', event: 'message changed', changes: 7, text });
+		assert.deepEqual(rooms.list().map(({ text: kept }) => kept.length), [200, 200, 200]);
+	});
+
 	test('a room beyond the first part of the list: only what was heard since is unread', () => {
 		const rooms = new Rooms();
 		rooms.listed(listed, 9);
