@@ -92,8 +92,9 @@ export class Rooms {
 	read(name, id, { left = null, passed = 0 } = {}) {
 		const room = this.#of(name);
 		if (id < (room.readId ?? 0)) return false;
-		let readN = left === null ? (room.readN ?? 0) + passed : Math.max(room.n - left, 0);
-		if (id >= room.last) readN = room.n;
+		const sum = (room.readN ?? 0) + passed;
+		let readN = left === null || !room.asOf ? sum : Math.max(room.n - left, 0);
+		if (id >= room.last) readN = room.asOf ? room.n : Math.max(room.n, sum); // before any list has it we know of few
 		const changed = room.readId !== id || room.readN !== readN;
 		Object.assign(room, { readId: id, readN });
 		return changed;

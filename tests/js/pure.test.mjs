@@ -61,6 +61,14 @@ describe('rooms', () => {
 		assert.equal(rooms.readOf('never'), null);
 	});
 
+	test('read in part before the first list is there: what is left is not reckoned from nothing', () => {
+		const rooms = new Rooms({ a: { id: 4_990, n: 4_990 } });
+		rooms.read('a', 4_995, { left: 5, passed: 5 });
+		assert.deepEqual(rooms.markOf('a'), { id: 4_995, n: 4_995 });
+		rooms.listed([{ name: 'a', last: 5_000, at: 'x', n: 5_000 }]);
+		assert.equal(rooms.unread('a'), 5);
+	});
+
 	test('a room exists by being opened', () => {
 		const rooms = new Rooms();
 		assert.deepEqual(rooms.list('new').map(({ name }) => name), ['new']);
