@@ -162,7 +162,8 @@ const view = new View({
 	sift: (typed) => rooms.sift(typed),
 	again: follow,
 	walk(by) {
-		location.hash = `#${rooms.next(by)}`;
+		const next = rooms.next(by);
+		if (next !== null) location.hash = `#${next}`;
 	},
 	search: (text, again) => seek.typed(text, again),
 	hints: (text, caret) => seek.hints(text, caret),

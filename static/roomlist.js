@@ -160,11 +160,13 @@ export class RoomList extends Rooms {
 		return ROOM.test(this.#typed) && !this.has(this.#typed) ? this.#typed : '';
 	}
 
+	// null: there is no room.
 	next(by) {
 		this.#walked = Date.now();
 		setTimeout(() => this.show(), WALK_MS);
 		const names = [...this.#order.keys()];
-		return names.at((names.indexOf(this.room) + by) % names.length);
+		const at = names.indexOf(this.room);
+		return names.at(at < 0 ? Math.min(by, 0) : (at + by) % names.length) ?? null;
 	}
 
 	show() {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FakeClock, FakeServer, json, problem, settle } from './fake.mjs';
-import { Memory, Rooms, Search, Server, exported, markup, query } from './modules.mjs';
+import { Memory, RoomList, Rooms, Search, Server, exported, markup, query } from './modules.mjs';
 
 describe('rooms', () => {
 	const listed = [{ name: 'b', last: 9, at: 'x', n: 4 }, { name: 'a', last: 5, at: 'x', n: 5 }];
@@ -67,6 +67,18 @@ describe('rooms', () => {
 		assert.deepEqual(rooms.markOf('a'), { id: 4_995, n: 4_995 });
 		rooms.listed([{ name: 'a', last: 5_000, at: 'x', n: 5_000 }]);
 		assert.equal(rooms.unread('a'), 5);
+	});
+
+	test('a walk by keys: from the feed of all rooms to the first or the last, without any room nowhere', () => {
+		const storage = { getItem: () => null, setItem() {} };
+		const wishes = { pins: [], level: () => 'all', pinned: () => false, order: 'newest' };
+		const rooms = new RoomList({ server: null, prefs: new Memory(storage, 'x'), wishes, draw() {} });
+		rooms.enter('*');
+		assert.equal(rooms.next(-1), null);
+		rooms.listed([{ name: 'a', last: 3, at: 'x', n: 1 }, { name: 'b', last: 2, at: 'x', n: 1 }, { name: 'c', last: 1, at: 'x', n: 1 }]);
+		rooms.sift('');
+		assert.equal(rooms.next(-1), 'c');
+		assert.equal(rooms.next(1), 'a');
 	});
 
 	test('a room exists by being opened', () => {
