@@ -236,7 +236,7 @@ const saved = () => view.saved.show(views, { room: visit.room, text: seek.text, 
 const seek = new Seek({ search, view, visit, rooms, server, wishes, whole: () => lists.whole, saved });
 const acts = new Acts({ visit, view, rooms, own: mine, mend, clipboard, page: () => location.href, when: minuteOf });
 const views = new Views({ server, prefs, feed, names: (text) => seek.names(text), draw: saved });
-const hears = hearing({ visit, rooms, wishes, go, outbox, feed, view, sign, given, prefs, search, own: mine, mend, seek, views });
+const hears = hearing({ visit, rooms, wishes, go, outbox, feed, view, sign, given, prefs, session, search, own: mine, mend, seek, views });
 
 function wake(how) {
 	feed.wake(how);

@@ -3,7 +3,7 @@ import { parted } from './changes.js';
 import { EVERYWHERE } from './everywhere.js';
 import { notice } from './notices.js';
 
-export const hearing = ({ visit, rooms, wishes, go, outbox, feed, view, sign, given, prefs, search, own, mend, seek, views }) => ({
+export const hearing = ({ visit, rooms, wishes, go, outbox, feed, view, sign, given, prefs, session, search, own, mend, seek, views }) => ({
 	state(event) {
 		view.connection(event);
 		if (event.name !== 'connected') return;
@@ -43,8 +43,12 @@ export const hearing = ({ visit, rooms, wishes, go, outbox, feed, view, sign, gi
 	reset() {
 		rooms.forget();
 		own.forget();
+		// Ids of the log before say nothing of this one.
+		prefs.set('views', views.list.map((one) => ({ ...one, seen: 0, n: 0, more: false })));
+		session.set('places', {});
 		visit.reset();
 		rooms.ask();
+		views.heard();
 	},
 	refused(event) {
 		if (!sign.refused(event)) visit.say(`The server refuses to show this room: ${event.problem}`);

@@ -37,6 +37,7 @@ export const { Drafts } = await load('drafts.js');
 export const { Rooms } = await load('rooms.js');
 export const { Words } = await load('words.js');
 export const { Wishes } = await load('wishes.js');
+export const { hearing } = await load('hears.js');
 export const { RoomList } = await load('roomlist.js');
 export const { Memory } = await load('prefs.js');
 export const credential = await load('credential.js');

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FakeClock, FakeServer, json, problem, settle } from './fake.mjs';
-import { Memory, RoomList, Rooms, Search, Server, exported, markup, query } from './modules.mjs';
+import { Memory, RoomList, Rooms, Search, Server, exported, hearing, markup, query } from './modules.mjs';
 
 describe('rooms', () => {
 	const listed = [{ name: 'b', last: 9, at: 'x', n: 4 }, { name: 'a', last: 5, at: 'x', n: 5 }];
@@ -79,6 +79,26 @@ describe('rooms', () => {
 		rooms.sift('');
 		assert.equal(rooms.next(-1), 'c');
 		assert.equal(rooms.next(1), 'a');
+	});
+
+	test('another log: what was seen of searches, and where one stood in rooms, is forgotten', () => {
+		const memory = () => {
+			const values = new Map();
+			return new Memory({ getItem: (name) => values.get(name) ?? null, setItem: (name, value) => values.set(name, value) }, 'x');
+		};
+		const [prefs, session, did] = [memory(), memory(), []];
+		prefs.set('views', [{ q: 'disk', seen: 900, n: 3, more: true }]);
+		session.set('places', { ops: { at: 890, top: 0 } });
+		const nothing = (name) => () => did.push(name);
+		const hears = hearing({
+			prefs, session, own: { forget: nothing('own') }, visit: { reset: nothing('visit') },
+			rooms: { forget: nothing('rooms'), ask: nothing('ask') },
+			views: { list: prefs.get('views'), heard: nothing('counted') },
+		});
+		hears.reset();
+		assert.deepEqual(prefs.get('views'), [{ q: 'disk', seen: 0, n: 0, more: false }]);
+		assert.equal(session.of('ops', 'places'), null);
+		assert.deepEqual(did, ['rooms', 'own', 'visit', 'ask', 'counted']);
 	});
 
 	test('a room exists by being opened', () => {
