@@ -128,6 +128,7 @@ const view = new View({
 		wake();
 		visit.look();
 	},
+	uncovered: () => visit.look(),
 	ended: (atEnd) => visit.ended(atEnd),
 	seen(views) {
 		visit.seen(views);

@@ -36,9 +36,12 @@ export class FoundView {
 	#id = null; // the message that is open
 	#words = new WordsView();
 	#hints;
+	#cover;
 
-	constructor(does) {
+	// `cover`: is told that it lies over the messages, perhaps, or does no more.
+	constructor(does, cover) {
 		this.#does = does;
+		this.#cover = cover;
 		this.#hints = new HintsView(({ text, caret = text.length }) => this.write(text, caret));
 		query.addEventListener('input', () => {
 			clearTimeout(this.#timer);
@@ -89,6 +92,7 @@ export class FoundView {
 		found.hidden = true;
 		query.value = '';
 		this.fresh();
+		this.#cover();
 	}
 
 	// What is looked for, as an address says.
@@ -102,6 +106,7 @@ export class FoundView {
 	at(id) {
 		this.#id = id;
 		shows('hit', id !== null);
+		this.#cover();
 		this.#current();
 	}
 
@@ -117,6 +122,7 @@ export class FoundView {
 	show(search) {
 		const { hits, state, advice: { hint, offers } } = search;
 		found.hidden = false;
+		this.#cover();
 		if (results.childElementCount > hits.length) results.replaceChildren();
 		const shown = results.childElementCount;
 		results.append(...hits.slice(shown).map((hit, i) => hitOf(hit, hits[shown + i - 1], search)));
@@ -165,6 +171,7 @@ export class FoundView {
 		byId('seek').ariaExpanded = 'true';
 		if (found.hidden) byId('hits').textContent = '';
 		found.hidden = false;
+		this.#cover();
 		this.#chips();
 	}
 

@@ -1,7 +1,7 @@
 // view-log.js: the list of messages: which rows, and where the reader stands whatever comes.
 import { relink } from './view-content.js';
 import { sound } from './view-alarm.js';
-import { byId } from './view-parts.js';
+import { byId, seeing } from './view-parts.js';
 import { draw, spoken } from './view-rows.js';
 
 const NEAR_END = 48; // pixels; who is this close wants to stay there
@@ -245,7 +245,7 @@ export class LogView {
 	}
 
 	#view(first) {
-		if (document.visibilityState !== 'visible') return;
+		if (!seeing()) return;
 		const end = this.#log.scrollTop + this.#log.clientHeight + 4;
 		let node = this.#rowAt(end - 8) ?? this.#log.lastElementChild;
 		// To its end, unless it fills all of the sight.

@@ -16,6 +16,11 @@ export const on = (id, type, run) => byId(id).addEventListener(type, (event) => 
 const breakable = (part) => (typeof part === 'string' && part.length > RUN && JOINED.test(part)
 	? part.split(LONG_RUN).flatMap((piece, i) => (i % 2 ? [piece, document.createElement('wbr')] : piece)) : part);
 
+// Too narrow for both, the hits lie over the messages.
+export const covered = () => matchMedia('(max-width: 47rem)').matches && !byId('found').hidden && !document.body.classList.contains('hit');
+// Somebody looks at the messages.
+export const seeing = () => document.visibilityState === 'visible' && !covered();
+
 export function make(name, className, ...content) {
 	const node = document.createElement(name);
 	if (className) node.className = className;

@@ -8,7 +8,7 @@ import { fateOf } from './view-fate.js';
 import { buttons, keys } from './view-keys.js';
 import { LogView } from './view-log.js';
 import { RoomsView } from './view-rooms.js';
-import { byId, make, on } from './view-parts.js';
+import { byId, covered, make, on, seeing } from './view-parts.js';
 import { picking } from './view-pick.js';
 import { clockWidth } from './view-rows.js';
 import { SavedView } from './view-saved.js';
@@ -17,12 +17,15 @@ import { SignView } from './view-sign.js';
 const UNDO_MS = 20_000;
 const DONE_MS = 4_000;
 
+const shows = (name) => document.body.classList.contains(name);
+
 export class View {
 	#state = { name: 'connecting' };
 	#ticker = null;
 	#barred = false;
 	#offer = null;
 	#undoable = null;
+	#covered = false;
 	#does;
 
 	constructor(does) {
@@ -30,7 +33,7 @@ export class View {
 		on('curl-copy', 'click', () => does.copy(byId('curl').textContent));
 		this.form = new FormView(does, (...what) => this.offer(...what));
 		this.log = new LogView(does);
-		this.found = new FoundView(does);
+		this.found = new FoundView(does, () => this.cover());
 		this.saved = new SavedView(does);
 		this.rooms = new RoomsView(this, does);
 		this.sign = new SignView(does);
@@ -45,6 +48,10 @@ export class View {
 
 	get visible() {
 		return document.visibilityState === 'visible';
+	}
+
+	get seeing() {
+		return seeing();
 	}
 
 	room(name) {
@@ -139,8 +146,22 @@ export class View {
 	drawer(open) {
 		document.body.classList.toggle('drawer', open);
 		byId('menu').ariaExpanded = open;
-		for (const node of document.querySelectorAll('main > *, #find, #seek, #bell, #more, #line, #compose, #fence, #found')) node.inert = open;
+		for (const node of document.querySelectorAll('#find, #seek, #bell, #more, #line, #found')) node.inert = open;
+		this.cover();
 		if (open) (byId('list').querySelector('[aria-current]') ?? byId('other')).focus();
+	}
+
+	// What lies below the rooms or the hits can neither be reached nor be read.
+	cover() {
+		const was = this.#covered;
+		this.#covered = covered();
+		for (const node of document.querySelectorAll('main > *, #compose, #fence')) node.inert = this.#covered || shows('drawer');
+		if (!was || this.#covered) return;
+		if (document.activeElement.matches('body, #found *')) {
+			const to = document.querySelector('#log .target') ?? (matchMedia('(hover: none)').matches ? null : byId('text'));
+			to?.focus({ preventScroll: true });
+		}
+		this.#does.uncovered();
 	}
 
 	#tick() {

@@ -194,8 +194,8 @@ export class Visit {
 	}
 
 	arrived(messages) {
-		const { visible, log } = this.view;
-		const seen = visible && log.following;
+		const { visible, seeing, log } = this.view;
+		const seen = seeing && log.following;
 		this.progress.arrived(messages, seen);
 		if (seen) log.announce(messages, (message) => this.alarm(message));
 		else this.#newest();
@@ -225,10 +225,10 @@ export class Visit {
 		this.#show();
 	}
 
-	// Someone looks at the page again.
+	// Someone looks at the messages again.
 	look() {
 		const { log } = this.view;
-		if (log.following && this.rooms.unread(this.room)) this.toUnread();
+		if (log.following && !this.reader.opening && this.rooms.unread(this.room)) this.toUnread();
 		if (log.following) this.progress.fresh = 0;
 		this.#show();
 	}
@@ -240,7 +240,7 @@ export class Visit {
 
 	// What was in sight, one after the other.
 	seen(views) {
-		if (!this.view.visible || this.reader.opening) return;
+		if (!this.view.seeing || this.reader.opening) return;
 		const { mark } = this.timeline;
 		this.view.firstUnread(this.progress.seen(views, this.reader.live));
 		if (mark !== this.timeline.mark) this.#show();

@@ -5,6 +5,7 @@ import { room, server, until } from '../e2e/harness.mjs';
 import { numbers, open } from './browser.mjs';
 
 const AWAY = 140; // more than a page of them
+const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 
 describe('unread is what was seen', () => {
 	const line = server();
@@ -102,6 +103,37 @@ describe('unread is what was seen', () => {
 		await p.link(name).click();
 		await sees(p, 'm201');
 		assert.equal(await p.log.locator('.mark').count(), 1);
+	});
+
+	test('on a phone what lies below the hits is not read, and not reached by Tab', async (t) => {
+		const { name, p } = await away(t, PHONE);
+		// The list of rooms is in the drawer.
+		const counted = (count) => until(async () => Number(/^\((\d+)\)/.exec(await p.page.title())?.[1] ?? 0) === count, { what: `${count} unread` });
+		const below = () => p.page.evaluate(() => document.activeElement.closest('main, #compose') !== null);
+		await p.hash(`#${name}`);
+		await sees(p, 'm20');
+		await p.named('button', 'Search').tap();
+		await line.send({ text: 'm21', room: name });
+		await p.log.getByText('m21', { exact: true }).waitFor({ state: 'attached' });
+		await counted(1);
+		for (const _ of numbers(1, 12)) {
+			await p.page.keyboard.press('Tab');
+			if (await below()) assert.fail('the focus is below the hits');
+			if (await p.page.evaluate(() => document.activeElement === document.body)) break;
+		}
+		await p.named('button', 'Close search').tap();
+		await counted(0);
+		await p.hash('#*');
+		await fill(name, 22, 100);
+		await counted(79);
+		await p.hash(`#${name}?q=${name}`);
+		await p.log.getByText('m22', { exact: true }).waitFor({ state: 'attached' });
+		await line.send({ text: 'm101', room: name });
+		await counted(80);
+		assert.equal(await really(p, name), 80);
+		await p.named('button', 'Close search').tap();
+		await sees(p, 'm22');
+		await counted(101 - await lastInSight(p));
 	});
 
 	test('many that come at once while one looks, or while nobody does: what was not in sight is not read', async (t) => {
