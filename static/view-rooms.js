@@ -2,13 +2,39 @@
 import { EVERYWHERE } from './everywhere.js';
 import { nameOf } from './query.js';
 import { byId, make, on } from './view-parts.js';
-import { timeOf } from './view-rows.js';
+import { dayOf, timeOf } from './view-rows.js';
 
 const list = byId('list');
 const SAID = { all: 'all messages', words: 'alarm words only', muted: 'muted' };
 
+function renew(node, now) {
+	node.className = now.className;
+	[...now.children].forEach((part, i) => {
+		const { className, ariaCurrent, ariaPressed } = part;
+		Object.assign(node.children[i], { className, ariaCurrent, ariaPressed });
+		node.children[i].replaceChildren(...part.childNodes);
+	});
+}
+
+// A node that is moved between press and release is not clicked, so what can stay does.
+function arrange(nodes) {
+	const wanted = new Set(nodes);
+	for (const node of [...list.children]) if (!wanted.has(node)) node.remove();
+	let next = list.firstElementChild;
+	for (const node of nodes) {
+		if (node !== next && next && next.nextElementSibling === node) {
+			const moved = next; // it goes further down
+			next = node;
+			moved.remove();
+		}
+		if (node === next) next = next.nextElementSibling;
+		else list.insertBefore(node, next);
+	}
+}
+
 export class RoomsView {
 	#open = ''; // the room that was brought into sight
+	#drawn = new Map(); // by name: what it is made of, as JSON, and its li
 	#does;
 
 	constructor(view, does) {
@@ -39,7 +65,7 @@ export class RoomsView {
 
 	// Its order is to stand still.
 	get held() {
-		return list.matches(':hover, :focus-within');
+		return list.matches(':hover, :has(a:focus)'); // a pin that was clicked keeps the focus
 	}
 
 	// `typed`: the name of a room that could be made; `failed`: rooms in which something could not be sent.
@@ -48,26 +74,42 @@ export class RoomsView {
 		document.title = `${failed.length ? '! ' : ''}${count}${nameOf(open || EVERYWHERE)} · Longline`;
 		this.#icon(total && (alarm ? '-alarm' : '-news'));
 		byId('read-all').disabled = !any;
-		const items = rooms.map((room) => this.#row(room, open, failed));
+		const before = this.#drawn;
+		this.#drawn = new Map();
+		const today = dayOf(new Date());
+		const items = rooms.map((room) => this.#item(before, room.name, [room, room.name === open, failed.includes(room.name), today], () => this.#row(room, open, failed)));
 		if (typed) {
-			const link = make('a', 'new', `Create #${typed}`);
-			link.href = `#${typed}`;
-			link.tabIndex = -1;
-			items.push(make('li', '', link));
+			items.push(this.#item(before, `+${typed}`, typed, () => {
+				const link = make('a', 'new', `Create #${typed}`);
+				link.href = `#${typed}`;
+				link.tabIndex = -1;
+				return make('li', '', link);
+			}));
 		}
 		const focused = document.activeElement?.closest('#list a')?.hash;
-		const before = list.querySelector('[aria-current]');
-		const kept = this.#open !== open || (before && this.#inSight(before) && !this.held);
-		list.replaceChildren(...items);
+		const was = list.querySelector('[aria-current]');
+		const kept = this.#open !== open || (was && this.#inSight(was) && !this.held);
+		arrange(items);
+		for (const link of list.querySelectorAll('a')) link.tabIndex = -1;
 		const stop = (focused && list.querySelector(`a[href="${CSS.escape(focused)}"]`)) || list.querySelector('[aria-current], a');
 		if (stop) stop.tabIndex = 0;
-		if (focused) stop?.focus({ preventScroll: true });
+		if (focused && stop !== document.activeElement) stop?.focus({ preventScroll: true });
 		byId('menu').classList.toggle('news', rooms.some(({ name, unread, muted }) => unread && !muted && name !== open));
 		byId('menu').classList.toggle('alarm', alarm);
 		const current = list.querySelector('[aria-current]');
 		if (!kept || !current) return;
 		this.#open = open;
 		if (!this.#inSight(current)) current.scrollIntoView({ block: 'nearest' });
+	}
+
+	// The node that there is, so that a press on it becomes a click; what is other in it is put in.
+	#item(before, name, what, row) {
+		const made = JSON.stringify(what);
+		const old = before.get(name);
+		const node = old?.node ?? row();
+		if (old && old.made !== made) renew(node, row());
+		this.#drawn.set(name, { made, node });
+		return node;
 	}
 
 	#inSight(link) {

@@ -65,6 +65,31 @@ describe('a calm list', () => {
 		await lists(other, of, 'a', 'b2', 'b10', 'c');
 	});
 
+	test('a press and a release are a click, whatever is heard between; who has the focus keeps it', async (t) => {
+		const of = room();
+		await says(of, 'a', 'b');
+		const p = await begin(t, `${of}.a`);
+		const link = p.link(`${of}.b`);
+		for (const one of ['a', 'b']) {
+			await p.hash(`#${of}.a`);
+			await link.hover();
+			await p.page.mouse.down();
+			await line.sent(`new in ${one}`, { room: `${of}.${one}` });
+			await p.link(`${of}.${one}`).getByText(`new in ${one}`).waitFor();
+			await p.page.mouse.up();
+			await until(() => new URL(p.page.url()).hash === `#${of}.b`, { what: 'the room to open' });
+		}
+		await link.focus();
+		await link.evaluate((node) => {
+			window.lost = 0;
+			node.addEventListener('blur', () => { window.lost += 1; });
+		});
+		await line.sent('once more', { room: `${of}.b` });
+		await link.getByText('once more').waitFor();
+		assert.equal(await p.page.evaluate(() => window.lost), 0);
+		assert.ok(await link.evaluate((node) => node === document.activeElement && node.isConnected));
+	});
+
 	test('it stands still while the pointer or the focus is in it', async (t) => {
 		const of = room();
 		await says(of, 'a', 'b', 'c', 'd');
