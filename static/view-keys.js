@@ -129,8 +129,13 @@ function escape(view, does) {
 		view.found.close();
 	} else if (view.form.editing) {
 		does.leave();
+	} else if (document.activeElement.matches('#other')) {
+		byId('other').value = '';
+		does.sift('');
+		view.form.focus();
 	} else {
-		does.readAll();
+		// Elsewhere it only leads back.
+		if (document.activeElement.matches('body, #log, #log *, #text')) does.readAll();
 		// From the field to the list, where the letters are keys, and back.
 		byId(document.activeElement === byId('text') ? 'log' : 'text').focus();
 	}

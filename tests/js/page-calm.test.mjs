@@ -65,6 +65,20 @@ describe('a calm list', () => {
 		await lists(other, of, 'a', 'b2', 'b10', 'c');
 	});
 
+	test('Esc in the field of rooms ends the choice, and marks nothing as read', async (t) => {
+		const of = room();
+		await says(of, 'a', 'b');
+		const p = await begin(t, `${of}.a`);
+		await lists(p, of, 'b', 'a');
+		await p.page.keyboard.press('Control+k');
+		await p.other.pressSequentially(`${of}.b`);
+		await lists(p, of, 'b');
+		await p.page.keyboard.press('Escape');
+		await lists(p, of, 'b', 'a');
+		assert.equal(await p.other.inputValue(), '');
+		assert.ok(await p.field.evaluate((node) => node === document.activeElement));
+	});
+
 	test('a press and a release are a click, whatever is heard between; who has the focus keeps it', async (t) => {
 		const of = room();
 		await says(of, 'a', 'b');
