@@ -4,7 +4,7 @@ import { Progress } from './progress.js';
 import { addressOf, offsetOf } from './query.js';
 import { Reader } from './reader.js';
 import { Timeline } from './timeline.js';
-import { fileItem, textItem } from './write.js';
+import { textItem } from './write.js';
 
 const PLACES = 200; // rooms whose places a tab remembers
 
@@ -124,14 +124,6 @@ export class Visit {
 		this.outbox.add(textItem(this.room, typed));
 		this.drafts.set(this.room, '');
 		if (!this.rooms.unread(this.room)) this.progress.mark(null);
-		this.toNewest();
-	}
-
-	async attach({ sender, files }) {
-		const { room } = this;
-		for (const file of files) {
-			await fileItem(room, sender, file).then((item) => this.outbox.add(item), (error) => this.say(error.message));
-		}
 		this.toNewest();
 	}
 
