@@ -19,7 +19,7 @@ describe('the start', () => {
 	}
 	const firsts = (gate) => gate.requests.map(({ path }) => path).filter((path) => FIRST.test(path));
 
-	test('history is asked for before any module, once; the poll and the list of rooms only when it is there', async (t) => {
+	test('history is asked for before any module or style sheet, once; the poll and the list of rooms only when it is there', async (t) => {
 		const name = room();
 		await line.sent('hello', { room: name });
 		let release;
@@ -28,7 +28,7 @@ describe('the start', () => {
 		});
 		const gate = await proxy(line.url);
 		const p = await open(t, 'about:blank');
-		await p.page.route('**/app.js', async (route) => {
+		await p.page.route(/\/(?:app\.js|style\.css)$/, async (route) => {
 			await until(() => firsts(gate).length, { what: 'history to be asked for' });
 			await route.continue();
 		});
