@@ -57,8 +57,7 @@ describe('made for logs', () => {
 		await line.sent('d *e*', { room: name });
 		for (const i of numbers(31, 60)) await line.sent(`m${i}`, { room: name });
 		const p = await begin(t, name);
-		await rowOf(p, 'd *e*').scrollIntoViewIfNeeded();
-		await rowOf(p, 'd *e*').hover();
+		await rowOf(p, 'd *e*').hover(); // which scrolls, and tries again where the list is drawn anew
 		const at = () => p.log.locator(`[data-id="${marked}"]`).evaluate((node) => Math.round(node.getBoundingClientRect().top));
 		const before = await at();
 		await choose(p, 'a b', 'Show source');
