@@ -232,8 +232,10 @@ batch_due(struct commit *c)
 	return c->queued > 0 && !c->retry_waits && !commit_gathers(c) && !look_first(c);
 }
 
-/* What the writer should do besides; but nothing that would fill the disk for those who send, unless what was deleted
- * waits for it to be erased. */
+/*
+ * What the writer should do besides; but nothing that would fill the disk for those who send, unless what was deleted
+ * waits for it to be erased.
+ */
 static enum chore
 chore_due(struct commit *c, bool busy)
 {
