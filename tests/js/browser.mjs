@@ -172,6 +172,17 @@ export function handle(page) {
 	return self;
 }
 
+/** Run in a page before all else: `look()` then says whether one looks at it; a headless page is always looked at. */
+export const looked = () => {
+	let state = 'visible';
+	Object.defineProperty(document, 'visibilityState', { get: () => state });
+	window.look = (to) => {
+		state = to;
+		document.dispatchEvent(new Event('visibilitychange'));
+	};
+};
+export const look = (p, to) => p.page.evaluate((state) => window.look(state), to);
+
 export const numbers = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
 /** Random numbers that come again with the same seed. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { room, server, until } from '../e2e/harness.mjs';
-import { accessible, open } from './browser.mjs';
+import { accessible, look, looked, open } from './browser.mjs';
 import { Words } from './modules.mjs';
 
 describe('words', () => {
@@ -72,17 +72,10 @@ describe('alarms', () => {
 				window.shown.push(`${title}: ${body}`);
 			}
 		};
-		let state = 'visible';
-		Object.defineProperty(document, 'visibilityState', { get: () => state });
-		window.look = (to) => {
-			state = to;
-			document.dispatchEvent(new Event('visibilitychange'));
-		};
 	};
-	const look = (p, to) => p.page.evaluate((state) => window.look(state), to);
 	const shown = (p) => p.page.evaluate(() => window.shown);
 	const begin = async (t, name, options) => {
-		const p = await open(t, `${line.url}/#${name}`, { init, ...options });
+		const p = await open(t, `${line.url}/#${name}`, { init: `(${looked})();(${init})();`, ...options });
 		await p.connected();
 		return p;
 	};

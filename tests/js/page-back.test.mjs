@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ms, room, server, sleep, until } from '../e2e/harness.mjs';
-import { numbers, open, stored } from './browser.mjs';
+import { look, looked, numbers, open, stored } from './browser.mjs';
 
 /** Says m1, m2, …; gives the id of the last. */
 const say = async (line, name, from, to) => {
@@ -30,17 +30,6 @@ async function begin(t, line, name, options) {
 	await p.connected();
 	return p;
 }
-
-// Whether one looks at the page, as the test says; a headless page is always looked at.
-const looked = [() => {
-	let state = 'visible';
-	Object.defineProperty(document, 'visibilityState', { get: () => state });
-	window.look = (to) => {
-		state = to;
-		document.dispatchEvent(new Event('visibilitychange'));
-	};
-}];
-const look = (p, to) => p.page.evaluate((state) => window.look(state), to);
 
 describe('what is unread', () => {
 	const line = server();
@@ -201,7 +190,7 @@ describe('notifications', () => {
 		};
 	}];
 	const shown = (p) => p.page.evaluate(() => window.shown);
-	const both = [`(${init[0]})();(${looked[0]})();`];
+	const both = [`(${init[0]})();(${looked})();`];
 	const ask = async (p) => {
 		await p.named('button', 'Options').click();
 		await p.options.getByLabel('Notify me').click();

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { room, server, until } from '../e2e/harness.mjs';
-import { numbers, open } from './browser.mjs';
+import { look, looked, numbers, open } from './browser.mjs';
 
 const AWAY = 140; // more than a page of them
 const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
@@ -137,14 +137,6 @@ describe('unread is what was seen', () => {
 	});
 
 	test('many that come at once while one looks, or while nobody does: what was not in sight is not read', async (t) => {
-		const looked = () => {
-			let state = 'visible';
-			Object.defineProperty(document, 'visibilityState', { get: () => state });
-			window.look = (to) => {
-				state = to;
-				document.dispatchEvent(new Event('visibilitychange'));
-			};
-		};
 		const { name, p } = await away(t, { init: looked });
 		await p.link(name).click();
 		await sees(p, 'm20');
@@ -155,10 +147,10 @@ describe('unread is what was seen', () => {
 		await sees(p, 'm21');
 		await through(p, 'm100');
 		await badged(p, name, 0);
-		await p.page.evaluate(() => window.look('hidden'));
+		await look(p, 'hidden');
 		await fill(name, 101, 500);
 		await badged(p, name, 400);
-		await p.page.evaluate(() => window.look('visible'));
+		await look(p, 'visible');
 		await sees(p, 'm101');
 		const seen = await lastInSight(p);
 		await badged(p, name, 500 - seen);

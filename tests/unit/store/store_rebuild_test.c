@@ -340,6 +340,19 @@ events_are_found_afterwards(void **state)
 	assert_int_equal(found("both -e3", &newest, &old), ROWS - (ROWS / 7 + (ROWS % 7 >= 3)));
 }
 
+static void
+scrub_to_the_end(void)
+{
+	for (int n = 0; n == 0 || !fx.news.scrubbed; n++) {
+		store_news_fini(&fx.news);
+		assert_int_equal(store_scrub(fx.store, 0, &fx.news), STORE_OK);
+		assert_true(n < 10000);
+	}
+	store_news_fini(&fx.news);
+	assert_int_equal(store_scrub_end(fx.store, &fx.news), STORE_OK);
+	assert_int_equal(fx.news.erasing, 0);
+}
+
 /* A scrub ends when the old index, which has what was deleted, is gone. */
 static void
 what_is_deleted_meanwhile_is_erased(void **state)
@@ -354,14 +367,7 @@ what_is_deleted_meanwhile_is_erased(void **state)
 	test_other(&fx, "DELETE FROM messages WHERE text = 'secretqqxyz'");
 	test_fill(&fx);
 	assert_true(fx.news.erasing > 0);
-	for (int n = 0; n == 0 || !fx.news.scrubbed; n++) {
-		store_news_fini(&fx.news);
-		assert_int_equal(store_scrub(fx.store, 0, &fx.news), STORE_OK);
-		assert_true(n < 10000);
-	}
-	store_news_fini(&fx.news);
-	assert_int_equal(store_scrub_end(fx.store, &fx.news), STORE_OK);
-	assert_int_equal(fx.news.erasing, 0);
+	scrub_to_the_end();
 	assert_false(test_file_has(&fx, "", "ecretqqxyz") || test_file_has(&fx, "-wal", "ecretqqxyz"));
 	assert_true(test_file_has(&fx, "", "eptqqxyz"));
 	assert_one_index();
@@ -416,14 +422,7 @@ a_scrub_does_not_wait_for_room(void **state)
 	assert_true(fx.news.rebuild_short);
 	test_other(&fx, "DELETE FROM messages WHERE text GLOB '* w7r0 *'");
 	test_fill(&fx);
-	for (int n = 0; n == 0 || !fx.news.scrubbed; n++) {
-		store_news_fini(&fx.news);
-		assert_int_equal(store_scrub(fx.store, 0, &fx.news), STORE_OK);
-		assert_true(n < 10000);
-	}
-	store_news_fini(&fx.news);
-	assert_int_equal(store_scrub_end(fx.store, &fx.news), STORE_OK);
-	assert_int_equal(fx.news.erasing, 0);
+	scrub_to_the_end();
 	assert_false(test_file_has(&fx, "", " w7r0 ") || test_file_has(&fx, "-wal", " w7r0 "));
 }
 
